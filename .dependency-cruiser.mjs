@@ -1,0 +1,53 @@
+// The layer table of ARCHITECTURE.md: who may import whom. Every edge that is not listed is an error.
+const layers = {
+  http: ['fanout', 'core', 'market', 'shared'],
+  graphql: ['fanout', 'core', 'market', 'shared'],
+  raw: ['fanout', 'core', 'market', 'shared'],
+  fanout: ['market', 'shared'],
+  core: ['bus', 'fanout', 'market', 'shared'],
+  bus: ['market', 'shared'],
+  config: ['market', 'shared'],
+  transport: ['shared'],
+  market: ['shared'],
+  shared: [],
+};
+const venues = ['binance', 'oanda', 'mock'];
+
+const only = (name, from, allowed) => ({
+  name,
+  severity: 'error',
+  from: { path: from },
+  to: { path: '^src/', pathNot: allowed },
+});
+
+export default {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    ...Object.entries(layers).map(([layer, allowed]) =>
+      only(`layer-${layer}`, `^src/${layer}/`, [
+        `^src/${layer}/`,
+        ...allowed.map((name) => `^src/${name}/`),
+        ...(layer === 'core' ? ['^src/brokers/BaseBroker\\.ts$'] : []),
+      ]),
+    ),
+    ...venues.map((venue) =>
+      only(`layer-brokers-${venue}`, `^src/brokers/${venue}/`, [
+        `^src/brokers/${venue}/`,
+        '^src/brokers/BaseBroker\\.ts$',
+        ...['transport', 'market', 'shared'].map((name) => `^src/${name}/`),
+      ]),
+    ),
+    only('layer-base-broker', '^src/brokers/BaseBroker\\.ts$', ['^src/(market|shared)/']),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mjs', '.js'],
+      exportsFields: ['exports'],
+      conditionNames: ['node', 'import', 'default'],
+    },
+  },
+};
