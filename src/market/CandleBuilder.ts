@@ -1,0 +1,170 @@
+import { joinBars } from './candleBar.ts';
+import type { CandleBar } from './candleBar.ts';
+import { decimal } from './decimal.ts';
+import type { Decimal } from './decimal.ts';
+import { CANDLE_INTERVALS } from './marketData.ts';
+import type { CandleDraft, CandleInterval } from './marketData.ts';
+import { fromEpochMs, toEpochMs } from './timestamp.ts';
+import type { Timestamp } from './timestamp.ts';
+
+/**
+ * What came of something that was added: the candles to publish, in this order (the one before, closed, where a new one
+ * began; then the one that grew). Or `late`: its candle was closed already, and nothing has changed.
+ */
+export type CandleOutcome =
+  { readonly kind: 'grown'; readonly drafts: readonly CandleDraft[] } | { readonly kind: 'late' };
+
+export interface CandlePrice {
+  readonly price: Decimal;
+  readonly timeMs: number;
+}
+
+export interface CandleTrade extends CandlePrice {
+  readonly size: Decimal;
+}
+
+const LATE: CandleOutcome = { kind: 'late' };
+const ONE = decimal('1');
+
+/**
+ * Builds the candles of one interval from trades, from prices, or from candles of the same or a finer interval: buckets
+ * aligned to the epoch in UTC, exact sums. A bucket into which nothing falls has no candle. It has no clock: what is added
+ * says when it happened, and the owner calls `close` as time passes.
+ */
+export class CandleBuilder {
+  readonly interval: CandleInterval;
+  readonly #lengthMs: number;
+  #bucket: Bucket | null = null;
+  /** The end of the last bucket that was closed. */
+  #closedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(interval: CandleInterval) {
+    this.interval = interval;
+    this.#lengthMs = CANDLE_INTERVALS[interval];
+  }
+
+  /** Call it in the venue's order: the last trade added has the close. */
+  addTrade({ price, size, timeMs }: CandleTrade, receivedAt: Timestamp): CandleOutcome {
+    const bar = { open: price, high: price, low: price, close: price, volume: size, tradeCount: 1 };
+    return this.#grow(bar, timeMs, receivedAt);
+  }
+
+  /** For venues that tell prices and no trades: the volume is the number of prices. */
+  addPrice({ price, timeMs }: CandlePrice, receivedAt: Timestamp): CandleOutcome {
+    const bar = { open: price, high: price, low: price, close: price, volume: ONE, tradeCount: null };
+    return this.#grow(bar, timeMs, receivedAt);
+  }
+
+  /**
+   * Takes a candle of this or a finer interval, as often as it is sent while it grows: each time it replaces what was known
+   * of its span. A closed one that ends with the bucket closes it. Throws a RangeError for a coarser interval.
+   */
+  addCandle(candle: CandleDraft): CandleOutcome {
+    if (CANDLE_INTERVALS[candle.interval] > this.#lengthMs) throw new RangeError('longer than the candles to build');
+    const openMs = toEpochMs(candle.openTime);
+    if (this.#isLate(openMs)) return LATE;
+    const before = this.close(openMs, candle.receivedAt);
+    const bucket = (this.#bucket ??= new Bucket(openMs, this.#lengthMs));
+    bucket.put(openMs, barOf(candle), candle.interval === this.interval);
+    const closed = candle.closed && toEpochMs(candle.closeTime) === bucket.closeMs;
+    if (closed) this.#end(bucket);
+    return grown(before, this.#draft(bucket, { time: candle.time, receivedAt: candle.receivedAt, closed }));
+  }
+
+  /** The candle that has ended by `nowMs`, closed; null where none has. */
+  close(nowMs: number, receivedAt: Timestamp): CandleDraft | null {
+    const bucket = this.#bucket;
+    if (bucket === null || nowMs < bucket.closeMs) return null;
+    this.#end(bucket);
+    return this.#draft(bucket, { time: bucket.closeTime, receivedAt, closed: true });
+  }
+
+  /** The open candle as it stands, told at `now`; null where none is open. */
+  current(now: Timestamp): CandleDraft | null {
+    return this.#bucket === null ? null : this.#draft(this.#bucket, { time: now, receivedAt: now, closed: false });
+  }
+
+  #grow(bar: CandleBar, timeMs: number, receivedAt: Timestamp): CandleOutcome {
+    if (this.#isLate(timeMs)) return LATE;
+    const before = this.close(timeMs, receivedAt);
+    const bucket = (this.#bucket ??= new Bucket(timeMs, this.#lengthMs));
+    bucket.add(bar);
+    return grown(before, this.#draft(bucket, { time: fromEpochMs(timeMs), receivedAt, closed: false }));
+  }
+
+  #isLate(timeMs: number): boolean {
+    return timeMs < (this.#bucket?.openMs ?? this.#closedMs);
+  }
+
+  #end(bucket: Bucket): void {
+    this.#closedMs = bucket.closeMs;
+    this.#bucket = null;
+  }
+
+  #draft(bucket: Bucket, told: Pick<CandleDraft, 'time' | 'receivedAt' | 'closed'>): CandleDraft {
+    const { interval } = this;
+    const { openTime, closeTime } = bucket;
+    return { type: 'candle', interval, openTime, closeTime, ...bucket.bar(), ...told };
+  }
+}
+
+/** The span of one candle, and what is known of it: a bar for each part, so that a part can be told again. */
+class Bucket {
+  readonly openMs: number;
+  readonly closeMs: number;
+  readonly openTime: Timestamp;
+  readonly closeTime: Timestamp;
+  /** Ascending by start. */
+  #parts: { readonly openMs: number; bar: CandleBar }[] = [];
+  /** All parts but the last, joined; null where there is no other. */
+  #settled: CandleBar | null = null;
+
+  constructor(timeMs: number, lengthMs: number) {
+    this.openMs = Math.floor(timeMs / lengthMs) * lengthMs;
+    this.closeMs = this.openMs + lengthMs;
+    this.openTime = fromEpochMs(this.openMs);
+    this.closeTime = fromEpochMs(this.closeMs);
+  }
+
+  /** Goes on where the last part ended. */
+  add(bar: CandleBar): void {
+    const last = this.#parts.at(-1);
+    if (last === undefined) this.#parts.push({ openMs: this.openMs, bar });
+    else last.bar = joinBars(last.bar, bar);
+  }
+
+  /** Replaces the part of that start, or all of them. */
+  put(openMs: number, bar: CandleBar, all: boolean): void {
+    const last = this.#parts.at(-1);
+    if (last === undefined || all) {
+      this.#parts = [{ openMs, bar }];
+      this.#settled = null;
+    } else if (last.openMs === openMs) {
+      last.bar = bar;
+    } else if (last.openMs < openMs) {
+      this.#settled = this.bar();
+      this.#parts.push({ openMs, bar });
+    } else {
+      const others = this.#parts.filter((part) => part.openMs !== openMs);
+      this.#parts = [...others, { openMs, bar }].toSorted((a, b) => a.openMs - b.openMs);
+      this.#settled = this.#parts
+        .slice(0, -1)
+        .map((part) => part.bar)
+        .reduce(joinBars);
+    }
+  }
+
+  bar(): CandleBar {
+    const last = this.#parts.at(-1);
+    if (last === undefined) throw new TypeError('a bucket has a part from the moment it is made');
+    return this.#settled === null ? last.bar : joinBars(this.#settled, last.bar);
+  }
+}
+
+function barOf({ open, high, low, close, volume, tradeCount }: CandleDraft): CandleBar {
+  return { open, high, low, close, volume, tradeCount };
+}
+
+function grown(before: CandleDraft | null, now: CandleDraft): CandleOutcome {
+  return { kind: 'grown', drafts: before === null ? [now] : [before, now] };
+}

@@ -1,0 +1,64 @@
+import { closest, distance } from 'fastest-levenshtein';
+import type { Decimal } from './decimal.ts';
+
+/** What a broker lists. `symbol` is the venue's own name of it. */
+export interface Instrument {
+  readonly symbol: string;
+  readonly displayName: string;
+  readonly base: string | null;
+  readonly quote: string | null;
+  /** The smallest step of a price. */
+  readonly tickSize: Decimal | null;
+  /** The smallest step of a size. */
+  readonly lotSize: Decimal | null;
+  readonly tradable: boolean;
+}
+
+/** A symbol longer than this is no slip of the fingers, and costs too much to compare. */
+const LONGEST_SUGGESTED = 50;
+
+/** All that one broker lists, each symbol once (the last of its name stands). Immutable. */
+export class InstrumentCatalog {
+  readonly #bySymbol: ReadonlyMap<string, Instrument>;
+  readonly #symbols: readonly string[];
+  /** Ascending by symbol, by code unit. */
+  readonly instruments: readonly Instrument[];
+
+  constructor(instruments: Iterable<Instrument>) {
+    this.#bySymbol = new Map([...instruments].map((instrument) => [instrument.symbol, instrument]));
+    this.instruments = Object.freeze(
+      [...this.#bySymbol.values()].toSorted((a, b) => (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : 0)),
+    );
+    this.#symbols = this.instruments.map((instrument) => instrument.symbol);
+  }
+
+  get(symbol: string): Instrument | undefined {
+    return this.#bySymbol.get(symbol);
+  }
+
+  /** Instruments whose symbol, display name, base or quote contains the text (case-insensitive); all for an empty text. */
+  search(text: string): readonly Instrument[] {
+    const wanted = text.trim().toLowerCase();
+    if (wanted === '') return this.instruments;
+    return this.instruments.filter(({ symbol, displayName, base, quote }) =>
+      [symbol, displayName, base, quote].some((field) => field?.toLowerCase().includes(wanted)),
+    );
+  }
+
+  /** The listed symbol nearest to a mistyped one, or undefined when nothing is near (more than a third of it differs). */
+  suggest(symbol: string): string | undefined {
+    if (this.#symbols.length === 0 || symbol.length > LONGEST_SUGGESTED) return undefined;
+    const wanted = canonical(symbol);
+    if (wanted === '') return undefined;
+    const exact = this.#symbols.find((listed) => canonical(listed) === wanted);
+    if (exact !== undefined) return exact;
+    const typed = symbol.toUpperCase();
+    const nearest = closest(typed, this.#symbols);
+    return distance(typed, nearest) <= Math.max(1, symbol.length / 3) ? nearest : undefined;
+  }
+}
+
+/** `btc/usdt`, `BTC-USDT` and `BTC_USDT` are what people type for `BTCUSDT`. */
+function canonical(symbol: string): string {
+  return symbol.toUpperCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
+}

@@ -1,0 +1,73 @@
+import { randomId } from './random.ts';
+
+/**
+ * Every code a client may see (contract, section 5), with what the client should do about it.
+ * `closeCode` is the WebSocket close code where the code ends the connection.
+ */
+export const ERROR_CODES = {
+  BAD_REQUEST: { retryable: false, closeCode: null },
+  UNKNOWN_BROKER: { retryable: false, closeCode: null },
+  BROKER_DISABLED: { retryable: true, closeCode: null },
+  UNKNOWN_SYMBOL: { retryable: false, closeCode: null },
+  AMBIGUOUS_SYMBOL: { retryable: false, closeCode: null },
+  UNSUPPORTED_TYPE: { retryable: false, closeCode: null },
+  BROKER_AUTHENTICATION_REQUIRED: { retryable: false, closeCode: null },
+  BROKER_AUTHENTICATION_FAILED: { retryable: false, closeCode: null },
+  UNAUTHENTICATED: { retryable: false, closeCode: null },
+  FORBIDDEN: { retryable: false, closeCode: null },
+  RATE_LIMITED: { retryable: true, closeCode: null },
+  LIMIT_EXCEEDED: { retryable: false, closeCode: null },
+  BROKER_UNAVAILABLE: { retryable: true, closeCode: null },
+  SLOW_CONSUMER: { retryable: true, closeCode: 1013 },
+  INTERNAL: { retryable: true, closeCode: null },
+} as const satisfies Record<string, { retryable: boolean; closeCode: number | null }>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export interface GatewayErrorDetails {
+  /** The fault beneath; for the log, never for a client. */
+  readonly cause?: unknown;
+  /** Of RATE_LIMITED and of faults whose end is known: when to try again. */
+  readonly retryAfterMs?: number;
+  /** Of symbol errors: all the symbols that are meant. */
+  readonly symbols?: readonly string[];
+  /** Of INTERNAL: the id under which the fault was logged; the message carries it. */
+  readonly id?: string;
+}
+
+/** The one error class. `message` is a sentence that may reach a client; `cause` never does. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
+  readonly code: ErrorCode;
+  readonly details: GatewayErrorDetails;
+
+  constructor(code: ErrorCode, message: string, details: GatewayErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.details = details;
+  }
+
+  get retryable(): boolean {
+    return ERROR_CODES[this.code].retryable;
+  }
+
+  /** What both protocols tell of this error beside the message: GraphQL's `extensions`, members of a raw error. */
+  toExtensions(): { code: ErrorCode; retryable: boolean; retryAfterMs?: number; symbols?: readonly string[] } {
+    return {
+      code: this.code,
+      retryable: this.retryable,
+      ...(this.details.retryAfterMs === undefined ? {} : { retryAfterMs: this.details.retryAfterMs }),
+      ...(this.details.symbols === undefined ? {} : { symbols: this.details.symbols }),
+    };
+  }
+
+  /** The one door from anything thrown: what is not ours becomes INTERNAL with an id to find it in the log by. */
+  static from(thrown: unknown): GatewayError {
+    if (thrown instanceof GatewayError) return thrown;
+    const id = randomId();
+    return new GatewayError('INTERNAL', `The gateway failed to handle this; it is logged as ${id}.`, {
+      cause: thrown,
+      id,
+    });
+  }
+}

@@ -1,0 +1,127 @@
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import { GatewayError } from './errors.ts';
+import { REDACTED, scrub } from './scrub.ts';
+
+export type { Logger };
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const SECRET_KEYS = [
+  'accessToken',
+  'accountId',
+  'apiKey',
+  'apiSecret',
+  'authorization',
+  'connectionParams',
+  'cookie',
+  'credentials',
+  'listenKey',
+  'password',
+  'privateKey',
+  'secret',
+  'session',
+  'sha256',
+  'signature',
+  'token',
+  '["x-session"]',
+] as const;
+
+/**
+ * Every path at which a log line may never show a value: these names at the top of a line and up to three levels down.
+ * The only such list; `err` is written by `serializeError`, which copies no field that it does not know.
+ */
+export const REDACTED_PATHS: readonly string[] = SECRET_KEYS.flatMap((key) => {
+  const step = key.startsWith('[') ? key : `.${key}`;
+  return [key, `*${step}`, `*.*${step}`, `*.*.*${step}`];
+});
+
+/** Where the lines of a logger go. */
+export interface LogOutput {
+  /** True where a person reads along. */
+  readonly isTTY: boolean;
+  /** Takes a whole line, its line feed included; never waits and never throws. False: there was no room, the line is lost. */
+  write(line: string): boolean;
+}
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** `auto`: for a person where the output is a terminal, else JSON. */
+  readonly pretty: 'auto' | boolean;
+  readonly output: LogOutput;
+}
+
+/** A JSON object a line. Lines for which the output had no room are counted, and the count is logged when it has again. */
+export function createLogger({ level, pretty, output }: LoggerOptions): Logger {
+  const format = (pretty === 'auto' ? output.isTTY : pretty) ? prettyLines(output.isTTY) : (line: string) => line;
+  let dropped = 0;
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: serializeError },
+      redact: { paths: [...REDACTED_PATHS], censor: REDACTED },
+    },
+    {
+      write(line) {
+        if (!output.write(format(line))) {
+          dropped += 1;
+        } else if (dropped > 0) {
+          const lines = dropped;
+          dropped = 0;
+          logger.warn({ lines }, 'log lines dropped');
+        }
+      },
+    },
+  );
+  return logger;
+}
+
+/** A logger that writes nothing, for tests and tools. */
+export function silentLogger(): Logger {
+  return pino({ level: 'silent' });
+}
+
+function prettyLines(colorize: boolean): (line: string) => string {
+  return prettyFactory({ colorize, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname' });
+}
+
+export interface SerializedError {
+  readonly type: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly id?: string;
+  readonly stack?: string;
+  readonly cause?: SerializedError;
+  readonly errors?: readonly SerializedError[];
+}
+
+const MAX_CAUSES = 4;
+
+/**
+ * What a log line shows of anything thrown: type, message, code, stack and causes, with whatever looks like a credential
+ * masked. No other field is copied: errors of HTTP libraries carry whole requests.
+ */
+export function serializeError(thrown: unknown, depth = 0): SerializedError {
+  if (!(thrown instanceof Error)) {
+    return { type: typeof thrown, message: typeof thrown === 'string' ? scrub(thrown) : 'not an Error' };
+  }
+  const code = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
+  const id = thrown instanceof GatewayError ? thrown.details.id : undefined;
+  const deeper = depth < MAX_CAUSES;
+  return {
+    type: thrown.name,
+    message: scrub(thrown.message),
+    ...(code === undefined ? {} : { code }),
+    ...(id === undefined ? {} : { id }),
+    ...(thrown.stack === undefined ? {} : { stack: scrub(thrown.stack) }),
+    ...(deeper && thrown.cause !== undefined ? { cause: serializeError(thrown.cause, depth + 1) } : {}),
+    ...(deeper && thrown instanceof AggregateError
+      ? { errors: thrown.errors.slice(0, MAX_CAUSES).map((error) => serializeError(error, depth + 1)) }
+      : {}),
+  };
+}

@@ -1,0 +1,86 @@
+import type { Clock } from '../../src/shared/clock.ts';
+
+interface Entry {
+  at: number;
+  readonly order: number;
+  readonly periodMs: number | null;
+  readonly task: () => void;
+}
+
+/** Time that moves only when a test says so. Wall time and monotonic time advance together; wall time may be set apart. */
+export class FakeClock implements Clock {
+  #wall: number;
+  #monotonic = 0;
+  #order = 0;
+  readonly #entries = new Set<Entry>();
+
+  constructor(startMs = Date.UTC(2026, 0, 2, 3, 4, 5)) {
+    this.#wall = startMs;
+  }
+
+  now(): number {
+    return this.#wall;
+  }
+
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  after(delayMs: number, task: () => void): Disposable {
+    return this.#add(delayMs, null, task);
+  }
+
+  every(periodMs: number, task: () => void): Disposable {
+    return this.#add(periodMs, periodMs, task);
+  }
+
+  turn(task: () => void): Disposable {
+    return this.#add(0, null, task);
+  }
+
+  /** Timers that were started and neither fired nor disposed of: what a test asserts to be 0 after a close. */
+  get pending(): number {
+    return this.#entries.size;
+  }
+
+  /** The wall clock jumps; monotonic time does not. */
+  jumpWall(ms: number): void {
+    this.#wall += ms;
+  }
+
+  /** Moves time on and runs what falls due, in order; promises settle between two timers. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#monotonic + ms;
+    await settle();
+    for (;;) {
+      const due = [...this.#entries].filter((entry) => entry.at <= end).sort((a, b) => a.at - b.at || a.order - b.order)[0];
+      if (due === undefined) break;
+      this.#moveTo(Math.max(due.at, this.#monotonic));
+      if (due.periodMs === null) this.#entries.delete(due);
+      else due.at += due.periodMs;
+      due.task();
+      await settle();
+    }
+    this.#moveTo(end);
+    await settle();
+  }
+
+  #moveTo(monotonic: number): void {
+    this.#wall += monotonic - this.#monotonic;
+    this.#monotonic = monotonic;
+  }
+
+  #add(delayMs: number, periodMs: number | null, task: () => void): Disposable {
+    const entry: Entry = { at: this.#monotonic + delayMs, order: (this.#order += 1), periodMs, task };
+    this.#entries.add(entry);
+    return {
+      [Symbol.dispose]: () => {
+        this.#entries.delete(entry);
+      },
+    };
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let round = 0; round < 20; round += 1) await Promise.resolve();
+}

@@ -1,0 +1,31 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const folder = fileURLToPath(new URL('../../../shared/venues/', import.meta.url));
+
+/**
+ * True where the real recordings lie beside the project. Where they don't, tests that need them are skipped and say so;
+ * a CI run is not allowed to skip them.
+ */
+export const hasRecordings: boolean = existsSync(folder);
+
+if (!hasRecordings) {
+  if (process.env['CI']) throw new Error('the recordings (../shared/venues) are missing, and CI may not skip their tests');
+  console.warn('skipped: tests of real recordings, for there is no folder ../shared/venues beside the project');
+}
+
+export function recordingText(path: string): string {
+  return readFileSync(`${folder}${path}`, 'utf8');
+}
+
+export function recordingJson(path: string): unknown {
+  return JSON.parse(recordingText(path));
+}
+
+/** The records of a `.jsonl` file. */
+export function recordingLines(path: string): unknown[] {
+  return recordingText(path)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as unknown);
+}
