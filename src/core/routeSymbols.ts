@@ -1,0 +1,91 @@
+import type { MarketDataType } from '../market/marketData.ts';
+import type { InstrumentCatalog } from '../market/instrument.ts';
+import { GatewayError } from '../shared/errors.ts';
+import type { Resolution, SymbolRejection, SymbolRoute } from './subscription.ts';
+
+/** What routing must know of a broker that is in service. */
+export interface RoutableBroker {
+  readonly id: string;
+  /** Null while the venue could not be asked what it lists. */
+  readonly catalog: InstrumentCatalog | null;
+  readonly synthetic: boolean;
+  /** True where the client may use it: it asks for no credentials, or has been given them. */
+  readonly open: boolean;
+  readonly supportedTypes: readonly MarketDataType[];
+}
+
+/** All the symbols to the broker that the client named. One that can't be asked just now is trusted to list them. */
+export function routeToBroker(broker: RoutableBroker, symbols: readonly string[]): Resolution {
+  const accepted: SymbolRoute[] = [];
+  const rejected: SymbolRejection[] = [];
+  for (const symbol of symbols) {
+    if (broker.catalog === null || broker.catalog.get(symbol) !== undefined)
+      accepted.push({ broker: broker.id, symbol });
+    else rejected.push({ symbol, error: unknownSymbol(symbol, [broker]) });
+  }
+  return { accepted, rejected };
+}
+
+/** Each symbol to the one broker that lists it, real brokers before synthetic ones. */
+export function routeBySymbol(brokers: readonly RoutableBroker[], symbols: readonly string[]): Resolution {
+  const accepted: SymbolRoute[] = [];
+  const rejected: SymbolRejection[] = [];
+  for (const symbol of symbols) {
+    const route = routeOne(brokers, symbol);
+    if (route instanceof GatewayError) rejected.push({ symbol, error: route });
+    else accepted.push({ broker: route.id, symbol });
+  }
+  return { accepted, rejected };
+}
+
+function routeOne(brokers: readonly RoutableBroker[], symbol: string): RoutableBroker | GatewayError {
+  const listing = brokers.filter((broker) => broker.catalog?.get(symbol) !== undefined);
+  const usable = listing.filter((broker) => broker.open);
+  const real = usable.filter((broker) => !broker.synthetic);
+  if (real.length > 1) return ambiguous(symbol, real);
+  const found = real[0] ?? usable[0];
+  if (found !== undefined) return found;
+  const closed = listing[0];
+  if (closed !== undefined) return authenticationRequired(closed.id);
+  // Nobody is known to list it, but a broker that has not been heard yet may.
+  const [unheard, ...others] = brokers.filter((broker) => broker.catalog === null && broker.open);
+  if (unheard === undefined) return unknownSymbol(symbol, brokers);
+  return others.length === 0 ? unheard : unheardOf(symbol);
+}
+
+function unheardOf(symbol: string): GatewayError {
+  return new GatewayError(
+    'BROKER_UNAVAILABLE',
+    `Which broker lists ${quoted(symbol)} is not known while venues can't be reached: name the broker, or try again later.`,
+    { symbols: [symbol] },
+  );
+}
+
+export function authenticationRequired(broker: string): GatewayError {
+  return new GatewayError(
+    'BROKER_AUTHENTICATION_REQUIRED',
+    `Broker ${broker} needs your own credentials: authenticate with it first.`,
+  );
+}
+
+function ambiguous(symbol: string, brokers: readonly RoutableBroker[]): GatewayError {
+  const ids = brokers.map((broker) => broker.id).join(' and ');
+  return new GatewayError('AMBIGUOUS_SYMBOL', `${quoted(symbol)} is listed by ${ids}: name the broker.`, {
+    symbols: [symbol],
+  });
+}
+
+export function unknownSymbol(
+  symbol: string,
+  brokers: readonly Pick<RoutableBroker, 'id' | 'catalog'>[],
+): GatewayError {
+  const suggestion = brokers.map((broker) => broker.catalog?.suggest(symbol)).find((found) => found !== undefined);
+  const who = brokers.length === 1 ? `Broker ${brokers[0]?.id ?? ''} does not list` : 'No broker lists';
+  const hint = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`;
+  return new GatewayError('UNKNOWN_SYMBOL', `${who} ${quoted(symbol)}.${hint}`, { symbols: [symbol] });
+}
+
+/** What a client sent, short enough to be sent back. */
+function quoted(symbol: string): string {
+  return JSON.stringify(symbol.length > 40 ? `${symbol.slice(0, 40)}…` : symbol);
+}

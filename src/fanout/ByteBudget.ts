@@ -1,0 +1,24 @@
+/** What one connection may have waiting, over all its queues together. */
+export class ByteBudget {
+  readonly limit: number;
+  #used = 0;
+
+  constructor(limitBytes: number) {
+    this.limit = limitBytes;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** False, and nothing taken, where that would go over the limit. */
+  take(bytes: number): boolean {
+    if (this.#used + bytes > this.limit) return false;
+    this.#used += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#used -= bytes;
+  }
+}

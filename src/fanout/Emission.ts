@@ -1,0 +1,44 @@
+import type { MarketData } from '../market/marketData.ts';
+import type { StreamKey } from '../market/streamKey.ts';
+
+/** Turns an event into the bytes that a group of clients shares. Its identity is the group. */
+export interface Encoder {
+  encode(event: MarketData): Buffer;
+}
+
+/**
+ * One event as its subscribers see it (a book is already cut to their depth). Every encoding is made at most once, by
+ * whoever asks first, and shared by all.
+ */
+export class Emission {
+  readonly key: StreamKey;
+  readonly event: MarketData;
+  readonly #fresh: (() => Emission) | null;
+  readonly #encoded = new Map<Encoder, Buffer>();
+
+  /** `fresh` of a book's delta: gives the whole book in its place, as it is when asked. */
+  constructor(key: StreamKey, event: MarketData, fresh: (() => Emission) | null = null) {
+    this.key = key;
+    this.event = event;
+    this.#fresh = fresh;
+  }
+
+  /** True where the event means nothing without the ones before it: the delta of a book. */
+  get isDelta(): boolean {
+    return this.#fresh !== null;
+  }
+
+  /** The newest whole value of this stream: itself, but for a delta. */
+  fresh(): Emission {
+    return this.#fresh === null ? this : this.#fresh();
+  }
+
+  bytes(encoder: Encoder): Buffer {
+    let bytes = this.#encoded.get(encoder);
+    if (bytes === undefined) {
+      bytes = encoder.encode(this.event);
+      this.#encoded.set(encoder, bytes);
+    }
+    return bytes;
+  }
+}

@@ -1,0 +1,99 @@
+import type { MarketData } from '../market/marketData.ts';
+import type { StreamKey } from '../market/streamKey.ts';
+import { assertNever } from '../shared/assertNever.ts';
+import type { ByteBudget } from './ByteBudget.ts';
+import type { Emission } from './Emission.ts';
+
+interface Waiting {
+  emission: Emission;
+  bytes: number;
+  /** A delta was to come after something that waits: what leaves is the whole book as it is then. */
+  refresh: boolean;
+}
+
+export interface PendingEventsOptions {
+  readonly budget: ByteBudget;
+  /** Called for each event that a newer one took the place of. */
+  readonly onConflated: (type: MarketData['type']) => void;
+}
+
+/**
+ * The events that a subscriber has not taken yet, under the one policy for slow consumers (contract, section 6.3). While
+ * little waits everything is kept: a burst within one turn is no slowness. Over half of the connection's byte budget, of
+ * ticks, candles and books only the newest of each stream is kept, in the place of the last that waited; a book's deltas
+ * collapse into the whole book. Trades and status wait, each of them. The whole is bounded by the budget.
+ */
+export class PendingEvents {
+  readonly #options: PendingEventsOptions;
+  readonly #queue: Set<Waiting> = new Set();
+  /** Of each stream that may be conflated, what waits last. */
+  readonly #last = new Map<StreamKey, Waiting>();
+
+  constructor(options: PendingEventsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#queue.size;
+  }
+
+  /** False where the budget is used up: the subscriber is too slow, and the event was not kept. */
+  push(emission: Emission): boolean {
+    const waiting = this.#isBehind ? this.#last.get(emission.key) : undefined;
+    if (waiting !== undefined) {
+      this.#options.onConflated(emission.event.type);
+      waiting.refresh ||= emission.isDelta;
+      if (!emission.isDelta) waiting.refresh = false;
+      waiting.emission = emission;
+      return true;
+    }
+    const bytes = approximateBytes(emission.event);
+    if (!this.#options.budget.take(bytes)) return false;
+    const added: Waiting = { emission, bytes, refresh: false };
+    this.#queue.add(added);
+    if (!isKept(emission.event.type)) this.#last.set(emission.key, added);
+    return true;
+  }
+
+  shift(): Emission | undefined {
+    const [first] = this.#queue;
+    if (first === undefined) return undefined;
+    this.#remove(first);
+    return first.refresh ? first.emission.fresh() : first.emission;
+  }
+
+  clear(): void {
+    for (const waiting of this.#queue) this.#remove(waiting);
+  }
+
+  get #isBehind(): boolean {
+    const { used, limit } = this.#options.budget;
+    return used > limit / 2;
+  }
+
+  #remove(waiting: Waiting): void {
+    this.#queue.delete(waiting);
+    if (this.#last.get(waiting.emission.key) === waiting) this.#last.delete(waiting.emission.key);
+    this.#options.budget.release(waiting.bytes);
+  }
+}
+
+/** Trades and status are each of them news; of the others the newest says all. */
+function isKept(type: MarketData['type']): boolean {
+  switch (type) {
+    case 'trade':
+    case 'status':
+      return true;
+    case 'tick':
+    case 'candle':
+    case 'orderbook':
+      return false;
+    default:
+      return assertNever(type);
+  }
+}
+
+/** What an event takes while it waits, to within a factor of two: enough for a bound. */
+export function approximateBytes(event: MarketData): number {
+  return event.type === 'orderbook' ? 300 + 60 * (event.bids.length + event.asks.length) : 400;
+}

@@ -1,0 +1,65 @@
+import type { Decimal } from '../../src/market/decimal.ts';
+import { decimal } from '../../src/market/decimal.ts';
+import type { OrderBookUpdate, PriceLevel, Tick, Trade } from '../../src/market/marketData.ts';
+import { streamKey } from '../../src/market/streamKey.ts';
+import type { StreamKey } from '../../src/market/streamKey.ts';
+import { fromEpochMs } from '../../src/market/timestamp.ts';
+
+const AT = fromEpochMs(Date.UTC(2026, 0, 2, 3, 4, 5));
+
+const header = (sequence: number) => ({
+  broker: 'binance',
+  symbol: 'BTCUSDT',
+  time: AT,
+  receivedAt: AT,
+  sequence,
+  cursor: `life.${sequence}`,
+});
+
+export function tick(sequence: number, bid = '100.10', ask = '100.20'): Tick {
+  return {
+    type: 'tick',
+    ...header(sequence),
+    bid: decimal(bid),
+    bidSize: decimal('1'),
+    ask: decimal(ask),
+    askSize: decimal('2'),
+    last: null,
+    mid: decimal('100.15'),
+    spread: decimal('0.10'),
+  };
+}
+
+export function trade(sequence: number): Trade {
+  return {
+    type: 'trade',
+    ...header(sequence),
+    id: String(1_000 + sequence),
+    price: decimal('100.15'),
+    size: decimal('0.5'),
+    side: 'buy',
+  };
+}
+
+/** Levels as [price, size] pairs. */
+export function book(
+  sequence: number,
+  kind: 'snapshot' | 'delta',
+  sides: { bids?: [string, string][]; asks?: [string, string][] },
+): OrderBookUpdate {
+  return {
+    type: 'orderbook',
+    ...header(sequence),
+    kind,
+    bids: levels(sides.bids ?? []),
+    asks: levels(sides.asks ?? []),
+  };
+}
+
+export function levels(pairs: readonly [string, string][]): PriceLevel[] {
+  return pairs.map(([price, size]) => ({ price: price as Decimal, size: size as Decimal }));
+}
+
+export function key(type: 'tick' | 'trade' | 'orderbook' | 'candle' | 'status', symbol = 'BTCUSDT'): StreamKey {
+  return streamKey({ scope: 'shared', broker: 'binance', symbol, type, interval: type === 'candle' ? '1m' : null });
+}

@@ -1,0 +1,280 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
+import { BrokerManager } from '../../../src/core/BrokerManager.ts';
+import { DEFAULT_OPTIONS } from '../../../src/core/subscription.ts';
+import type { SubscriptionOptions } from '../../../src/core/subscription.ts';
+import { Subscriptions } from '../../../src/core/Subscriptions.ts';
+import type { BrokerTraits } from '../../../src/brokers/BaseBroker.ts';
+import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
+import { decimal } from '../../../src/market/decimal.ts';
+import type { MarketData, MarketDataType, OrderBookDraft, TickDraft } from '../../../src/market/marketData.ts';
+import { fromEpochMs } from '../../../src/market/timestamp.ts';
+import { Metrics } from '../../../src/shared/metrics.ts';
+import { levels } from '../../support/events.ts';
+import { FakeClock } from '../../support/FakeClock.ts';
+import { ScriptedBroker, brokerContext } from '../../support/ScriptedBroker.ts';
+
+const AT = fromEpochMs(0);
+const TICK: TickDraft = {
+  type: 'tick',
+  time: AT,
+  receivedAt: AT,
+  bid: decimal('1'),
+  bidSize: null,
+  ask: decimal('2'),
+  askSize: null,
+  last: null,
+  mid: decimal('1.5'),
+  spread: decimal('1'),
+};
+
+const bookDraft = (
+  kind: 'snapshot' | 'delta',
+  bids: [string, string][],
+  asks: [string, string][] = [],
+): OrderBookDraft => ({ type: 'orderbook', time: AT, receivedAt: AT, kind, bids: levels(bids), asks: levels(asks) });
+
+class Gateway {
+  readonly clock = new FakeClock();
+  readonly index = new SubscriptionIndex();
+  readonly metrics = new Metrics();
+  readonly manager = new BrokerManager({
+    bus: new MemoryBus(),
+    index: this.index,
+    clock: this.clock,
+    metrics: this.metrics,
+    staleAfterMs: 10_000,
+    lingerMs: 5_000,
+  });
+  readonly subscriptions = new Subscriptions({
+    manager: this.manager,
+    index: this.index,
+    clock: this.clock,
+    symbolsPerSubscription: 3,
+  });
+
+  add(id: string, traits: Partial<BrokerTraits> = {}, enabled = true): ScriptedBroker {
+    let made: ScriptedBroker | undefined;
+    this.manager.addBroker({
+      id,
+      enabled,
+      create: (sink) => (made = new ScriptedBroker(brokerContext(id, sink, this.clock), traits)),
+    });
+    if (made === undefined) throw new Error('the broker was not made');
+    return made;
+  }
+
+  async subscribe(
+    types: MarketDataType[],
+    options: Partial<SubscriptionOptions> = {},
+    broker: string | null = 'binance',
+  ) {
+    const request = { broker, symbols: ['BTCUSDT'], types, options: { ...DEFAULT_OPTIONS, ...options } };
+    const received: MarketData[] = [];
+    const { accepted } = await this.subscriptions.resolve(request);
+    const subscription = this.subscriptions.open(accepted, request, { deliver: ({ event }) => received.push(event) });
+    await this.clock.advance(0);
+    return { received, subscription };
+  }
+}
+
+function gateway(): { gateway: Gateway; broker: ScriptedBroker } {
+  const made = new Gateway();
+  const broker = made.add('binance').lists('BTCUSDT', 'ETHUSDT');
+  broker.sink.onStatus({ kind: 'connected' });
+  return { gateway: made, broker };
+}
+
+describe('interest', () => {
+  it('is one upstream stream for any number of subscriptions, closed a linger after the last', async () => {
+    const { gateway: g, broker } = gateway();
+    const one = await g.subscribe(['tick']);
+    const two = await g.subscribe(['tick', 'trade']);
+    expect(broker.wantedNames).toEqual(['tick BTCUSDT', 'trade BTCUSDT']);
+    one.subscription[Symbol.dispose]();
+    one.subscription[Symbol.dispose]();
+    await g.clock.advance(6_000);
+    expect(broker.wantedNames).toEqual(['tick BTCUSDT', 'trade BTCUSDT']);
+    two.subscription[Symbol.dispose]();
+    await g.clock.advance(4_999);
+    expect(broker.wantedNames).toHaveLength(2);
+    await g.clock.advance(2);
+    expect(broker.wantedNames).toEqual([]);
+    expect(g.index.size).toBe(0);
+    expect(g.manager.state.size).toBe(0);
+  });
+
+  it('costs the venue nothing when a page is loaded again within the linger', async () => {
+    const { gateway: g, broker } = gateway();
+    const one = await g.subscribe(['tick']);
+    const feed = broker.feed('tick BTCUSDT');
+    one.subscription[Symbol.dispose]();
+    await g.clock.advance(3_000);
+    const two = await g.subscribe(['tick']);
+    await g.clock.advance(10_000);
+    expect(broker.feed('tick BTCUSDT')).toBe(feed);
+    two.subscription[Symbol.dispose]();
+  });
+
+  it('of a status alone wants the ticks that it speaks of', async () => {
+    const { gateway: g, broker } = gateway();
+    const { received } = await g.subscribe(['status']);
+    broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
+    expect(received.map(({ type }) => type)).toEqual(['status']);
+  });
+});
+
+describe('events', () => {
+  it('are numbered from 1 in each life of a stream, with cursors of that life', async () => {
+    const { gateway: g, broker } = gateway();
+    const one = await g.subscribe(['tick']);
+    broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
+    broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
+    one.subscription[Symbol.dispose]();
+    await g.clock.advance(6_000);
+    const two = await g.subscribe(['tick']);
+    broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
+    expect([...one.received, ...two.received].map(({ sequence }) => sequence)).toEqual([1, 2, 1]);
+    expect(new Set([...one.received, ...two.received].map(({ cursor }) => cursor)).size).toBe(3);
+  });
+
+  it('begin with the last known tick unless the client does not want that', async () => {
+    const { gateway: g, broker } = gateway();
+    await g.subscribe(['tick']);
+    broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
+    expect((await g.subscribe(['tick'])).received).toMatchObject([{ type: 'tick', sequence: 1 }]);
+    expect((await g.subscribe(['tick'], { snapshot: false })).received).toEqual([]);
+  });
+
+  it('of a book in deltas begin with the whole book even so', async () => {
+    const { gateway: g, broker } = gateway();
+    await g.subscribe(['orderbook']);
+    broker.sink.onEvent(broker.feed('orderbook BTCUSDT'), bookDraft('snapshot', [['1', '5']], [['3', '5']]));
+    const { received } = await g.subscribe(['orderbook'], { book: 'delta', snapshot: false });
+    broker.sink.onEvent(broker.feed('orderbook BTCUSDT'), bookDraft('delta', [['2', '7']]));
+    expect(received).toMatchObject([
+      { kind: 'snapshot', sequence: 1, bids: [{ price: '1' }] },
+      { kind: 'delta', sequence: 2, bids: [{ price: '2', size: '7' }], asks: [] },
+    ]);
+  });
+});
+
+describe('a book that can not be right', () => {
+  it('is not published when it is crossed, but begun again', async () => {
+    const { gateway: g, broker } = gateway();
+    const { received } = await g.subscribe(['orderbook', 'status']);
+    const feed = broker.feed('orderbook BTCUSDT');
+    broker.sink.onEvent(feed, bookDraft('snapshot', [['1', '5']], [['3', '5']]));
+    broker.sink.onFeed(feed, { kind: 'live' });
+    broker.sink.onEvent(feed, bookDraft('delta', [['3', '1']]));
+    broker.sink.onEvent(feed, bookDraft('delta', [['2', '1']]));
+    expect(received.map((event) => (event.type === 'status' ? event.state : event.type))).toEqual([
+      'orderbook',
+      'live',
+      'recovering',
+    ]);
+    expect(broker.resyncs).toHaveLength(1);
+    broker.sink.onEvent(feed, bookDraft('snapshot', [['2', '5']], [['4', '5']]));
+    expect(received.at(-1)).toMatchObject({ type: 'orderbook', kind: 'snapshot', sequence: 4 });
+  });
+
+  it('is not what a newcomer begins with while it recovers', async () => {
+    const { gateway: g, broker } = gateway();
+    await g.subscribe(['orderbook']);
+    const feed = broker.feed('orderbook BTCUSDT');
+    broker.sink.onEvent(feed, bookDraft('snapshot', [['1', '5']]));
+    broker.sink.onFeed(feed, { kind: 'recovering', reason: 'gap' });
+    expect((await g.subscribe(['orderbook'])).received).toEqual([]);
+  });
+});
+
+describe('requests that can not be served', () => {
+  const refused: [string, string, MarketDataType[]][] = [
+    ['UNKNOWN_BROKER', 'nobody', ['tick']],
+    ['BROKER_DISABLED', 'off', ['tick']],
+    ['UNSUPPORTED_TYPE', 'quotes', ['tick', 'trade']],
+    ['BROKER_AUTHENTICATION_REQUIRED', 'private', ['tick']],
+  ];
+  it.each(refused)('%s', async (code, broker, types) => {
+    const { gateway: g } = gateway();
+    g.add('off', {}, false);
+    g.add('quotes', { supportedTypes: ['tick'] });
+    g.add('private', { requiresAuthentication: true });
+    await expect(g.subscribe(types, {}, broker)).rejects.toMatchObject({ code });
+  });
+
+  it('tells which type the only broker that lists a symbol lacks', async () => {
+    const g = new Gateway();
+    g.add('quotes', { supportedTypes: ['tick'] }).lists('BTCUSDT');
+    const request = { broker: null, symbols: ['BTCUSDT'], types: ['trade' as const], options: DEFAULT_OPTIONS };
+    const { rejected } = await g.subscriptions.resolve(request);
+    expect(rejected[0]?.error).toMatchObject({ code: 'UNSUPPORTED_TYPE', message: 'Broker quotes has no trade.' });
+  });
+
+  it.each([
+    ['no symbols', { symbols: [] }],
+    ['an empty symbol', { symbols: [''] }],
+    ['no types', { types: [] }],
+    ['a depth of 0', { options: { ...DEFAULT_OPTIONS, depth: 0 } }],
+    ['a negative throttle', { options: { ...DEFAULT_OPTIONS, throttleMs: -1 } }],
+  ])('BAD_REQUEST for %s', async (_name, fault) => {
+    const { gateway: g } = gateway();
+    const request = { broker: 'binance', symbols: ['BTCUSDT'], types: ['tick' as const], options: DEFAULT_OPTIONS };
+    await expect(g.subscriptions.resolve({ ...request, ...fault })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  it('LIMIT_EXCEEDED for more symbols than a subscription may have', async () => {
+    const { gateway: g } = gateway();
+    const request = {
+      broker: 'binance',
+      symbols: ['A', 'B', 'C', 'D'],
+      types: ['tick' as const],
+      options: DEFAULT_OPTIONS,
+    };
+    await expect(g.subscriptions.resolve(request)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+  });
+});
+
+describe('a venue that can not be reached', () => {
+  it('takes the subscription, tells why nothing comes, and begins by itself', async () => {
+    const g = new Gateway();
+    const broker = g.add('binance').unreachable();
+    broker.sink.onStatus({ kind: 'waiting', delayMs: 1_000, reason: 'The venue refused the connection.' });
+    const { received } = await g.subscribe(['tick', 'status']);
+    expect(received).toMatchObject([
+      { type: 'status', state: 'recovering', reason: 'The venue refused the connection.' },
+    ]);
+    broker.lists('BTCUSDT');
+    broker.sink.onStatus({ kind: 'connected' });
+    broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
+    expect(received.slice(1)).toMatchObject([{ type: 'status', state: 'live' }, { type: 'tick' }]);
+  });
+
+  it('is waited for only a moment, and leaves no timer', async () => {
+    const g = new Gateway();
+    g.add('binance');
+    const subscribing = g.subscribe(['tick']);
+    await g.clock.advance(3_000);
+    await subscribing;
+    await g.manager.close();
+    expect(g.clock.pending).toBe(0);
+  });
+});
+
+it('tells watchers of changes of state only', () => {
+  const { gateway: g, broker } = gateway();
+  const seen: string[] = [];
+  using _watching = g.manager.watch(({ id, state }) => seen.push(`${id} ${state}`));
+  broker.sink.onStatus({ kind: 'connected' });
+  broker.sink.onStatus({ kind: 'waiting', delayMs: 5, reason: 'lost' });
+  broker.sink.onActivity();
+  broker.sink.onStatus({ kind: 'connecting', attempt: 1 });
+  expect(seen).toEqual(['binance disconnected', 'binance connecting']);
+});
+
+it('leaves no timer behind when it is closed with subscriptions open', async () => {
+  const { gateway: g } = gateway();
+  await g.subscribe(['tick', 'orderbook']);
+  await g.manager.close();
+  expect(g.clock.pending).toBe(0);
+});
