@@ -1,0 +1,157 @@
+import { collectDefaultMetrics } from 'prom-client';
+import { MemoryBus } from './bus/MemoryBus.ts';
+import type { BrokerConfig, Config } from './config/schema.ts';
+import { BrokerManager } from './core/BrokerManager.ts';
+import { Queries } from './core/Queries.ts';
+import type { Services } from './core/Services.ts';
+import { Subscriptions } from './core/Subscriptions.ts';
+import { createBroker, isServed } from './createBroker.ts';
+import { SubscriptionIndex } from './fanout/SubscriptionIndex.ts';
+import { createGraphql } from './graphql/createGraphql.ts';
+import { TrustedProxies } from './http/clientAddress.ts';
+import { createHealth } from './http/health.ts';
+import { HttpServer } from './http/HttpServer.ts';
+import type { UpgradeHandler } from './http/HttpServer.ts';
+import { indexPage } from './http/indexPage.ts';
+import { createMetricsEndpoint } from './http/metricsEndpoint.ts';
+import { isAllowedOrigin } from './http/origin.ts';
+import { createRaw } from './raw/RawProtocol.ts';
+import { systemClock } from './shared/clock.ts';
+import type { Logger } from './shared/logger.ts';
+import { Metrics } from './shared/metrics.ts';
+import { systemRandom } from './shared/random.ts';
+
+export interface MarketDataServerOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly version: string;
+  /** How long a stream stays open upstream after the last who wanted it. @default the manager's */
+  readonly lingerMs?: number;
+}
+
+/** WebSocket close code of an end that is not the client's fault, and not an error (RFC 6455, 7.4.1). */
+const GOING_AWAY = 1001;
+
+/** The whole gateway: builds every part, owns them all, and closes them in the opposite order. */
+export class MarketDataServer implements AsyncDisposable {
+  readonly #http: HttpServer;
+  readonly #parts: AsyncDisposableStack;
+  readonly manager: BrokerManager;
+  readonly metrics: Metrics;
+
+  private constructor(parts: {
+    readonly http: HttpServer;
+    readonly owned: AsyncDisposableStack;
+    readonly manager: BrokerManager;
+    readonly metrics: Metrics;
+  }) {
+    this.#http = parts.http;
+    this.#parts = parts.owned;
+    this.manager = parts.manager;
+    this.metrics = parts.metrics;
+  }
+
+  /** Resolves once it serves; rejects, with nothing left behind, where the address can't be had. */
+  static async start(options: MarketDataServerOptions): Promise<MarketDataServer> {
+    await using owned = new AsyncDisposableStack();
+    const services = buildServices(options, owned);
+    const http = owned.use(buildHttp(options, services));
+    await http.listen();
+    addBrokers(options, services);
+    const { manager, metrics } = services;
+    return new MarketDataServer({ http, owned: owned.move(), manager, metrics });
+  }
+
+  get urls(): { readonly http: string; readonly graphql: string; readonly raw: string } {
+    const { url } = this.#http;
+    return { http: url, graphql: `${url}/graphql`, raw: `${url.replace(/^http/, 'ws')}/ws` };
+  }
+
+  /** Tells every client to go, and ends every connection and timer. May be called again. */
+  close(): Promise<void> {
+    return this.#parts.disposeAsync();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function buildServices({ config, logger, lingerMs }: MarketDataServerOptions, owned: AsyncDisposableStack): Services {
+  const metrics = new Metrics();
+  collectDefaultMetrics({ register: metrics.registry });
+  const clock = systemClock;
+  const index = new SubscriptionIndex();
+  const bus = owned.use(new MemoryBus());
+  const { staleAfterMs } = config.feeds;
+  const manager = owned.use(
+    new BrokerManager({ bus, index, clock, metrics, staleAfterMs, ...(lingerMs === undefined ? {} : { lingerMs }) }),
+  );
+  const { symbolsPerSubscription } = config.limits;
+  const subscriptions = new Subscriptions({ manager, index, clock, symbolsPerSubscription });
+  return { manager, subscriptions, queries: new Queries(manager), clock, logger, metrics, limits: config.limits };
+}
+
+function buildHttp({ config, logger, version }: MarketDataServerOptions, services: Services): HttpServer {
+  const { clock, limits, manager, metrics } = services;
+  const { maxPayloadBytes, allowedOrigins, trustedProxies, host, port, shutdownTimeoutMs } = config.server;
+  const { graphqlMs, rawMs } = config.heartbeat;
+  const graphql = createGraphql({
+    services,
+    graphql: config.graphql,
+    heartbeatMs: graphqlMs,
+    maxPayloadBytes,
+    allowsOrigin: (origin) => isAllowedOrigin({ origin, host: undefined, allowedOrigins }),
+  });
+  const raw = createRaw({ services, heartbeatMs: rawMs, maxPayloadBytes });
+  const proxies = new TrustedProxies(trustedProxies);
+  const { health, ready } = createHealth({
+    manager,
+    bus: () => ({ engine: 'memory', state: 'ok' }),
+    draining: () => http.draining,
+    clock,
+    version,
+  });
+  const http = new HttpServer({
+    host,
+    port,
+    requestHandlers: new Map([
+      ['/', indexPage],
+      ['/graphql', graphql.handle],
+      ['/health', health],
+      ['/ready', ready],
+      ['/metrics', createMetricsEndpoint({ metrics, ...config.metrics, proxies })],
+    ]),
+    upgradeHandlers: new Map<string, UpgradeHandler>([
+      ['/graphql', { upgrade: graphql.upgrade, close: () => graphql.close(GOING_AWAY) }],
+      ['/ws', raw],
+    ]),
+    allowedOrigins,
+    proxies,
+    limits,
+    shutdownTimeoutMs,
+    clock,
+    logger,
+  });
+  return http;
+}
+
+/** Last, so that a port in use is told before any venue is called. */
+function addBrokers({ config, logger }: MarketDataServerOptions, { manager, clock, metrics }: Services): void {
+  for (const [id, broker] of Object.entries(config.brokers)) addBroker(id, broker);
+
+  function addBroker(id: string, broker: BrokerConfig): void {
+    const log = logger.child({ broker: id });
+    if (!isServed(broker)) {
+      log.warn({ kind: broker.kind }, 'this version does not serve brokers of this kind; left out');
+      return;
+    }
+    const { staleAfterMs, reconnect } = config.feeds;
+    manager.addBroker({
+      id,
+      enabled: broker.enabled,
+      create: (sink) =>
+        createBroker(broker, { id, sink, clock, random: systemRandom, logger: log, metrics, staleAfterMs, reconnect }),
+    });
+  }
+}

@@ -1,0 +1,47 @@
+import { Command, CommanderError } from 'commander';
+import { checkConfig } from './checkConfig.ts';
+import { EXIT_CODES } from './exitCode.ts';
+import { serve } from './serve.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Runs the command that the arguments (those after the program's name) ask for, and resolves with the exit code. */
+export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  let code: number = EXIT_CODES.ok;
+  const program = commands(surroundings, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+  }
+}
+
+function commands(surroundings: Surroundings, done: (code: number) => void): Command {
+  const { output, errorOutput, version } = surroundings;
+  const program = new Command('tickgraph')
+    .description('A gateway for live market data: brokers in, GraphQL subscriptions and raw JSON out.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .configureOutput({ writeOut: (text) => void output.write(text), writeErr: (text) => void errorOutput.write(text) })
+    .exitOverride()
+    .showHelpAfterError('(see tickgraph --help)')
+    .addHelpText('after', '\nExit codes: 0 fine, 1 failed, 2 bad usage or configuration.');
+  program
+    .command('serve')
+    .description('serve clients until SIGTERM or SIGINT')
+    .option('-c, --config <file>', 'the YAML file (else TICKGRAPH_CONFIG, else ./config.yaml where there is one)')
+    .action(async ({ config }: { config?: string }) => {
+      done(await serve(config ?? null, surroundings));
+    });
+  program
+    .command('check-config')
+    .description('print the effective configuration with secrets masked, or all that is wrong with it')
+    .argument('[file]', 'the YAML file (else TICKGRAPH_CONFIG, else ./config.yaml where there is one)')
+    .action((file: string | undefined) => {
+      done(checkConfig(file ?? null, surroundings));
+    });
+  return program;
+}

@@ -1,0 +1,95 @@
+import { distance } from 'fastest-levenshtein';
+import type { z } from 'zod';
+import type { Schema } from './schemaWalk.ts';
+import { keysOf, schemaAt } from './schemaWalk.ts';
+import { isSecret, maskUserInfo } from './secrets.ts';
+import { REDACTED } from '../shared/scrub.ts';
+import type { Path } from './tree.ts';
+import { valueAt } from './tree.ts';
+import { isMap } from './fields.ts';
+
+const MAX_SHOWN = 60;
+
+/** One thing that is wrong with a configuration, in words; no secret is in them. */
+export interface ConfigFault {
+  /** The file (with the line, where it is known) or the environment variable. */
+  readonly source: string;
+  /** Dotted; empty for the file as a whole. */
+  readonly path: string;
+  readonly found: string;
+  readonly expected: string;
+}
+
+export function formatFault({ source, path, found, expected }: ConfigFault): string {
+  return `${source}: ${path === '' ? '' : `${path}: `}found ${found}, expected ${expected}`;
+}
+
+export interface FaultContext {
+  readonly schema: Schema;
+  readonly document: unknown;
+  readonly sourceOf: (path: Path) => string;
+}
+
+/** The schema's complaints as faults, one for each path at most, in the order of the settings. */
+export function faultsOf(error: z.ZodError, context: FaultContext): ConfigFault[] {
+  const faults = new Map<string, ConfigFault>();
+  for (const issue of error.issues) {
+    for (const fault of issueFaults(issue, context)) {
+      if (!faults.has(fault.path)) faults.set(fault.path, fault);
+    }
+  }
+  return [...faults.values()];
+}
+
+function issueFaults(issue: z.core.$ZodIssue, { schema, document, sourceOf }: FaultContext): ConfigFault[] {
+  const path = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') {
+    const parent = schemaAt(schema, path, document);
+    const known = parent === null ? [] : keysOf(parent, valueAt(document, path));
+    return issue.keys.map((key) => ({
+      source: sourceOf([...path, key]),
+      path: [...path, key].join('.'),
+      found: 'an unknown key',
+      expected: oneOfKeys(known, key),
+    }));
+  }
+  if (issue.code === 'invalid_key') {
+    const expected = issue.issues[0]?.message ?? 'another key';
+    return [{ source: sourceOf(path), path: path.join('.'), found: 'a key of another form', expected }];
+  }
+  const wantsMap = issue.code === 'invalid_type' && ['object', 'record', 'array'].includes(issue.expected);
+  const found = describe(valueAt(document, path), wantsMap || isSecret(path));
+  return [{ source: sourceOf(path), path: path.join('.'), found, expected: issue.message }];
+}
+
+/** The known keys, and the nearest of them first where the key looks like a slip of the hand. */
+function oneOfKeys(known: readonly string[], key: string): string {
+  if (known.length === 0) return 'no key here';
+  const suggestion = nearest(known, key);
+  return suggestion === null ? `one of: ${known.join(', ')}` : `${suggestion} or another of: ${known.join(', ')}`;
+}
+
+/** The known word nearest to a mistyped one, whatever the case; null when more than `most` letters (half of it) differ. */
+export function nearest(known: readonly string[], word: string, most = Math.max(1, word.length / 2)): string | null {
+  const wanted = word.toLowerCase().slice(0, MAX_SHOWN);
+  const ranked = known.map((candidate) => ({ candidate, apart: distance(wanted, candidate.toLowerCase()) }));
+  const best = ranked.reduce<(typeof ranked)[number] | null>(
+    (least, next) => (least === null || next.apart < least.apart ? next : least),
+    null,
+  );
+  return best !== null && best.apart <= most ? best.candidate : null;
+}
+
+/** What a value is, and the value itself unless it is or may hold a secret. */
+function describe(value: unknown, secret: boolean): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (isMap(value)) return 'a map';
+  if (typeof value === 'string') {
+    if (secret) return value === '' ? 'an empty text' : `a text (${REDACTED})`;
+    return JSON.stringify(maskUserInfo(value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value));
+  }
+  if (secret || (typeof value !== 'number' && typeof value !== 'boolean')) return `a ${typeof value}`;
+  return String(value);
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import packageJson from '../package.json' with { type: 'json' };
+import { nodeTooOld } from './cli/nodeVersion.ts';
+
+/** How long a slow reader of the last lines may take before the process ends without it. */
+const FLUSH_MS = 1_000;
+
+const complaint = nodeTooOld(process.versions.node);
+if (complaint === null) {
+  await main();
+} else {
+  process.stderr.write(`${complaint}\n`);
+  process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  // Imported only here, so that an older Node gets as far as its complaint.
+  const { run } = await import('./cli/program.ts');
+  const { BoundedOutput } = await import('./shared/BoundedOutput.ts');
+  const { systemClock } = await import('./shared/clock.ts');
+  const output = new BoundedOutput(process.stdout);
+  const errorOutput = new BoundedOutput(process.stderr);
+  const code = await run(process.argv.slice(2), {
+    version: packageJson.version,
+    env: process.env,
+    cwd: process.cwd(),
+    clock: systemClock,
+    output,
+    errorOutput,
+    events: process,
+    readFile: (path) => readFileSync(path, 'utf8'),
+    start: async (options) => {
+      const { MarketDataServer } = await import('./MarketDataServer.ts');
+      return MarketDataServer.start(options);
+    },
+    exit: (exitCode) => process.exit(exitCode),
+  });
+  await Promise.all([output.flush(systemClock, FLUSH_MS), errorOutput.flush(systemClock, FLUSH_MS)]);
+  process.exit(code);
+}

@@ -1,0 +1,33 @@
+import { parseConfig } from '../../src/config/load.ts';
+import { MarketDataServer } from '../../src/MarketDataServer.ts';
+import { silentLogger } from '../../src/shared/logger.ts';
+import type { StandInBinance } from '../venues/binance/StandInBinance.ts';
+
+export interface GatewayOptions {
+  /** Merged over a configuration in which nothing but what is named here runs. */
+  readonly config?: Record<string, unknown>;
+  /** By default nothing is kept open upstream for those who have left. */
+  readonly lingerMs?: number;
+}
+
+const NO_BROKERS = { binance: null, oanda: null, 'mock-binance': null, 'mock-oanda': null };
+
+/** The whole gateway on a free port. */
+export async function startGateway({ config = {}, lingerMs = 0 }: GatewayOptions = {}): Promise<MarketDataServer> {
+  const { brokers, server, ...rest } = config;
+  const result = parseConfig(
+    { ...rest, server: { port: 0, ...asMap(server) }, brokers: { ...NO_BROKERS, ...asMap(brokers) } },
+    'test',
+  );
+  if (!result.ok) throw new Error(JSON.stringify(result.faults));
+  return MarketDataServer.start({ config: result.config, logger: silentLogger(), version: '0.0.0', lingerMs });
+}
+
+/** The configuration of a broker that is served by a stand-in. */
+export function standInBroker(venue: StandInBinance, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return { kind: 'binance', websocketUrl: venue.websocketUrl, restUrl: venue.restUrl, ...more };
+}
+
+function asMap(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}

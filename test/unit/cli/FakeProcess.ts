@@ -1,0 +1,64 @@
+import { EventEmitter } from 'node:events';
+import type { RunningServer, StartOptions, Surroundings } from '../../../src/cli/surroundings.ts';
+import { logLines } from '../../support/logLines.ts';
+import { FakeClock } from '../../support/FakeClock.ts';
+
+/** A process that a command can be run in without there being one: what it prints, hears and starts is at hand. */
+export class FakeProcess implements Surroundings {
+  readonly version = '1.2.3';
+  readonly cwd = '/etc/tickgraph';
+  readonly clock = new FakeClock();
+  readonly events = new EventEmitter();
+  readonly exits: number[] = [];
+  readonly started: StartOptions[] = [];
+  readonly env: Readonly<Record<string, string>>;
+  readonly #files: Readonly<Record<string, string>>;
+  out = '';
+  err = '';
+  closes = 0;
+  /** What starting does. */
+  onStart = (): Promise<void> => Promise.resolve();
+  /** What closing the server does. */
+  onClose = (): Promise<void> => Promise.resolve();
+
+  constructor(env: Readonly<Record<string, string>> = {}, files: Readonly<Record<string, string>> = {}) {
+    this.env = env;
+    this.#files = files;
+  }
+
+  readonly output = { isTTY: false, write: (line: string): boolean => ((this.out += line), true) };
+  readonly errorOutput = { isTTY: false, write: (line: string): boolean => ((this.err += line), true) };
+  readonly exit = (code: number): void => {
+    this.exits.push(code);
+  };
+  readonly readFile = (path: string): string => {
+    const text = this.#files[path];
+    if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+    return text;
+  };
+  readonly start = async (options: StartOptions): Promise<RunningServer> => {
+    this.started.push(options);
+    await this.onStart();
+    return {
+      urls: { http: 'http://127.0.0.1:4000', graphql: 'http://127.0.0.1:4000/graphql', raw: 'ws://127.0.0.1:4000/ws' },
+      close: () => {
+        this.closes += 1;
+        return this.onClose();
+      },
+    };
+  };
+
+  /** The log so far. */
+  get log(): Record<string, unknown>[] {
+    return logLines(this.out);
+  }
+
+  logged(message: string): Record<string, unknown> | undefined {
+    return this.log.find((line) => line['msg'] === message);
+  }
+
+  /** Listeners left on the process. */
+  get listeners(): number {
+    return this.events.eventNames().reduce((sum, name) => sum + this.events.listenerCount(name), 0);
+  }
+}

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { nodeTooOld } from '../../../src/cli/nodeVersion.ts';
+import { run } from '../../../src/cli/program.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+import { valid } from '../config/support.ts';
+import { FakeProcess } from './FakeProcess.ts';
+
+describe('the command line', () => {
+  it.each([['--version'], ['serve', '--version'], ['check-config', '--version'], ['-V']])(
+    'prints the version for %s %s',
+    async (...args) => {
+      const host = new FakeProcess();
+      expect(await run(args.filter(Boolean), host)).toBe(0);
+      expect(host.out).toBe('1.2.3\n');
+    },
+  );
+
+  it.each([
+    [['--help'], /serve .*check-config .*0 fine, 1 failed, 2 bad/s],
+    [['serve', '--help'], /--config <file>/],
+    [['check-config', '--help'], /\[file\]/],
+    [['help', 'serve'], /--config <file>/],
+  ])('prints help for %j', async (args, expected) => {
+    const host = new FakeProcess();
+    expect(await run(args, host)).toBe(0);
+    expect(host.out).toMatch(expected);
+    expect(host.err).toBe('');
+  });
+
+  it.each([
+    [[]],
+    [['nonsense']],
+    [['serve', '--port', '1']],
+    [['serve', 'x']],
+    [['serve', '--config']],
+    [['check-config', 'a', 'b']],
+  ])('ends with 2 for bad usage, says why, and starts nothing: %j', async (args) => {
+    const host = new FakeProcess();
+    expect(await run(args, host)).toBe(2);
+    expect(host.err).not.toBe('');
+    expect(host.out).toBe('');
+    expect(host.started).toEqual([]);
+  });
+});
+
+describe('check-config', () => {
+  it('prints the effective configuration as YAML that means the same, secrets masked', async () => {
+    const host = new FakeProcess(
+      { TICKGRAPH_METRICS__TOKEN: 'canary', TICKGRAPH_SERVER__PORT: '5000' },
+      { '/etc/tickgraph/my.yaml': 'brokers: { mock-binance: { symbols: { BTCUSDT: 1.50 } } }' },
+    );
+    expect(await run(['check-config', 'my.yaml'], host)).toBe(0);
+    expect(host.out).toMatch(/^# defaults < my\.yaml < environment\n/);
+    expect(host.out).not.toContain('canary');
+    const printed: unknown = parse(host.out);
+    expect(printed).toMatchObject({
+      server: { port: 5000 },
+      metrics: { token: '[redacted]' },
+      brokers: { 'mock-binance': { symbols: { BTCUSDT: '1.50' } } },
+    });
+    expect(valid(parseConfig(printed, 'what was printed')).server.port).toBe(5000);
+  });
+
+  it('prints all faults and ends with 2', async () => {
+    const host = new FakeProcess({ PORT: 'x' }, { '/etc/tickgraph/config.yaml': 'server: { prot: 1 }' });
+    expect(await run(['check-config'], host)).toBe(2);
+    expect(host.out).toBe('');
+    expect(host.err).toMatch(/\(2 faults\)\n {2}PORT: server\.port: .*\n {2}config\.yaml:1: server\.prot: .*\n$/);
+  });
+});
+
+describe('nodeTooOld', () => {
+  it.each([
+    ['20.19.0', false],
+    ['24.14.9', false],
+    ['24.15.0', true],
+    ['24.21.0', true],
+    ['26.0.0', true],
+  ])('%s is new enough: %s', (version, fine) => {
+    expect(nodeTooOld(version) === null).toBe(fine);
+  });
+
+  it('is a sentence that says what is needed', () => {
+    expect(nodeTooOld('22.1.0')).toBe('tickgraph needs Node 24.15 or newer, and this is Node 22.1.0.');
+  });
+});

@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import { run } from '../../../src/cli/program.ts';
+import { waitFor } from '../../support/waitFor.ts';
+import { FakeProcess } from './FakeProcess.ts';
+
+async function listening(host: FakeProcess): Promise<{ exited: Promise<number> }> {
+  const exited = run(['serve'], host);
+  await waitFor(() => host.logged('listening'), 'the line that says that it listens');
+  return { exited };
+}
+
+describe('serve', () => {
+  it('ends with 2 and all faults before anything is started', async () => {
+    const host = new FakeProcess({ PORT: 'x', TICKGRAPH_LOG__LEVEL: 'loud' });
+    expect(await run(['serve'], host)).toBe(2);
+    expect(host.err).toContain('(2 faults)');
+    expect(host.started).toEqual([]);
+    expect(host.listeners).toBe(0);
+  });
+
+  it.each([
+    [{ TICKGRAPH_AUTH__MODE: 'required', TICKGRAPH_AUTH__JWT__SECRET: 's'.repeat(32) }, 'auth.mode'],
+    [{ TICKGRAPH_BUS__ENGINE: 'redis', REDIS_URL: 'redis://127.0.0.1' }, 'bus.engine'],
+  ])('is not started where it was told to do what it cannot do yet: %j', async (env, path) => {
+    const host = new FakeProcess(env);
+    expect(await run(['serve'], host)).toBe(2);
+    expect(host.err).toContain(path);
+    expect(host.started).toEqual([]);
+  });
+
+  it('reads the file that --config names', async () => {
+    const host = new FakeProcess({}, { '/a.yaml': 'server: { port: 5 }' });
+    const exited = run(['serve', '--config', '/a.yaml'], host);
+    await waitFor(() => host.logged('listening'));
+    expect(host.started[0]?.config.server.port).toBe(5);
+    host.events.emit('SIGTERM');
+    await exited;
+  });
+
+  it('logs one line with the URLs once it serves', async () => {
+    const host = new FakeProcess();
+    const { exited } = await listening(host);
+    expect(host.log.filter((line) => line['msg'] === 'listening')).toHaveLength(1);
+    expect(host.logged('listening')).toMatchObject({
+      level: 'info',
+      http: 'http://127.0.0.1:4000',
+      graphql: 'http://127.0.0.1:4000/graphql',
+      raw: 'ws://127.0.0.1:4000/ws',
+    });
+    host.events.emit('SIGINT');
+    await exited;
+  });
+
+  it.each(['SIGTERM', 'SIGINT'])(
+    'closes the server and ends with 0 on %s, leaving no listener and no timer',
+    async (signal) => {
+      const host = new FakeProcess();
+      const { exited } = await listening(host);
+      host.events.emit(signal);
+      expect(await exited).toBe(0);
+      expect(host.closes).toBe(1);
+      expect(host.listeners).toBe(0);
+      expect(host.clock.pending).toBe(0);
+    },
+  );
+
+  it('ends within server.shutdownTimeoutMs where closing hangs', async () => {
+    const host = new FakeProcess({ TICKGRAPH_SERVER__SHUTDOWN_TIMEOUT_MS: '700' });
+    host.onClose = () => new Promise(() => {});
+    const { exited } = await listening(host);
+    host.events.emit('SIGTERM');
+    await waitFor(() => host.clock.pending === 1);
+    await host.clock.advance(699);
+    expect(host.logged('not everything was closed in time')).toBeUndefined();
+    await host.clock.advance(1);
+    expect(await exited).toBe(0);
+    expect(host.logged('not everything was closed in time')).toMatchObject({ level: 'warn', limitMs: 700 });
+  });
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ])('ends at once on a second signal, %s with %i', async (second, code) => {
+    const host = new FakeProcess();
+    host.onClose = () => new Promise(() => {});
+    const { exited } = await listening(host);
+    host.events.emit('SIGTERM');
+    expect(host.exits).toEqual([]);
+    host.events.emit(second);
+    expect(host.exits).toEqual([code]);
+    await host.clock.advance(5000);
+    await exited;
+  });
+
+  it('closes as soon as it has started where the signal comes earlier', async () => {
+    const host = new FakeProcess();
+    const gate = Promise.withResolvers<void>();
+    host.onStart = () => gate.promise;
+    const exited = run(['serve'], host);
+    await waitFor(() => host.started.length === 1);
+    host.events.emit('SIGTERM');
+    gate.resolve();
+    expect(await exited).toBe(0);
+    expect(host.closes).toBe(1);
+    expect(host.logged('listening')).toBeUndefined();
+  });
+
+  it.each([
+    ['EADDRINUSE', 'the port is in use'],
+    ['EACCES', 'start failed'],
+  ])('says so and ends with 1 where it cannot start: %s', async (code, message) => {
+    const host = new FakeProcess({ PORT: '4001' });
+    host.onStart = () => Promise.reject(Object.assign(new Error(`listen ${code}`), { code }));
+    expect(await run(['serve'], host)).toBe(1);
+    expect(host.logged(message)).toMatchObject({ level: 'fatal', host: '127.0.0.1', port: 4001, err: { code } });
+    expect(host.listeners).toBe(0);
+  });
+
+  it.each([
+    ['uncaughtException', 'uncaught exception'],
+    ['unhandledRejection', 'unhandled rejection'],
+  ])('logs an %s without secrets, closes, and ends with 1', async (event, message) => {
+    const host = new FakeProcess();
+    const { exited } = await listening(host);
+    const error = Object.assign(new Error('GET https://user:canary@venue.example/?token=canary failed'), {
+      config: { headers: { authorization: 'Bearer canary' } },
+    });
+    host.events.emit(event, error);
+    expect(await exited).toBe(1);
+    expect(host.closes).toBe(1);
+    expect(host.logged(message)).toMatchObject({ level: 'fatal', err: { type: 'Error' } });
+    expect(host.out).not.toContain('canary');
+  });
+
+  it('drains for five seconds at most after an unhandled fault', async () => {
+    const host = new FakeProcess({ TICKGRAPH_SERVER__SHUTDOWN_TIMEOUT_MS: '60000' });
+    host.onClose = () => new Promise(() => {});
+    const { exited } = await listening(host);
+    host.events.emit('uncaughtException', new Error('oops'));
+    await waitFor(() => host.clock.pending === 1);
+    await host.clock.advance(5000);
+    expect(await exited).toBe(1);
+  });
+
+  it('ends with 1 where closing fails', async () => {
+    const host = new FakeProcess();
+    host.onClose = () => Promise.reject(new Error('oops'));
+    const { exited } = await listening(host);
+    host.events.emit('SIGTERM');
+    expect(await exited).toBe(1);
+    expect(host.logged('stopping failed')).toMatchObject({ err: { message: 'oops' } });
+  });
+});

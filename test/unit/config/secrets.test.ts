@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { parseConfig } from '../../../src/config/load.ts';
+import { maskSecrets } from '../../../src/config/secrets.ts';
+import { valid } from './support.ts';
+
+it('masks every secret of the effective configuration, and shows what is none', () => {
+  const config = valid(
+    parseConfig(
+      {
+        metrics: { access: 'token', token: 'canary-1' },
+        auth: {
+          jwt: { secret: 'canary-2'.padEnd(32, 'x'), issuer: 'https://issuer.example' },
+          apiKeys: [{ id: 'ops', sha256: 'cafe'.repeat(16) }],
+        },
+        bus: { engine: 'redis', redis: { url: 'redis://user:canary-3@redis.example:6379/0' } },
+        brokers: { oanda: { token: 'canary-4', accountId: 'canary-5' } },
+      },
+      'a test',
+    ),
+  );
+  const shown = JSON.stringify(maskSecrets(config));
+  expect(shown).not.toMatch(/canary|cafecafe/);
+  expect(maskSecrets(config)).toMatchObject({
+    metrics: { access: 'token', token: '[redacted]' },
+    auth: { jwt: { issuer: 'https://issuer.example' }, apiKeys: [{ id: 'ops', sha256: '[redacted]' }] },
+    bus: { redis: { url: 'redis://[redacted]@redis.example:6379/0' } },
+  });
+});
+
+it('says null where there is no secret', () => {
+  expect(maskSecrets(valid(parseConfig({}, 'a test')))).toMatchObject({
+    metrics: { token: null },
+    bus: { redis: { url: null } },
+    brokers: { oanda: { token: null, accountId: null } },
+  });
+});
