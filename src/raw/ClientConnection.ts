@@ -1,0 +1,220 @@
+import type { WebSocket } from 'ws';
+import type { Services } from '../core/Services.ts';
+import { ByteBudget } from '../fanout/ByteBudget.ts';
+import type { Encoder } from '../fanout/Emission.ts';
+import { Outbox } from '../fanout/Outbox.ts';
+import { assertNever } from '../shared/assertNever.ts';
+import { GatewayError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import { ClientSubscriptions } from './ClientSubscriptions.ts';
+import { CommandQueue } from './CommandQueue.ts';
+import { eventEncoder } from './encodeEvent.ts';
+import { MessageGuard } from './MessageGuard.ts';
+import { encodeError, encodeStatus } from './messages.ts';
+import type { ClientMessage, ErrorContext, MessageId, SubscribeMessage, UnsubscribeMessage } from './messages.ts';
+import { parseClientMessage } from './parseClientMessage.ts';
+import { describeOutcome, refusalOfAll, toRejectedSymbols } from './subscribeOutcome.ts';
+
+export interface ClientConnectionOptions {
+  readonly socket: WebSocket;
+  readonly services: Services;
+  readonly liveEncoder: Encoder;
+  /** Carries the connection's id. */
+  readonly logger: Logger;
+}
+
+/** To whom sends faster than its messages can be executed. */
+const BUSY_RETRY_MS = 1_000;
+const NOT_OFFERED =
+  'This version does not offer authentication yet, neither with a broker nor with the gateway itself; ' +
+  'market data that needs no credentials flows without.';
+
+/**
+ * One client of the raw JSON protocol. Its messages are executed in the order they came; all it is sent goes through one
+ * outbox. Owned by RawProtocol; when its socket closes nothing of it is left.
+ */
+export class ClientConnection {
+  readonly #options: ClientConnectionOptions;
+  readonly #outbox: Outbox;
+  readonly #guard: MessageGuard;
+  readonly #commands = new CommandQueue();
+  readonly #subscriptions: ClientSubscriptions;
+  readonly #closed = Promise.withResolvers<void>();
+  #gone = false;
+  #ponged = true;
+
+  constructor(options: ClientConnectionOptions) {
+    this.#options = options;
+    const { socket, services, liveEncoder } = options;
+    const { clock, limits, metrics } = services;
+    this.#guard = new MessageGuard(services);
+    this.#outbox = new Outbox({
+      socket,
+      budget: new ByteBudget(limits.queueBytesPerConnection),
+      clock,
+      metrics,
+      protocol: 'raw',
+      slowConsumerNotice: (error) => encodeError(error),
+    });
+    this.#subscriptions = new ClientSubscriptions({
+      services,
+      deliver: (emission, beginning) => {
+        this.#outbox.deliver(emission, beginning ? eventEncoder : liveEncoder);
+      },
+    });
+    this.#listen(socket);
+    metrics.connections.inc({ protocol: 'raw' });
+    const message = 'Welcome. Subscribe to market data with {"action":"subscribe","symbols":["…"]}.';
+    void this.#outbox.send(encodeStatus({ type: 'status', status: 'connected', message }));
+  }
+
+  /** Resolves when the socket is closed and everything that served it is gone. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  close(code: number, reason: string): void {
+    this.#outbox.close(code, reason);
+  }
+
+  /** Called in the rhythm of the heartbeat: who has not answered the last ping is cut off. */
+  beat(): void {
+    const { socket } = this.#options;
+    if (!this.#ponged) {
+      socket.terminate();
+      return;
+    }
+    this.#ponged = false;
+    socket.ping();
+  }
+
+  #listen(socket: WebSocket): void {
+    socket.on('message', (data, isBinary) => {
+      if (socket.readyState !== socket.OPEN) return;
+      if (Buffer.isBuffer(data) && !isBinary) this.#receive(data.toString('utf8'));
+      else this.#refuseBinary();
+    });
+    socket.on('pong', () => {
+      this.#ponged = true;
+    });
+    socket.on('error', (error: Error & { readonly code?: unknown }) => {
+      // A frame that breaks the WebSocket protocol or the size limit: the library closes with the code for it.
+      if (typeof error.code === 'string' && error.code.startsWith('WS_ERR')) this.#countInvalid();
+      this.#options.logger.debug({ code: error.code }, 'socket error');
+    });
+    socket.once('close', (code) => {
+      this.#leave(code);
+    });
+  }
+
+  #receive(text: string): void {
+    const refusal = this.#guard.admit();
+    const { id, message, error } = parseClientMessage(text);
+    if (message === undefined) this.#refuse(id, error, true);
+    else if (refusal !== null) this.#refuse(id, refusal.error, refusal.abuse);
+    else if (!this.#commands.add(() => this.#execute(id, message))) this.#refuse(id, busy(), false);
+  }
+
+  #refuseBinary(): void {
+    this.#countInvalid();
+    this.close(1003, 'Binary frames are not understood; send JSON as text.');
+  }
+
+  /** Nothing happens but the answer, in its turn; too many bad messages end the connection. */
+  #refuse(id: MessageId | undefined, error: GatewayError, bad: boolean): void {
+    if (bad) this.#countInvalid();
+    const tooMany = bad && !this.#guard.countBad();
+    if (tooMany || !this.#commands.add(() => this.#answerError(error, { id }))) void this.#answerError(error, { id });
+    if (tooMany) this.close(1008, 'Too many bad messages within a minute.');
+  }
+
+  #countInvalid(): void {
+    this.#options.services.metrics.invalidMessages.inc({ source: 'raw' });
+  }
+
+  /** One client message is an edge: whatever goes wrong with it is told to this client and ends nothing else. */
+  async #execute(id: MessageId | undefined, message: ClientMessage): Promise<void> {
+    if (this.#gone) return;
+    try {
+      await this.#perform(id, message);
+    } catch (thrown) {
+      const broker = 'broker' in message ? (message.broker ?? undefined) : undefined;
+      await this.#answerError(GatewayError.from(thrown), { id, broker });
+    }
+  }
+
+  #perform(id: MessageId | undefined, message: ClientMessage): Promise<void> {
+    switch (message.action) {
+      case 'subscribe':
+        return this.#subscribe(id, message);
+      case 'unsubscribe':
+        return this.#unsubscribe(id, message);
+      case 'list':
+        return this.#list(id);
+      case 'ping':
+        return this.#outbox.send(encodeStatus({ type: 'status', id, status: 'pong' }));
+      case 'authenticate':
+        throw new GatewayError('BAD_REQUEST', NOT_OFFERED);
+      default:
+        return assertNever(message);
+    }
+  }
+
+  async #subscribe(id: MessageId | undefined, message: SubscribeMessage): Promise<void> {
+    const { accepted, rejected } = await this.#options.services.subscriptions.resolve(message);
+    if (this.#gone) return;
+    if (accepted.length === 0) {
+      const context = { id, broker: message.broker ?? undefined, rejected: toRejectedSymbols(rejected) };
+      await this.#answerError(refusalOfAll(rejected), context);
+      return;
+    }
+    const held = this.#subscriptions.hold(accepted, message);
+    const answered = this.#outbox.send(encodeStatus({ ...describeOutcome({ accepted, rejected }, message), id }));
+    held.begin();
+    await answered;
+  }
+
+  #unsubscribe(id: MessageId | undefined, message: UnsubscribeMessage): Promise<void> {
+    const symbols = this.#subscriptions.release(message);
+    return this.#outbox.send(
+      encodeStatus({
+        type: 'status',
+        id,
+        status: 'unsubscribed',
+        broker: message.broker ?? undefined,
+        symbols,
+        ...(message.types === null ? {} : { types: message.types }),
+        message: symbols.length === 0 ? 'There was nothing to unsubscribe from.' : 'Unsubscribed.',
+      }),
+    );
+  }
+
+  #list(id: MessageId | undefined): Promise<void> {
+    const subscriptions = this.#subscriptions.list();
+    return this.#outbox.send(encodeStatus({ type: 'status', id, status: 'subscriptions', subscriptions }));
+  }
+
+  #answerError(error: GatewayError, context: ErrorContext): Promise<void> {
+    const { logger, services } = this.#options;
+    services.metrics.errors.inc({ code: error.code });
+    if (error.code === 'INTERNAL')
+      logger.error({ err: error.cause, faultId: error.details.id }, 'client message failed');
+    return this.#outbox.send(encodeError(error, context));
+  }
+
+  #leave(code: number): void {
+    this.#gone = true;
+    this.#commands[Symbol.dispose]();
+    this.#subscriptions[Symbol.dispose]();
+    this.#outbox[Symbol.dispose]();
+    this.#options.services.metrics.connections.dec({ protocol: 'raw' });
+    this.#options.logger.debug({ code }, 'client left');
+    this.#closed.resolve();
+  }
+}
+
+function busy(): GatewayError {
+  return new GatewayError('RATE_LIMITED', 'Too many earlier messages are still being executed; this one was not.', {
+    retryAfterMs: BUSY_RETRY_MS,
+  });
+}

@@ -1,0 +1,32 @@
+/**
+ * Executes a client's commands one after the other, in the order they came. Bounded: `add` says no to what would be the
+ * 65th to wait. A command must not reject. Owned by its ClientConnection.
+ */
+export class CommandQueue implements Disposable {
+  readonly #waiting: (() => Promise<void>)[] = [];
+  #busy = false;
+  #closed = false;
+
+  /** False where too many wait already: the command will not be executed. */
+  add(command: () => Promise<void>): boolean {
+    if (this.#closed) return true;
+    if (this.#waiting.length >= MAX_WAITING) return false;
+    this.#waiting.push(command);
+    if (!this.#busy) void this.#run();
+    return true;
+  }
+
+  /** What waits is forgotten; what runs is not waited for. */
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#waiting.length = 0;
+  }
+
+  async #run(): Promise<void> {
+    this.#busy = true;
+    for (let command = this.#waiting.shift(); command !== undefined; command = this.#waiting.shift()) await command();
+    this.#busy = false;
+  }
+}
+
+const MAX_WAITING = 64;

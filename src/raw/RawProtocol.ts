@@ -1,0 +1,82 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import type { Services } from '../core/Services.ts';
+import { randomId } from '../shared/random.ts';
+import { ClientConnection } from './ClientConnection.ts';
+import { LiveEventEncoder } from './encodeEvent.ts';
+
+export interface RawProtocolOptions {
+  readonly services: Services;
+  /** `heartbeat.rawMs`. */
+  readonly heartbeatMs: number;
+  /** `server.maxPayloadBytes`: a longer message closes its connection with 1009. */
+  readonly maxPayloadBytes: number;
+}
+
+/** Makes the raw JSON protocol (contract, section 3). Whoever makes it routes upgrades to it, and closes it. */
+export function createRaw(options: RawProtocolOptions): RawProtocol {
+  return new RawProtocol(options);
+}
+
+/** The raw JSON protocol: owns every connection that speaks it, and their heartbeat. */
+export class RawProtocol implements AsyncDisposable {
+  readonly #services: Services;
+  readonly #server: WebSocketServer;
+  readonly #liveEncoder: LiveEventEncoder;
+  readonly #connections = new Set<ClientConnection>();
+  readonly #heartbeat: Disposable;
+  #closed = false;
+
+  constructor({ services, heartbeatMs, maxPayloadBytes }: RawProtocolOptions) {
+    this.#services = services;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: maxPayloadBytes,
+      // There is no sub-protocol here: a client that needs one is told so by the handshake, not by its first frames.
+      handleProtocols: () => false,
+    });
+    this.#liveEncoder = new LiveEventEncoder(services);
+    this.#heartbeat = services.clock.every(heartbeatMs, () => {
+      for (const connection of this.#connections) connection.beat();
+    });
+  }
+
+  /** Takes a socket over that asked for an upgrade; what is no WebSocket handshake is answered and closed. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#accept(webSocket);
+    });
+  }
+
+  /** Tells every client that the server goes (1001); resolves when the last is gone. May be called again. */
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#heartbeat[Symbol.dispose]();
+      this.#server.close();
+      for (const connection of this.#connections) connection.close(1001, 'The gateway is shutting down.');
+    }
+    await Promise.all([...this.#connections].map((connection) => connection.closed));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #accept(socket: WebSocket): void {
+    const logger = this.#services.logger.child({ connection: randomId(), protocol: 'raw' });
+    const connection = new ClientConnection({
+      socket,
+      services: this.#services,
+      liveEncoder: this.#liveEncoder,
+      logger,
+    });
+    this.#connections.add(connection);
+    void connection.closed.then(() => this.#connections.delete(connection));
+    logger.debug('client connected');
+  }
+}

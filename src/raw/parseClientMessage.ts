@@ -1,0 +1,161 @@
+import { DEFAULT_OPTIONS } from '../core/subscription.ts';
+import type { SubscriptionOptions } from '../core/subscription.ts';
+import { CANDLE_INTERVALS } from '../market/marketData.ts';
+import type { BookUpdateKind, CandleInterval, FeedType } from '../market/marketData.ts';
+import { assertNever } from '../shared/assertNever.ts';
+import { GatewayError } from '../shared/errors.ts';
+import { RAW_TYPES } from './messages.ts';
+import type { ClientMessage, MessageId } from './messages.ts';
+import { parseObject } from './parseObject.ts';
+import type { JsonObject } from './parseObject.ts';
+
+/** The id is there in both cases as soon as it can be read, so that even a refusal is answered with it. */
+export type ParsedMessage =
+  | { readonly id: MessageId | undefined; readonly message: ClientMessage; readonly error?: undefined }
+  | { readonly id: MessageId | undefined; readonly error: GatewayError; readonly message?: undefined };
+
+const ACTIONS = ['subscribe', 'unsubscribe', 'authenticate', 'auth', 'ping', 'list'] as const;
+const BOOK_KINDS: readonly BookUpdateKind[] = ['snapshot', 'delta'];
+const INTERVALS = Object.keys(CANDLE_INTERVALS).filter((name): name is CandleInterval =>
+  Object.hasOwn(CANDLE_INTERVALS, name),
+);
+const OPTION_NAMES = Object.keys(DEFAULT_OPTIONS);
+const MAX_ID_LENGTH = 128;
+const MAX_NAME_LENGTH = 64;
+const DEPTH = { min: 1, max: 1_000 };
+const THROTTLE_MS = { min: 0, max: 60_000 };
+
+/**
+ * Reads a client's text frame. Never throws: what is wrong comes back as BAD_REQUEST, whose message names the field, what
+ * was found there and what was expected. Unknown members of the message are ignored, unknown options are not.
+ */
+export function parseClientMessage(text: string): ParsedMessage {
+  let id: MessageId | undefined;
+  try {
+    const json = parseObject(text);
+    id = readId(json);
+    return { id, message: readMessage(json) };
+  } catch (thrown) {
+    return { id, error: GatewayError.from(thrown) };
+  }
+}
+
+function readMessage(json: JsonObject): ClientMessage {
+  const action = oneOf(ACTIONS, json.get('action'), 'action');
+  switch (action) {
+    case 'subscribe':
+      return {
+        action,
+        broker: readBroker(json),
+        symbols: readSymbols(json.get('symbols')),
+        types: json.has('types') ? readTypes(json.get('types')) : ['tick'],
+        options: readOptions(json.get('options')),
+      };
+    case 'unsubscribe':
+      return {
+        action,
+        broker: readBroker(json),
+        symbols: json.has('symbols') ? readSymbols(json.get('symbols')) : null,
+        types: json.has('types') ? readTypes(json.get('types')) : null,
+      };
+    case 'authenticate':
+    case 'auth':
+      return { action: 'authenticate', broker: readBroker(json) };
+    case 'ping':
+    case 'list':
+      return { action };
+    default:
+      return assertNever(action);
+  }
+}
+
+function readId(json: JsonObject): MessageId | undefined {
+  const id = json.get('id');
+  if (id === undefined) return undefined;
+  if (typeof id === 'string' && id.length <= MAX_ID_LENGTH) return id;
+  // A number that JavaScript does not keep exactly would be echoed as another one.
+  if (typeof id === 'number' && Math.abs(id) <= Number.MAX_SAFE_INTEGER) return id;
+  throw unexpected('id', id, `a string of at most ${MAX_ID_LENGTH} characters, or a number within ±(2^53 - 1)`);
+}
+
+function readBroker(json: JsonObject): string | null {
+  return json.has('broker') ? readName(json.get('broker'), 'broker', "a broker's id") : null;
+}
+
+function readSymbols(value: unknown): readonly string[] {
+  const list = readList(value, 'symbols', 'a list of at least one symbol');
+  return [...new Set(list.map((symbol, index) => readName(symbol, `symbols[${index}]`, 'a symbol')))];
+}
+
+function readTypes(value: unknown): readonly FeedType[] {
+  const list = readList(value, 'types', `a list of at least one of ${RAW_TYPES.join(', ')}`);
+  return [...new Set(list.map((type, index) => oneOf(RAW_TYPES, type, `types[${index}]`)))];
+}
+
+function readOptions(value: unknown): SubscriptionOptions {
+  if (value === undefined) return DEFAULT_OPTIONS;
+  if (!(value instanceof Map)) throw unexpected('options', value, 'an object');
+  const options: JsonObject = value;
+  for (const name of options.keys()) {
+    if (!OPTION_NAMES.includes(name)) {
+      throw new GatewayError('BAD_REQUEST', `options has ${shown(name)}; expected only ${OPTION_NAMES.join(', ')}.`);
+    }
+  }
+  return {
+    interval: optional(options, 'interval', (found, field) => oneOf(INTERVALS, found, field)),
+    depth: optional(options, 'depth', (found, field) => wholeNumber(found, field, DEPTH)),
+    book: optional(options, 'book', (found, field) => oneOf(BOOK_KINDS, found, field)),
+    throttleMs: optional(options, 'throttleMs', (found, field) => wholeNumber(found, field, THROTTLE_MS)),
+    snapshot: optional(options, 'snapshot', flag),
+  };
+}
+
+function optional<Name extends keyof SubscriptionOptions>(
+  options: JsonObject,
+  name: Name,
+  read: (found: unknown, field: string) => SubscriptionOptions[Name],
+): SubscriptionOptions[Name] {
+  return options.has(name) ? read(options.get(name), `options.${name}`) : DEFAULT_OPTIONS[name];
+}
+
+function readName(value: unknown, field: string, what: string): string {
+  if (typeof value === 'string' && value !== '' && value.length <= MAX_NAME_LENGTH) return value;
+  throw unexpected(field, value, `${what}, a string of 1 to ${MAX_NAME_LENGTH} characters`);
+}
+
+function readList(value: unknown, field: string, expected: string): readonly unknown[] {
+  if (Array.isArray(value) && value.length > 0) return value;
+  throw unexpected(field, value, expected);
+}
+
+function oneOf<T extends string>(allowed: readonly T[], value: unknown, field: string): T {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) throw unexpected(field, value, `one of ${allowed.join(', ')}`);
+  return found;
+}
+
+function wholeNumber(value: unknown, field: string, { min, max }: { min: number; max: number }): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw unexpected(field, value, `a whole number from ${min} to ${max}`);
+}
+
+function flag(value: unknown, field: string): boolean {
+  if (typeof value === 'boolean') return value;
+  throw unexpected(field, value, 'true or false');
+}
+
+function unexpected(field: string, found: unknown, expected: string): GatewayError {
+  return new GatewayError('BAD_REQUEST', `${field} is ${describe(found)}; expected ${expected}.`);
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (typeof value === 'string') return shown(value);
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  return value === null ? 'null' : 'an object';
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.length <= 40 ? text : `${text.slice(0, 40)}…`);
+}

@@ -1,0 +1,299 @@
+import { once } from 'node:events';
+import { Agent, get } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { TrustedProxies } from '../../src/http/clientAddress.ts';
+import { HttpServer } from '../../src/http/HttpServer.ts';
+import { sendJson } from '../../src/http/respond.ts';
+import type { RequestHandler } from '../../src/http/respond.ts';
+import { createRaw } from '../../src/raw/RawProtocol.ts';
+import { silentLogger } from '../../src/shared/logger.ts';
+import { FakeClock } from '../support/FakeClock.ts';
+import { request, sendRaw, upgrade } from '../support/httpExchange.ts';
+import { RawClient } from '../support/RawClient.ts';
+import { LIMITS, RawGateway } from '../support/RawGateway.ts';
+import { serve } from '../support/serveHttp.ts';
+import { waitFor } from '../support/waitFor.ts';
+
+const hello: RequestHandler = ({ url }, response) => {
+  sendJson(response, 200, { url });
+};
+
+describe('requests', () => {
+  it('on any other path get 404 with a JSON body', async () => {
+    await using server = await serve({ '/hello': hello });
+    for (const target of ['/nope', '//', '//hello', '/hello/', '/%zz', '/%68ello', '/hello%00', '*', '/__proto__']) {
+      const { status, headers, body } = await request(server.url, target);
+      expect([target, status, headers.get('content-type')]).toEqual([target, 404, 'application/json; charset=utf-8']);
+      expect(JSON.parse(body)).toMatchObject({ error: { code: 'BAD_REQUEST', retryable: false } });
+    }
+  });
+
+  it('in absolute form are routed, and reach the handler in origin form', async () => {
+    await using server = await serve({ '/hello': hello });
+    const { status, body } = await request(server.url, 'http://[zz:99999999/hello?a=%zz#b');
+    expect([status, body]).toEqual([200, '{"url":"/hello?a=%zz"}']);
+  });
+
+  it.each(['[', 'a b', 'a@b', 'x:y', 'a, b'])('under the odd Host %j are refused', async (Host) => {
+    await using server = await serve({ '/hello': hello });
+    expect((await request(server.url, '/hello', { Host })).status).toBe(400);
+    expect((await upgrade(server.url, '/ws', { Host })).status).toBe(400);
+  });
+
+  it('that can not be read are answered, and the server goes on', async () => {
+    await using server = await serve({ '/hello': hello });
+    expect((await sendRaw(server.url, 'nonsense\r\n\r\n')).status).toBe(400);
+    expect((await sendRaw(server.url, 'GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n')).status).toBe(400);
+    expect((await request(server.url, '/hello', { X: 'x'.repeat(20_000) })).status).toBe(431);
+    await sendRaw(server.url, 'CONNECT evil.example:80 HTTP/1.1\r\nHost: evil.example\r\n\r\n');
+    expect((await request(server.url, '/hello')).status).toBe(200);
+  });
+
+  it('that offer to upgrade to something else than websocket are just served', async () => {
+    await using server = await serve({ '/hello': hello });
+    const headers = { Connection: 'Upgrade, HTTP2-Settings, close', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABkAAQ' };
+    expect((await request(server.url, '/hello', headers)).status).toBe(200);
+  });
+
+  it('whose handler fails are answered 500 with an id, without a word of the cause', async () => {
+    const broken: RequestHandler = () => Promise.reject(new Error('canary'));
+    const thrower: RequestHandler = () => {
+      throw new Error('canary');
+    };
+    await using server = await serve({ '/broken': broken, '/thrower': thrower, '/hello': hello });
+    for (const target of ['/broken', '/thrower']) {
+      const { status, body } = await request(server.url, target);
+      expect(status).toBe(500);
+      expect(body).toContain('INTERNAL');
+      expect(body).not.toContain('canary');
+    }
+    expect((await request(server.url, '/hello')).status).toBe(200);
+  });
+
+  it('whatever their bytes are leave the server up', async () => {
+    await using gateway = await RawGateway.start({ http: { requestHandlers: new Map([['/hello', hello]]) } });
+    const target = fc.string({ unit: fc.constantFrom(...'/ ? # % : @ [ ] . * \\ h e l o w s'.split(' ')) });
+    const header = fc.tuple(fc.constantFrom('Host', 'Origin', 'Upgrade', 'Connection', 'Sec-WebSocket-Key'), target);
+    await fc.assert(
+      fc.asyncProperty(target, fc.array(header), fc.boolean(), async (path, headers, upgrading) => {
+        const send = upgrading ? upgrade : request;
+        const { status } = await send(gateway.url, path === '' ? '/' : path, Object.fromEntries(headers));
+        expect(status).not.toBe(500);
+      }),
+      { numRuns: 100 },
+    );
+    expect((await request(gateway.url, '/hello')).status).toBe(200);
+  }, 60_000);
+});
+
+describe('upgrades', () => {
+  it('on a path of a protocol are granted, also in absolute form and with a query', async () => {
+    await using gateway = await RawGateway.start();
+    for (const target of ['/ws', '/ws?a=1', 'http://anything/ws']) {
+      expect([target, (await upgrade(gateway.url, target)).status]).toEqual([target, 101]);
+    }
+  });
+
+  it('on any other path get 404', async () => {
+    await using gateway = await RawGateway.start();
+    for (const target of ['/', '//', '//ws', '/nope', '/ws/', '/%zz']) {
+      const { status, body } = await upgrade(gateway.url, target);
+      expect([target, status]).toEqual([target, 404]);
+      expect(JSON.parse(body)).toHaveProperty('error.message');
+    }
+  });
+
+  it('that are no WebSocket handshake are refused', async () => {
+    await using gateway = await RawGateway.start();
+    expect((await upgrade(gateway.url, '/ws', { 'Sec-WebSocket-Key': 'x' })).status).toBe(400);
+    expect((await upgrade(gateway.url, '/ws', { 'Sec-WebSocket-Version': '99' })).status).toBe(400);
+  });
+
+  it('are what a plain request to that path is told to ask for', async () => {
+    await using gateway = await RawGateway.start();
+    const { status, headers } = await request(gateway.url, '/ws');
+    expect([status, headers.get('upgrade')]).toEqual([426, 'websocket']);
+  });
+
+  it.each([
+    [undefined, 101],
+    ['http://localhost:5173', 101],
+    ['https://evil.example', 403],
+    ['null', 403],
+    ['http://localhost.evil.example', 403],
+  ])('from a page of %j get %d before the handshake', async (origin, expected) => {
+    await using gateway = await RawGateway.start();
+    const { status, body } = await upgrade(gateway.url, '/ws', origin === undefined ? {} : { Origin: origin });
+    expect(status).toBe(expected);
+    if (expected === 403) expect(JSON.parse(body)).toMatchObject({ error: { code: 'FORBIDDEN' } });
+  });
+
+  it("from the server's own page are granted, and from listed ones where some are", async () => {
+    await using gateway = await RawGateway.start({ http: { allowedOrigins: ['https://good.example'] } });
+    const statusFor = async (Origin: string) => (await upgrade(gateway.url, '/ws', { Origin })).status;
+    expect(await statusFor(gateway.url)).toBe(101);
+    expect(await statusFor('https://good.example')).toBe(101);
+    expect(await statusFor('https://good.example.evil')).toBe(403);
+    expect(await statusFor('https://good.example:8443')).toBe(403);
+  });
+
+  it('with the Origin in the header of the older handshake are checked alike', async () => {
+    await using gateway = await RawGateway.start();
+    const headers = { 'Sec-WebSocket-Version': '8', 'Sec-WebSocket-Origin': 'https://evil.example' };
+    expect((await upgrade(gateway.url, '/ws', headers)).status).toBe(403);
+  });
+
+  it('over the limit of an address get 429, over that of the gateway 503, and leaving makes room', async () => {
+    await using gateway = await RawGateway.start({ limits: { connections: 3, connectionsPerAddress: 2 } });
+    await using first = await RawClient.connect(gateway.url);
+    await using second = await RawClient.connect(gateway.url);
+    const { status, body } = await upgrade(gateway.url, '/ws');
+    expect(status).toBe(429);
+    expect(JSON.parse(body)).toMatchObject({ error: { code: 'LIMIT_EXCEEDED' } });
+    await first.close();
+    await gateway.settles('connections', { protocol: 'raw' }, 1);
+    expect((await upgrade(gateway.url, '/ws')).status).toBe(101);
+    expect((await second.ask({ action: 'ping' }))['status']).toBe('pong');
+  });
+
+  it('in a flood are refused over the limit, those let in notice nothing, and room returns', async () => {
+    await using gateway = await RawGateway.start({ limits: { connections: 20 } });
+    await using client = await RawClient.connect(gateway.url);
+    const flood = Array.from({ length: 300 }, () => new WebSocket(`${gateway.url.replace('http', 'ws')}/ws`));
+    const outcomes = await Promise.all(
+      flood.map(
+        (socket) =>
+          new Promise<string>((resolve) => {
+            socket.once('open', () => {
+              resolve('open');
+            });
+            socket.once('error', (error) => {
+              resolve(error.message);
+            });
+          }),
+      ),
+    );
+    expect(outcomes.filter((outcome) => outcome === 'open')).toHaveLength(19);
+    expect(new Set(outcomes)).toEqual(new Set(['open', 'Unexpected server response: 503']));
+    expect((await client.ask({ action: 'ping' }))['status']).toBe('pong');
+    for (const socket of flood) socket.terminate();
+    await gateway.settles('connections', { protocol: 'raw' }, 1);
+    expect((await upgrade(gateway.url, '/ws')).status).toBe(101);
+  });
+
+  it('that fail in the protocol are answered, and the address gets its place back', async () => {
+    const upgradeHandler = {
+      upgrade: () => {
+        throw new Error('canary');
+      },
+      close: () => Promise.resolve(),
+    };
+    const limits = { ...LIMITS, connections: 1 };
+    await using server = await serve({}, { upgradeHandlers: new Map([['/ws', upgradeHandler]]), limits });
+    for (let count = 0; count < 3; count += 1) {
+      const { status, body } = await upgrade(server.url, '/ws');
+      expect(status).toBe(500);
+      expect(body).not.toContain('canary');
+    }
+  });
+});
+
+describe('closing', () => {
+  it('lets a request that is under way finish, and does not wait for idle connections', async () => {
+    const gate = Promise.withResolvers<void>();
+    const slow: RequestHandler = async (_request, response) => {
+      await gate.promise;
+      sendJson(response, 200, {});
+    };
+    const server = await serve({ '/slow': slow, '/hello': hello });
+    using stack = new DisposableStack();
+    const agent = stack.adopt(new Agent({ keepAlive: true }), (each) => {
+      each.destroy();
+    });
+    const { hostname, port } = new URL(server.url);
+    const ask = async (path: string): Promise<number | undefined> => {
+      const [response] = (await once(get({ hostname, port, path, agent }), 'response')) as [IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    };
+    expect(await ask('/hello')).toBe(200);
+    const underWay = ask('/slow');
+    await ask('/hello');
+    const started = performance.now();
+    const closing = server.close();
+    expect(server.draining).toBe(true);
+    expect(server.close()).toBe(closing);
+    gate.resolve();
+    expect(await underWay).toBe(200);
+    await closing;
+    expect(performance.now() - started).toBeLessThan(4_000);
+    await expect(ask('/hello')).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('closes the clients of its protocols with 1001', async () => {
+    await using gateway = await RawGateway.start();
+    await using client = await RawClient.connect(gateway.url);
+    await gateway.http.close();
+    expect((await client.waitForClose()).code).toBe(1001);
+  });
+
+  it('cuts off after the timeout what is left', async () => {
+    const clock = new FakeClock();
+    const never: RequestHandler = () => undefined;
+    const server = await serve({ '/never': never }, { clock, shutdownTimeoutMs: 5_000 });
+    const hanging = request(server.url, '/never');
+    const { hostname, port } = new URL(server.url);
+    const halfSent = connect(Number(port), hostname);
+    halfSent.on('error', () => undefined);
+    halfSent.write('GET /never HTTP/1.1\r\n');
+    await waitFor(() => halfSent.bytesWritten > 0 && halfSent.readyState === 'open');
+    let closed = false;
+    const closing = server.close().then(() => (closed = true));
+    await clock.advance(4_999);
+    expect(closed).toBe(false);
+    await clock.advance(1);
+    await closing;
+    expect((await hanging).status).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('cuts off WebSocket clients too that do not answer', async () => {
+    const clock = new FakeClock();
+    const server = await serve(
+      {},
+      { clock, upgradeHandlers: new Map([['/ws', { upgrade: () => undefined, close: () => Promise.resolve() }]]) },
+    );
+    const hanging = upgrade(server.url, '/ws');
+    await waitFor(() => server.upgradedConnections === 1);
+    const closing = server.close();
+    await clock.advance(5_000);
+    await closing;
+    expect((await hanging).status).toBe(0);
+  });
+
+  it('a port that is taken is told to who wants to listen, and what never listened closes all the same', async () => {
+    await using taken = await serve({});
+    await using gateway = await RawGateway.start();
+    const clock = new FakeClock();
+    const raw = createRaw({ services: { ...gateway.services, clock }, heartbeatMs: 1_000, maxPayloadBytes: 100 });
+    const server = new HttpServer({
+      host: '127.0.0.1',
+      port: Number(new URL(taken.url).port),
+      requestHandlers: new Map(),
+      upgradeHandlers: new Map([['/ws', raw]]),
+      allowedOrigins: [],
+      proxies: new TrustedProxies([]),
+      limits: LIMITS,
+      shutdownTimeoutMs: 5_000,
+      clock,
+      logger: silentLogger(),
+    });
+    await expect(server.listen()).rejects.toThrow('EADDRINUSE');
+    await server.close();
+    expect(clock.pending).toBe(0);
+  });
+});

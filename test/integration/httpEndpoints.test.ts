@@ -1,0 +1,138 @@
+import { collectDefaultMetrics } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import type { BrokerInfo } from '../../src/core/ManagedBroker.ts';
+import { TrustedProxies } from '../../src/http/clientAddress.ts';
+import { createHealth } from '../../src/http/health.ts';
+import type { HttpServer } from '../../src/http/HttpServer.ts';
+import { indexPage } from '../../src/http/indexPage.ts';
+import { createMetricsEndpoint } from '../../src/http/metricsEndpoint.ts';
+import type { MetricsEndpointOptions } from '../../src/http/metricsEndpoint.ts';
+import { fromEpochMs } from '../../src/market/timestamp.ts';
+import { Metrics } from '../../src/shared/metrics.ts';
+import { FakeClock } from '../support/FakeClock.ts';
+import { request } from '../support/httpExchange.ts';
+import { serve } from '../support/serveHttp.ts';
+
+describe('/health and /ready', () => {
+  const broker: BrokerInfo = {
+    id: 'binance',
+    kind: 'binance',
+    state: 'connected',
+    enabled: true,
+    requiresAuthentication: false,
+    supportedTypes: ['tick'],
+    synthetic: false,
+    lastMessageAt: fromEpochMs(0),
+    reason: null,
+  };
+  const away: BrokerInfo = { ...broker, id: 'oanda', state: 'disconnected', lastMessageAt: null, reason: 'Away.' };
+
+  async function serveHealth({ draining = false, state = 'ok', clock = new FakeClock() } = {}): Promise<HttpServer> {
+    const { health, ready } = createHealth({
+      manager: { brokers: () => [broker, away] },
+      bus: () => ({ engine: 'memory', state }),
+      draining: () => draining,
+      clock,
+      version: '1.2.3',
+    });
+    return serve({ '/health': health, '/ready': ready });
+  }
+
+  it('health says that the process serves, how long, and its version', async () => {
+    const clock = new FakeClock();
+    await using server = await serveHealth({ clock });
+    await clock.advance(61_500);
+    const { status, body } = await request(server.url, '/health');
+    expect([status, JSON.parse(body)]).toEqual([200, { status: 'ok', uptimeSeconds: 61, version: '1.2.3' }]);
+  });
+
+  it('one venue down is not "not ready": every broker tells its state', async () => {
+    await using server = await serveHealth();
+    const { status, body } = await request(server.url, '/ready');
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toEqual({
+      status: 'ready',
+      brokers: {
+        binance: { state: 'CONNECTED', lastMessageAt: '1970-01-01T00:00:00.000Z', reason: null },
+        oanda: { state: 'DISCONNECTED', lastMessageAt: null, reason: 'Away.' },
+      },
+      bus: { engine: 'memory', state: 'ok' },
+    });
+  });
+
+  it.each([{ draining: true }, { state: 'lost' }])('%j is "not ready"', async (fault) => {
+    await using server = await serveHealth(fault);
+    const { status, body } = await request(server.url, '/ready');
+    expect([status, JSON.parse(body)]).toMatchObject([503, { status: 'not-ready' }]);
+  });
+
+  it('can be asked for by HEAD, and by nothing else but GET', async () => {
+    await using server = await serveHealth();
+    const head = await fetch(`${server.url}/health`, { method: 'HEAD' });
+    expect([head.status, await head.text()]).toEqual([200, '']);
+    expect(Number(head.headers.get('content-length'))).toBeGreaterThan(10);
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+      const { status, headers } = await fetch(`${server.url}/health`, { method });
+      expect([method, status, headers.get('allow')]).toEqual([method, 405, 'GET, HEAD']);
+    }
+  });
+});
+
+describe('/metrics', () => {
+  async function serveMetrics(options: Partial<MetricsEndpointOptions> = {}): Promise<HttpServer> {
+    const metrics = new Metrics();
+    collectDefaultMetrics({ register: metrics.registry });
+    metrics.connections.inc({ protocol: 'raw' });
+    const proxies = new TrustedProxies([]);
+    const endpoint = createMetricsEndpoint({ metrics, access: 'loopback', token: null, proxies, ...options });
+    return serve({ '/metrics': endpoint });
+  }
+  const statusOf = async (server: HttpServer, headers: Readonly<Record<string, string>> = {}) =>
+    (await request(server.url, '/metrics', headers)).status;
+
+  it('are Prometheus text, the defaults beside our own, for callers on loopback', async () => {
+    await using server = await serveMetrics();
+    const { status, headers, body } = await request(server.url, '/metrics');
+    expect([status, headers.get('content-type')]).toEqual([200, expect.stringContaining('text/plain')]);
+    expect(body).toContain('tickgraph_connections{protocol="raw"} 1');
+    expect(body).toContain('process_cpu_seconds_total');
+  });
+
+  it('are not for others that a proxy on loopback speaks for', async () => {
+    await using server = await serveMetrics();
+    expect(await statusOf(server, { 'X-Forwarded-For': '192.0.2.1' })).toBe(403);
+    await using trusting = await serveMetrics({ proxies: new TrustedProxies(['127.0.0.0/8']) });
+    expect(await statusOf(trusting, { 'X-Forwarded-For': '192.0.2.1' })).toBe(403);
+    expect(await statusOf(trusting)).toBe(200);
+  });
+
+  it('by token are for who has it', async () => {
+    await using server = await serveMetrics({ access: 'token', token: 'right-token' });
+    expect(await statusOf(server)).toBe(403);
+    for (const Authorization of ['Bearer wrong', 'Bearer', 'right-token', 'Bearer right-token2', 'Basic right-token']) {
+      expect([Authorization, await statusOf(server, { Authorization })]).toEqual([Authorization, 403]);
+    }
+    expect(await statusOf(server, { Authorization: 'Bearer right-token' })).toBe(200);
+  });
+
+  it.each([null, ''])('by token are for nobody where the token is %j', async (token) => {
+    await using server = await serveMetrics({ access: 'token', token });
+    expect(await statusOf(server, { Authorization: 'Bearer ' })).toBe(403);
+  });
+
+  it('that are public are for everyone', async () => {
+    await using server = await serveMetrics({ access: 'public' });
+    expect(await statusOf(server, { 'X-Forwarded-For': '192.0.2.1' })).toBe(200);
+  });
+});
+
+describe('/', () => {
+  it('lists what there is, loads nothing and runs nothing', async () => {
+    await using server = await serve({ '/': indexPage });
+    const { status, headers, body } = await request(server.url, '/');
+    expect([status, headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    for (const path of ['/graphql', '/ws', '/health', '/ready', '/metrics']) expect(body).toContain(path);
+    expect(body).not.toMatch(/https?:|<script|<link|<img/);
+  });
+});

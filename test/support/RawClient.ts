@@ -1,0 +1,100 @@
+import { WebSocket } from 'ws';
+import type { ClientOptions, RawData } from 'ws';
+import { waitFor } from './waitFor.ts';
+
+/** A message from the server as it came: any JSON object. */
+export interface RawMessage {
+  readonly type: string;
+  readonly [member: string]: unknown;
+}
+
+/** A small real client of the raw JSON protocol, over a real WebSocket. */
+export class RawClient implements AsyncDisposable {
+  /** Everything the server sent, in order. */
+  readonly messages: RawMessage[] = [];
+  readonly socket: WebSocket;
+  /** Of the close frame, once there was one; 1006 where the connection just broke. */
+  closed: { readonly code: number; readonly reason: string } | null = null;
+  #nextId = 1;
+
+  private constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('message', (data) => {
+      this.messages.push(toMessage(data));
+    });
+    socket.on('close', (code, reason) => {
+      this.closed = { code, reason: reason.toString('utf8') };
+    });
+    socket.on('error', () => undefined);
+  }
+
+  /** Resolves once the server has greeted. `url` may be that of the HTTP server. */
+  static async connect(url: string, options: ClientOptions = {}): Promise<RawClient> {
+    const target = new URL('/ws', url.replace(/^http/, 'ws'));
+    const client = new RawClient(new WebSocket(target, options));
+    await client.waitFor((message) => message['status'] === 'connected');
+    return client;
+  }
+
+  /** The object as JSON, or a text or bytes as they are. */
+  send(message: object | string): void {
+    if (Buffer.isBuffer(message)) this.socket.send(message);
+    else this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+
+  /** Sends under an id of its own and resolves with the answer that carries it. */
+  async ask(message: object): Promise<RawMessage> {
+    const id = `ask-${this.#nextId++}`;
+    this.send({ ...message, id });
+    return this.waitFor((answer) => answer['id'] === id);
+  }
+
+  subscribe(
+    broker: string | null,
+    symbols: readonly string[],
+    types?: readonly string[],
+    options?: object,
+  ): Promise<RawMessage> {
+    return this.ask({ action: 'subscribe', ...(broker === null ? {} : { broker }), symbols, types, options });
+  }
+
+  /** What the data frames of one type (and symbol) carry, in order. */
+  data(type: string, symbol?: string): readonly Record<string, unknown>[] {
+    return this.messages.flatMap((message) => {
+      const data = message['data'];
+      if (message.type !== 'data' || !isRecord(data) || data['type'] !== type) return [];
+      return symbol === undefined || message['symbol'] === symbol ? [data] : [];
+    });
+  }
+
+  /** The first message, of those that came and those to come, that the predicate accepts. */
+  waitFor(predicate: (message: RawMessage) => boolean, what = 'a message'): Promise<RawMessage> {
+    return waitFor(() => this.messages.find(predicate), what);
+  }
+
+  /** Resolves with the close code and reason. */
+  waitForClose(): Promise<{ readonly code: number; readonly reason: string }> {
+    return waitFor(() => this.closed, 'the connection to be closed');
+  }
+
+  async close(): Promise<void> {
+    if (this.closed !== null) return;
+    this.socket.close();
+    await this.waitForClose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.socket.terminate();
+    await this.waitForClose();
+  }
+}
+
+function toMessage(data: RawData): RawMessage {
+  const json: unknown = JSON.parse(Buffer.isBuffer(data) ? data.toString('utf8') : '');
+  if (!isRecord(json) || typeof json['type'] !== 'string') throw new TypeError('the server sent no message');
+  return { ...json, type: json['type'] };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,153 @@
+import { MemoryBus } from '../../src/bus/MemoryBus.ts';
+import type { BrokerTraits } from '../../src/brokers/BaseBroker.ts';
+import { BrokerManager } from '../../src/core/BrokerManager.ts';
+import { Queries } from '../../src/core/Queries.ts';
+import type { Limits, Services } from '../../src/core/Services.ts';
+import { Subscriptions } from '../../src/core/Subscriptions.ts';
+import { SubscriptionIndex } from '../../src/fanout/SubscriptionIndex.ts';
+import { TrustedProxies } from '../../src/http/clientAddress.ts';
+import { HttpServer } from '../../src/http/HttpServer.ts';
+import type { HttpServerOptions } from '../../src/http/HttpServer.ts';
+import { createRaw } from '../../src/raw/RawProtocol.ts';
+import type { RawProtocol } from '../../src/raw/RawProtocol.ts';
+import { systemClock } from '../../src/shared/clock.ts';
+import type { Clock } from '../../src/shared/clock.ts';
+import { silentLogger } from '../../src/shared/logger.ts';
+import { Metrics } from '../../src/shared/metrics.ts';
+import { brokerContext, ScriptedBroker } from './ScriptedBroker.ts';
+import { waitFor } from './waitFor.ts';
+
+export const LIMITS: Limits = {
+  connections: 10_000,
+  connectionsPerAddress: 200,
+  subscriptionsPerConnection: 128,
+  symbolsPerSubscription: 200,
+  messagesPerSecond: 1_000,
+  invalidMessagesPerMinute: 30,
+  queueBytesPerConnection: 1_048_576,
+  queryDepth: 10,
+  queryAliases: 30,
+  queryTokens: 2_000,
+};
+
+export interface BrokerScript {
+  readonly lists?: readonly string[];
+  readonly traits?: Partial<BrokerTraits>;
+}
+
+export interface RawGatewayOptions {
+  readonly brokers?: Readonly<Record<string, BrokerScript>>;
+  readonly limits?: Partial<Limits>;
+  /** Of the protocol and the HTTP server; the core keeps the real one. */
+  readonly clock?: Clock;
+  readonly heartbeatMs?: number;
+  readonly maxPayloadBytes?: number;
+  readonly http?: Partial<HttpServerOptions>;
+}
+
+const DEFAULT_BROKERS: Readonly<Record<string, BrokerScript>> = {
+  binance: { lists: ['BTCUSDT', 'ETHUSDT', 'SOLUSDT'] },
+};
+
+/** The real core, HTTP server and raw protocol on a free port, fed by scripted brokers. */
+export class RawGateway implements AsyncDisposable {
+  readonly metrics = new Metrics();
+  readonly manager: BrokerManager;
+  readonly services: Services;
+  readonly raw: RawProtocol;
+  readonly http: HttpServer;
+  readonly #brokers = new Map<string, ScriptedBroker>();
+
+  private constructor(options: RawGatewayOptions) {
+    const { clock = systemClock, heartbeatMs = 30_000, maxPayloadBytes = 65_536 } = options;
+    const index = new SubscriptionIndex();
+    const limits = { ...LIMITS, ...options.limits };
+    const core = { index, clock: systemClock, metrics: this.metrics };
+    this.manager = new BrokerManager({ ...core, bus: new MemoryBus(), staleAfterMs: 60_000, lingerMs: 0 });
+    for (const [id, script] of Object.entries(options.brokers ?? DEFAULT_BROKERS)) this.#add(id, script);
+    const { symbolsPerSubscription } = limits;
+    this.services = {
+      manager: this.manager,
+      subscriptions: new Subscriptions({ manager: this.manager, index, clock: systemClock, symbolsPerSubscription }),
+      queries: new Queries(this.manager),
+      clock,
+      logger: silentLogger(),
+      metrics: this.metrics,
+      limits,
+    };
+    this.raw = createRaw({ services: this.services, heartbeatMs, maxPayloadBytes });
+    this.http = new HttpServer({
+      host: '127.0.0.1',
+      port: 0,
+      requestHandlers: new Map(),
+      upgradeHandlers: new Map([['/ws', this.raw]]),
+      allowedOrigins: [],
+      proxies: new TrustedProxies([]),
+      limits,
+      shutdownTimeoutMs: 5_000,
+      clock,
+      logger: silentLogger(),
+      ...options.http,
+    });
+  }
+
+  static async start(options: RawGatewayOptions = {}): Promise<RawGateway> {
+    const gateway = new RawGateway(options);
+    await gateway.http.listen();
+    return gateway;
+  }
+
+  get url(): string {
+    return this.http.url;
+  }
+
+  broker(id = 'binance'): ScriptedBroker {
+    const broker = this.#brokers.get(id);
+    if (broker === undefined) throw new Error(`no broker ${id}`);
+    return broker;
+  }
+
+  /** Resolves when the venue is asked for a stream, given as `tick BTCUSDT`. */
+  async wanted(name: string, id = 'binance'): Promise<void> {
+    await waitFor(() => this.broker(id).wantedNames.some((wanted) => wanted.startsWith(name)), `${name} to be wanted`);
+  }
+
+  /** The value of a metric under these labels; 0 where it never moved. */
+  async metric(name: string, labels: Readonly<Record<string, string>>): Promise<number> {
+    const metric = await this.metrics.registry.getSingleMetric(`tickgraph_${name}`)?.get();
+    const found = metric?.values.find(({ labels: has }) =>
+      Object.entries(labels).every(([label, value]) => new Map(Object.entries(has)).get(label) === value),
+    );
+    return found?.value ?? 0;
+  }
+
+  /** Resolves when the metric has that value. */
+  async settles(name: string, labels: Readonly<Record<string, string>>, value: number): Promise<void> {
+    let found = Number.NaN;
+    await waitFor(() => {
+      void this.metric(name, labels).then((now) => (found = now));
+      return found === value;
+    }, `${name} to be ${value}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.http.close();
+    await this.raw.close();
+    await this.manager.close();
+  }
+
+  #add(id: string, { lists, traits }: BrokerScript): void {
+    this.manager.addBroker({
+      id,
+      enabled: true,
+      create: (sink) => {
+        const broker = new ScriptedBroker(brokerContext(id, sink), traits);
+        this.#brokers.set(id, broker);
+        return broker;
+      },
+    });
+    if (lists === undefined) this.broker(id).unreachable();
+    else this.broker(id).lists(...lists);
+    this.broker(id).sink.onStatus({ kind: 'connected' });
+  }
+}

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { isAllowedOrigin } from '../../../src/http/origin.ts';
+
+const host = 'gateway.example:4000';
+
+describe('without configured origins', () => {
+  it.each<[string, string | undefined, boolean]>([
+    ['a client without an Origin is no browser', undefined, true],
+    ["the server's own page", 'http://gateway.example:4000', true],
+    ['the same behind a proxy that ends TLS', 'https://gateway.example:4000', true],
+    ['a page on loopback', 'http://localhost:5173', true],
+    ['a page on loopback by number', 'http://127.0.0.1:3000', true],
+    ['a page on loopback of IPv6', 'http://[::1]:3000', true],
+    ['a page under localhost', 'http://app.localhost', true],
+    ['a foreign page', 'https://evil.example', false],
+    ['null: a sandboxed page or a file', 'null', false],
+    ['an empty Origin', '', false],
+    ['the own name as a suffix', 'http://evil-gateway.example:4000', false],
+    ['the own name as a prefix', 'http://gateway.example.evil:4000', false],
+    ['the own name on another port', 'http://gateway.example:4001', false],
+    ['localhost as a prefix', 'http://localhost.evil.example', false],
+    ['a loopback number as a prefix', 'http://127.0.0.1.evil.example', false],
+    ['another scheme', 'file://localhost', false],
+    ['an extension', 'chrome-extension://abcdefgh', false],
+    ['two origins in one', 'http://localhost, http://evil.example', false],
+    ['more than an origin', 'http://evil.example@localhost', false],
+    ['a path', 'http://localhost/evil', false],
+    ['no origin at all', 'localhost', false],
+  ])('%s: %j is let in: %j', (_name, origin, allowed) => {
+    expect(isAllowedOrigin({ origin, host, allowedOrigins: [] })).toBe(allowed);
+  });
+
+  it('the default port is the same port', () => {
+    expect(isAllowedOrigin({ origin: 'https://a.example', host: 'a.example:443', allowedOrigins: [] })).toBe(true);
+    expect(isAllowedOrigin({ origin: 'https://a.example', host: 'a.example:80', allowedOrigins: [] })).toBe(false);
+  });
+
+  it('without a Host nothing is the own origin', () => {
+    expect(isAllowedOrigin({ origin: 'http://a.example', host: undefined, allowedOrigins: [] })).toBe(false);
+    expect(isAllowedOrigin({ origin: 'http://a.example', host: '[', allowedOrigins: [] })).toBe(false);
+  });
+});
+
+describe('with configured origins', () => {
+  const allowedOrigins = ['https://Good.Example', 'http://other.example:8080'];
+
+  it.each<[string, string | undefined, boolean]>([
+    ['a listed one', 'https://good.example', true],
+    ['a listed one in another case', 'HTTPS://GOOD.example', true],
+    ['a listed one with its default port', 'https://good.example:443', true],
+    ['a listed one on another port', 'https://good.example:8443', false],
+    ['a listed one over another scheme', 'http://good.example', false],
+    ['a listed one with a port', 'http://other.example:8080', true],
+    ['the same without it', 'http://other.example', false],
+    ['a listed one as a prefix', 'https://good.example.evil', false],
+    ['a listed one as a suffix', 'https://notgood.example', false],
+    ['below a listed one', 'https://sub.good.example', false],
+    ['null', 'null', false],
+    ['a page on loopback', 'http://localhost:5173', false],
+    ["the server's own page", 'http://gateway.example:4000', true],
+    ['no browser', undefined, true],
+  ])('%s: %j is let in: %j', (_name, origin, allowed) => {
+    expect(isAllowedOrigin({ origin, host, allowedOrigins })).toBe(allowed);
+  });
+
+  it.each(['https://evil.example', 'null', 'nonsense'])('* lets %j in', (origin) => {
+    expect(isAllowedOrigin({ origin, host, allowedOrigins: ['*'] })).toBe(true);
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import type { Candle, FeedStatus } from '../../../src/market/marketData.ts';
+import { decimal } from '../../../src/market/decimal.ts';
+import { fromEpochMs } from '../../../src/market/timestamp.ts';
+import { encodeEvent, LiveEventEncoder } from '../../../src/raw/encodeEvent.ts';
+import { Metrics } from '../../../src/shared/metrics.ts';
+import { book, tick, trade } from '../../support/events.ts';
+import { FakeClock } from '../../support/FakeClock.ts';
+
+const frame = (event: Parameters<typeof encodeEvent>[0]): unknown => JSON.parse(encodeEvent(event).toString('utf8'));
+const at = fromEpochMs(Date.UTC(2026, 0, 2, 3, 4, 5));
+const place = { broker: 'binance', symbol: 'BTCUSDT', time: at, receivedAt: at, sequence: 3, cursor: 'life.3' };
+
+const candle: Candle = {
+  type: 'candle',
+  ...place,
+  interval: '15m',
+  openTime: at,
+  closeTime: at,
+  open: decimal('1.0'),
+  high: decimal('2.00'),
+  low: decimal('0.5'),
+  close: decimal('1.5'),
+  volume: decimal('10'),
+  tradeCount: null,
+  closed: false,
+};
+
+describe('a data frame has every field of the GraphQL type of the same name', () => {
+  it('tick, with nulls kept as null and decimals digit for digit', () => {
+    expect(frame(tick(3))).toEqual({
+      type: 'data',
+      broker: 'binance',
+      symbol: 'BTCUSDT',
+      data: {
+        ...place,
+        type: 'tick',
+        bid: '100.10',
+        bidSize: '1',
+        ask: '100.20',
+        askSize: '2',
+        last: null,
+        mid: '100.15',
+        spread: '0.10',
+      },
+    });
+  });
+
+  it('trade, with the side in lower case', () => {
+    const data = { ...place, type: 'trade', id: '1003', price: '100.15', size: '0.5', side: 'buy' };
+    expect(frame(trade(3))).toEqual({ type: 'data', broker: 'binance', symbol: 'BTCUSDT', data });
+  });
+
+  it('candle, with the interval as 15m', () => {
+    expect(frame(candle)).toMatchObject({ data: { ...candle } });
+  });
+
+  it('order book, with its levels as pairs', () => {
+    const event = book(3, 'delta', { bids: [['100.10', '0']], asks: [] });
+    const data = { ...place, type: 'orderbook', kind: 'delta', bids: [['100.10', '0']], asks: [] };
+    expect(frame(event)).toEqual({ type: 'data', broker: 'binance', symbol: 'BTCUSDT', data });
+  });
+
+  it('and nothing that an event may carry inside the gateway beside them', () => {
+    const event = { ...trade(3), secret: 'x' };
+    expect(encodeEvent(event).toString('utf8')).not.toContain('secret');
+  });
+});
+
+describe('the status of a feed is a status frame', () => {
+  const status: FeedStatus = { type: 'status', ...place, state: 'stale', reason: 'No tick has come.', gap: false };
+
+  it('that names the state and says why', () => {
+    const message = 'No tick has come.';
+    expect(frame(status)).toEqual({ type: 'status', status: 'stale', broker: 'binance', symbol: 'BTCUSDT', message });
+  });
+
+  it('that says something to a person where no reason is known', () => {
+    expect(frame({ ...status, state: 'live', reason: null })).toMatchObject({ message: 'The feed is live.' });
+  });
+
+  it('and a hole is told as gap', () => {
+    expect(frame({ ...status, gap: true })).toMatchObject({ status: 'gap' });
+  });
+});
+
+describe('a live event', () => {
+  it('is timed from receipt to writing, and a wall clock that jumps back never gives a negative time', async () => {
+    const clock = new FakeClock(Date.parse(at) + 250);
+    const metrics = new Metrics();
+    const encoder = new LiveEventEncoder({ clock, metrics });
+    encoder.encode(tick(1));
+    clock.jumpWall(-3_600_000);
+    encoder.encode(tick(2));
+    const { values } = await metrics.deliveryLatency.get();
+    const of = (suffix: string) => values.find(({ metricName }) => metricName?.endsWith(suffix))?.value;
+    expect([of('_count'), of('_sum')]).toEqual([2, 0.25]);
+  });
+});
