@@ -1,0 +1,127 @@
+import type { Side } from '../../market/marketData.ts';
+import type { Random } from '../../shared/random.ts';
+import { seededRandom } from '../../shared/random.ts';
+import { BookLadder } from './BookLadder.ts';
+import type { LadderLevel } from './BookLadder.ts';
+import { seedOf, small, whole } from './draws.ts';
+import type { MarketSpec } from './marketSpec.ts';
+import { PriceWalk } from './PriceWalk.ts';
+
+export interface MarketTrade {
+  readonly id: number;
+  readonly price: number;
+  readonly size: number;
+  /** The taker's. */
+  readonly side: Side;
+}
+
+export interface MarketQuote {
+  readonly bid: LadderLevel;
+  readonly ask: LadderLevel;
+  /** The price of the last trade before; null where there are no trades. */
+  readonly last: number | null;
+}
+
+/** What one step brought. The trades met the quote of the same step. */
+export interface MarketStep {
+  readonly quote: MarketQuote;
+  readonly trades: readonly MarketTrade[];
+  /** Levels of the book that changed, best first. */
+  readonly bids: readonly LadderLevel[];
+  readonly asks: readonly LadderLevel[];
+}
+
+/** Trades made up for the time before the first step count down from here. */
+export const FIRST_TRADE_ID = 1_000_001;
+
+/**
+ * One symbol's made-up market in whole numbers, without time: the n-th step of a (seed, symbol) is always the same,
+ * whoever watches. Book, quote and trades agree at every step, and the book is never crossed.
+ */
+export class MockMarket {
+  readonly #spec: MarketSpec;
+  readonly #random: Random;
+  readonly #walk: PriceWalk;
+  readonly #bids: BookLadder;
+  readonly #asks: BookLadder;
+  #quote: MarketQuote;
+  #nextTradeId = FIRST_TRADE_ID;
+  #steps = 0;
+
+  constructor(spec: MarketSpec) {
+    this.#spec = spec;
+    const random = seededRandom(seedOf(spec.seed, spec.symbol));
+    this.#random = random;
+    this.#walk = new PriceWalk(spec, random);
+    this.#quote = this.#quoteAt(spec.startPrice, spec.hasTrades ? spec.startPrice : null);
+    this.#bids = new BookLadder(spec, random, { ...this.#quote.bid, away: -1 });
+    this.#asks = new BookLadder(spec, random, { ...this.#quote.ask, away: 1 });
+  }
+
+  /** How many steps were made. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  get quote(): MarketQuote {
+    return this.#quote;
+  }
+
+  /** The whole book, best first. */
+  get bids(): readonly LadderLevel[] {
+    return this.#bids.levels;
+  }
+
+  get asks(): readonly LadderLevel[] {
+    return this.#asks.levels;
+  }
+
+  step(): MarketStep {
+    this.#steps += 1;
+    const quote = this.#quoteAt(this.#walk.next(), this.#quote.last);
+    const bids = this.#bids.move(quote.bid);
+    const asks = this.#asks.move(quote.ask);
+    const trades = this.#spec.hasTrades ? this.#trades(quote) : [];
+    this.#quote = { ...quote, last: trades.at(-1)?.price ?? quote.last };
+    return { quote, trades, bids, asks };
+  }
+
+  #quoteAt(bid: number, last: number | null): MarketQuote {
+    const spread = small(this.#random, 4);
+    return {
+      bid: { price: bid, size: this.#size() },
+      ask: { price: bid + spread, size: this.#size() },
+      last,
+    };
+  }
+
+  #trades({ bid, ask }: MarketQuote): readonly MarketTrade[] {
+    return Array.from({ length: whole(this.#random, 1, 2) }, () => {
+      const side: Side = this.#random() < 0.5 ? 'buy' : 'sell';
+      const hit = side === 'buy' ? ask : bid;
+      const id = this.#nextTradeId;
+      this.#nextTradeId += 1;
+      return { id, price: hit.price, size: small(this.#random, hit.size), side };
+    });
+  }
+
+  #size(): number {
+    return small(this.#random, this.#spec.mostQuanta) * this.#spec.quantum;
+  }
+}
+
+/** The `count` trades before the first step, oldest first: prices that lead up to the start. */
+export function earlierTrades(spec: MarketSpec, count: number): readonly MarketTrade[] {
+  const random = seededRandom(seedOf(spec.seed, spec.symbol, 'earlier trades'));
+  let price = spec.startPrice;
+  return Array.from({ length: count }, (_, back): MarketTrade => {
+    const trade: MarketTrade = {
+      id: FIRST_TRADE_ID - 1 - back,
+      price,
+      size: small(random, spec.mostQuanta) * spec.quantum,
+      side: random() < 0.5 ? 'buy' : 'sell',
+    };
+    price += whole(random, -spec.stride, spec.stride);
+    return trade;
+  }).toReversed();
+}

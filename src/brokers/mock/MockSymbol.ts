@@ -1,0 +1,100 @@
+import type { CandleQuery } from '../BaseBroker.ts';
+import type { CandleDraft, CandleInterval, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
+import { fromEpochMs } from '../../market/timestamp.ts';
+import { CandleHistory } from './CandleHistory.ts';
+import { toBook, toLevel, toTick, toTrade } from './mapping.ts';
+import type { MarketSpec } from './marketSpec.ts';
+import { MockCandles } from './MockCandles.ts';
+import type { CandlePoint } from './MockCandles.ts';
+import { earlierTrades, MockMarket } from './MockMarket.ts';
+import type { MarketStep, MarketTrade } from './MockMarket.ts';
+
+/** Trades that are kept for queries. Beyond it the oldest go. */
+const MOST_TRADES = 1_000;
+
+/** What one step brought, as market events; each is made when it is asked for. */
+export interface SymbolStep {
+  tick(): TickDraft;
+  delta(): OrderBookDraft;
+  /** The whole book, as the step left it. */
+  book(): OrderBookDraft;
+  trades(): readonly TradeDraft[];
+  readonly candles: readonly CandleDraft[];
+}
+
+/** One symbol's market placed in time: its steps as events, and what can be asked of its past. */
+export class MockSymbol {
+  readonly #spec: MarketSpec;
+  readonly #market: MockMarket;
+  readonly #candles: MockCandles;
+  /** Oldest first. */
+  readonly #trades: { readonly trade: MarketTrade; readonly timeMs: number }[] = [];
+  readonly #startMs: number;
+
+  constructor(spec: MarketSpec, startMs: number) {
+    this.#spec = spec;
+    this.#startMs = startMs;
+    this.#market = new MockMarket(spec);
+    this.#candles = new MockCandles(new CandleHistory(spec));
+  }
+
+  get hasBegun(): boolean {
+    return this.#market.steps > 0;
+  }
+
+  step(nowMs: number): SymbolStep {
+    const spec = this.#spec;
+    const time = fromEpochMs(nowMs);
+    const step = this.#market.step();
+    this.#trades.push(...step.trades.map((trade) => ({ trade, timeMs: nowMs })));
+    this.#trades.splice(0, Math.max(0, this.#trades.length - MOST_TRADES));
+    return {
+      tick: () => toTick(spec, step.quote, time),
+      delta: () => toBook(spec, { kind: 'delta', bids: step.bids, asks: step.asks }, time),
+      book: () => this.book(nowMs),
+      trades: () => step.trades.map((trade) => toTrade(spec, trade, time)),
+      candles: this.#candles.add(this.#points(step), nowMs),
+    };
+  }
+
+  closeCandles(nowMs: number): readonly CandleDraft[] {
+    return this.#candles.close(nowMs);
+  }
+
+  tick(nowMs: number): TickDraft {
+    return toTick(this.#spec, this.#market.quote, fromEpochMs(nowMs));
+  }
+
+  book(nowMs: number, depth = Number.POSITIVE_INFINITY): OrderBookDraft {
+    const { bids, asks } = this.#market;
+    const part = { kind: 'snapshot', bids: bids.slice(0, depth), asks: asks.slice(0, depth) } as const;
+    return toBook(this.#spec, part, fromEpochMs(nowMs));
+  }
+
+  candle(interval: CandleInterval, nowMs: number): CandleDraft | null {
+    return this.#candles.current(interval, nowMs);
+  }
+
+  candles(query: CandleQuery, nowMs: number): readonly CandleDraft[] {
+    const { last, mid } = this.tick(nowMs);
+    return this.#candles.query(query, { nowMs, price: last ?? mid });
+  }
+
+  /** The latest, oldest first; where there were not so many yet, made-up ones from before the start. */
+  trades(limit: number): readonly TradeDraft[] {
+    const kept = Math.min(limit, MOST_TRADES);
+    const recent = this.#trades.slice(Math.max(0, this.#trades.length - kept));
+    const gapMs = Math.max(1, Math.round(1000 / this.#spec.stepsPerSecond));
+    const earlier = earlierTrades(this.#spec, kept - recent.length);
+    const all = [
+      ...earlier.map((trade, index) => ({ trade, timeMs: this.#startMs - (earlier.length - index) * gapMs })),
+      ...recent,
+    ];
+    return all.map(({ trade, timeMs }) => toTrade(this.#spec, trade, fromEpochMs(timeMs)));
+  }
+
+  #points({ quote, trades }: MarketStep): readonly CandlePoint[] {
+    if (!this.#spec.hasTrades) return [{ price: toTick(this.#spec, quote, fromEpochMs(0)).mid, size: null }];
+    return trades.map((trade) => toLevel(this.#spec, trade));
+  }
+}
