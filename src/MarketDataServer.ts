@@ -117,13 +117,26 @@ function buildHttp({ config, logger, version }: MarketDataServerOptions, service
     port,
     requestHandlers: new Map([
       ['/', indexPage],
-      ['/graphql', graphql.handle],
+      [
+        '/graphql',
+        (request, response) => {
+          graphql.handle(request, response);
+        },
+      ],
       ['/health', health],
       ['/ready', ready],
       ['/metrics', createMetricsEndpoint({ metrics, ...config.metrics, proxies })],
     ]),
     upgradeHandlers: new Map<string, UpgradeHandler>([
-      ['/graphql', { upgrade: graphql.upgrade, close: () => graphql.close(GOING_AWAY) }],
+      [
+        '/graphql',
+        {
+          upgrade: (request, socket, head) => {
+            graphql.upgrade(request, socket, head);
+          },
+          close: () => graphql.close(GOING_AWAY),
+        },
+      ],
       ['/ws', raw],
     ]),
     allowedOrigins,

@@ -1,5 +1,4 @@
-import { compare } from '../market/decimal.ts';
-import type { Decimal } from '../market/decimal.ts';
+import { compare, decimal } from '../market/decimal.ts';
 import type { BookUpdateKind, OrderBookUpdate, PriceLevel } from '../market/marketData.ts';
 
 /** What a subscriber wants to see of a book. */
@@ -13,7 +12,7 @@ export interface BookSource {
   top(depth: number): { readonly bids: readonly PriceLevel[]; readonly asks: readonly PriceLevel[] };
 }
 
-const REMOVED = '0' as Decimal;
+const REMOVED = decimal('0');
 
 /**
  * A book cut to a depth, for all the subscribers who asked for the same cut. In delta form each event tells how the cut

@@ -39,7 +39,7 @@ export class EventQueue implements Subscriber, AsyncIterableIterator<Emission, u
     if (this.#closed) return;
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) waiting.resolve({ done: false, value: emission });
-    else if (!this.#pending.push(emission)) this.#fail();
+    else if (!this.#pending.push(emission, null)) this.#fail();
   }
 
   next(): Promise<IteratorResult<Emission, undefined>> {
@@ -49,8 +49,8 @@ export class EventQueue implements Subscriber, AsyncIterableIterator<Emission, u
       return Promise.reject(failure);
     }
     if (this.#closed) return Promise.resolve({ done: true, value: undefined });
-    const emission = this.#pending.shift();
-    if (emission !== undefined) return Promise.resolve({ done: false, value: emission });
+    const first = this.#pending.shift();
+    if (first !== undefined) return Promise.resolve({ done: false, value: first.emission });
     const waiting = Promise.withResolvers<IteratorResult<Emission, undefined>>();
     this.#waiting.push(waiting);
     return waiting.promise;

@@ -27,11 +27,6 @@ const HIGH_WATER_BYTES = 64 * 1024;
 const CLOSE_GRACE_MS = 2_000;
 const OPEN = 1;
 
-interface Unwritten {
-  readonly emission: Emission;
-  readonly encoder: Encoder;
-}
-
 /**
  * All that is written to one client's WebSocket, in order. While the socket keeps up it is a direct write. When not,
  * market data waits and is conflated, and replies count against the same budget; over it the client is told
@@ -39,8 +34,7 @@ interface Unwritten {
  */
 export class Outbox implements Disposable {
   readonly #options: OutboxOptions;
-  readonly #pending: PendingEvents;
-  readonly #encoders = new Map<Emission['key'], Encoder>();
+  readonly #pending: PendingEvents<Encoder>;
   readonly #waiters: (() => void)[] = [];
   #underWay = 0;
   #closing = false;
@@ -77,10 +71,9 @@ export class Outbox implements Disposable {
   deliver(emission: Emission, encoder: Encoder): void {
     if (this.#closing || this.#options.socket.readyState !== OPEN) return;
     if (this.#hasRoom && this.#pending.size === 0) {
-      this.#writeEvent({ emission, encoder });
-    } else {
-      this.#encoders.set(emission.key, encoder);
-      if (!this.#pending.push(emission)) this.closeSlow();
+      this.#writeEvent(emission, encoder);
+    } else if (!this.#pending.push(emission, encoder)) {
+      this.closeSlow();
     }
   }
 
@@ -118,11 +111,10 @@ export class Outbox implements Disposable {
 
   #drop(): void {
     this.#pending.clear();
-    this.#encoders.clear();
     for (const wake of this.#waiters.splice(0)) wake();
   }
 
-  #writeEvent({ emission, encoder }: Unwritten): void {
+  #writeEvent(emission: Emission, encoder: Encoder): void {
     const { metrics, protocol } = this.#options;
     metrics.eventsDelivered.inc({ protocol, type: emission.event.type });
     this.#write(emission.bytes(encoder));
@@ -139,12 +131,10 @@ export class Outbox implements Disposable {
 
   #flush(): void {
     while (this.#hasRoom && !this.#closing) {
-      const emission = this.#pending.shift();
-      if (emission === undefined) break;
-      const encoder = this.#encoders.get(emission.key);
-      if (encoder !== undefined) this.#writeEvent({ emission, encoder });
+      const first = this.#pending.shift();
+      if (first === undefined) break;
+      this.#writeEvent(first.emission, first.way);
     }
-    if (this.#pending.size === 0) this.#encoders.clear();
     if (this.#hasRoom) for (const wake of this.#waiters.splice(0)) wake();
   }
 }

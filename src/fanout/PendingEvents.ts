@@ -4,8 +4,9 @@ import { assertNever } from '../shared/assertNever.ts';
 import type { ByteBudget } from './ByteBudget.ts';
 import type { Emission } from './Emission.ts';
 
-interface Waiting {
+interface Waiting<Way> {
   emission: Emission;
+  readonly way: Way;
   bytes: number;
   /** A delta was to come after something that waits: what leaves is the whole book as it is then. */
   refresh: boolean;
@@ -21,13 +22,14 @@ export interface PendingEventsOptions {
  * The events that a subscriber has not taken yet, under the one policy for slow consumers (contract, section 6.3). While
  * little waits everything is kept: a burst within one turn is no slowness. Over half of the connection's byte budget, of
  * ticks, candles and books only the newest of each stream is kept, in the place of the last that waited; a book's deltas
- * collapse into the whole book. Trades and status wait, each of them. The whole is bounded by the budget.
+ * collapse into the whole book. Trades and status wait, each of them. The whole is bounded by the budget. `Way` is how an
+ * event is to leave; only events of one way take each other's place.
  */
-export class PendingEvents {
+export class PendingEvents<Way = null> {
   readonly #options: PendingEventsOptions;
-  readonly #queue: Set<Waiting> = new Set();
+  readonly #queue: Set<Waiting<Way>> = new Set();
   /** Of each stream that may be conflated, what waits last. */
-  readonly #last = new Map<StreamKey, Waiting>();
+  readonly #last = new Map<StreamKey, Waiting<Way>>();
 
   constructor(options: PendingEventsOptions) {
     this.#options = options;
@@ -38,9 +40,9 @@ export class PendingEvents {
   }
 
   /** False where the budget is used up: the subscriber is too slow, and the event was not kept. */
-  push(emission: Emission): boolean {
+  push(emission: Emission, way: Way): boolean {
     const waiting = this.#isBehind ? this.#last.get(emission.key) : undefined;
-    if (waiting !== undefined) {
+    if (waiting?.way === way) {
       this.#options.onConflated(emission.event.type);
       waiting.refresh ||= emission.isDelta;
       if (!emission.isDelta) waiting.refresh = false;
@@ -49,17 +51,18 @@ export class PendingEvents {
     }
     const bytes = approximateBytes(emission.event);
     if (!this.#options.budget.take(bytes)) return false;
-    const added: Waiting = { emission, bytes, refresh: false };
+    const added: Waiting<Way> = { emission, way, bytes, refresh: false };
     this.#queue.add(added);
     if (!isKept(emission.event.type)) this.#last.set(emission.key, added);
     return true;
   }
 
-  shift(): Emission | undefined {
+  shift(): { readonly emission: Emission; readonly way: Way } | undefined {
     const [first] = this.#queue;
     if (first === undefined) return undefined;
     this.#remove(first);
-    return first.refresh ? first.emission.fresh() : first.emission;
+    const { emission, way, refresh } = first;
+    return { emission: refresh ? emission.fresh() : emission, way };
   }
 
   clear(): void {
@@ -71,7 +74,7 @@ export class PendingEvents {
     return used > limit / 2;
   }
 
-  #remove(waiting: Waiting): void {
+  #remove(waiting: Waiting<Way>): void {
     this.#queue.delete(waiting);
     if (this.#last.get(waiting.emission.key) === waiting) this.#last.delete(waiting.emission.key);
     this.#options.budget.release(waiting.bytes);

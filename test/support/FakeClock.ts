@@ -53,7 +53,9 @@ export class FakeClock implements Clock {
     const end = this.#monotonic + ms;
     await settle();
     for (;;) {
-      const due = [...this.#entries].filter((entry) => entry.at <= end).sort((a, b) => a.at - b.at || a.order - b.order)[0];
+      const due = [...this.#entries]
+        .filter((entry) => entry.at <= end)
+        .toSorted((a, b) => a.at - b.at || a.order - b.order)[0];
       if (due === undefined) break;
       this.#moveTo(Math.max(due.at, this.#monotonic));
       if (due.periodMs === null) this.#entries.delete(due);

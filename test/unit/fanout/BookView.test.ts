@@ -18,7 +18,7 @@ const changes = fc.array(
 );
 
 const sorted = (pairs: [string, string][], direction: 1 | -1): [string, string][] =>
-  [...new Map(pairs)].sort(([a], [b]) => (Number(a) - Number(b)) * direction);
+  [...new Map(pairs)].toSorted(([a], [b]) => (Number(a) - Number(b)) * direction);
 
 function updates(steps: { bids: [string, string][]; asks: [string, string][] }[]): OrderBookUpdate[] {
   return steps.map(({ bids, asks }, index) =>

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
 import { Emission } from '../../../src/fanout/Emission.ts';
 import { Outbox } from '../../../src/fanout/Outbox.ts';
-import type { OutboxSocket } from '../../../src/fanout/Outbox.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { key, tick, trade } from '../../support/events.ts';
@@ -44,7 +43,7 @@ function outbox(limitBytes = 10_000) {
   const clock = new FakeClock();
   const metrics = new Metrics();
   const subject = new Outbox({
-    socket: socket as unknown as OutboxSocket,
+    socket,
     budget: new ByteBudget(limitBytes),
     clock,
     metrics,
@@ -75,6 +74,16 @@ describe('Outbox', () => {
       [1, 2, 3, 4].map((n) => `trade ${n}`),
     );
     expect(socket.sent.slice(1).filter((text) => text.startsWith('tick'))).toEqual(['tick 1', 'tick 2', 'tick 4']);
+  });
+
+  it('loses nothing where one stream is told in two ways', () => {
+    const { socket, subject } = outbox(1_000);
+    const other = { encode: () => Buffer.from('other') };
+    subject.deliver(new Emission(key('tick', 'OTHER'), tick(0)), bulky);
+    subject.deliver(new Emission(key('tick'), tick(1)), encoder);
+    subject.deliver(new Emission(key('tick'), tick(1)), other);
+    socket.drain();
+    expect(socket.sent.slice(1)).toEqual(['tick 1', 'other']);
   });
 
   it('tells a client that can not keep up with its trades, closes it with 1013, and cuts it off', async () => {

@@ -13,19 +13,19 @@ function pendingEvents(limitBytes = 100_000) {
 
 const sequences = (pending: PendingEvents): number[] => {
   const found: number[] = [];
-  for (let next = pending.shift(); next !== undefined; next = pending.shift()) found.push(next.event.sequence);
+  for (let next = pending.shift(); next !== undefined; next = pending.shift()) found.push(next.emission.event.sequence);
   return found;
 };
 
 /** Trades that take more than half of the budget: whoever has not taken these is behind. */
 function fallBehind(pending: PendingEvents, budget: ByteBudget): void {
-  while (budget.used <= budget.limit / 2) pending.push(new Emission(key('trade', 'OTHER'), trade(0)));
+  while (budget.used <= budget.limit / 2) pending.push(new Emission(key('trade', 'OTHER'), trade(0)), null);
 }
 
 describe('PendingEvents', () => {
   it('keeps everything while little waits: a burst is no slowness', () => {
     const { pending, conflated } = pendingEvents();
-    for (let sequence = 1; sequence <= 50; sequence += 1) pending.push(new Emission(key('tick'), tick(sequence)));
+    for (let sequence = 1; sequence <= 50; sequence += 1) pending.push(new Emission(key('tick'), tick(sequence)), null);
     expect(sequences(pending)).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
     expect(conflated).toEqual([]);
   });
@@ -33,16 +33,17 @@ describe('PendingEvents', () => {
   it('keeps of ticks only the newest of each stream, in the place of the one before, once the subscriber is behind', () => {
     const { pending, budget, conflated } = pendingEvents();
     fallBehind(pending, budget);
-    pending.push(new Emission(key('tick', 'A'), tick(1)));
-    pending.push(new Emission(key('tick', 'B'), tick(10)));
-    pending.push(new Emission(key('tick', 'A'), tick(2)));
+    pending.push(new Emission(key('tick', 'A'), tick(1)), null);
+    pending.push(new Emission(key('tick', 'B'), tick(10)), null);
+    pending.push(new Emission(key('tick', 'A'), tick(2)), null);
     expect(sequences(pending).filter((sequence) => sequence > 0)).toEqual([2, 10]);
     expect(conflated).toEqual(['tick']);
   });
 
   it('never drops a trade', () => {
     const { pending, conflated } = pendingEvents();
-    for (let sequence = 1; sequence <= 50; sequence += 1) pending.push(new Emission(key('trade'), trade(sequence)));
+    for (let sequence = 1; sequence <= 50; sequence += 1)
+      pending.push(new Emission(key('trade'), trade(sequence)), null);
     expect(sequences(pending)).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
     expect(conflated).toEqual([]);
   });
@@ -53,11 +54,11 @@ describe('PendingEvents', () => {
     let newest = 0;
     const fresh = (): Emission => new Emission(key('orderbook'), book(newest, 'snapshot', { bids: [['1', '1']] }));
     for (newest = 1; newest <= 3; newest += 1) {
-      pending.push(new Emission(key('orderbook'), book(newest, 'delta', {}), fresh));
+      pending.push(new Emission(key('orderbook'), book(newest, 'delta', {}), fresh), null);
     }
     newest = 7;
     let left: Emission | undefined;
-    do left = pending.shift();
+    do left = pending.shift()?.emission;
     while (left?.event.type === 'trade');
     expect(left?.event).toMatchObject({ type: 'orderbook', kind: 'snapshot', sequence: 7 });
     expect(pending.shift()).toBeUndefined();
@@ -68,18 +69,18 @@ describe('PendingEvents', () => {
     const delta = new Emission(key('orderbook'), book(4, 'delta', {}), () => {
       throw new Error('not asked for');
     });
-    pending.push(delta);
-    expect(pending.shift()).toBe(delta);
+    pending.push(delta, null);
+    expect(pending.shift()?.emission).toBe(delta);
   });
 
   it('refuses what goes over the budget, and gives the budget back as events leave', () => {
     const { pending, budget } = pendingEvents(1_000);
-    expect(pending.push(new Emission(key('trade'), trade(1)))).toBe(true);
-    expect(pending.push(new Emission(key('trade'), trade(2)))).toBe(true);
-    expect(pending.push(new Emission(key('trade'), trade(3)))).toBe(false);
+    expect(pending.push(new Emission(key('trade'), trade(1))), null).toBe(true);
+    expect(pending.push(new Emission(key('trade'), trade(2))), null).toBe(true);
+    expect(pending.push(new Emission(key('trade'), trade(3))), null).toBe(false);
     expect(sequences(pending)).toEqual([1, 2]);
     expect(budget.used).toBe(0);
-    pending.push(new Emission(key('trade'), trade(4)));
+    pending.push(new Emission(key('trade'), trade(4)), null);
     pending.clear();
     expect(budget.used).toBe(0);
   });
