@@ -35,12 +35,16 @@ const LIMITS: Limits = {
 };
 
 export interface GraphqlGatewayOptions {
-  readonly brokers?: Readonly<Record<string, { readonly lists?: readonly string[]; readonly traits?: Partial<BrokerTraits> }>>;
+  readonly brokers?: Readonly<
+    Record<string, { readonly lists?: readonly string[]; readonly traits?: Partial<BrokerTraits> }>
+  >;
   readonly limits?: Partial<Limits>;
   /** Of the protocol; the core keeps the real one. */
   readonly clock?: Clock;
   readonly graphql?: Partial<GraphqlOptions['graphql']>;
-  readonly options?: Partial<Pick<GraphqlOptions, 'heartbeatMs' | 'initTimeoutMs' | 'maxPayloadBytes' | 'allowsOrigin'>>;
+  readonly options?: Partial<
+    Pick<GraphqlOptions, 'heartbeatMs' | 'initTimeoutMs' | 'maxPayloadBytes' | 'allowsOrigin'>
+  >;
   /** Stands between the protocol and the real services. */
   readonly wrap?: (services: Services) => Services;
 }
@@ -149,7 +153,10 @@ export class GraphqlGateway implements AsyncDisposable {
     const metric = await this.metrics.registry.getSingleMetric(`tickgraph_${name}`)?.get();
     const found = metric?.values.find((value) => {
       const has = new Map(Object.entries(value.labels));
-      const isNamed = !('metricName' in value) || String(value.metricName).endsWith(name) || String(value.metricName).endsWith('_count');
+      const isNamed =
+        !('metricName' in value) ||
+        String(value.metricName).endsWith(name) ||
+        String(value.metricName).endsWith('_count');
       return isNamed && Object.entries(labels).every(([label, wanted]) => has.get(label) === wanted);
     });
     return found?.value ?? 0;
@@ -177,7 +184,10 @@ export class GraphqlGateway implements AsyncDisposable {
     this.#server.closeAllConnections();
   }
 
-  #add(id: string, { lists, traits }: { readonly lists?: readonly string[]; readonly traits?: Partial<BrokerTraits> }): void {
+  #add(
+    id: string,
+    { lists, traits }: { readonly lists?: readonly string[]; readonly traits?: Partial<BrokerTraits> },
+  ): void {
     this.manager.addBroker({
       id,
       enabled: true,

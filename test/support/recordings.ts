@@ -10,7 +10,8 @@ const folder = fileURLToPath(new URL('../../../shared/venues/', import.meta.url)
 export const hasRecordings: boolean = existsSync(folder);
 
 if (!hasRecordings) {
-  if (process.env['CI']) throw new Error('the recordings (../shared/venues) are missing, and CI may not skip their tests');
+  if (process.env['CI'])
+    throw new Error('the recordings (../shared/venues) are missing, and CI may not skip their tests');
   console.warn('skipped: tests of real recordings, for there is no folder ../shared/venues beside the project');
 }
 

@@ -75,9 +75,9 @@ describe('PendingEvents', () => {
 
   it('refuses what goes over the budget, and gives the budget back as events leave', () => {
     const { pending, budget } = pendingEvents(1_000);
-    expect(pending.push(new Emission(key('trade'), trade(1))), null).toBe(true);
-    expect(pending.push(new Emission(key('trade'), trade(2))), null).toBe(true);
-    expect(pending.push(new Emission(key('trade'), trade(3))), null).toBe(false);
+    expect(pending.push(new Emission(key('trade'), trade(1)), null)).toBe(true);
+    expect(pending.push(new Emission(key('trade'), trade(2)), null)).toBe(true);
+    expect(pending.push(new Emission(key('trade'), trade(3)), null)).toBe(false);
     expect(sequences(pending)).toEqual([1, 2]);
     expect(budget.used).toBe(0);
     pending.push(new Emission(key('trade'), trade(4)), null);
