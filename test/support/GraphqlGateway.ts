@@ -18,21 +18,9 @@ import { fromEpochMs } from '../../src/market/timestamp.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
+import { LIMITS } from './RawGateway.ts';
 import { brokerContext, ScriptedBroker } from './ScriptedBroker.ts';
 import { waitFor } from './waitFor.ts';
-
-const LIMITS: Limits = {
-  connections: 10_000,
-  connectionsPerAddress: 200,
-  subscriptionsPerConnection: 128,
-  symbolsPerSubscription: 200,
-  messagesPerSecond: 1_000,
-  invalidMessagesPerMinute: 30,
-  queueBytesPerConnection: 1_048_576,
-  queryDepth: 10,
-  queryAliases: 30,
-  queryTokens: 2_000,
-};
 
 export interface GraphqlGatewayOptions {
   readonly brokers?: Readonly<
@@ -231,7 +219,7 @@ export function tickDraft(bid: string): TickDraft {
   };
 }
 
-export function tradeDraft(id: number): TradeDraft {
+function tradeDraft(id: number): TradeDraft {
   return {
     type: 'trade',
     time: AT,

@@ -1,0 +1,301 @@
+import type { CandleDraft, FeedType, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
+import { fromEpochMs } from '../../market/timestamp.ts';
+import type { Timestamp } from '../../market/timestamp.ts';
+import { Backoff } from '../../shared/backoff.ts';
+import { sleep } from '../../shared/clock.ts';
+import { GatewayError } from '../../shared/errors.ts';
+import { openWebSocket } from '../../transport/openWebSocket.ts';
+import type { OpenWebSocket } from '../../transport/openWebSocket.ts';
+import { SlidingWindow } from '../../transport/SlidingWindow.ts';
+import { BaseBroker } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerStatus, BrokerTraits, CandleQuery, Feed } from '../BaseBroker.ts';
+import { BinanceRest } from './BinanceRest.ts';
+import { BinanceSocket, MAX_STREAMS } from './BinanceSocket.ts';
+import type { MarketStream, StreamContext } from './MarketStream.ts';
+import { brokerStatus } from './brokerStatus.ts';
+import { openStream } from './openStream.ts';
+import { isPossibleSymbol, streamOf, toStreamName } from './streamNames.ts';
+import type { StreamAddress, TradeMode } from './streamNames.ts';
+
+export interface BinanceBrokerOptions {
+  /** Without a path: `wss://host`. */
+  readonly websocketUrl: string;
+  readonly restUrl: string;
+  readonly trades: TradeMode;
+  /** Levels a side that a book begins with; 5000 cost the venue five times as much. @default 1000 */
+  readonly bookLevels?: 1000 | 5000;
+  /** After so long a connection is replaced by a new one. @default 23 hours */
+  readonly connectionLifetimeMs?: number;
+  /** How connections are made. @default a real WebSocket */
+  readonly open?: OpenWebSocket;
+  /** What the venue tells on request; the broker closes it. @default a BinanceRest of `restUrl` */
+  readonly rest?: Omit<BinanceRest, keyof AsyncDisposable>;
+}
+
+interface Placed {
+  readonly stream: MarketStream;
+  readonly socket: BinanceSocket;
+}
+
+interface Demand {
+  readonly address: StreamAddress;
+  readonly feeds: Set<Feed>;
+}
+
+/** As deep as any subscriber may look. */
+const BOOK_LEVELS = 1_000;
+const FEED_TYPES: readonly FeedType[] = ['tick', 'candle', 'orderbook', 'trade'];
+const CONNECTION_LIFETIME_MS = 23 * 3_600_000;
+/** The venue's bound for one address; over it come bans. */
+const CONNECTION_ATTEMPTS = { limit: 300, windowMs: 300_000 };
+const CATALOG_REFRESH_MS = 3_600_000;
+const CATALOG_SPREAD = 1 / 10;
+/** A request for it may wait out a ban; who waits for the first attempt does not. */
+const CATALOG_PATIENCE_MS = 10_000;
+
+/** Binance Spot: public market data over its combined WebSocket streams, the rest by request. */
+export class BinanceBroker extends BaseBroker {
+  readonly traits: BrokerTraits = {
+    kind: 'binance',
+    supportedTypes: FEED_TYPES,
+    synthetic: false,
+    requiresAuthentication: false,
+  };
+  readonly #options: BinanceBrokerOptions;
+  readonly #rest: NonNullable<BinanceBrokerOptions['rest']>;
+  readonly #attempts: SlidingWindow;
+  readonly #streamContext: StreamContext;
+  readonly #abort = new AbortController();
+  readonly #placed = new Map<string, Placed>();
+  readonly #leaving = new Set<Promise<void>>();
+  readonly #labels: { readonly broker: string };
+  #sockets: BinanceSocket[] = [];
+  #unlisted: ReadonlySet<Feed> = new Set();
+  #turn: Disposable | null = null;
+  #status: BrokerStatus | null = null;
+  #keepingCatalog: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+
+  constructor(context: BrokerContext, options: BinanceBrokerOptions) {
+    super(context);
+    this.#options = options;
+    const { clock, random, logger, metrics, id } = context;
+    const { restUrl, trades } = options;
+    this.#labels = { broker: id };
+    this.#rest = options.rest ?? new BinanceRest({ brokerId: id, restUrl, trades, clock, random, logger, metrics });
+    this.#attempts = new SlidingWindow({ ...CONNECTION_ATTEMPTS, clock });
+    const latency = metrics.venueLatency.labels(this.#labels);
+    this.#streamContext = {
+      broker: context,
+      history: this.#rest,
+      bookLevels: options.bookLevels ?? BOOK_LEVELS,
+      stamp: memoizedStamp(),
+      // Clocks differ: what seems to come from the future came at once.
+      noteLatency: (venueMs, receivedMs) => {
+        latency.observe(Math.max(0, receivedMs - venueMs) / 1000);
+      },
+    };
+  }
+
+  start(): void {
+    if (this.#sockets.length > 0 || this.#closing !== null) return;
+    this.#openSocket();
+    this.#keepingCatalog = this.#keepCatalog(this.#abort.signal);
+    this.reconcile();
+  }
+
+  resync(feed: Feed, _reason: string): void {
+    this.#placed.get(this.#streamName(feed))?.stream.resync();
+  }
+
+  fetchCandles(query: CandleQuery): Promise<readonly CandleDraft[]> {
+    return this.#rest.fetchCandles(query, this.#abort.signal);
+  }
+
+  override async fetchTrades(symbol: string, limit: number): Promise<readonly TradeDraft[]> {
+    return (await this.#rest.fetchTrades(symbol, limit, this.#abort.signal)).map(({ trade }) => trade);
+  }
+
+  fetchTick(symbol: string): Promise<TickDraft | null> {
+    return this.#rest.fetchTick(symbol, this.#abort.signal);
+  }
+
+  async fetchOrderBook(symbol: string, depth: number): Promise<OrderBookDraft | null> {
+    const { bids, asks } = await this.#rest.fetchDepth(symbol, depth, this.#abort.signal, 'fail');
+    const receivedAt = this.#streamContext.stamp(this.context.clock.now());
+    return { type: 'orderbook', kind: 'snapshot', time: receivedAt, receivedAt, bids, asks };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Many changes in one turn become few frames. */
+  protected reconcile(): void {
+    if (this.#sockets.length === 0 || this.#closing !== null) return;
+    this.#turn ??= this.context.clock.turn(() => {
+      this.#turn = null;
+      this.#apply();
+    });
+  }
+
+  async #close(): Promise<void> {
+    this.#abort.abort();
+    this.#turn?.[Symbol.dispose]();
+    this.#turn = null;
+    for (const { stream } of this.#placed.values()) stream[Symbol.dispose]();
+    this.#placed.clear();
+    const sockets = this.#sockets;
+    this.#sockets = [];
+    await Promise.all([
+      ...sockets.map((socket) => socket.close()),
+      ...this.#leaving,
+      this.#keepingCatalog,
+      this.#rest.close(),
+    ]);
+    this.catalogFailed();
+    this.context.metrics.upstreamConnections.set(this.#labels, 0);
+    this.context.metrics.upstreamStreams.set(this.#labels, 0);
+    this.#setStatus({ kind: 'closed' });
+  }
+
+  async #keepCatalog(signal: AbortSignal): Promise<void> {
+    const { clock, random, logger, reconnect } = this.context;
+    const backoff = new Backoff({ ...reconnect, random });
+    while (!signal.aborted) {
+      using _patience = clock.after(CATALOG_PATIENCE_MS, () => {
+        this.catalogFailed();
+      });
+      let delayMs = CATALOG_REFRESH_MS * (1 + random() * CATALOG_SPREAD);
+      try {
+        const catalog = await this.#rest.fetchCatalog(signal);
+        if (signal.aborted) return;
+        backoff.reset();
+        this.setCatalog(catalog);
+        this.reconcile();
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ err: error }, 'catalog unavailable');
+        this.catalogFailed();
+        const { retryAfterMs = 0 } = GatewayError.from(error).details;
+        const bannedForMs = (this.#rest.bannedUntilMs ?? 0) - clock.monotonic();
+        delayMs = backoff.next(Math.max(retryAfterMs, bannedForMs));
+      }
+      this.#tellStatus();
+      await sleep(clock, delayMs, signal);
+    }
+  }
+
+  #apply(): void {
+    const demands = this.#demands();
+    for (const [name, { stream, socket }] of this.#placed) {
+      if (demands.has(name)) continue;
+      this.#placed.delete(name);
+      socket.remove(stream);
+      stream[Symbol.dispose]();
+    }
+    for (const [name, { address, feeds }] of demands) this.#place(name, address).setFeeds(feeds);
+    this.#closeEmptySockets();
+    for (const socket of this.#sockets) socket.reconcile();
+    this.context.metrics.upstreamStreams.set(this.#labels, this.#placed.size);
+  }
+
+  /** The streams that the wanted feeds are made from. Feeds that the venue does not list are told so, once. */
+  #demands(): Map<string, Demand> {
+    const demands = new Map<string, Demand>();
+    const unlisted = new Set<Feed>();
+    for (const feed of this.wanted) {
+      if (!this.#isListed(feed.symbol)) {
+        unlisted.add(feed);
+        continue;
+      }
+      const address = streamOf(feed, this.#options.trades);
+      const name = toStreamName(address);
+      const demand = demands.get(name);
+      if (demand === undefined) demands.set(name, { address, feeds: new Set([feed]) });
+      else demand.feeds.add(feed);
+    }
+    for (const feed of unlisted) {
+      if (this.#unlisted.has(feed)) continue;
+      this.context.sink.onFeed(feed, { kind: 'closed', reason: `The venue does not trade ${feed.symbol}.` });
+    }
+    this.#unlisted = unlisted;
+    return demands;
+  }
+
+  /** Until the catalog is known, whatever can be a symbol is taken for one. */
+  #isListed(symbol: string): boolean {
+    if (this.catalog === null) return isPossibleSymbol(symbol);
+    return isPossibleSymbol(symbol) && this.catalog.get(symbol)?.tradable === true;
+  }
+
+  #place(name: string, address: StreamAddress): MarketStream {
+    const placed = this.#placed.get(name);
+    if (placed !== undefined) return placed.stream;
+    const stream = openStream(address, { name, symbol: address.symbol, context: this.#streamContext });
+    const socket = this.#sockets.find(({ size }) => size < MAX_STREAMS) ?? this.#openSocket();
+    this.#placed.set(name, { stream, socket });
+    socket.add(stream);
+    return stream;
+  }
+
+  #openSocket(): BinanceSocket {
+    const { websocketUrl, open = openWebSocket, connectionLifetimeMs = CONNECTION_LIFETIME_MS } = this.#options;
+    const socket = new BinanceSocket({
+      broker: this.context,
+      url: `${websocketUrl.replace(/\/+$/, '')}/stream`,
+      open,
+      attempts: this.#attempts,
+      lifetimeMs: connectionLifetimeMs,
+      onChange: () => {
+        this.#tellStatus();
+      },
+    });
+    this.#sockets.push(socket);
+    socket.start();
+    return socket;
+  }
+
+  /** The first socket stays, so that it is known how the venue stands. */
+  #closeEmptySockets(): void {
+    const [first, ...others] = this.#sockets;
+    if (first === undefined) return;
+    const empty = others.filter(({ size }) => size === 0);
+    this.#sockets = this.#sockets.filter((socket) => !empty.includes(socket));
+    for (const socket of empty) {
+      const leaving = socket.close().finally(() => this.#leaving.delete(leaving));
+      this.#leaving.add(leaving);
+    }
+  }
+
+  #tellStatus(): void {
+    if (this.#closing !== null) return;
+    const open = this.#sockets.reduce((sum, { openConnections }) => sum + openConnections, 0);
+    this.context.metrics.upstreamConnections.set(this.#labels, open);
+    const sockets = this.#sockets.map(({ state }) => state);
+    this.#setStatus(brokerStatus(sockets, this.catalog !== null));
+  }
+
+  #setStatus(status: BrokerStatus): void {
+    if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
+    this.#status = status;
+    this.context.sink.onStatus(status);
+  }
+
+  #streamName(feed: Feed): string {
+    return toStreamName(streamOf(feed, this.#options.trades));
+  }
+}
+
+function memoizedStamp(): (epochMs: number) => Timestamp {
+  let lastMs = 0;
+  let last = fromEpochMs(0);
+  return (epochMs) => {
+    if (epochMs !== lastMs) {
+      last = fromEpochMs(epochMs);
+      lastMs = epochMs;
+    }
+    return last;
+  };
+}

@@ -1,0 +1,300 @@
+import type { z } from 'zod';
+import { InstrumentCatalog } from '../../market/instrument.ts';
+import type { Instrument } from '../../market/instrument.ts';
+import type { CandleDraft, TickDraft } from '../../market/marketData.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { GatewayError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/logger.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Random } from '../../shared/random.ts';
+import type { Patience } from '../../transport/RequestQueue.ts';
+import { RestClient } from '../../transport/RestClient.ts';
+import type { RestReply } from '../../transport/RestClient.ts';
+import type { CandleQuery } from '../BaseBroker.ts';
+import { fetchBars } from './klinePages.ts';
+import {
+  fromAggregateTrade,
+  fromRecentTrade,
+  toBar,
+  toCandles,
+  toDepthSnapshot,
+  toInstrument,
+  toTick,
+} from './restMapping.ts';
+import type { DepthSnapshot, HistoricTrade } from './restMapping.ts';
+import {
+  AggregateTrades,
+  BookTicker,
+  Depth,
+  ExchangeInfo,
+  KlineRows,
+  RecentTrades,
+  RestRefusal,
+  ServerTime,
+  SymbolInfo,
+  WeightLimit,
+} from './restMessages.ts';
+import {
+  PAGE_ROWS,
+  aggTradesRequest,
+  bookTickerRequest,
+  depthRequest,
+  exchangeInfoRequest,
+  klinesRequest,
+  timeRequest,
+  tradesRequest,
+} from './restRequests.ts';
+import type { AggTradesWindow, BinanceRequest } from './restRequests.ts';
+
+export interface BinanceRestOptions {
+  readonly brokerId: string;
+  readonly restUrl: string;
+  /** Which of the venue's two tellings of trades: each execution, or the fills of one order at one price together. */
+  readonly trades: 'individual' | 'aggregate';
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface MissedTrades {
+  /** Oldest first. */
+  readonly trades: readonly HistoricTrade[];
+  /** False where some that were made since are not among them: the venue gives them no more, or there are too many. */
+  readonly complete: boolean;
+}
+
+/** How a question is asked: see Patience. */
+interface Manner {
+  readonly patience: Patience;
+  readonly signal?: AbortSignal | undefined;
+  /** What is asked about: the one to blame where the venue finds fault with a symbol. */
+  readonly symbol?: string;
+}
+
+/** Until the listing says what holds: the venue's limit since 2023. */
+const WEIGHT_PER_MINUTE = 6_000;
+/** The venue's clock is asked again after so long, for ours may run at another speed. */
+const TIME_HOLDS_MS = 600_000;
+/** What the venue answers to a symbol that it does not know, cannot spell, or finds empty. */
+const SYMBOL_CODES: ReadonlySet<number> = new Set([-1121, -1100, -1102, -1105]);
+
+/**
+ * What Binance tells on request. All of it goes through one queue with one weight budget; `patience` says what becomes of a
+ * request while the venue wants none (a ban): `wait` is for the live feed, and goes first; `fail` is for clients' queries.
+ * Every method rejects with a GatewayError, or with the reason of its signal. Whoever constructs it owns it until `close()`.
+ */
+export class BinanceRest implements AsyncDisposable {
+  readonly #options: BinanceRestOptions;
+  readonly #client: RestClient;
+  #narrowListing = true;
+  #venueTime: { readonly ms: number; readonly at: number } | null = null;
+
+  constructor(options: BinanceRestOptions) {
+    const { brokerId, restUrl, clock, random, logger, metrics } = options;
+    this.#options = options;
+    this.#client = new RestClient({
+      name: brokerId,
+      baseUrl: restUrl,
+      weightPerMinute: WEIGHT_PER_MINUTE,
+      usedWeightHeader: 'x-mbx-used-weight-1m',
+      clock,
+      random,
+      logger,
+      metrics,
+    });
+  }
+
+  /** Until when the venue wants no request (429, 418), on the clock's monotonic scale; null when it did not say so. */
+  get bannedUntilMs(): number | null {
+    return this.#client.pausedUntilMs;
+  }
+
+  /** What can be traded now; also takes over the venue's request limit. Patient. */
+  async fetchCatalog(signal?: AbortSignal): Promise<InstrumentCatalog> {
+    const manner: Manner = { patience: 'wait', signal };
+    let reply = await this.#send(exchangeInfoRequest(this.#narrowListing), manner);
+    if (reply.status === 400 && this.#narrowListing) {
+      this.#options.logger.info({ code: refusalCode(reply.body) }, 'venue lists everything or nothing');
+      this.#narrowListing = false;
+      reply = await this.#send(exchangeInfoRequest(false), manner);
+    }
+    const { rateLimits, symbols } = this.#read(ExchangeInfo, this.#accepted(reply));
+    this.#adoptLimit(rateLimits);
+    const instruments = symbols.map((entry) => this.#instrument(entry)).filter((instrument) => instrument !== null);
+    // An empty listing is a fault of the venue's, not the end of every market.
+    if (instruments.length === 0) throw this.#nonsense();
+    return new InstrumentCatalog(instruments);
+  }
+
+  /** The best `limit` levels a side, 5000 at most; fewer are the whole side. */
+  async fetchDepth(
+    symbol: string,
+    limit: number,
+    signal?: AbortSignal,
+    patience: Patience = 'wait',
+  ): Promise<DepthSnapshot> {
+    return toDepthSnapshot(await this.#ask(depthRequest(symbol, limit), Depth, { patience, signal, symbol }));
+  }
+
+  /** Closed candles, oldest first, and last the one still open. With a start the oldest from there, else the newest. */
+  async fetchCandles(
+    query: CandleQuery,
+    signal?: AbortSignal,
+    patience: Patience = 'fail',
+  ): Promise<readonly CandleDraft[]> {
+    const manner: Manner = { patience, signal, symbol: query.symbol };
+    const venueMs = await this.#askTime({ patience, signal });
+    const bars = await fetchBars(query, async (window) =>
+      (await this.#ask(klinesRequest(window), KlineRows, manner)).map(toBar),
+    );
+    return toCandles(bars, query.interval, { receivedMs: this.#options.clock.now(), venueMs });
+  }
+
+  /** The newest trades, oldest first; 1000 at most. */
+  fetchTrades(
+    symbol: string,
+    limit: number,
+    signal?: AbortSignal,
+    patience: Patience = 'fail',
+  ): Promise<readonly HistoricTrade[]> {
+    const manner: Manner = { patience, signal };
+    return this.#options.trades === 'individual'
+      ? this.#askTrades(symbol, limit, manner)
+      : this.#askAggregates({ symbol, limit, fromId: null }, manner);
+  }
+
+  /** The oldest `maxCount` of what was traded after the trade with this id, oldest first. Patient. */
+  async fetchTradesSince(
+    symbol: string,
+    afterVenueId: number,
+    maxCount: number,
+    signal?: AbortSignal,
+  ): Promise<MissedTrades> {
+    const manner: Manner = { patience: 'wait', signal };
+    const missed =
+      this.#options.trades === 'individual'
+        ? await this.#tradesSince(symbol, afterVenueId, manner)
+        : await this.#aggregatesSince({ symbol, afterVenueId, maxCount }, manner);
+    const trades = missed.slice(0, maxCount);
+    const oldest = missed[0]?.venueId ?? afterVenueId + 1;
+    return { trades, complete: oldest === afterVenueId + 1 && trades.length === missed.length };
+  }
+
+  /** The best bid and ask; null where a side has no orders. */
+  async fetchTick(symbol: string, signal?: AbortSignal, patience: Patience = 'fail'): Promise<TickDraft | null> {
+    const ticker = await this.#ask(bookTickerRequest(symbol), BookTicker, { patience, signal, symbol });
+    return toTick(ticker, this.#options.clock.now());
+  }
+
+  /** Aborts what is on its way; resolves when no connection and no timer is left. May be called again. */
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The host for market data alone gives no older trades than the newest thousand. */
+  async #tradesSince(symbol: string, afterVenueId: number, manner: Manner): Promise<readonly HistoricTrade[]> {
+    const recent = await this.#askTrades(symbol, PAGE_ROWS, manner);
+    return recent.filter(({ venueId }) => venueId > afterVenueId);
+  }
+
+  /** All of it, or more than `maxCount`. */
+  async #aggregatesSince(
+    { symbol, afterVenueId, maxCount }: { symbol: string; afterVenueId: number; maxCount: number },
+    manner: Manner,
+  ): Promise<readonly HistoricTrade[]> {
+    const missed: HistoricTrade[] = [];
+    for (;;) {
+      const last = missed.at(-1)?.venueId ?? afterVenueId;
+      const page = await this.#askAggregates({ symbol, limit: PAGE_ROWS, fromId: last + 1 }, manner);
+      const fresh = page.filter(({ venueId }) => venueId > last);
+      missed.push(...fresh);
+      // A short page reaches to now.
+      if (fresh.length < PAGE_ROWS || missed.length > maxCount) return missed;
+    }
+  }
+
+  async #askTrades(symbol: string, limit: number, manner: Manner): Promise<readonly HistoricTrade[]> {
+    const rows = await this.#ask(tradesRequest(symbol, limit), RecentTrades, { ...manner, symbol });
+    const receivedMs = this.#options.clock.now();
+    return rows.map((row) => fromRecentTrade(row, receivedMs));
+  }
+
+  async #askAggregates(window: AggTradesWindow, manner: Manner): Promise<readonly HistoricTrade[]> {
+    const rows = await this.#ask(aggTradesRequest(window), AggregateTrades, { ...manner, symbol: window.symbol });
+    const receivedMs = this.#options.clock.now();
+    return rows.map((row) => fromAggregateTrade(row, receivedMs));
+  }
+
+  /** The venue's time now; behind it rather than before it, by what an answer takes to come. */
+  async #askTime(manner: Manner): Promise<number> {
+    const { clock } = this.#options;
+    if (this.#venueTime === null || clock.monotonic() - this.#venueTime.at > TIME_HOLDS_MS) {
+      const { serverTime } = await this.#ask(timeRequest(), ServerTime, manner);
+      this.#venueTime = { ms: serverTime, at: clock.monotonic() };
+    }
+    return this.#venueTime.ms + clock.monotonic() - this.#venueTime.at;
+  }
+
+  async #ask<Schema extends z.ZodType>(
+    request: BinanceRequest,
+    schema: Schema,
+    manner: Manner,
+  ): Promise<z.infer<Schema>> {
+    return this.#read(schema, this.#accepted(await this.#send(request, manner), manner.symbol));
+  }
+
+  #send({ path, weight }: BinanceRequest, { patience, signal }: Manner): Promise<RestReply> {
+    return this.#client.get({ path, weight, patience, signal });
+  }
+
+  /** The body of a reply that is none of the venue's refusals. */
+  #accepted({ status, body }: RestReply, symbol?: string): unknown {
+    if (status < 300) return body;
+    const { brokerId } = this.#options;
+    const code = refusalCode(body);
+    if (symbol !== undefined && code !== null && SYMBOL_CODES.has(code)) {
+      throw new GatewayError('UNKNOWN_SYMBOL', `Broker ${brokerId} does not list ${symbol}.`, { symbols: [symbol] });
+    }
+    const what = code === null ? `HTTP ${status}` : `HTTP ${status}, code ${code}`;
+    throw new GatewayError('BROKER_UNAVAILABLE', `The venue refused a request of broker ${brokerId} (${what}).`);
+  }
+
+  #read<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
+    const parsed = schema.safeParse(body);
+    if (parsed.success) return parsed.data;
+    this.#countInvalid();
+    throw this.#nonsense(parsed.error);
+  }
+
+  #instrument(entry: unknown): Instrument | null {
+    const parsed = SymbolInfo.safeParse(entry);
+    if (parsed.success) return toInstrument(parsed.data);
+    this.#countInvalid();
+    return null;
+  }
+
+  #adoptLimit(rateLimits: readonly unknown[]): void {
+    for (const entry of rateLimits) {
+      const { data } = WeightLimit.safeParse(entry);
+      if (data !== undefined) this.#client.weightPerMinute = data.limit / data.intervalNum;
+    }
+  }
+
+  #countInvalid(): void {
+    this.#options.metrics.invalidMessages.inc({ source: this.#options.brokerId });
+  }
+
+  #nonsense(cause?: unknown): GatewayError {
+    const message = `The venue's answer to broker ${this.#options.brokerId} makes no sense.`;
+    return new GatewayError('BROKER_UNAVAILABLE', message, { cause });
+  }
+}
+
+function refusalCode(body: unknown): number | null {
+  return RestRefusal.safeParse(body).data?.code ?? null;
+}

@@ -1,0 +1,187 @@
+import { CANDLE_INTERVALS } from '../../market/marketData.ts';
+import type { CandleDraft } from '../../market/marketData.ts';
+import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
+import { CandleSequencer } from './CandleSequencer.ts';
+import type { CandlePlace } from './CandleSequencer.ts';
+import { MarketStream } from './MarketStream.ts';
+import type { StreamOptions } from './MarketStream.ts';
+import { SecondsJoiner } from './SecondsJoiner.ts';
+import { toCandle } from './streamMapping.ts';
+import { parseCandle } from './streamMessages.ts';
+import type { VenueInterval } from './streamNames.ts';
+
+/** Candles that wait for history; over that, they go without it. Of the open one only the newest waits. */
+const MAX_HELD = 500;
+/** What a request for candles bears. */
+const MAX_REFETCHED = 5_000;
+
+export interface CandleStreamOptions extends StreamOptions {
+  readonly interval: VenueInterval;
+}
+
+interface Update {
+  readonly place: CandlePlace;
+  readonly candle: CandleDraft;
+}
+
+/**
+ * Candles of one interval, each closed once, by the venue's own flag. After an interruption the closed ones that were
+ * missed are fetched and come first. From seconds, those of five seconds are made, too.
+ */
+export class CandleStream extends MarketStream {
+  protected readonly ticks = false;
+  readonly #interval: VenueInterval;
+  readonly #sequencer = new CandleSequencer();
+  #joiner: SecondsJoiner | null;
+  /** Of the history that is being fetched. */
+  #history: AbortController | null = null;
+  #held: Update[] = [];
+
+  constructor({ interval, ...options }: CandleStreamOptions) {
+    super(options);
+    this.#interval = interval;
+    this.#joiner = interval === '1s' ? new SecondsJoiner() : null;
+  }
+
+  resync(): void {
+    if (!this.isSubscribed) return;
+    this.interrupt();
+    this.begin();
+  }
+
+  [Symbol.dispose](): void {
+    this.#endHistory();
+  }
+
+  protected handle(data: unknown, receivedAtMs: number): boolean {
+    const message = parseCandle(data);
+    if (message === undefined || message.interval !== this.#interval) return false;
+    this.context.noteLatency(message.sentAt, receivedAtMs);
+    const candle = toCandle(message, this.#interval, this.context.stamp(receivedAtMs));
+    const update = { place: message, candle };
+    if (this.#history === null) this.#pass(update);
+    else this.#hold(update);
+    return true;
+  }
+
+  protected begin(): void {
+    if (this.#history !== null) return;
+    const resumeAt = this.#sequencer.resumeAt;
+    if (resumeAt !== null) void this.#fetchMissed(resumeAt);
+    else if (this.#joiner !== null && this.#isJoined) void this.#fetchBeginning(this.#joiner);
+    else {
+      this.#joiner?.skipUntil(this.#nextJoinedAt);
+      this.#goLive();
+    }
+  }
+
+  protected interrupt(): void {
+    this.#endHistory();
+    // What waited comes after what was missed: history will have both.
+    this.#held = [];
+  }
+
+  get #isJoined(): boolean {
+    return [...this.feeds].some(({ interval }) => interval !== this.#interval);
+  }
+
+  /** When the next candle of five seconds opens. */
+  get #nextJoinedAt(): number {
+    const lengthMs = CANDLE_INTERVALS['5s'];
+    return (Math.floor(this.context.broker.clock.now() / lengthMs) + 1) * lengthMs;
+  }
+
+  #pass({ place, candle }: Update): void {
+    if (!this.#sequencer.accept(place)) return;
+    this.#emit(candle);
+    if (this.#joiner !== null) for (const joined of this.#joiner.add(candle)) this.#emit(joined);
+  }
+
+  #emit(candle: CandleDraft): void {
+    const { sink } = this.context.broker;
+    for (const feed of this.feeds) if (feed.interval === candle.interval) sink.onEvent(feed, candle);
+  }
+
+  #hold(update: Update): void {
+    const last = this.#held.at(-1);
+    if (last !== undefined && !last.place.closed && last.place.openAt === update.place.openAt) this.#held.pop();
+    this.#held.push(update);
+    if (this.#held.length > MAX_HELD) this.#giveUp();
+  }
+
+  /** All since the last closed candle, which itself is not passed on again. */
+  async #fetchMissed(sinceMs: number): Promise<void> {
+    const lengthMs = CANDLE_INTERVALS[this.#interval];
+    const oldestMs = this.context.broker.clock.now() - (MAX_REFETCHED - 2) * lengthMs;
+    const fromMs = Math.max(sinceMs, Math.ceil(oldestMs / lengthMs) * lengthMs);
+    const candles = await this.#fetch(fromMs);
+    if (candles === 'aborted') return;
+    if (candles === null || fromMs > sinceMs) this.#tellMissing(sinceMs);
+    for (const candle of candles ?? []) {
+      const update = fromHistory(candle);
+      const isOutdated = !candle.closed && this.#held.some(({ place }) => place.openAt === update.place.openAt);
+      if (!isOutdated) this.#pass(update);
+    }
+    this.#goLive();
+  }
+
+  /** Candles of five seconds have begun before their first second was subscribed. */
+  async #fetchBeginning(joiner: SecondsJoiner): Promise<void> {
+    const nextAt = this.#nextJoinedAt;
+    const candles = await this.#fetch(nextAt - CANDLE_INTERVALS['5s']);
+    if (candles === 'aborted') return;
+    if (candles === null) joiner.skipUntil(nextAt);
+    for (const candle of candles ?? []) for (const joined of joiner.add(candle)) this.#emit(joined);
+    this.#goLive();
+  }
+
+  /** Null: the venue did not give them. What comes meanwhile is held. */
+  async #fetch(fromMs: number): Promise<readonly CandleDraft[] | null | 'aborted'> {
+    const history = new AbortController();
+    this.#history = history;
+    const query = { symbol: this.symbol, interval: this.#interval, fromMs, toMs: null, limit: MAX_REFETCHED };
+    const candles = await this.fetchPatiently(
+      (patience) => this.context.history.fetchCandles(query, patience, 'wait'),
+      history.signal,
+    );
+    return history.signal.aborted ? 'aborted' : candles;
+  }
+
+  #giveUp(): void {
+    const resumeAt = this.#sequencer.resumeAt;
+    if (resumeAt !== null) this.#tellMissing(resumeAt);
+    this.#goLive();
+  }
+
+  #goLive(): void {
+    this.#endHistory();
+    this.#release();
+    this.stand({ kind: 'live' });
+  }
+
+  #release(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const update of held) this.#pass(update);
+  }
+
+  #endHistory(): void {
+    this.#history?.abort();
+    this.#history = null;
+  }
+
+  #tellMissing(sinceMs: number): void {
+    if (this.#joiner !== null) {
+      // What it has begun would lack seconds.
+      this.#joiner = new SecondsJoiner();
+      this.#joiner.skipUntil(this.#nextJoinedAt);
+    }
+    const { id: broker, metrics } = this.context.broker;
+    metrics.gaps.inc({ broker, type: 'candle' });
+    this.tellGap(`Candles of ${this.symbol} since ${fromEpochMs(sinceMs)} may be missing.`);
+  }
+}
+
+function fromHistory(candle: CandleDraft): Update {
+  return { place: { openAt: toEpochMs(candle.openTime), sentAt: null, closed: candle.closed }, candle };
+}

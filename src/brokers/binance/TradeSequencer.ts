@@ -1,0 +1,83 @@
+import type { TradeDraft } from '../../market/marketData.ts';
+
+/** A trade with the venue's number of it. */
+export interface NumberedTrade {
+  readonly venueId: number;
+  readonly trade: TradeDraft;
+}
+
+/** Publish it now (and then what `drain` gives); it was there before; it waits for those before it; so do too many. */
+export type TradeVerdict = 'publish' | 'drop' | 'hold' | 'overflow';
+
+/** Trades that never came, by the venue's numbers, both included. */
+export interface TradeHole {
+  readonly fromId: number;
+  readonly toId: number;
+}
+
+/**
+ * Puts trades in the order of the venue's consecutive ids, each once, wherever they come from: two connections, or the
+ * venue's history. What is ahead of a hole waits until it is filled or given up.
+ */
+export class TradeSequencer {
+  readonly #maxHeld: number;
+  #lastId: number | null = null;
+  /** Ascending by id, all above `#lastId + 1`. */
+  #held: NumberedTrade[] = [];
+
+  constructor({ maxHeld }: { readonly maxHeld: number }) {
+    this.#maxHeld = maxHeld;
+  }
+
+  /** The last one published; null before the first. */
+  get lastId(): number | null {
+    return this.#lastId;
+  }
+
+  /** True while something waits for what is missing before it. */
+  get hasHole(): boolean {
+    return this.#held.length > 0;
+  }
+
+  push(venueId: number, trade: TradeDraft): TradeVerdict {
+    if (this.#lastId === null || venueId === this.#lastId + 1) {
+      this.#lastId = venueId;
+      return 'publish';
+    }
+    if (venueId <= this.#lastId) return 'drop';
+    return this.#hold({ venueId, trade });
+  }
+
+  /** What follows the last published trade without a hole, in order. */
+  drain(): NumberedTrade[] {
+    let count = 0;
+    for (const { venueId } of this.#held) {
+      if (this.#lastId !== null && venueId > this.#lastId + 1) break;
+      this.#lastId = venueId;
+      count += 1;
+    }
+    return count === 0 ? [] : this.#held.splice(0, count);
+  }
+
+  /** Gives up the first hole: `drain` then goes on behind it. Null where there is none. */
+  skipHole(): TradeHole | null {
+    const first = this.#held[0];
+    if (first === undefined || this.#lastId === null) return null;
+    const hole = { fromId: this.#lastId + 1, toId: first.venueId - 1 };
+    this.#lastId = hole.toId;
+    return hole;
+  }
+
+  /** Forgets everything: the next trade is the first. */
+  restart(): void {
+    this.#lastId = null;
+    this.#held = [];
+  }
+
+  #hold(trade: NumberedTrade): TradeVerdict {
+    const index = this.#held.findLastIndex(({ venueId }) => venueId <= trade.venueId);
+    if (this.#held[index]?.venueId === trade.venueId) return 'drop';
+    this.#held.splice(index + 1, 0, trade);
+    return this.#held.length > this.#maxHeld ? 'overflow' : 'hold';
+  }
+}

@@ -1,0 +1,152 @@
+import type { TradeDraft } from '../../market/marketData.ts';
+import { sleep } from '../../shared/clock.ts';
+import { MarketStream } from './MarketStream.ts';
+import type { StreamOptions } from './MarketStream.ts';
+import { StuckWatch } from './StuckWatch.ts';
+import { TradeSequencer } from './TradeSequencer.ts';
+import type { TradeVerdict } from './TradeSequencer.ts';
+import type { TradeMode } from './streamNames.ts';
+import { toTrade } from './streamMapping.ts';
+import { parseAggregateTrade, parseTrade } from './streamMessages.ts';
+
+/** Trades that wait behind a hole; over that, the hole is given up. */
+const MAX_HELD = 5_000;
+/** Trades that are fetched again at most. */
+const MAX_REFETCHED = 5_000;
+/** What is missing may be on its way over another connection. */
+const HOLE_PATIENCE_MS = 200;
+/** The venue's history may be a moment behind its stream. */
+const HISTORY_LAG_MS = 500;
+const FILL_ROUNDS = 3;
+
+export interface TradeStreamOptions extends StreamOptions {
+  readonly mode: TradeMode;
+}
+
+/**
+ * Executions, each once and in the venue's order. Its ids are consecutive: what is missing, in the stream or over an
+ * outage, is fetched from the venue's history while later ones wait, and told as a gap where it can't be had.
+ */
+export class TradeStream extends MarketStream {
+  protected readonly ticks = false;
+  readonly #parse: typeof parseTrade;
+  readonly #sequencer = new TradeSequencer({ maxHeld: MAX_HELD });
+  readonly #stuck = new StuckWatch();
+  #interrupted = false;
+  /** Of the fill that is under way; null while there is none. */
+  #fill: AbortController | null = null;
+
+  constructor({ mode, ...options }: TradeStreamOptions) {
+    super(options);
+    this.#parse = mode === 'individual' ? parseTrade : parseAggregateTrade;
+  }
+
+  resync(): void {
+    // Nothing that was published can be taken back.
+  }
+
+  [Symbol.dispose](): void {
+    this.#endFill();
+  }
+
+  protected handle(data: unknown, receivedAtMs: number): boolean {
+    const message = this.#parse(data);
+    if (message === undefined) return false;
+    this.context.noteLatency(message.tradedAt, receivedAtMs);
+    const verdict = this.#take(message.venueId, toTrade(message, this.context.stamp(receivedAtMs)));
+    if (verdict === 'overflow') this.#settle();
+    else if (verdict === 'hold' && this.#fill === null) {
+      if (!this.#interrupted) this.#countGap();
+      void this.#fillHole(HOLE_PATIENCE_MS);
+    }
+    return true;
+  }
+
+  protected begin(): void {
+    if (this.#fill !== null) return;
+    if (this.#interrupted && this.#sequencer.lastId !== null) void this.#fillHole(0);
+    else this.#settle();
+  }
+
+  protected interrupt(): void {
+    this.#interrupted = true;
+    this.#endFill();
+  }
+
+  #take(venueId: number, trade: TradeDraft): TradeVerdict {
+    const verdict = this.#sequencer.push(venueId, trade);
+    if (verdict === 'drop' && this.#stuck.ignored(this.context.broker.clock.monotonic())) {
+      this.#stuck.accepted();
+      this.tellGap(`The venue numbers the trades of ${this.symbol} anew; some may be missing.`);
+      this.#sequencer.restart();
+      return this.#take(venueId, trade);
+    }
+    if (verdict !== 'drop') this.#stuck.accepted();
+    if (verdict === 'publish') {
+      this.publish(trade);
+      if (this.#sequencer.hasHole) this.#release();
+    }
+    return verdict;
+  }
+
+  #release(): void {
+    for (const { trade } of this.#sequencer.drain()) this.publish(trade);
+  }
+
+  async #fillHole(patienceMs: number): Promise<void> {
+    const fill = new AbortController();
+    this.#fill = fill;
+    const { signal } = fill;
+    const { clock } = this.context.broker;
+    await sleep(clock, patienceMs, signal);
+    let isWorthwhile = this.#interrupted || this.#sequencer.hasHole;
+    for (let round = 0; round < FILL_ROUNDS && isWorthwhile && !signal.aborted; round += 1) {
+      if (round > 0) await sleep(clock, HISTORY_LAG_MS, signal);
+      isWorthwhile = (await this.#fetchMissing(signal)) && this.#sequencer.hasHole;
+    }
+    if (!signal.aborted) this.#settle();
+  }
+
+  /** False: asking again would not help. */
+  async #fetchMissing(signal: AbortSignal): Promise<boolean> {
+    const lastId = this.#sequencer.lastId;
+    if (lastId === null || signal.aborted) return false;
+    const found = await this.fetchPatiently(
+      (patience) => this.context.history.fetchTradesSince(this.symbol, lastId, MAX_REFETCHED, patience),
+      signal,
+    );
+    if (signal.aborted) return false;
+    for (const { venueId, trade } of found?.trades ?? []) this.#take(venueId, trade);
+    const { lastId: reachedId, hasHole } = this.#sequencer;
+    const isComplete = found?.complete ?? false;
+    if (!isComplete && !hasHole && reachedId === lastId) {
+      this.#countGap();
+      this.tellGap(`Trades of ${this.symbol} after id ${lastId} may be missing.`);
+    }
+    return isComplete || reachedId !== lastId;
+  }
+
+  /** What is still missing is given up; from here on the stream is whole. */
+  #settle(): void {
+    this.#endFill();
+    for (let hole = this.#sequencer.skipHole(); hole !== null; hole = this.#sequencer.skipHole()) {
+      const { fromId, toId } = hole;
+      // A hole in the stream itself was counted when it opened.
+      if (this.#interrupted) this.#countGap();
+      this.tellGap(`${toId - fromId + 1} trades of ${this.symbol} are missing: ids ${fromId} to ${toId}.`);
+      this.#release();
+    }
+    this.#interrupted = false;
+    this.stand({ kind: 'live' });
+  }
+
+  #endFill(): void {
+    this.#fill?.abort();
+    this.#fill = null;
+  }
+
+  #countGap(): void {
+    const { id: broker, metrics } = this.context.broker;
+    metrics.gaps.inc({ broker, type: 'trade' });
+  }
+}

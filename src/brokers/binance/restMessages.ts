@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { decimal } from '../../market/decimal.ts';
+import type { Decimal } from '../../market/decimal.ts';
+
+/**
+ * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not looked at: the
+ * venue adds and drops them without notice.
+ */
+
+/** Prices and sizes of spot are never negative. (A predicate, for books have tens of thousands of them.) */
+const amount = z.custom<Decimal>((value) => {
+  if (typeof value !== 'string' || value.startsWith('-')) return false;
+  try {
+    decimal(value);
+    return true;
+  } catch {
+    return false;
+  }
+}, 'not a decimal amount');
+
+const id = z.int().nonnegative();
+/** Up to the last instant that a Date can hold. */
+const epochMs = z.int().min(0).max(8_640_000_000_000_000);
+
+/**
+ * An error in the venue's own words; the text varies, the code does not.
+ * https://developers.binance.com/docs/binance-spot-api-docs/errors
+ *
+ *     {"code":-1121,"msg":"Invalid symbol."}
+ */
+export const RestRefusal = z.object({ code: z.int() });
+
+/**
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/general-endpoints#check-server-time
+ *
+ *     {"serverTime":1499827319559}
+ */
+export const ServerTime = z.object({ serverTime: epochMs });
+
+/**
+ * The listing. Each entry of `symbols` and of `rateLimits` is parsed by itself, so that a bad one loses only itself.
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/general-endpoints#exchange-information
+ *
+ *     {"timezone":"UTC","serverTime":1618677408299,"rateLimits":[…],"exchangeFilters":[],"symbols":[…]}
+ */
+export const ExchangeInfo = z.object({ rateLimits: z.array(z.unknown()).default([]), symbols: z.array(z.unknown()) });
+
+/**
+ *     {"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000}
+ */
+export const WeightLimit = z.object({
+  rateLimitType: z.literal('REQUEST_WEIGHT'),
+  interval: z.literal('MINUTE'),
+  intervalNum: z.int().positive(),
+  limit: z.int().positive(),
+});
+
+/**
+ * One symbol of the listing, of which the better part is left out here. `status` gets new values from time to time
+ * (CANCEL_ONLY in 2026); filters come in any order, each may be missing, and are told apart by `filterType`.
+ * https://developers.binance.com/docs/binance-spot-api-docs/filters
+ *
+ *     {"symbol":"BTCUSD","status":"TRADING","baseAsset":"BTC","baseAssetPrecision":8,"quoteAsset":"USD","filters":[
+ *       {"filterType":"PRICE_FILTER","minPrice":"0.0100","maxPrice":"100000.0000","tickSize":"0.0100"},
+ *       {"filterType":"LOT_SIZE","minQty":"0.00000100","maxQty":"9000.00000000","stepSize":"0.00000100"}],
+ *      "permissions":["SPOT"]}
+ */
+export const SymbolInfo = z.object({
+  symbol: z.string().min(1),
+  status: z.string(),
+  baseAsset: z.string().min(1),
+  quoteAsset: z.string().min(1),
+  filters: z.array(z.object({ filterType: z.string(), tickSize: amount.optional(), stepSize: amount.optional() })),
+});
+export type SymbolInfo = z.infer<typeof SymbolInfo>;
+
+/** Price and quantity; very old payloads have a third element. */
+const Level = z.tuple([amount, amount]).rest(z.unknown());
+
+/**
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#order-book
+ *
+ *     {"lastUpdateId":14527958487,"bids":[["60650.00000000","0.00213000"],["60648.08000000","0.06346000"]],
+ *      "asks":[["60650.01000000","0.61982000"]]}
+ */
+export const Depth = z.object({ lastUpdateId: id, bids: z.array(Level), asks: z.array(Level) });
+export type Depth = z.infer<typeof Depth>;
+
+/**
+ * One row of /api/v3/trades.
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#recent-trades-list
+ *
+ *     {"id":1111468873,"price":"60650.00000000","qty":"0.02924000","quoteQty":"1773.40600000","time":1634942949263,
+ *      "isBuyerMaker":true,"isBestMatch":true}
+ */
+const RecentTrade = z.object({ id, price: amount, qty: amount, time: epochMs, isBuyerMaker: z.boolean() });
+export const RecentTrades = z.array(RecentTrade);
+export type RecentTrade = z.infer<typeof RecentTrade>;
+
+/**
+ * One row of /api/v3/aggTrades: the fills of one taker order at one price.
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#compressedaggregate-trades-list
+ *
+ *     {"a":202790190,"p":"7139.89000000","q":"0.06702300","f":222825297,"l":222825297,"T":1577977823305,"m":false,"M":true}
+ */
+const AggregateTrade = z.object({ a: id, p: amount, q: amount, T: epochMs, m: z.boolean() });
+export const AggregateTrades = z.array(AggregateTrade);
+export type AggregateTrade = z.infer<typeof AggregateTrade>;
+
+/**
+ * One row of /api/v3/klines: open time, open, high, low, close, base volume, close time, quote volume, number of trades, and
+ * what is not used. There is no mark of a bar that still grows.
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#klinecandlestick-data
+ *
+ *     [1588740120000,"9033.34000000","9039.99000000","9032.75000000","9033.15000000","31.19296800",1588740179999,
+ *      "281893.08800082",282,"6.35810300","57447.26912415","0"]
+ */
+const KlineRow = z
+  .tuple([epochMs, amount, amount, amount, amount, amount, epochMs, z.unknown(), z.int().nonnegative()])
+  .rest(z.unknown());
+export const KlineRows = z.array(KlineRow);
+export type KlineRow = z.infer<typeof KlineRow>;
+
+/**
+ * One symbol's best bid and ask; a side without orders has the price 0. No time, no update id.
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#symbol-order-book-ticker
+ *
+ *     {"symbol":"BTCUSDT","bidPrice":"60741.67000000","bidQty":"0.36580000","askPrice":"60741.68000000",
+ *      "askQty":"0.45178000"}
+ */
+export const BookTicker = z.object({ bidPrice: amount, bidQty: amount, askPrice: amount, askQty: amount });
+export type BookTicker = z.infer<typeof BookTicker>;

@@ -1,0 +1,75 @@
+import { isZero, midpoint, subtract } from '../../market/decimal.ts';
+import type { CandleDraft, CandleInterval, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
+import type { PriceLevel } from '../../market/marketData.ts';
+import { fromEpochMs } from '../../market/timestamp.ts';
+import type { Timestamp } from '../../market/timestamp.ts';
+import type { CandleMessage, DepthMessage, TickMessage, TradeMessage } from './streamMessages.ts';
+
+/** Null where a side has no quote, which the venue writes as a price of zero. The venue gives no time: it is ours. */
+export function toTick(message: TickMessage, receivedAt: Timestamp): TickDraft | null {
+  const { bid, bidSize, ask, askSize } = message;
+  if (isZero(bid) || isZero(ask)) return null;
+  return {
+    type: 'tick',
+    time: receivedAt,
+    receivedAt,
+    bid,
+    bidSize,
+    ask,
+    askSize,
+    last: null,
+    mid: midpoint(bid, ask),
+    spread: subtract(ask, bid),
+  };
+}
+
+export function toTrade(message: TradeMessage, receivedAt: Timestamp): TradeDraft {
+  return {
+    type: 'trade',
+    time: fromEpochMs(message.tradedAt),
+    receivedAt,
+    id: String(message.venueId),
+    price: message.price,
+    size: message.size,
+    // The buyer was the maker, so the taker sold.
+    side: message.buyerIsMaker ? 'sell' : 'buy',
+  };
+}
+
+export function toCandle(message: CandleMessage, interval: CandleInterval, receivedAt: Timestamp): CandleDraft {
+  const { open, high, low, close, volume, tradeCount, closed } = message;
+  return {
+    type: 'candle',
+    time: fromEpochMs(message.sentAt),
+    receivedAt,
+    interval,
+    openTime: fromEpochMs(message.openAt),
+    closeTime: fromEpochMs(message.lastAt + 1),
+    open,
+    high,
+    low,
+    close,
+    volume,
+    tradeCount,
+    closed,
+  };
+}
+
+export function toBookDelta(message: DepthMessage, receivedAt: Timestamp): OrderBookDraft {
+  return {
+    type: 'orderbook',
+    kind: 'delta',
+    time: fromEpochMs(message.sentAt),
+    receivedAt,
+    bids: message.bids,
+    asks: message.asks,
+  };
+}
+
+/** The venue gives a snapshot no time: it is that of its receipt. */
+export function toBookSnapshot(
+  book: { readonly bids: readonly PriceLevel[]; readonly asks: readonly PriceLevel[] },
+  receivedAt: Timestamp,
+): OrderBookDraft {
+  return { type: 'orderbook', kind: 'snapshot', time: receivedAt, receivedAt, bids: book.bids, asks: book.asks };
+}

@@ -1,0 +1,222 @@
+import { decimal, isZero } from '../../market/decimal.ts';
+import type { Decimal } from '../../market/decimal.ts';
+import type { PriceLevel } from '../../market/marketData.ts';
+import type { DiffRange } from './DepthSequencer.ts';
+
+// What the stream servers send: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
+// Checked by hand, for there are hundreds of thousands a second of them. Members that are not read may be missing,
+// others may appear: both happened. Every parser returns undefined for what is malformed, and throws nothing.
+
+export type StreamFrame =
+  | { readonly kind: 'data'; readonly stream: string; readonly data: unknown }
+  | { readonly kind: 'reply'; readonly id: number | null; readonly errorCode: number | null }
+  /** This server goes down shortly. */
+  | { readonly kind: 'shutdown' };
+
+export interface TickMessage {
+  readonly updateId: number;
+  readonly bid: Decimal;
+  readonly bidSize: Decimal;
+  readonly ask: Decimal;
+  readonly askSize: Decimal;
+}
+
+export interface TradeMessage {
+  readonly venueId: number;
+  readonly price: Decimal;
+  readonly size: Decimal;
+  /** Milliseconds since the epoch, as all times here. */
+  readonly tradedAt: number;
+  readonly sentAt: number;
+  readonly buyerIsMaker: boolean;
+}
+
+export interface CandleMessage {
+  readonly sentAt: number;
+  readonly openAt: number;
+  /** The last millisecond that belongs to the candle. */
+  readonly lastAt: number;
+  readonly interval: string;
+  readonly open: Decimal;
+  readonly high: Decimal;
+  readonly low: Decimal;
+  readonly close: Decimal;
+  readonly volume: Decimal;
+  readonly tradeCount: number;
+  readonly closed: boolean;
+}
+
+export interface DepthMessage extends DiffRange {
+  readonly sentAt: number;
+  readonly bids: readonly PriceLevel[];
+  readonly asks: readonly PriceLevel[];
+}
+
+/** Past the year 5100 as milliseconds; a time in microseconds is over it. */
+const MAX_EPOCH_MS = 100_000_000_000_000;
+/** The code of an error that says nothing of which request it answers, as the venue has none of its own. */
+const UNKNOWN_CODE = -1;
+
+/**
+ * A frame of a combined connection: wrapped data, an answer to a control frame (never wrapped), or the announcement of
+ * a shutdown, wrapped or not.
+ *
+ * `{"stream":"btcusdt@trade","data":{…}}`, `{"result":null,"id":2}`,
+ * ``{"error":{"code":2,"msg":"Invalid request: missing field `method`"},"id":null}`` (the documentation prints errors
+ * flat, and of code 3 there is no `id`), `{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}`.
+ */
+export function parseFrame(text: string): StreamFrame | undefined {
+  const frame = parseJson(text);
+  if (!isRecord(frame)) return undefined;
+  const { stream } = frame;
+  if (typeof stream === 'string') {
+    if (stream.startsWith('!')) return stream.toLowerCase() === '!servershutdown' ? { kind: 'shutdown' } : undefined;
+    return { kind: 'data', stream, data: frame['data'] };
+  }
+  if (frame['e'] === 'serverShutdown') return { kind: 'shutdown' };
+  return parseReply(frame);
+}
+
+/**
+ * Best bid and ask. It has neither type nor time.
+ * Page: "Individual Symbol Book Ticker Streams".
+ *
+ * `{"u":5118292,"s":"BTCUSDT","b":"105024.19000000","B":"0.00296000","a":"105024.20000000","A":"0.00434000"}`
+ */
+export function parseTick(data: unknown): TickMessage | undefined {
+  if (!isRecord(data) || !isCount(data['u'])) return undefined;
+  const bid = amount(data['b']);
+  const bidSize = amount(data['B']);
+  const ask = amount(data['a']);
+  const askSize = amount(data['A']);
+  if (bid === undefined || bidSize === undefined || ask === undefined || askSize === undefined) return undefined;
+  return { updateId: data['u'], bid, bidSize, ask, askSize };
+}
+
+/**
+ * One execution. The order ids `b` and `a` are gone since June 2024.
+ * Page: "Trade Streams".
+ *
+ * `{"e":"trade","E":1790649901913,"s":"BTCUSDT","t":6720857582,"p":"83034.29000000","q":"0.00062000","T":1790649901913,"m":true,"M":true}`
+ */
+export function parseTrade(data: unknown): TradeMessage | undefined {
+  if (!isRecord(data) || data['e'] !== 'trade') return undefined;
+  return toTradeMessage(data, data['t']);
+}
+
+/**
+ * What one taker's order took at one price.
+ * Page: "Aggregate Trade Streams".
+ *
+ * `{"e":"aggTrade","E":1737443769749,"s":"BTCUSDT","a":1019485,"p":"102342.24000000","q":"0.00254000","f":1071934,"l":1071934,"T":1737443769749,"m":true,"M":true}`
+ */
+export function parseAggregateTrade(data: unknown): TradeMessage | undefined {
+  if (!isRecord(data) || data['e'] !== 'aggTrade') return undefined;
+  return toTradeMessage(data, data['a']);
+}
+
+/**
+ * A candle as it stands; `x` says that it is final. `l` is the low and `L` a trade id, `v` the volume and `V` a part of it.
+ * Page: "Kline/Candlestick Streams for UTC".
+ *
+ * `{"e":"kline","E":1737447130004,"s":"BTCUSDT","k":{"t":1737447120000,"T":1737447179999,"s":"BTCUSDT","i":"1m","f":1077331,"L":1077370,"o":"102297.14000000","c":"102312.33000000","h":"102312.34000000","l":"102297.13000000","v":"0.05440000","n":40,"x":false,"q":"5565.33490640","V":"0.02610000","Q":"2670.12710160","B":"0"}}`
+ */
+export function parseCandle(data: unknown): CandleMessage | undefined {
+  if (!isRecord(data) || data['e'] !== 'kline' || !isTime(data['E'])) return undefined;
+  const candle = data['k'];
+  if (!isRecord(candle)) return undefined;
+  const { t: openAt, T: lastAt, i: interval, n: tradeCount, x: closed } = candle;
+  if (!isTime(openAt) || !isTime(lastAt) || lastAt < openAt) return undefined;
+  if (typeof interval !== 'string' || !isCount(tradeCount) || typeof closed !== 'boolean') return undefined;
+  const open = price(candle['o']);
+  const high = price(candle['h']);
+  const low = price(candle['l']);
+  const close = price(candle['c']);
+  const volume = amount(candle['v']);
+  if (open === undefined || high === undefined || low === undefined || close === undefined) return undefined;
+  if (volume === undefined) return undefined;
+  return { sentAt: data['E'], openAt, lastAt, interval, open, high, low, close, volume, tradeCount, closed };
+}
+
+/**
+ * Changes of the book; a size of zero removes the level. Levels of 2018 had a third element, which is not read.
+ * Page: "Diff. Depth Stream".
+ *
+ * `{"e":"depthUpdate","E":1628952395768,"s":"XMRBTC","U":717720856,"u":717720857,"b":[],"a":[["0.00578700","31.23100000"],["0.00578800","26.04900000"]]}`
+ */
+export function parseDepth(data: unknown): DepthMessage | undefined {
+  if (!isRecord(data) || data['e'] !== 'depthUpdate') return undefined;
+  const { E: sentAt, U: firstId, u: lastId } = data;
+  if (!isTime(sentAt) || !isCount(firstId) || !isCount(lastId) || firstId > lastId) return undefined;
+  const bids = levels(data['b']);
+  const asks = levels(data['a']);
+  return bids === undefined || asks === undefined ? undefined : { firstId, lastId, sentAt, bids, asks };
+}
+
+function parseReply(frame: Readonly<Record<string, unknown>>): StreamFrame | undefined {
+  const id = typeof frame['id'] === 'number' ? frame['id'] : null;
+  const error = isRecord(frame['error']) ? frame['error'] : frame;
+  const { code, msg } = error;
+  if (error !== frame || (typeof code === 'number' && typeof msg === 'string')) {
+    return { kind: 'reply', id, errorCode: typeof code === 'number' ? code : UNKNOWN_CODE };
+  }
+  return 'result' in frame && 'id' in frame ? { kind: 'reply', id, errorCode: null } : undefined;
+}
+
+function toTradeMessage(data: Readonly<Record<string, unknown>>, venueId: unknown): TradeMessage | undefined {
+  const { E: sentAt, T: tradedAt, m: buyerIsMaker } = data;
+  if (!isCount(venueId) || !isTime(sentAt) || !isTime(tradedAt) || typeof buyerIsMaker !== 'boolean') return undefined;
+  const paid = price(data['p']);
+  const size = amount(data['q']);
+  if (paid === undefined || size === undefined) return undefined;
+  return { venueId, price: paid, size, tradedAt, sentAt, buyerIsMaker };
+}
+
+function levels(value: unknown): readonly PriceLevel[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const result: PriceLevel[] = [];
+  for (const level of value as readonly unknown[]) {
+    if (!Array.isArray(level)) return undefined;
+    const at = price(level[0]);
+    const size = amount(level[1]);
+    if (at === undefined || size === undefined) return undefined;
+    result.push({ price: at, size });
+  }
+  return result;
+}
+
+function price(value: unknown): Decimal | undefined {
+  const parsed = amount(value);
+  return parsed === undefined || isZero(parsed) ? undefined : parsed;
+}
+
+const MINUS = 45;
+
+function amount(value: unknown): Decimal | undefined {
+  if (typeof value !== 'string' || value.charCodeAt(0) === MINUS) return undefined;
+  try {
+    return decimal(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isTime(value: unknown): value is number {
+  return isCount(value) && value < MAX_EPOCH_MS;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+import type { CandleInterval } from '../../market/marketData.ts';
+import { assertNever } from '../../shared/assertNever.ts';
+import type { Feed } from '../BaseBroker.ts';
+
+/** Which of the venue's two feeds of executions is ours: every fill, or one event for each taker order and price. */
+export type TradeMode = 'individual' | 'aggregate';
+
+/** Intervals that the venue has; five seconds are put together from seconds. */
+export type VenueInterval = Exclude<CandleInterval, '5s'>;
+
+const INTERVALS: readonly VenueInterval[] = ['1s', '1m', '5m', '15m', '1h', '4h', '1d'];
+
+export type StreamKind =
+  | { readonly type: 'tick' }
+  | { readonly type: 'trade'; readonly mode: TradeMode }
+  | { readonly type: 'candle'; readonly interval: VenueInterval }
+  | { readonly type: 'orderbook' };
+
+export interface StreamAddress {
+  readonly symbol: string;
+  readonly kind: StreamKind;
+}
+
+/** Letters of any script, digits and the venue's three signs; nothing that could end a name or begin another. */
+const SYMBOL = /^[\p{L}\p{N}._-]{1,50}$/u;
+const NAME = /^(?<symbol>[\p{L}\p{N}._-]{1,50})@(?<channel>[a-z0-9_@]+)$/u;
+
+/** False: no symbol of this venue can look like that, and no stream may be asked for by that name. */
+export function isPossibleSymbol(symbol: string): boolean {
+  return SYMBOL.test(symbol);
+}
+
+/** What stream a feed is made from. */
+export function streamOf(feed: Feed, trades: TradeMode): StreamAddress {
+  const { symbol, type, interval } = feed;
+  switch (type) {
+    case 'tick':
+    case 'orderbook':
+      return { symbol, kind: { type } };
+    case 'trade':
+      return { symbol, kind: { type, mode: trades } };
+    case 'candle':
+      return { symbol, kind: { type, interval: interval === '5s' ? '1s' : (interval ?? '1m') } };
+    default:
+      return assertNever(type);
+  }
+}
+
+/** The venue's name of a stream. Its symbol is lower case: one in upper case is acknowledged and never delivers. */
+export function toStreamName({ symbol, kind }: StreamAddress): string {
+  return `${symbol.toLowerCase()}@${channelOf(kind)}`;
+}
+
+/** The other way round, in whatever case the venue writes it; undefined for a stream that is none of ours. */
+export function fromStreamName(name: string): StreamAddress | undefined {
+  // Here alone the case tells two streams apart: this is the month.
+  if (name.endsWith('@kline_1M')) return undefined;
+  const { symbol, channel } = NAME.exec(name.toLowerCase())?.groups ?? {};
+  const kind = channel === undefined ? undefined : KINDS.get(channel);
+  return symbol === undefined || kind === undefined ? undefined : { symbol: symbol.toUpperCase(), kind };
+}
+
+function channelOf(kind: StreamKind): string {
+  switch (kind.type) {
+    case 'tick':
+      return 'bookTicker';
+    case 'trade':
+      return kind.mode === 'individual' ? 'trade' : 'aggTrade';
+    case 'candle':
+      return `kline_${kind.interval}`;
+    case 'orderbook':
+      return 'depth@100ms';
+    default:
+      return assertNever(kind);
+  }
+}
+
+const KINDS: ReadonlyMap<string, StreamKind> = new Map(
+  [
+    { type: 'tick' } as const,
+    { type: 'trade', mode: 'individual' } as const,
+    { type: 'trade', mode: 'aggregate' } as const,
+    { type: 'orderbook' } as const,
+    ...INTERVALS.map((interval) => ({ type: 'candle', interval }) as const),
+  ].map((kind) => [channelOf(kind).toLowerCase(), kind]),
+);

@@ -1,0 +1,45 @@
+import type { BrokerManager } from '../core/BrokerManager.ts';
+import type { BrokerInfo } from '../core/ManagedBroker.ts';
+import { Handover } from './Handover.ts';
+
+export interface BrokerChangesOptions {
+  readonly manager: BrokerManager;
+  /** Null: all of them. */
+  readonly broker: string | null;
+  /** Called exactly once, at the end. */
+  readonly onClose: () => void;
+}
+
+/** The changes of brokers' states; of each broker only the newest while nobody takes them, so that it stays small. */
+export class BrokerChanges implements AsyncIterable<BrokerInfo, undefined> {
+  readonly #pending = new Map<string, BrokerInfo>();
+  readonly #handover: Handover<BrokerInfo>;
+
+  constructor({ manager, broker, onClose }: BrokerChangesOptions) {
+    const watch = manager.watch((info) => {
+      if (broker !== null && info.id !== broker) return;
+      this.#pending.set(info.id, info);
+      this.#handover.offer();
+    });
+    this.#handover = new Handover({
+      take: () => this.#take(),
+      onClose: () => {
+        watch[Symbol.dispose]();
+        this.#pending.clear();
+        onClose();
+      },
+    });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<BrokerInfo, undefined> {
+    return this.#handover;
+  }
+
+  #take(): BrokerInfo | undefined {
+    for (const [id, info] of this.#pending) {
+      this.#pending.delete(id);
+      return info;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,96 @@
+import type { ByteBudget } from '../fanout/ByteBudget.ts';
+import type { Emission } from '../fanout/Emission.ts';
+import { slowConsumer } from '../fanout/EventQueue.ts';
+import { PendingEvents } from '../fanout/PendingEvents.ts';
+import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { Metrics } from '../shared/metrics.ts';
+import { Handover } from './Handover.ts';
+
+export interface EventBatchesOptions {
+  /** How long events are gathered, from the first one on. */
+  readonly everyMs: number;
+  readonly budget: ByteBudget;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  /** Called exactly once, at the end, whoever ended it. */
+  readonly onClose: () => void;
+}
+
+/** A list that takes this share of the budget leaves early, long before anything in it would be conflated. */
+const EARLY_SHARE = 1 / 4;
+
+/**
+ * Market data gathered into lists: one list each `everyMs`, none while nothing happened, every event in it. What is not
+ * taken when it is due is kept like all that waits for a slow client (`PendingEvents`); over the budget even so, the
+ * iterator ends with SLOW_CONSUMER.
+ */
+export class EventBatches implements Subscriber, AsyncIterable<readonly Emission[], undefined>, Disposable {
+  readonly #options: EventBatchesOptions;
+  readonly #handover: Handover<readonly Emission[]>;
+  readonly #gathered: PendingEvents;
+  /** Runs from the first event of a list until it is due. */
+  #timer: Disposable | null = null;
+  #due = false;
+
+  constructor(options: EventBatchesOptions) {
+    this.#options = options;
+    this.#gathered = new PendingEvents({
+      budget: options.budget,
+      onConflated: (type) => {
+        options.metrics.conflated.inc({ type });
+      },
+    });
+    this.#handover = new Handover({
+      take: () => this.#take(),
+      onClose: () => {
+        this.#stopTimer();
+        this.#gathered.clear();
+        options.onClose();
+      },
+    });
+  }
+
+  deliver(emission: Emission): void {
+    if (this.#handover.closed) return;
+    const { budget, clock, everyMs } = this.#options;
+    if (!this.#gathered.push(emission, null)) {
+      this.#handover.fail(slowConsumer());
+    } else if (this.#handover.wanted && budget.used > budget.limit * EARLY_SHARE) {
+      this.#leave();
+    } else if (!this.#due) {
+      this.#timer ??= clock.after(everyMs, () => {
+        this.#leave();
+      });
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<readonly Emission[], undefined> {
+    return this.#handover;
+  }
+
+  [Symbol.dispose](): void {
+    this.#handover[Symbol.dispose]();
+  }
+
+  /** What was gathered goes to whoever waits for it, now or next. */
+  #leave(): void {
+    this.#stopTimer();
+    this.#due = true;
+    this.#handover.offer();
+  }
+
+  #take(): readonly Emission[] | undefined {
+    if (!this.#due) return undefined;
+    this.#due = false;
+    const events: Emission[] = [];
+    for (let next = this.#gathered.shift(); next !== undefined; next = this.#gathered.shift())
+      events.push(next.emission);
+    return events;
+  }
+
+  #stopTimer(): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = null;
+  }
+}

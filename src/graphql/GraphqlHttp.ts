@@ -1,0 +1,156 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ExecutionResult } from 'graphql';
+import type { Services } from '../core/Services.ts';
+import { ByteBudget } from '../fanout/ByteBudget.ts';
+import { GatewayError } from '../shared/errors.ts';
+import type { ClientErrors } from './ClientErrors.ts';
+import type { DeliveryMeter } from './DeliveryMeter.ts';
+import { EventStream } from './EventStream.ts';
+import type { GraphiqlPage } from './GraphiqlPage.ts';
+import { graphqlUrl, readBody, refuseRequest } from './httpRequest.ts';
+import type { Refusal } from './httpRequest.ts';
+import type { Yoga } from './yoga.ts';
+
+export interface GraphqlHttpOptions {
+  readonly services: Services;
+  readonly yoga: Yoga;
+  readonly errors: ClientErrors;
+  readonly meter: DeliveryMeter;
+  /** Null: a browser gets what everybody gets. */
+  readonly graphiql: GraphiqlPage | null;
+  readonly heartbeatMs: number;
+  readonly maxPayloadBytes: number;
+  /** May pages of this origin read the answers? */
+  readonly allowsOrigin: (origin: string) => boolean;
+}
+
+/** GraphQL over HTTP: queries, mutations by POST, subscriptions as server-sent events, and GraphiQL for browsers. */
+export class GraphqlHttp {
+  readonly #options: GraphqlHttpOptions;
+  readonly #streams = new Set<EventStream>();
+
+  constructor(options: GraphqlHttpOptions) {
+    this.#options = options;
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    this.#answer(request, response).catch((error: unknown) => {
+      this.#fail(response, error);
+    });
+  }
+
+  /** Ends every stream of events. */
+  close(): void {
+    for (const stream of this.#streams) stream.close();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { graphiql, maxPayloadBytes } = this.#options;
+    response.setHeader('x-content-type-options', 'nosniff');
+    response.setHeader('vary', 'Accept, Origin');
+    if (this.#answerOrigin(request, response)) return;
+    if (graphiql?.isAskedFor(request) === true) {
+      await graphiql.send(request, response);
+      return;
+    }
+    const url = graphqlUrl(request);
+    const refusal = refuseRequest(request, url);
+    if (refusal !== null) {
+      this.#refuse(response, refusal);
+      return;
+    }
+    const body = request.method === 'POST' ? await readBody(request, maxPayloadBytes) : undefined;
+    if (body === null) return;
+    if (typeof body === 'object') this.#refuse(response, body);
+    else await this.#execute({ request, response, url, body });
+  }
+
+  /** CORS. True where that was all that was asked. */
+  #answerOrigin({ headers, method }: IncomingMessage, response: ServerResponse): boolean {
+    const { origin } = headers;
+    const isAllowed = origin !== undefined && this.#options.allowsOrigin(origin);
+    if (isAllowed) response.setHeader('access-control-allow-origin', origin);
+    if (method !== 'OPTIONS') return false;
+    if (isAllowed) {
+      response.setHeader('access-control-allow-methods', 'GET, POST');
+      response.setHeader('access-control-allow-headers', 'content-type, authorization, x-session');
+      response.setHeader('access-control-max-age', '600');
+    }
+    response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
+    return true;
+  }
+
+  async #execute(exchange: {
+    readonly request: IncomingMessage;
+    readonly response: ServerResponse;
+    readonly url: URL;
+    readonly body: string | undefined;
+  }): Promise<void> {
+    const { services, yoga, meter } = this.#options;
+    const { request, response, url, body } = exchange;
+    const streamed: { results: AsyncIterable<ExecutionResult> | null; stream: EventStream | null } = {
+      results: null,
+      stream: null,
+    };
+    const answer = await yoga.fetch(
+      new yoga.fetchAPI.Request(url, {
+        method: request.method ?? 'GET',
+        headers: { accept: request.headers.accept ?? 'application/json', 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body }),
+      }),
+      {
+        services,
+        meter,
+        protocol: 'graphql-sse',
+        budget: new ByteBudget(services.limits.queueBytesPerConnection),
+        onSlowConsumer: () => streamed.stream?.slow(),
+        onStream: (results) => {
+          streamed.results = results;
+        },
+      },
+    );
+    const headers = { ...carriedOver(answer.headers), 'cache-control': 'no-store' };
+    if (streamed.results === null) {
+      this.#end(response, answer.status, headers, await answer.text());
+      return;
+    }
+    response.writeHead(answer.status, { ...headers, 'x-accel-buffering': 'no' });
+    const stream = this.#stream(response, streamed.results);
+    streamed.stream = stream;
+    await stream.run().finally(() => this.#streams.delete(stream));
+  }
+
+  #stream(response: ServerResponse, results: AsyncIterable<ExecutionResult>): EventStream {
+    const { services, errors, heartbeatMs } = this.#options;
+    const { clock, metrics } = services;
+    const stream = new EventStream({ response, results, errors, clock, metrics, heartbeatMs });
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  #refuse(response: ServerResponse, { status, message, headers = {} }: Refusal): void {
+    const { errors } = this.#options;
+    const body = JSON.stringify({ errors: errors.format([errors.tell(new GatewayError('BAD_REQUEST', message))]) });
+    this.#end(response, status, { ...headers, 'content-type': 'application/json; charset=utf-8' }, body);
+  }
+
+  // oxlint-disable-next-line max-params -- the parts of a response
+  #end(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
+    const bytes = Buffer.from(body, 'utf8');
+    this.#options.services.metrics.bytesSent.inc({ protocol: 'graphql-http' }, bytes.length);
+    response.writeHead(status, { ...headers, 'content-length': bytes.length }).end(bytes);
+  }
+
+  #fail(response: ServerResponse, thrown: unknown): void {
+    const { errors } = this.#options;
+    const body = JSON.stringify({ errors: errors.format([errors.tell(thrown)]) });
+    if (response.headersSent) response.destroy();
+    else this.#end(response, 500, { 'content-type': 'application/json; charset=utf-8' }, body);
+  }
+}
+
+/** What is said of the answer itself; how it is carried is for whoever writes it to say. */
+function carriedOver(headers: Headers): Record<string, string> {
+  const names = ['content-type', 'allow', 'accept'];
+  return Object.fromEntries(names.flatMap((name) => (headers.has(name) ? [[name, headers.get(name) ?? '']] : [])));
+}

@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Services } from '../core/Services.ts';
+import { ClientErrors } from './ClientErrors.ts';
+import { DeliveryMeter } from './DeliveryMeter.ts';
+import { operationExecutor } from './executeOperation.ts';
+import { GraphiqlPage } from './GraphiqlPage.ts';
+import { GraphqlHttp } from './GraphqlHttp.ts';
+import { GraphqlWsServer } from './GraphqlWsServer.ts';
+import { loadSchema } from './schema.ts';
+import { createGatewayYoga } from './yoga.ts';
+
+export interface GraphqlOptions {
+  readonly services: Services;
+  /** `graphql` of the configuration. */
+  readonly graphql: { readonly introspection: boolean; readonly graphiql: boolean };
+  /** Between two pings, over WebSocket and over server-sent events. */
+  readonly heartbeatMs: number;
+  /** Of a message, or of a request's body. */
+  readonly maxPayloadBytes: number;
+  /** How long a WebSocket client may take to begin. @default 10000 */
+  readonly initTimeoutMs?: number;
+  /** May pages of this origin read the answers over HTTP (CORS)? @default none may */
+  readonly allowsOrigin?: (origin: string) => boolean;
+}
+
+/** The GraphQL half of the server: whoever has the listening socket routes `/graphql` here. */
+export interface Graphql {
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Ends all streams and sockets, these with the code; resolves when nothing is left. */
+  close(code: number): Promise<void>;
+}
+
+const INIT_TIMEOUT_MS = 10_000;
+
+export function createGraphql(options: GraphqlOptions): Graphql {
+  const { services, graphql, heartbeatMs, maxPayloadBytes } = options;
+  const { initTimeoutMs = INIT_TIMEOUT_MS, allowsOrigin = () => false } = options;
+  const { clock, logger, metrics, limits } = services;
+  const { introspection } = graphql;
+  const errors = new ClientErrors({ logger, metrics, suggestions: introspection });
+  const meter = new DeliveryMeter({ clock, metrics });
+  const yoga = createGatewayYoga({ schema: loadSchema(), errors, limits, introspection });
+  const http = new GraphqlHttp({
+    services,
+    yoga,
+    errors,
+    meter,
+    graphiql: graphql.graphiql ? new GraphiqlPage() : null,
+    heartbeatMs,
+    maxPayloadBytes,
+    allowsOrigin,
+  });
+  const execute = operationExecutor(yoga, errors);
+  const sockets = new GraphqlWsServer({
+    services,
+    execute,
+    errors,
+    meter,
+    heartbeatMs,
+    initTimeoutMs,
+    maxPayloadBytes,
+  });
+  return {
+    handle: (request, response) => {
+      http.handle(request, response);
+    },
+    upgrade: (request, socket, head) => {
+      sockets.upgrade(request, socket, head);
+    },
+    async close(code) {
+      http.close();
+      await sockets.close(code, 'The gateway is shutting down');
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import type { SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
+import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
+import type { GraphqlContext } from './context.ts';
+
+export interface MarketDataOpening<Source> {
+  readonly context: GraphqlContext;
+  readonly routes: readonly SymbolRoute[];
+  readonly request: SubscriptionRequest;
+  /** Makes what takes the events; it calls `onClose` exactly once, at its end. */
+  readonly source: (onClose: () => void) => Source;
+}
+
+/**
+ * Joins a bounded source of events to live market data. The source owns the interest: when it ends, however it ends,
+ * nothing of the subscription is left.
+ */
+export function openMarketData<Source extends Subscriber & Disposable>(opening: MarketDataOpening<Source>): Source {
+  const { context, routes, request } = opening;
+  const { metrics, subscriptions } = context.services;
+  const interest = new DisposableStack();
+  let delivering = false;
+  let begun = false;
+  const source = opening.source(() => {
+    interest.dispose();
+    // A source that ends while it is given something has given up: the client does not read.
+    if (delivering) context.onSlowConsumer();
+  });
+  metrics.subscriptions.inc({ protocol: context.protocol });
+  interest.defer(() => {
+    metrics.subscriptions.dec({ protocol: context.protocol });
+  });
+  const subscriber: Subscriber = {
+    deliver(emission) {
+      if (begun) context.meter.arrived(emission);
+      delivering = true;
+      source.deliver(emission);
+      delivering = false;
+    },
+  };
+  try {
+    const joined = subscriptions.open(routes, request, subscriber);
+    if (interest.disposed) joined[Symbol.dispose]();
+    else interest.use(joined);
+  } catch (error) {
+    source[Symbol.dispose]();
+    throw error;
+  }
+  begun = true;
+  return source;
+}

@@ -1,0 +1,96 @@
+import type { BrokerInfo } from '../../core/ManagedBroker.ts';
+import { DEFAULT_OPTIONS } from '../../core/subscription.ts';
+import type { SubscriptionRequest, SymbolRejection, SymbolRoute } from '../../core/subscription.ts';
+import { checkRange } from '../../core/Subscriptions.ts';
+import { EventQueue } from '../../fanout/EventQueue.ts';
+import type { Emission } from '../../fanout/Emission.ts';
+import { GatewayError } from '../../shared/errors.ts';
+import type { GraphqlContext } from '../context.ts';
+import { BrokerChanges } from '../BrokerChanges.ts';
+import { EventBatches } from '../EventBatches.ts';
+import type { SubscriptionMarketDataArgs, SubscriptionResolvers } from '../generated.ts';
+import { openMarketData } from '../openMarketData.ts';
+
+const MAX_EVERY_MS = 60_000;
+/** So many rejections are told in full: the message is for a person, `extensions.symbols` names them all. */
+const MAX_TOLD = 10;
+
+export const subscription: SubscriptionResolvers = {
+  marketData: {
+    async subscribe(_root, args, context) {
+      const { budget, services } = context;
+      const request = toRequest(args);
+      const routes = await admit(request, context);
+      const source = (onClose: () => void): EventQueue =>
+        new EventQueue({ budget, metrics: services.metrics, onClose });
+      return openMarketData({ context, routes, request, source });
+    },
+    resolve(emission: Emission, _args: unknown, { meter, protocol }: GraphqlContext) {
+      meter.told(emission, protocol);
+      return emission.event;
+    },
+  },
+
+  marketDataBatch: {
+    async subscribe(_root, { everyMs, ...args }, context) {
+      const { budget, services } = context;
+      checkRange('everyMs', everyMs, { from: 1, to: MAX_EVERY_MS });
+      const request = toRequest(args);
+      const routes = await admit(request, context);
+      const source = (onClose: () => void): EventBatches =>
+        new EventBatches({ everyMs, budget, clock: services.clock, metrics: services.metrics, onClose });
+      return openMarketData({ context, routes, request, source });
+    },
+    resolve(emissions: readonly Emission[], _args: unknown, { meter, protocol }: GraphqlContext) {
+      return emissions.map((emission) => {
+        meter.told(emission, protocol);
+        return emission.event;
+      });
+    },
+  },
+
+  brokerStatus: {
+    subscribe(_root, { broker = null }, { services, protocol }) {
+      const { manager, metrics } = services;
+      if (broker !== null && manager.broker(broker) === undefined) throw unknownBroker(broker, services);
+      metrics.subscriptions.inc({ protocol });
+      return new BrokerChanges({
+        manager,
+        broker,
+        onClose: () => {
+          metrics.subscriptions.dec({ protocol });
+        },
+      });
+    },
+    resolve: (info: BrokerInfo) => info,
+  },
+};
+
+function toRequest({ broker = null, symbols, types, options }: SubscriptionMarketDataArgs): SubscriptionRequest {
+  return { broker, symbols, types, options: options ?? DEFAULT_OPTIONS };
+}
+
+/** Where the symbols come from. A GraphQL subscription is had whole or not at all. */
+async function admit(request: SubscriptionRequest, { services }: GraphqlContext): Promise<readonly SymbolRoute[]> {
+  const { accepted, rejected } = await services.subscriptions.resolve(request);
+  const [first, ...others] = rejected;
+  if (first !== undefined) throw refusal([first, ...others]);
+  return accepted;
+}
+
+/** One error for all of them, with the code of the first. */
+function refusal(rejected: readonly [SymbolRejection, ...SymbolRejection[]]): GatewayError {
+  const messages = [...new Set(rejected.map(({ error }) => error.message))];
+  const rest = messages.length - MAX_TOLD;
+  const told = messages.slice(0, MAX_TOLD).join(' ') + (rest > 0 ? ` And ${rest} more.` : '');
+  const { code, details } = rejected[0].error;
+  return new GatewayError(code, told, { ...details, symbols: rejected.map(({ symbol }) => symbol) });
+}
+
+function unknownBroker(id: string, { manager }: GraphqlContext['services']): GatewayError {
+  const ids = manager.brokers().map((broker) => broker.id);
+  return new GatewayError(
+    'UNKNOWN_BROKER',
+    `There is no broker ${JSON.stringify(id.slice(0, 40))}; there are: ${ids.join(', ')}.`,
+  );
+}

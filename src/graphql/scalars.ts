@@ -1,0 +1,110 @@
+import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
+import type { ValueNode } from 'graphql';
+import { decimal } from '../market/decimal.ts';
+import type { Decimal } from '../market/decimal.ts';
+import type { Timestamp } from '../market/timestamp.ts';
+
+/** Date, time and up to nine digits of a second, in UTC: the one spelling of an instant that the contract has. */
+const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?Z$/;
+
+export const decimalScalar = textScalar<Decimal>({
+  name: 'Decimal',
+  expected: 'a plain decimal number as a string, like "43250.10"',
+  parse: toDecimal,
+  isTold: (text) => toDecimal(text) !== undefined,
+});
+
+export const timestampScalar = textScalar<Timestamp>({
+  name: 'Timestamp',
+  expected: 'an instant in UTC as a string, like "2026-11-23T07:30:04.123Z"',
+  parse: toTimestamp,
+  // What we tell comes from a parser of ours: its spelling is looked at, the calendar is not asked again for every event.
+  isTold: (text) => INSTANT.test(text),
+});
+
+export const safeIntScalar = new GraphQLScalarType<number, number>({
+  name: 'SafeInt',
+  serialize(value) {
+    if (!isSafeInt(value)) throw new TypeError('SafeInt: what was to be told is no whole number from 0 to 2^53-1');
+    return value;
+  },
+  parseValue(value) {
+    if (!isSafeInt(value)) throw refusal('SafeInt', 'a whole number from 0 to 2^53-1', value);
+    return value;
+  },
+  parseLiteral(node) {
+    const value = node.kind === Kind.INT ? Number(node.value) : undefined;
+    if (!isSafeInt(value)) throw refusal('SafeInt', 'a whole number from 0 to 2^53-1', written(node), node);
+    return value;
+  },
+});
+
+interface TextScalar<Text extends string> {
+  readonly name: string;
+  readonly expected: string;
+  /** Undefined for what is refused. */
+  readonly parse: (text: string) => Text | undefined;
+  readonly isTold: (text: string) => boolean;
+}
+
+/** A scalar that is text in JSON, on the way in and on the way out. */
+function textScalar<Text extends string>({
+  name,
+  expected,
+  parse,
+  isTold,
+}: TextScalar<Text>): GraphQLScalarType<Text, string> {
+  const parseValue = (value: unknown, node?: ValueNode): Text => {
+    const parsed = typeof value === 'string' ? parse(value) : undefined;
+    if (parsed === undefined) throw refusal(name, expected, value, node);
+    return parsed;
+  };
+  return new GraphQLScalarType<Text, string>({
+    name,
+    serialize(value) {
+      if (typeof value !== 'string' || !isTold(value)) {
+        throw new TypeError(`${name}: what was to be told is not ${expected}`);
+      }
+      return value;
+    },
+    parseValue: (value) => parseValue(value),
+    parseLiteral(node) {
+      if (node.kind !== Kind.STRING) throw refusal(name, expected, written(node), node);
+      return parseValue(node.value, node);
+    },
+  });
+}
+
+function toDecimal(text: string): Decimal | undefined {
+  try {
+    return decimal(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function toTimestamp(text: string): Timestamp | undefined {
+  const toSeconds = INSTANT.exec(text)?.[1];
+  if (toSeconds === undefined) return undefined;
+  const epochMs = Date.parse(`${toSeconds}Z`);
+  // A 30th of February is carried over into March by Date: what comes back must be what was written.
+  if (Number.isNaN(epochMs) || !new Date(epochMs).toISOString().startsWith(toSeconds)) return undefined;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- this is the proof of the brand
+  return text as Timestamp;
+}
+
+function isSafeInt(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+// oxlint-disable-next-line max-params
+function refusal(name: string, expected: string, found: unknown, node?: ValueNode): GraphQLError {
+  const shown = (JSON.stringify(found) ?? 'nothing').slice(0, 60);
+  return new GraphQLError(`${name}: expected ${expected}, found ${shown}.`, node === undefined ? {} : { nodes: node });
+}
+
+/** What a literal in a document looks like, near enough for a message. */
+function written(node: ValueNode): unknown {
+  if (node.kind === Kind.INT || node.kind === Kind.FLOAT) return Number(node.value);
+  return 'value' in node ? node.value : node.kind;
+}

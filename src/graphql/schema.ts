@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { createSchema } from 'graphql-yoga';
+import type { GraphQLScalarType, GraphQLSchema } from 'graphql';
+import type { GraphqlContext } from './context.ts';
+import { enums } from './resolvers/enums.ts';
+import { mutation } from './resolvers/mutation.ts';
+import { query } from './resolvers/query.ts';
+import { subscription } from './resolvers/subscription.ts';
+import { broker, marketData } from './resolvers/types.ts';
+import { decimalScalar, safeIntScalar, timestampScalar } from './scalars.ts';
+
+const folder = new URL('../../schema/', import.meta.url);
+
+/** A scalar without its name and description: these are the schema's to give. */
+function codecOf<Internal, External>({
+  serialize,
+  parseValue,
+  parseLiteral,
+}: GraphQLScalarType<Internal, External>): Pick<GraphQLScalarType, 'serialize' | 'parseValue' | 'parseLiteral'> {
+  return { serialize, parseValue, parseLiteral };
+}
+
+/** The contract in schema/ with what answers it. Reads files: once, at the start. */
+export function loadSchema(): GraphQLSchema {
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith('.graphql'))
+    .toSorted();
+  return createSchema<GraphqlContext>({
+    typeDefs: files.map((name) => readFileSync(new URL(name, folder), 'utf8')),
+    resolverValidationOptions: { requireResolversToMatchSchema: 'error', requireResolversForResolveType: 'error' },
+    resolvers: {
+      ...enums,
+      Decimal: codecOf(decimalScalar),
+      Timestamp: codecOf(timestampScalar),
+      SafeInt: codecOf(safeIntScalar),
+      MarketData: marketData,
+      Broker: broker,
+      Query: query,
+      Mutation: mutation,
+      Subscription: subscription,
+    },
+  });
+}

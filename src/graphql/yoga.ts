@@ -1,0 +1,112 @@
+import { execute, subscribe } from 'graphql';
+import type { ExecutionResult, GraphQLSchema } from 'graphql';
+import { createYoga, isAsyncIterable } from 'graphql-yoga';
+import type { Plugin } from 'graphql-yoga';
+import { GatewayError } from '../shared/errors.ts';
+import type { ClientErrors } from './ClientErrors.ts';
+import type { GraphqlContext } from './context.ts';
+import { DocumentCache } from './DocumentCache.ts';
+import { boundedParse, boundedValidate } from './queryLimits.ts';
+import type { QueryLimits } from './queryLimits.ts';
+
+/** What an HTTP request's operation is given beside what every operation is. */
+export interface HttpContext extends GraphqlContext {
+  /** Called in place of a body when the answer is a stream of results; the callee then owns it. */
+  readonly onStream: (results: AsyncIterable<ExecutionResult>) => void;
+}
+
+export type Yoga = ReturnType<typeof createYoga<HttpContext>>;
+
+export interface YogaOptions {
+  readonly schema: GraphQLSchema;
+  readonly errors: ClientErrors;
+  readonly limits: QueryLimits;
+  readonly introspection: boolean;
+}
+
+/**
+ * The one pipeline that every operation runs through, over HTTP by `fetch` and over WebSocket by `getEnveloped`: parsing and
+ * validation within limits and cached, graphql-js as the executor, errors as `ClientErrors` tells them. What reads requests
+ * and writes responses (body limits, CORS, GraphiQL, event streams) is around it, not in it.
+ */
+export function createGatewayYoga(options: YogaOptions): Yoga {
+  const { schema, errors } = options;
+  return createYoga<HttpContext>({
+    schema,
+    logging: false,
+    cors: false,
+    graphiql: false,
+    landingPage: false,
+    multipart: false,
+    batching: false,
+    maxRequestBodySize: false,
+    maskedErrors: { maskError: (error) => errors.tell(error) },
+    parserAndValidationCache: { documentCache: new DocumentCache(), errorCache: NO_CACHE },
+    plugins: [pipeline(options), eventStreams(errors)],
+  });
+}
+
+/** A document that does not parse is not worth keeping. */
+const NO_CACHE = {
+  get: (): undefined => undefined,
+  set: (): void => {},
+};
+
+function pipeline({ errors, limits, introspection }: YogaOptions): Plugin {
+  const parseDocument = boundedParse(limits);
+  const validateDocument = boundedValidate(limits, introspection);
+  return {
+    onParse({ setParseFn }) {
+      setParseFn((source) => parseDocument(typeof source === 'string' ? source : source.body));
+      return ({ result, replaceParseResult }) => {
+        if (result instanceof Error) replaceParseResult(errors.tell(result));
+      };
+    },
+    onValidate({ setValidationFn }) {
+      setValidationFn((schema, document) => validateDocument(schema, document));
+      return ({ valid, result, setResult }) => {
+        if (!valid) setResult(errors.tellAll(result));
+      };
+    },
+    // What fails in them is told as `maskedErrors` says, of each result of a stream too.
+    onExecute({ setExecuteFn }) {
+      setExecuteFn(execute);
+    },
+    onSubscribe({ setSubscribeFn }) {
+      setSubscribeFn(subscribe);
+    },
+  };
+}
+
+const NOT_ACCEPTABLE = new GatewayError(
+  'BAD_REQUEST',
+  'A subscription over HTTP is answered with server-sent events: accept text/event-stream.',
+);
+
+/** Streams of results are not made into a body here: whoever has the socket writes them as it takes them. */
+function eventStreams(errors: ClientErrors): Plugin<Record<string, never>, HttpContext> {
+  return {
+    onResultProcess(payload) {
+      const { result, resultProcessor, serverContext } = payload;
+      if (!isAsyncIterable<ExecutionResult>(result)) {
+        // Batching is off: it is one.
+        if (!Array.isArray(result) && 'errors' in result) errors.count(result.errors ?? []);
+        return;
+      }
+      if (resultProcessor === undefined) {
+        void result[Symbol.asyncIterator]().return?.();
+        const body = JSON.stringify({ errors: errors.format([errors.tell(NOT_ACCEPTABLE)]) });
+        const headers = { 'content-type': 'application/json; charset=utf-8' };
+        payload.setResultProcessor(
+          (_, { Response }) => new Response(body, { status: 406, headers }),
+          'application/json',
+        );
+        return;
+      }
+      payload.setResultProcessor((_, { Response }) => {
+        serverContext.onStream(result);
+        return new Response(null, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
+      }, 'text/event-stream');
+    },
+  };
+}

@@ -1,0 +1,227 @@
+import type { Agent, IncomingHttpHeaders } from 'node:http';
+import { Backoff } from '../shared/backoff.ts';
+import { sleep } from '../shared/clock.ts';
+import type { Clock } from '../shared/clock.ts';
+import { GatewayError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { Metrics } from '../shared/metrics.ts';
+import type { Random } from '../shared/random.ts';
+import { BodyTooLargeError, httpGet, keepAliveAgent } from './httpGet.ts';
+import type { HttpReply } from './httpGet.ts';
+import { RequestQueue } from './RequestQueue.ts';
+import type { Demand } from './RequestQueue.ts';
+import { retryAfterMs } from './retryAfter.ts';
+import { SingleFlight } from './SingleFlight.ts';
+
+export interface RestClientOptions {
+  /** The broker's id: for sentences, and the source of messages counted as invalid. */
+  readonly name: string;
+  /** Scheme, host, and a path in front of every request's where there is one. */
+  readonly baseUrl: string;
+  /** Request weight a minute that the venue allows, until `weightPerMinute` says better. At most 80 % of it is used. */
+  readonly weightPerMinute: number;
+  /** The reply's header with the weight used in this minute, in lower case. */
+  readonly usedWeightHeader: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** For one exchange, connecting included. @default 10000 */
+  readonly timeoutMs?: number;
+  /** Of a reply's body, unpacked. @default 16777216 */
+  readonly maxBodyBytes?: number;
+  /** @default 4 */
+  readonly concurrency?: number;
+  /** Requests that may wait, of each patience. @default 2048 */
+  readonly queueBound?: number;
+}
+
+export interface RestRequest extends Demand {
+  /** From the slash on, with the query; encoded as it is to be sent. */
+  readonly path: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A JSON reply that was neither a fault of the server nor an order to wait: 2xx, and 4xx in the venue's own words. */
+export interface RestReply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+type Outcome =
+  | { readonly kind: 'reply'; readonly reply: RestReply }
+  /** The venue wants no request for a while; the queue knows. */
+  | { readonly kind: 'paused' }
+  | { readonly kind: 'failed'; readonly retry: boolean; readonly retryAfterMs: number; readonly error: GatewayError };
+
+const RETRIES = 2;
+const RETRY = { baseMs: 250, maxMs: 4_000 };
+/** A pause without a Retry-After: a minute's weight is forgotten after a minute; a ban lasts two at least. */
+const PAUSE_MS = { 429: 60_000, 418: 120_000 } as const;
+const LONGEST_CLIENT_DELAY_MS = 5_000;
+
+/**
+ * Asks one venue's HTTP host for JSON. Everything goes through one queue (RequestQueue): bounded, within the venue's weight
+ * limit, and silent while the venue has told us to wait. Faults of the network and of the server are tried again; the same
+ * question asked by several at once with the same patience is asked once. Whoever constructs it owns it until `close()`.
+ */
+export class RestClient implements AsyncDisposable {
+  readonly #options: RestClientOptions;
+  readonly #baseUrl: string;
+  readonly #agent: Agent;
+  readonly #queue: RequestQueue;
+  readonly #flights = new SingleFlight<RestReply>();
+  /** Grows while one pause follows another. */
+  readonly #pauses: Backoff;
+
+  constructor(options: RestClientOptions) {
+    const { name, clock, random, weightPerMinute, concurrency = 4, queueBound = 2_048 } = options;
+    this.#options = options;
+    this.#baseUrl = options.baseUrl.replace(/\/+$/, '');
+    this.#agent = keepAliveAgent(this.#baseUrl, concurrency);
+    this.#pauses = new Backoff({ baseMs: 1_000, maxMs: 120_000, random });
+    this.#queue = new RequestQueue({
+      name,
+      clock,
+      concurrency,
+      weightPerMinute,
+      bounds: { wait: queueBound, fail: queueBound },
+    });
+  }
+
+  set weightPerMinute(limit: number) {
+    this.#queue.weightPerMinute = limit;
+  }
+
+  /** Until when the venue wants no request, on the clock's monotonic scale; null when it did not say so. */
+  get pausedUntilMs(): number | null {
+    return this.#queue.pausedUntilMs;
+  }
+
+  /**
+   * Rejects with BROKER_UNAVAILABLE when the venue can't be reached or answers nonsense, RATE_LIMITED when the queue or the
+   * weight is used up, and with the reason of the signal.
+   */
+  get(request: RestRequest): Promise<RestReply> {
+    const key = `${request.patience} ${request.path}`;
+    return this.#flights.run(key, (signal) => this.#perform(request, signal), request.signal);
+  }
+
+  /** Aborts what is on its way, refuses what waits, and closes every connection. May be called again. */
+  async close(): Promise<void> {
+    const reason = this.#unavailable('is shutting down');
+    this.#queue.close(reason);
+    await this.#flights.close(reason);
+    this.#agent.destroy();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #perform(request: RestRequest, signal: AbortSignal): Promise<RestReply> {
+    const { clock, random } = this.#options;
+    const backoff = new Backoff({ ...RETRY, random });
+    for (;;) {
+      await this.#queue.enter(request, signal);
+      const outcome = await this.#attempt(request, signal);
+      if (outcome.kind === 'reply') return outcome.reply;
+      // After a pause the queue decides: it lets the patient wait and refuses the others.
+      if (outcome.kind === 'paused') continue;
+      const delayMs = backoff.next(outcome.retryAfterMs);
+      const tooLong = request.patience === 'fail' && delayMs > LONGEST_CLIENT_DELAY_MS;
+      if (!outcome.retry || tooLong || backoff.attempt > RETRIES) throw outcome.error;
+      await sleep(clock, delayMs, signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  /** One exchange. The queue hears of a pause before it hears that there is room for the next request. */
+  async #attempt(request: RestRequest, signal: AbortSignal): Promise<Outcome> {
+    const { clock, timeoutMs = 10_000, maxBodyBytes = 16 * 1_048_576 } = this.#options;
+    const deadline = new AbortController();
+    let used: number | null = null;
+    using stack = new DisposableStack();
+    stack.defer(() => {
+      this.#queue.leave(request, used);
+    });
+    stack.use(
+      clock.after(timeoutMs, () => {
+        deadline.abort();
+      }),
+    );
+    try {
+      const reply = await httpGet(this.#baseUrl + request.path, {
+        agent: this.#agent,
+        signal: AbortSignal.any([signal, deadline.signal]),
+        maxBodyBytes,
+      });
+      used = wholeNumber(reply.headers[this.#options.usedWeightHeader]);
+      return this.#judge(reply);
+    } catch (thrown) {
+      signal.throwIfAborted();
+      return this.#broken(thrown, deadline.signal.aborted, request);
+    }
+  }
+
+  #judge(reply: HttpReply): Outcome {
+    const { status, headers } = reply;
+    const askedMs = retryAfterMs(headers['retry-after'], this.#options.clock.now());
+    if (status === 429 || status === 418) {
+      this.#pause(status, askedMs ?? PAUSE_MS[status]);
+      return { kind: 'paused' };
+    }
+    if (status >= 500 || status === 408) {
+      const error = this.#unavailable(`got a fault of the venue's server (HTTP ${status})`);
+      return { kind: 'failed', retry: true, retryAfterMs: askedMs ?? 0, error };
+    }
+    const body = isJson(headers) && (status < 300 || status >= 400) ? parseJson(reply.text) : undefined;
+    if (body === undefined) return this.#senseless(status);
+    this.#pauses.reset();
+    return { kind: 'reply', reply: { status, body } };
+  }
+
+  #pause(status: number, askedMs: number): void {
+    const durationMs = Math.ceil(this.#pauses.next(askedMs));
+    this.#queue.pause(durationMs);
+    this.#options.logger.warn({ status, durationMs }, 'venue wants no requests');
+  }
+
+  #broken(cause: unknown, late: boolean, request: RestRequest): Outcome {
+    if (cause instanceof BodyTooLargeError) return this.#senseless(null, cause);
+    const error = this.#unavailable(late ? 'had no answer from its venue in time' : "can't reach its venue", cause);
+    // A client has waited long enough for the first answer.
+    const retry = !(late && request.patience === 'fail');
+    return { kind: 'failed', retry, retryAfterMs: 0, error };
+  }
+
+  /** A page of a firewall or a proxy, a redirect, half a document: asking again would bring the same. */
+  #senseless(status: number | null, cause?: unknown): Outcome {
+    const claimsSuccess = status === null || status < 300;
+    if (claimsSuccess) this.#options.metrics.invalidMessages.inc({ source: this.#options.name });
+    const what = claimsSuccess ? '' : ` (HTTP ${status})`;
+    const error = this.#unavailable(`got an answer that makes no sense${what}`, cause);
+    return { kind: 'failed', retry: false, retryAfterMs: 0, error };
+  }
+
+  #unavailable(what: string, cause?: unknown): GatewayError {
+    return new GatewayError('BROKER_UNAVAILABLE', `Broker ${this.#options.name} ${what}.`, { cause });
+  }
+}
+
+function isJson(headers: IncomingHttpHeaders): boolean {
+  return /^[^;]*\bjson\b/i.test(headers['content-type'] ?? 'application/json');
+}
+
+/** Undefined for what is not JSON (which has no undefined). */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function wholeNumber(header: string | string[] | undefined): number | null {
+  return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : null;
+}

@@ -1,0 +1,114 @@
+import { Backoff } from '../shared/backoff.ts';
+import { sleep } from '../shared/clock.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { Random } from '../shared/random.ts';
+import type { SlidingWindow } from './SlidingWindow.ts';
+
+/** How a session came to its end. */
+export interface SessionEnd {
+  /** A short sentence for a person. */
+  readonly reason: string;
+  /** What the other side asked to wait; 0 where it said nothing. */
+  readonly retryAfterMs: number;
+}
+
+export interface Session {
+  /** 1 for the first session of the loop, rising. */
+  readonly generation: number;
+  /** Attempts in a row without data; 1 for the first. */
+  readonly attempt: number;
+  /** Aborted when the loop is closed: the session shall end. */
+  readonly signal: AbortSignal;
+  /** Data has flowed: the next backoff begins from its base again. */
+  flowing(): void;
+}
+
+export type SessionState =
+  | { readonly kind: 'connecting'; readonly attempt: number }
+  | { readonly kind: 'waiting'; readonly delayMs: number; readonly reason: string }
+  | { readonly kind: 'closed' };
+
+export interface SessionLoopOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly reconnect: { readonly baseMs: number; readonly maxMs: number };
+  /** Shared by all who connect to the same place: how many attempts it bears. */
+  readonly attempts: SlidingWindow;
+  /** Opens one session and resolves when it has ended. What it throws ends it, too. */
+  readonly run: (session: Session) => Promise<SessionEnd>;
+  readonly onState: (state: SessionState) => void;
+}
+
+/**
+ * Keeps one session alive: opens it, waits for its end, backs off with full jitter, opens the next. One state machine
+ * with one timer, so that no failure is ever answered twice. Whoever constructs it owns it until `close()`.
+ */
+export class SessionLoop implements AsyncDisposable {
+  readonly #options: SessionLoopOptions;
+  readonly #backoff: Backoff;
+  readonly #abort = new AbortController();
+  #generation = 0;
+  #running: Promise<void> | null = null;
+
+  constructor(options: SessionLoopOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff({ ...options.reconnect, random: options.random });
+  }
+
+  start(): void {
+    this.#running ??= this.#run(this.#abort.signal);
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, onState } = this.#options;
+    while (!signal.aborted) {
+      await this.#waitForLeave(signal);
+      if (signal.aborted) break;
+      const end = await this.#runOnce(signal);
+      if (signal.aborted) break;
+      const delayMs = Math.round(this.#backoff.next(end.retryAfterMs));
+      onState({ kind: 'waiting', delayMs, reason: end.reason });
+      await sleep(clock, delayMs, signal);
+    }
+    onState({ kind: 'closed' });
+  }
+
+  async #waitForLeave(signal: AbortSignal): Promise<void> {
+    const { clock, attempts, onState } = this.#options;
+    while (!signal.aborted && !attempts.tryTake()) {
+      const delayMs = attempts.delayMs;
+      onState({ kind: 'waiting', delayMs, reason: 'Too many connection attempts of late.' });
+      await sleep(clock, delayMs, signal);
+    }
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<SessionEnd> {
+    this.#generation += 1;
+    const attempt = this.#backoff.attempt + 1;
+    this.#options.onState({ kind: 'connecting', attempt });
+    try {
+      return await this.#options.run({
+        generation: this.#generation,
+        attempt,
+        signal,
+        flowing: () => {
+          this.#backoff.reset();
+        },
+      });
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'session failed');
+      return { reason: 'The session failed for a fault of ours.', retryAfterMs: 0 };
+    }
+  }
+}

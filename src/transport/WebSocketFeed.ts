@@ -1,0 +1,155 @@
+import type { Clock } from '../shared/clock.ts';
+import type { Logger } from '../shared/logger.ts';
+import { SlidingWindow } from './SlidingWindow.ts';
+import type { OpenWebSocket, OutgoingSocket, SocketEnd } from './openWebSocket.ts';
+
+export interface WebSocketFeedOptions {
+  readonly url: string;
+  readonly open: OpenWebSocket;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** With no frame of any kind for so long, the connection is taken for dead and ended. */
+  readonly deadAfterMs: number;
+  /** Frames that may be refused in any minute; one more ends the connection. */
+  readonly maxInvalidPerMinute: number;
+  readonly listener: FeedListener;
+}
+
+/** What a feed tells; nothing any more once it has ended. */
+export interface FeedListener {
+  onOpen(): void;
+  /** False: it made no sense, and is counted as invalid. So is what it throws over. */
+  onText(text: string): boolean;
+  /** Any frame, a ping too. */
+  onActivity(): void;
+  /** A frame was dropped as malformed. */
+  onInvalid(): void;
+  /** Once, before `ended` resolves. */
+  onEnd(): void;
+}
+
+const MINUTE_MS = 60_000;
+/** How often the silence is measured, as a share of what may pass. */
+const WATCH_STEPS = 12;
+
+/**
+ * One connection's life, from its handshake to its one end: whoever constructs it owns it until `ended`. It notices a
+ * connection that is open and dead, and drops what can't be read until there is too much of it.
+ */
+export class WebSocketFeed {
+  readonly #options: WebSocketFeedOptions;
+  readonly #invalid: SlidingWindow;
+  readonly #ended = Promise.withResolvers<SocketEnd>();
+  readonly #gone = Promise.withResolvers<void>();
+  readonly #socket: OutgoingSocket;
+  readonly #watchdog: Disposable;
+  #frames = 0;
+  #framesSeen = 0;
+  #silentSince: number;
+  #state: 'connecting' | 'open' | 'ended' = 'connecting';
+
+  constructor(options: WebSocketFeedOptions) {
+    this.#options = options;
+    const { clock, deadAfterMs, maxInvalidPerMinute } = options;
+    this.#invalid = new SlidingWindow({ limit: maxInvalidPerMinute, windowMs: MINUTE_MS, clock });
+    this.#silentSince = clock.monotonic();
+    this.#socket = options.open(options.url, {
+      onOpen: () => {
+        this.#onOpen();
+      },
+      onText: (text) => {
+        this.#onText(text);
+      },
+      onUnreadable: () => {
+        if (this.#noteFrame()) this.#refuse();
+      },
+      onHeartbeat: () => {
+        this.#noteFrame();
+      },
+      onEnd: (end) => {
+        this.#finish(end);
+        this.#gone.resolve();
+      },
+    });
+    this.#watchdog = clock.every(deadAfterMs / WATCH_STEPS, () => {
+      this.#watch();
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Resolves once, with why; never rejects. Nothing is told after that. */
+  get ended(): Promise<SocketEnd> {
+    return this.#ended.promise;
+  }
+
+  /** Resolves when the socket itself is gone, too. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  /** Does nothing unless the connection is open. */
+  send(text: string): void {
+    if (this.#state === 'open') this.#socket.send(text);
+  }
+
+  end(reason: string): void {
+    if (this.#state === 'ended') return;
+    this.#finish({ reason, retryAfterMs: 0 });
+    this.#socket.terminate();
+  }
+
+  #onOpen(): void {
+    if (this.#state !== 'connecting') return;
+    this.#state = 'open';
+    this.#noteFrame();
+    this.#options.listener.onOpen();
+  }
+
+  #onText(text: string): void {
+    if (this.#noteFrame() && !this.#isTaken(text)) this.#refuse();
+  }
+
+  /** A fault of ours over one frame ends neither the process nor, by itself, the connection. */
+  #isTaken(text: string): boolean {
+    try {
+      return this.#options.listener.onText(text);
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'frame not handled');
+      return false;
+    }
+  }
+
+  #noteFrame(): boolean {
+    if (this.#state === 'ended') return false;
+    this.#frames += 1;
+    this.#options.listener.onActivity();
+    return true;
+  }
+
+  #refuse(): void {
+    if (this.#state === 'ended') return;
+    this.#options.listener.onInvalid();
+    if (!this.#invalid.tryTake()) this.end('The other side sent too much that makes no sense.');
+  }
+
+  #watch(): void {
+    const now = this.#options.clock.monotonic();
+    if (this.#frames !== this.#framesSeen) {
+      this.#framesSeen = this.#frames;
+      this.#silentSince = now;
+    } else if (now - this.#silentSince >= this.#options.deadAfterMs) {
+      this.end('Nothing came over the connection for too long.');
+    }
+  }
+
+  #finish(end: SocketEnd): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#watchdog[Symbol.dispose]();
+    this.#options.listener.onEnd();
+    this.#ended.resolve(end);
+  }
+}

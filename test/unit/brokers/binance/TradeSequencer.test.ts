@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TradeSequencer } from '../../../../src/brokers/binance/TradeSequencer.ts';
+import { decimal } from '../../../../src/market/decimal.ts';
+import type { TradeDraft } from '../../../../src/market/marketData.ts';
+import { fromEpochMs } from '../../../../src/market/timestamp.ts';
+
+const time = fromEpochMs(0);
+const trade = (id: number): TradeDraft => ({
+  type: 'trade',
+  time,
+  receivedAt: time,
+  id: String(id),
+  price: decimal('1'),
+  size: decimal('1'),
+  side: 'buy',
+});
+
+/** Pushes ids and gives those that went out, in order. */
+function run(sequencer: TradeSequencer, ids: readonly number[]): number[] {
+  const out: number[] = [];
+  for (const id of ids) {
+    if (sequencer.push(id, trade(id)) === 'publish') out.push(id);
+    out.push(...sequencer.drain().map(({ venueId }) => venueId));
+  }
+  return out;
+}
+
+describe('TradeSequencer', () => {
+  it('takes the first trade as it comes, and each once', () => {
+    expect(run(new TradeSequencer({ maxHeld: 10 }), [7, 7, 8, 6, 9, 8])).toEqual([7, 8, 9]);
+  });
+
+  it('lets nothing pass a hole until it is filled', () => {
+    const sequencer = new TradeSequencer({ maxHeld: 10 });
+    expect(run(sequencer, [1, 4, 5])).toEqual([1]);
+    expect(sequencer.hasHole).toBe(true);
+    expect(run(sequencer, [3, 2])).toEqual([2, 3, 4, 5]);
+    expect(sequencer.hasHole).toBe(false);
+  });
+
+  it('names the trades of a hole that is given up, and goes on behind it', () => {
+    const sequencer = new TradeSequencer({ maxHeld: 10 });
+    run(sequencer, [1, 4, 8]);
+    expect(sequencer.skipHole()).toEqual({ fromId: 2, toId: 3 });
+    expect(sequencer.drain().map(({ venueId }) => venueId)).toEqual([4]);
+    expect(sequencer.skipHole()).toEqual({ fromId: 5, toId: 7 });
+    expect(sequencer.drain().map(({ venueId }) => venueId)).toEqual([8]);
+    expect(sequencer.skipHole()).toBeNull();
+  });
+
+  it('says when more waits than it may hold', () => {
+    const sequencer = new TradeSequencer({ maxHeld: 2 });
+    run(sequencer, [1]);
+    expect([3, 4, 5].map((id) => sequencer.push(id, trade(id)))).toEqual(['hold', 'hold', 'overflow']);
+  });
+
+  it('takes any trade for the first after a restart', () => {
+    const sequencer = new TradeSequencer({ maxHeld: 2 });
+    run(sequencer, [100, 102]);
+    sequencer.restart();
+    expect(run(sequencer, [1, 2])).toEqual([1, 2]);
+  });
+
+  it('puts every trade out once and in order, however they are mixed', () => {
+    const mixes = fc.integer({ min: 1, max: 30 }).chain((count) => {
+      const ids = Array.from({ length: count }, (_, index) => index + 2);
+      return fc.tuple(
+        fc.constant(count),
+        fc.shuffledSubarray([...ids, ...ids], { minLength: ids.length * 2, maxLength: ids.length * 2 }),
+      );
+    });
+    fc.assert(
+      fc.property(mixes, ([count, ids]) => {
+        const out = run(new TradeSequencer({ maxHeld: 100 }), [1, ...ids]);
+        expect(out).toEqual(Array.from({ length: count + 1 }, (_, index) => index + 1));
+      }),
+    );
+  });
+});

@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
+import { Emission } from '../../../src/fanout/Emission.ts';
+import { EventBatches } from '../../../src/graphql/EventBatches.ts';
+import { Metrics } from '../../../src/shared/metrics.ts';
+import { FakeClock } from '../../support/FakeClock.ts';
+import { book, key, tick, trade } from '../../support/events.ts';
+
+const tickAt = (sequence: number): Emission => new Emission(key('tick'), tick(sequence));
+const tradeAt = (sequence: number): Emission => new Emission(key('trade'), trade(sequence));
+
+function setUp(limitBytes = 1_000_000) {
+  const clock = new FakeClock();
+  const budget = new ByteBudget(limitBytes);
+  const metrics = new Metrics();
+  let closes = 0;
+  const batches = new EventBatches({ everyMs: 100, budget, clock, metrics, onClose: () => (closes += 1) });
+  const iterator = batches[Symbol.asyncIterator]();
+  const next = async (): Promise<string[]> => {
+    const result = await iterator.next();
+    return result.done === true ? ['done'] : result.value.map(({ event }) => `${event.type} ${event.sequence}`);
+  };
+  return { clock, budget, metrics, batches, iterator, next, closes: () => closes };
+}
+
+describe('EventBatches', () => {
+  it('gives every event, in order, everyMs after the first of them', async () => {
+    const { clock, batches, next, budget } = setUp();
+    const first = next();
+    batches.deliver(tickAt(1));
+    await clock.advance(60);
+    batches.deliver(tradeAt(1));
+    batches.deliver(tickAt(2));
+    await clock.advance(40);
+    expect(await first).toEqual(['tick 1', 'trade 1', 'tick 2']);
+    expect(budget.used).toBe(0);
+  });
+
+  it('keeps no timer while nothing happens', async () => {
+    const { clock, batches, next } = setUp();
+    expect(clock.pending).toBe(0);
+    const first = next();
+    batches.deliver(tickAt(1));
+    expect(clock.pending).toBe(1);
+    await clock.advance(100);
+    await first;
+    expect(clock.pending).toBe(0);
+  });
+
+  it('gives a list that nobody took when it was due as soon as somebody does, and then gathers anew', async () => {
+    const { clock, batches, next, budget } = setUp();
+    batches.deliver(tickAt(1));
+    await clock.advance(1_000);
+    batches.deliver(tickAt(2));
+    expect(await next()).toEqual(['tick 1', 'tick 2']);
+    expect(budget.used).toBe(0);
+    const second = next();
+    batches.deliver(tickAt(3));
+    await clock.advance(99);
+    batches.deliver(tickAt(4));
+    await clock.advance(1);
+    expect(await second).toEqual(['tick 3', 'tick 4']);
+  });
+
+  it('conflates what a slow client leaves lying, and loses no trade', async () => {
+    const { clock, batches, next, metrics, budget } = setUp(4_000);
+    for (let sequence = 1; sequence <= 4; sequence += 1) batches.deliver(tradeAt(sequence));
+    for (let sequence = 1; sequence <= 100; sequence += 1) batches.deliver(tickAt(sequence));
+    await clock.advance(100);
+    const events = await next();
+    expect(events.slice(0, 4)).toEqual(['trade 1', 'trade 2', 'trade 3', 'trade 4']);
+    expect(events.at(-1)).toBe('tick 100');
+    expect(events.length).toBeLessThan(10);
+    expect((await metrics.conflated.get()).values[0]?.value).toBe(104 - events.length);
+    expect(budget.used).toBe(0);
+  });
+
+  it('replaces the deltas of a book that a slow client leaves lying by the whole book', async () => {
+    const { clock, batches, next } = setUp(1_000);
+    const whole = new Emission(key('orderbook'), book(9, 'snapshot', {}));
+    for (let sequence = 1; sequence <= 8; sequence += 1) {
+      batches.deliver(new Emission(key('orderbook'), book(sequence, 'delta', {}), () => whole));
+    }
+    await clock.advance(100);
+    expect((await next()).at(-1)).toBe('orderbook 9');
+  });
+
+  it('sends a list early that grows large, where somebody waits for it: nothing of it is conflated', async () => {
+    const { clock, batches, next, budget, metrics } = setUp(10_000);
+    const taken: string[] = [];
+    const reading = (async () => {
+      while (taken.length < 200) taken.push(...(await next()));
+    })();
+    for (let sequence = 1; sequence <= 200; sequence += 1) {
+      batches.deliver(tickAt(sequence));
+      for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+    }
+    await clock.advance(100);
+    await reading;
+    expect(taken).toEqual(Array.from({ length: 200 }, (_, index) => `tick ${index + 1}`));
+    expect((await metrics.conflated.get()).values).toEqual([]);
+    expect(budget.used).toBe(0);
+  });
+
+  it('ends with SLOW_CONSUMER where trades go over the budget and nobody takes them', async () => {
+    const { clock, batches, next, budget, closes } = setUp(2_000);
+    for (let sequence = 1; sequence <= 6; sequence += 1) batches.deliver(tradeAt(sequence));
+    expect(closes()).toBe(1);
+    await expect(next()).rejects.toMatchObject({ code: 'SLOW_CONSUMER' });
+    expect(await next()).toEqual(['done']);
+    expect(budget.used).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('goes on with the newest where ticks alone go over the budget', async () => {
+    const { clock, batches, next, closes } = setUp(2_000);
+    for (let sequence = 1; sequence <= 1_000; sequence += 1) batches.deliver(tickAt(sequence));
+    await clock.advance(100);
+    expect((await next()).at(-1)).toBe('tick 1000');
+    expect(closes()).toBe(0);
+  });
+
+  it('leaves nothing behind when it is left', async () => {
+    const { clock, batches, iterator, budget, closes } = setUp();
+    batches.deliver(tickAt(1));
+    await iterator.return?.();
+    batches.deliver(tickAt(2));
+    expect([clock.pending, budget.used, closes()]).toEqual([0, 0, 1]);
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { Handover } from '../../../src/graphql/Handover.ts';
+import { GatewayError } from '../../../src/shared/errors.ts';
+
+function setUp(): { handover: Handover<number>; values: number[]; closes: () => number } {
+  const values: number[] = [];
+  let closes = 0;
+  const handover = new Handover<number>({ take: () => values.shift(), onClose: () => (closes += 1) });
+  return { handover, values, closes: () => closes };
+}
+
+const DONE = { done: true, value: undefined };
+
+describe('Handover', () => {
+  it('gives what there is at once, and otherwise when it is offered, in order', async () => {
+    const { handover, values } = setUp();
+    values.push(1);
+    expect(await handover.next()).toEqual({ done: false, value: 1 });
+    const [second, third] = [handover.next(), handover.next()];
+    values.push(2, 3);
+    handover.offer();
+    expect(await second).toEqual({ done: false, value: 2 });
+    expect(await third).toEqual({ done: false, value: 3 });
+  });
+
+  it('does not let an offer of nothing wake anybody', async () => {
+    const { handover, values } = setUp();
+    const next = handover.next();
+    handover.offer();
+    expect(handover.wanted).toBe(true);
+    values.push(1);
+    handover.offer();
+    expect(await next).toEqual({ done: false, value: 1 });
+  });
+
+  it.each([
+    ['return', (handover: Handover<number>) => handover.return()],
+    ['throw', (handover: Handover<number>) => handover.throw(new Error('x')).catch(() => {})],
+    [
+      'dispose',
+      (handover: Handover<number>) => {
+        handover[Symbol.dispose]();
+        return Promise.resolve();
+      },
+    ],
+    ['asyncDispose', (handover: Handover<number>) => handover[Symbol.asyncDispose]()],
+  ])('ends once by %s, and wakes whoever waits', async (_name, end) => {
+    const { handover, values, closes } = setUp();
+    const waiting = handover.next();
+    await end(handover);
+    await end(handover);
+    values.push(1);
+    handover.offer();
+    expect(await waiting).toEqual(DONE);
+    expect(await handover.next()).toEqual(DONE);
+    expect(closes()).toBe(1);
+  });
+
+  it('ends when the loop over it breaks', async () => {
+    const { handover, values, closes } = setUp();
+    values.push(1, 2);
+    for await (const value of handover) if (value === 1) break;
+    expect(closes()).toBe(1);
+  });
+
+  it.each([['waiting'], ['not waiting']])(
+    'tells a failure once to a reader that is %s, and is at its end',
+    async (how) => {
+      const { handover, closes } = setUp();
+      const before = how === 'waiting' ? handover.next() : null;
+      const failure = new GatewayError('SLOW_CONSUMER', 'Too slow.');
+      handover.fail(failure);
+      handover.fail(new GatewayError('INTERNAL', 'Another.'));
+      await expect(before ?? handover.next()).rejects.toBe(failure);
+      expect(await handover.next()).toEqual(DONE);
+      expect(closes()).toBe(1);
+    },
+  );
+});

@@ -1,0 +1,71 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { buildSchema, introspectionFromSchema, isEnumType } from 'graphql';
+import type { GraphQLSchema, IntrospectionSchema, IntrospectionType } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { loadSchema } from '../../../src/graphql/schema.ts';
+import { MARKET_DATA_TYPES } from '../../../src/market/marketData.ts';
+
+const contract = fileURLToPath(new URL('../../../../shared/contract.graphql', import.meta.url));
+const hasContract = existsSync(contract);
+if (!hasContract) console.warn('skipped: the comparison with the contract, for there is no ../shared/contract.graphql');
+
+function introspect(schema: GraphQLSchema): IntrospectionSchema {
+  return introspectionFromSchema(schema, { inputValueDeprecation: true }).__schema;
+}
+
+/** Everything that the contract says of a type: a flat list of facts, each a path and a value. */
+function facts(value: unknown, path = ''): string[] {
+  if (Array.isArray(value))
+    return value.flatMap((item: unknown, index) => facts(item, `${path}/${nameOf(item) ?? index}`));
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value).flatMap(([key, member]) => facts(member, `${path}.${key}`));
+  }
+  return [`${path} = ${JSON.stringify(value)}`];
+}
+
+function nameOf(item: unknown): string | undefined {
+  return typeof item === 'object' && item !== null && 'name' in item && typeof item.name === 'string'
+    ? item.name
+    : undefined;
+}
+
+describe('the schema', () => {
+  const ours = loadSchema();
+
+  it.skipIf(!hasContract)(
+    'has all of the contract: every type, field, argument, default and description, none loosened',
+    () => {
+      const published = introspect(buildSchema(readFileSync(contract, 'utf8')));
+      const types = new Map(introspect(ours).types.map((type) => [type.name, type]));
+      for (const type of published.types as IntrospectionType[]) {
+        const has = new Set(facts(types.get(type.name)));
+        expect(
+          facts(type).filter((fact) => !has.has(fact)),
+          type.name,
+        ).toEqual([]);
+      }
+    },
+  );
+
+  it.skipIf(!hasContract)(
+    'asks for nothing more than the contract: no argument or input field that is required and new',
+    () => {
+      const published = buildSchema(readFileSync(contract, 'utf8'));
+      const required = (schema: GraphQLSchema): string[] =>
+        facts(introspect(schema)).filter((fact) => /(args|inputFields)\/\w+\.type\.kind = "NON_NULL"/.test(fact));
+      expect(required(ours).toSorted()).toEqual(required(published).toSorted());
+    },
+  );
+
+  it('gives every enum value a value of the domain, each its own', () => {
+    for (const type of Object.values(ours.getTypeMap())) {
+      if (!isEnumType(type) || type.name.startsWith('__')) continue;
+      const values = type.getValues().map(({ name, value }) => [name, value as unknown]);
+      expect(new Set(values.map(([, value]) => value)).size).toBe(values.length);
+      for (const [name, value] of values) expect(value, `${type.name}.${String(name)}`).not.toBe(name);
+    }
+    const types = ours.getType('MarketDataType');
+    expect(isEnumType(types) && types.getValues().map(({ value }) => String(value))).toEqual([...MARKET_DATA_TYPES]);
+  });
+});

@@ -1,0 +1,45 @@
+/** What the venue says for each thing that is wrong with a request: the texts that were seen. */
+export class VenueError extends Error {
+  override readonly name = 'VenueError';
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+
+  get body(): string {
+    return JSON.stringify({ errorMessage: this.message });
+  }
+}
+
+const INSUFFICIENT = 'Insufficient authorization to perform request.';
+
+export function unauthorized(): VenueError {
+  return new VenueError(401, INSUFFICIENT);
+}
+
+export function notTradable(): VenueError {
+  return new VenueError(403, INSUFFICIENT);
+}
+
+/** A well-formed account that the token may not use: 403 by most reports, 401 by the venue's own page. */
+export function forbidden(status: 401 | 403): VenueError {
+  return new VenueError(status, 'The provided request was forbidden.');
+}
+
+export function invalid(field: string, why = ''): VenueError {
+  return new VenueError(400, `Invalid value specified for '${field}'${why}`);
+}
+
+export function inFuture(field: string): VenueError {
+  return invalid(field, '. Time is in the future');
+}
+
+export function missing(): VenueError {
+  return new VenueError(400, 'The request was missing required data');
+}
+
+export function tooMany(): VenueError {
+  return new VenueError(400, "Maximum value for 'count' exceeded");
+}
