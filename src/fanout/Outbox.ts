@@ -56,7 +56,8 @@ export class Outbox implements Disposable {
     if (this.#closing || this.#options.socket.readyState !== OPEN) return Promise.resolve();
     this.#flush();
     const bytes = Buffer.from(text, 'utf8');
-    if (this.#underWay + bytes.length > HIGH_WATER_BYTES + this.#options.budget.limit) {
+    // One reply may be larger than the whole budget; what counts is what the client has not taken before it.
+    if (this.#underWay > HIGH_WATER_BYTES + this.#options.budget.limit) {
       this.closeSlow();
       return Promise.resolve();
     }

@@ -97,6 +97,6 @@ function isKept(type: MarketData['type']): boolean {
 }
 
 /** What an event takes while it waits, to within a factor of two: enough for a bound. */
-export function approximateBytes(event: MarketData): number {
+function approximateBytes(event: MarketData): number {
   return event.type === 'orderbook' ? 300 + 60 * (event.bids.length + event.asks.length) : 400;
 }

@@ -122,6 +122,22 @@ describe('a connection that is to be replaced', () => {
     expect(kindsOf(harness, book)).toEqual(['recovering', 'live']);
   });
 
+  it('is kept until what normally ticks has ticked on the next one, though not for ever', async () => {
+    const harness = startBroker();
+    const old = await harness.goLive(ticks, trades);
+    await run(harness, 60);
+    for (let fifth = 0; fifth < 50; fifth += 1) {
+      send(old, 'btcusdt@bookTicker', tick(1_000 + fifth));
+      await harness.clock.advance(200);
+    }
+    send(old, '!serverShutdown', shutdown);
+    await openAndAcknowledge(harness.clock, harness.sockets.last);
+    await run(harness, 8, [old]);
+    expect(old.gone).toBe(false);
+    await run(harness, 4, [old]);
+    expect(old.gone).toBe(true);
+  });
+
   it('passes a closed candle on once', async () => {
     const harness = startBroker();
     const old = await harness.goLive(candles);
@@ -264,6 +280,17 @@ describe('silence', () => {
     expect(kindsOf(harness, other).at(-1)).toBe('live');
     await both('btcusdt@bookTicker');
     expect(kindsOf(harness, ticks).at(-1)).toBe('live');
+  });
+
+  it('before a connection is not held against the next one', async () => {
+    const harness = startBroker();
+    const socket = await harness.goLive(ticks);
+    await run(harness, 30);
+    socket.drop('busy', 20_000);
+    await harness.clock.advance(0);
+    await harness.reconnect();
+    await harness.clock.advance(3_000);
+    expect(kindsOf(harness, ticks).slice(-2)).toEqual(['recovering', 'live']);
   });
 
   it('is not seen in a jump of the wall clock', async () => {

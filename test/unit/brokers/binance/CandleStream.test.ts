@@ -95,18 +95,19 @@ describe('candles', () => {
     ]);
   });
 
-  it('that waited when the connection was lost again are not taken for all that there is', async () => {
-    const { socket, rest, reconnect, candles, clock } = await startCandles(feed);
+  it('that waited when the connection was lost again are forgotten, for history is newer', async () => {
+    const { socket, rest, reconnect, clock, candles, events } = await startCandles(feed);
     send(socket, 'btcusdt@kline_1m', minute(0, true));
     socket.drop();
     rest.candles = () => new Promise(() => {});
     const second = await reconnect();
-    send(second, 'btcusdt@kline_1m', minute(2, true));
+    send(second, 'btcusdt@kline_1m', minute(2));
     second.drop();
-    rest.candles = () => Promise.resolve([0, 1, 2].map((index) => historicCandle(START + index * MINUTE, true)));
+    rest.candles = () => Promise.resolve([0, 1, 2].map((index) => historicCandle(START + index * MINUTE, index < 2)));
     await reconnect();
     await clock.advance(0);
-    expect(candles()).toEqual(['1m 04:00 closed', '1m 05:00 closed', '1m 06:00 closed']);
+    expect(candles()).toEqual(['1m 04:00 closed', '1m 05:00 closed', '1m 06:00']);
+    expect(events(feed).at(-1)).toMatchObject({ close: '1' });
   });
 
   it('ask no history at their first beginning, for nothing can have been missed', async () => {

@@ -265,6 +265,12 @@ describe('an order book in step for long', () => {
     expect(book.since()).toEqual(['snapshot', 'delta']);
   });
 
+  it('takes nothing back, even where nothing waits', async () => {
+    const book = await settled();
+    await book.answer(-1);
+    expect(book.since()).toEqual([]);
+  });
+
   it('takes nothing back: an older book is of no use', async () => {
     const book = await settled();
     await book.next();
