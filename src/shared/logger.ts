@@ -63,7 +63,7 @@ export function createLogger({ level, pretty, output }: LoggerOptions): Logger {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: serializeError },
+      serializers: { err: (thrown: unknown) => serializeError(thrown) },
       redact: { paths: [...REDACTED_PATHS], censor: REDACTED },
     },
     {
@@ -104,9 +104,10 @@ const MAX_CAUSES = 4;
 
 /**
  * What a log line shows of anything thrown: type, message, code, stack and causes, with whatever looks like a credential
- * masked. No other field is copied: errors of HTTP libraries carry whole requests.
+ * masked. What was foreseen (a venue that can't be reached) has no stack, nor have its causes: where it was thrown says
+ * nothing. No other field is copied: errors of HTTP libraries carry whole requests.
  */
-export function serializeError(thrown: unknown, depth = 0): SerializedError {
+export function serializeError(thrown: unknown, depth = 0, foreseen = isForeseen(thrown)): SerializedError {
   if (!(thrown instanceof Error)) {
     return { type: typeof thrown, message: typeof thrown === 'string' ? scrub(thrown) : 'not an Error' };
   }
@@ -118,10 +119,14 @@ export function serializeError(thrown: unknown, depth = 0): SerializedError {
     message: scrub(thrown.message),
     ...(code === undefined ? {} : { code }),
     ...(id === undefined ? {} : { id }),
-    ...(thrown.stack === undefined ? {} : { stack: scrub(thrown.stack) }),
-    ...(deeper && thrown.cause !== undefined ? { cause: serializeError(thrown.cause, depth + 1) } : {}),
+    ...(thrown.stack === undefined || foreseen ? {} : { stack: scrub(thrown.stack) }),
+    ...(deeper && thrown.cause !== undefined ? { cause: serializeError(thrown.cause, depth + 1, foreseen) } : {}),
     ...(deeper && thrown instanceof AggregateError
-      ? { errors: thrown.errors.slice(0, MAX_CAUSES).map((error) => serializeError(error, depth + 1)) }
+      ? { errors: thrown.errors.slice(0, MAX_CAUSES).map((error) => serializeError(error, depth + 1, foreseen)) }
       : {}),
   };
+}
+
+function isForeseen(thrown: unknown): boolean {
+  return thrown instanceof GatewayError && thrown.code !== 'INTERNAL';
 }

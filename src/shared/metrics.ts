@@ -31,6 +31,7 @@ export class Metrics {
   readonly resyncs = this.#counter('resyncs_total', 'Order books begun again from a snapshot.', ['broker', 'reason']);
   readonly gaps = this.#counter('gaps_total', 'Holes in what a venue sent.', ['broker', 'type']);
   readonly invalidMessages = this.#counter('invalid_messages_total', 'Messages dropped as malformed.', ['source']);
+  readonly logins = this.#counter('logins_total', "Clients' logins to the gateway itself.", ['outcome']);
   readonly errors = this.#counter('errors_total', 'Errors told to clients.', ['code']);
   readonly venueLatency = this.#histogram('venue_latency_seconds', "From the venue's time to receipt.", ['broker']);
   readonly deliveryLatency = this.#histogram('delivery_latency_seconds', 'From receipt to write.', ['protocol']);

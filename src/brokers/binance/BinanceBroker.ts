@@ -176,7 +176,7 @@ export class BinanceBroker extends BaseBroker {
         this.reconcile();
       } catch (error) {
         if (signal.aborted) return;
-        logger.warn({ err: error }, 'catalog unavailable');
+        logger.warn({ err: error }, 'the venue can not be asked what it lists; trying again');
         this.catalogFailed();
         const { retryAfterMs = 0 } = GatewayError.from(error).details;
         const bannedForMs = (this.#rest.bannedUntilMs ?? 0) - clock.monotonic();

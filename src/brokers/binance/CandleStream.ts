@@ -36,6 +36,8 @@ export class CandleStream extends MarketStream {
   /** Of the history that is being fetched. */
   #history: AbortController | null = null;
   #held: Update[] = [];
+  /** Something may have been missed, and was not asked for yet. */
+  #interrupted = false;
 
   constructor({ interval, ...options }: CandleStreamOptions) {
     super(options);
@@ -59,8 +61,9 @@ export class CandleStream extends MarketStream {
     this.context.noteLatency(message.sentAt, receivedAtMs);
     const candle = toCandle(message, this.#interval, this.context.stamp(receivedAtMs));
     const update = { place: message, candle };
-    if (this.#history === null) this.#pass(update);
-    else this.#hold(update);
+    // Data may come before the subscription is acknowledged.
+    if (this.#history !== null || this.#interrupted) this.#hold(update);
+    else this.#pass(update);
     return true;
   }
 
@@ -76,6 +79,7 @@ export class CandleStream extends MarketStream {
   }
 
   protected interrupt(): void {
+    this.#interrupted = this.#sequencer.resumeAt !== null;
     this.#endHistory();
     // What waited comes after what was missed: history will have both.
     this.#held = [];
@@ -154,6 +158,7 @@ export class CandleStream extends MarketStream {
   }
 
   #goLive(): void {
+    this.#interrupted = false;
     this.#endHistory();
     this.#release();
     this.stand({ kind: 'live' });
