@@ -1,14 +1,21 @@
 import { collectDefaultMetrics } from 'prom-client';
 import { MemoryBus } from './bus/MemoryBus.ts';
-import type { BrokerConfig, Config } from './config/schema.ts';
+import { OandaBudgets } from './brokers/oanda/OandaBudgets.ts';
+import type { Config } from './config/schema.ts';
+import { BrokerAuthenticator } from './core/BrokerAuthenticator.ts';
 import { BrokerManager } from './core/BrokerManager.ts';
+import type { BrokerManagerOptions } from './core/BrokerManager.ts';
+import { CredentialVault } from './core/CredentialVault.ts';
+import { ClientLogins } from './core/login/ClientLogins.ts';
+import { KeyConnections } from './core/login/KeyConnections.ts';
 import { Queries } from './core/Queries.ts';
 import type { Services } from './core/Services.ts';
+import { Sessions } from './core/Sessions.ts';
 import { Subscriptions } from './core/Subscriptions.ts';
-import { createBroker, isServed } from './createBroker.ts';
+import { defineBroker } from './createBroker.ts';
 import { SubscriptionIndex } from './fanout/SubscriptionIndex.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
-import { TrustedProxies } from './http/clientAddress.ts';
+import { countedAddress, isSecure, TrustedProxies } from './http/clientAddress.ts';
 import { createHealth } from './http/health.ts';
 import { HttpServer } from './http/HttpServer.ts';
 import type { UpgradeHandler } from './http/HttpServer.ts';
@@ -77,19 +84,55 @@ export class MarketDataServer implements AsyncDisposable {
   }
 }
 
-function buildServices({ config, logger, lingerMs }: MarketDataServerOptions, owned: AsyncDisposableStack): Services {
+function buildServices(options: MarketDataServerOptions, owned: AsyncDisposableStack): Services {
+  const { config, logger } = options;
   const metrics = new Metrics();
   collectDefaultMetrics({ register: metrics.registry });
   const clock = systemClock;
   const index = new SubscriptionIndex();
-  const bus = owned.use(new MemoryBus());
-  const { staleAfterMs } = config.feeds;
-  const manager = owned.use(
-    new BrokerManager({ bus, index, clock, metrics, staleAfterMs, ...(lingerMs === undefined ? {} : { lingerMs }) }),
-  );
+  const manager = owned.use(buildManager(options, { index, metrics, bus: owned.use(new MemoryBus()) }));
   const { symbolsPerSubscription } = config.limits;
   const subscriptions = new Subscriptions({ manager, index, clock, symbolsPerSubscription });
-  return { manager, subscriptions, queries: new Queries(manager), clock, logger, metrics, limits: config.limits };
+  const logins = owned.use(new ClientLogins({ auth: config.auth, clock, logger, metrics }));
+  const sessions = owned.use(new Sessions({ clock, idleTimeoutMs: config.sessions.idleTimeoutMs }));
+  const authenticator = owned.use(
+    new BrokerAuthenticator({
+      manager,
+      sessions,
+      vault: new CredentialVault(),
+      clock,
+      allowInsecure: config.server.allowInsecureCredentials,
+    }),
+  );
+  const proxies = new TrustedProxies(config.server.trustedProxies);
+  return {
+    manager,
+    subscriptions,
+    queries: new Queries(manager),
+    logins,
+    keyConnections: new KeyConnections(),
+    sessions,
+    authenticator,
+    clientOf: (request) => ({ address: countedAddress(request, proxies), secure: isSecure(request, proxies) }),
+    allowInsecureCredentials: config.server.allowInsecureCredentials,
+    clock,
+    logger,
+    metrics,
+    limits: config.limits,
+  };
+}
+
+function buildManager(
+  { config, lingerMs }: MarketDataServerOptions,
+  parts: Pick<BrokerManagerOptions, 'index' | 'metrics' | 'bus'>,
+): BrokerManager {
+  const { staleAfterMs } = config.feeds;
+  return new BrokerManager({
+    ...parts,
+    clock: systemClock,
+    staleAfterMs,
+    ...(lingerMs === undefined ? {} : { lingerMs }),
+  });
 }
 
 function buildHttp({ config, logger, version }: MarketDataServerOptions, services: Services): HttpServer {
@@ -151,20 +194,20 @@ function buildHttp({ config, logger, version }: MarketDataServerOptions, service
 
 /** Last, so that a port in use is told before any venue is called. */
 function addBrokers({ config, logger }: MarketDataServerOptions, { manager, clock, metrics }: Services): void {
-  for (const [id, broker] of Object.entries(config.brokers)) addBroker(id, broker);
-
-  function addBroker(id: string, broker: BrokerConfig): void {
+  const oandaBudgets = new OandaBudgets({ clock });
+  const { staleAfterMs, reconnect } = config.feeds;
+  for (const [id, broker] of Object.entries(config.brokers)) {
     const log = logger.child({ broker: id });
-    if (!isServed(broker)) {
-      log.warn({ kind: broker.kind }, 'this version does not serve brokers of this kind; left out');
-      return;
-    }
-    const { staleAfterMs, reconnect } = config.feeds;
-    manager.addBroker({
+    const surroundings = {
       id,
-      enabled: broker.enabled,
-      create: (sink) =>
-        createBroker(broker, { id, sink, clock, random: systemRandom, logger: log, metrics, staleAfterMs, reconnect }),
-    });
+      clock,
+      random: systemRandom,
+      logger: log,
+      metrics,
+      staleAfterMs,
+      reconnect,
+      oandaBudgets,
+    };
+    manager.addBroker(defineBroker(broker, surroundings));
   }
 }

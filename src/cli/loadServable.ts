@@ -4,10 +4,7 @@ import type { ConfigResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/**
- * The configuration, if this version can do what it asks for. A gateway that was told to ask for a login and does not would
- * be open to everyone; it is not started.
- */
+/** The configuration, if this version can do what it asks for. */
 export function loadServable(file: string | null, surroundings: Surroundings): ConfigResult {
   const result = loadConfig({ ...surroundings, file });
   if (!result.ok) return result;
@@ -15,12 +12,8 @@ export function loadServable(file: string | null, surroundings: Surroundings): C
   return faults.length === 0 ? result : { ok: false, faults, file: result.file };
 }
 
-function unserved({ auth, bus }: Config, source: string): ConfigFault[] {
+function unserved({ bus }: Config, source: string): ConfigFault[] {
   const faults: ConfigFault[] = [];
-  if (auth.mode !== 'none') {
-    const expected = 'none: this version has no login for clients';
-    faults.push({ source, path: 'auth.mode', found: auth.mode, expected });
-  }
   if (bus.engine !== 'memory') {
     const expected = 'memory: this version has no other bus';
     faults.push({ source, path: 'bus.engine', found: bus.engine, expected });

@@ -124,3 +124,4 @@ type Immutable<T> = T extends Scalar ? T : { readonly [Key in keyof T]: Immutabl
 /** A configuration that was checked, whole, and can't change. */
 export type Config = Immutable<z.output<typeof configSchema>>;
 export type BrokerConfig = Config['brokers'][string];
+export type BrokerConfigOf<Kind extends BrokerConfig['kind']> = Extract<BrokerConfig, { readonly kind: Kind }>;

@@ -3,18 +3,21 @@ import type { EventBus } from '../bus/EventBus.ts';
 import type { SubscriptionIndex } from '../fanout/SubscriptionIndex.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type { MarketData, MarketDataType } from '../market/marketData.ts';
-import { SHARED } from '../market/streamKey.ts';
-import type { StreamKey } from '../market/streamKey.ts';
+import { SHARED, streamKey } from '../market/streamKey.ts';
+import type { Scope, StreamKey } from '../market/streamKey.ts';
 import { sleep } from '../shared/clock.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Metrics } from '../shared/metrics.ts';
-import { ManagedBroker } from './ManagedBroker.ts';
-import type { BrokerDefinition, BrokerInfo, StreamWish } from './ManagedBroker.ts';
+import { BrokerWatcher } from './BrokerWatcher.ts';
+import type { BrokerInfo } from './brokerInfo.ts';
+import { ConfiguredBroker } from './ConfiguredBroker.ts';
+import type { BrokerDefinition } from './ConfiguredBroker.ts';
+import type { ManagedBroker, StreamWish } from './ManagedBroker.ts';
 import { MarketState } from './MarketState.ts';
-import { authenticationRequired, routeBySymbol, routeToBroker } from './routeSymbols.ts';
+import { routeBySymbol, routeToBroker } from './routeSymbols.ts';
 import type { RoutableBroker } from './routeSymbols.ts';
-import type { Resolution, SymbolRoute } from './subscription.ts';
+import type { BrokerAccess, Resolution, SymbolRoute } from './subscription.ts';
 
 export interface BrokerManagerOptions {
   readonly bus: EventBus;
@@ -37,8 +40,8 @@ const CATALOG_PATIENCE_MS = 3_000;
 export class BrokerManager implements AsyncDisposable {
   readonly state = new MarketState();
   readonly #options: BrokerManagerOptions;
-  readonly #brokers = new Map<string, ManagedBroker>();
-  readonly #watchers = new Set<(info: BrokerInfo) => void>();
+  readonly #brokers = new Map<string, ConfiguredBroker>();
+  readonly #watchers = new Set<BrokerWatcher>();
   readonly #busSubscription: Disposable;
 
   constructor(options: BrokerManagerOptions) {
@@ -49,88 +52,102 @@ export class BrokerManager implements AsyncDisposable {
   }
 
   addBroker(definition: BrokerDefinition): void {
-    const { bus, clock, metrics, staleAfterMs, lingerMs = LINGER_MS } = this.#options;
-    const broker = new ManagedBroker({
+    const { index: _index, ...options } = this.#options;
+    const forget = (key: StreamKey): void => {
+      this.state.forget(key);
+    };
+    const broker = new ConfiguredBroker({
+      lingerMs: LINGER_MS,
+      ...options,
       definition,
-      scope: SHARED,
-      bus,
-      clock,
-      metrics,
-      staleAfterMs,
-      lingerMs,
-      onChange: (info) => {
-        for (const watcher of this.#watchers) watcher(info);
+      onChange: () => {
+        for (const watcher of this.#watchers) watcher.look(definition.id);
       },
-      onStreamClosed: (key) => {
-        this.state.forget(key);
-      },
-      onBookLost: (key) => {
-        this.state.forget(key);
-      },
+      onStreamClosed: forget,
+      onBookLost: forget,
     });
     this.#brokers.set(definition.id, broker);
     broker.start();
   }
 
-  /** In the order of the configuration. */
-  brokers(): readonly BrokerInfo[] {
-    return [...this.#brokers.values()].map((broker) => broker.info);
+  /** In the order of the configuration, as the client with this access sees them. */
+  brokers(access: BrokerAccess): readonly BrokerInfo[] {
+    return [...this.#brokers.values()].map((broker) => broker.info(access.scopeOf(broker.id)));
   }
 
-  broker(id: string): BrokerInfo | undefined {
-    return this.#brokers.get(id)?.info;
+  broker(id: string, access: BrokerAccess): BrokerInfo | undefined {
+    return this.#brokers.get(id)?.info(access.scopeOf(id));
   }
 
-  /** Told of every change of a broker's state, and of nothing else, until disposed of. */
-  watch(watcher: (info: BrokerInfo) => void): Disposable {
+  /** Told of every change of what the client sees of a broker's state, and of nothing else, until disposed of. */
+  watch(access: BrokerAccess, tell: (info: BrokerInfo) => void): Disposable {
+    const watcher = new BrokerWatcher({
+      access,
+      tell,
+      ids: [...this.#brokers.keys()],
+      infoOf: (id) => this.broker(id, access),
+    });
     this.#watchers.add(watcher);
     return {
       [Symbol.dispose]: () => {
         this.#watchers.delete(watcher);
+        watcher[Symbol.dispose]();
       },
     };
   }
 
-  /** The broker's adapter. Throws UNKNOWN_BROKER, BROKER_DISABLED, BROKER_AUTHENTICATION_REQUIRED. */
-  getBroker(id: string): BaseBroker {
-    return this.#usable(id).adapter;
+  /** The configured broker itself. Throws UNKNOWN_BROKER. */
+  configured(id: string): ConfiguredBroker {
+    const broker = this.#brokers.get(id);
+    if (broker !== undefined) return broker;
+    const ids = [...this.#brokers.keys()].join(', ');
+    throw new GatewayError(
+      'UNKNOWN_BROKER',
+      `There is no broker ${JSON.stringify(id.slice(0, 40))}; there are: ${ids}.`,
+    );
+  }
+
+  /** The adapter that serves the client. Throws UNKNOWN_BROKER, BROKER_DISABLED, BROKER_AUTHENTICATION_REQUIRED. */
+  getBroker(id: string, access: BrokerAccess): { readonly adapter: BaseBroker; readonly scope: Scope } {
+    const { adapter, scope } = this.configured(id).require(access.scopeOf(id));
+    if (adapter === null) throw new GatewayError('BROKER_DISABLED', `Broker ${id} is out of service.`);
+    return { adapter, scope };
   }
 
   /** What the broker lists, waiting a moment for one that is just being asked. Throws as getBroker, and BROKER_UNAVAILABLE. */
-  async catalog(id: string): Promise<InstrumentCatalog> {
-    const broker = this.#usable(id);
-    await this.#heard([broker]);
-    if (broker.catalog !== null) return broker.catalog;
+  async catalog(id: string, access: BrokerAccess): Promise<InstrumentCatalog> {
+    const account = this.configured(id).require(access.scopeOf(id));
+    await this.#heard([account]);
+    if (account.catalog !== null) return account.catalog;
     throw new GatewayError('BROKER_UNAVAILABLE', `Broker ${id} can't be reached just now; try again later.`);
   }
 
   /** Which broker serves each symbol. Throws what concerns the request as a whole. */
-  async route(
-    brokerId: string | null,
-    symbols: readonly string[],
-    types: readonly MarketDataType[],
-  ): Promise<Resolution> {
-    if (brokerId !== null) {
-      const broker = this.#usable(brokerId);
-      refuseUnsupported(broker.info, types);
-      await this.#heard([broker]);
-      return routeToBroker(routable(broker), symbols);
+  async route(request: {
+    readonly broker: string | null;
+    readonly symbols: readonly string[];
+    readonly types: readonly MarketDataType[];
+    readonly access: BrokerAccess;
+  }): Promise<Resolution> {
+    const { broker: id, symbols, types, access } = request;
+    if (id !== null) {
+      const broker = this.configured(id);
+      const account = broker.require(access.scopeOf(id));
+      refuseUnsupported(broker.info(null), types);
+      await this.#heard([account]);
+      return routeToBroker(routable(broker, access), symbols);
     }
-    const enabled = [...this.#brokers.values()].filter((broker) => broker.info.enabled);
-    await this.#heard(enabled);
-    const brokers = enabled.map(routable);
+    const enabled = [...this.#brokers.values()].filter((broker) => broker.enabled);
+    await this.#heard(enabled.flatMap((broker) => broker.serving(access.scopeOf(broker.id)) ?? []));
+    const brokers = enabled.map((broker) => routable(broker, access));
     const able = brokers.filter((broker) => types.every((type) => broker.supportedTypes.includes(type)));
     const resolution = routeBySymbol(able, symbols);
     return resolution.accepted.length > 0 ? resolution : explainUnsupported(resolution, brokers, types);
   }
 
-  /** Wants a stream until disposed of. The route must come from `route`. */
-  want({ broker }: SymbolRoute, wish: StreamWish): Disposable {
-    return this.#known(broker).want(wish);
-  }
-
-  keyOf({ broker, symbol }: SymbolRoute, type: MarketDataType, interval: StreamWish['interval']): StreamKey {
-    return this.#known(broker).keyOf({ symbol, type, interval });
+  /** Wants a stream until disposed of; null where the account that the route names is gone. */
+  want({ broker, scope }: SymbolRoute, wish: StreamWish): Disposable | null {
+    return this.#brokers.get(broker)?.withScope(scope)?.want(wish) ?? null;
   }
 
   /** Streams open upstream, those included that only linger. */
@@ -139,9 +156,10 @@ export class BrokerManager implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    this.#busSubscription[Symbol.dispose]();
+    for (const watcher of this.#watchers) watcher[Symbol.dispose]();
     this.#watchers.clear();
     await Promise.all([...this.#brokers.values()].map((broker) => broker.close()));
+    this.#busSubscription[Symbol.dispose]();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -158,29 +176,17 @@ export class BrokerManager implements AsyncDisposable {
     }
   }
 
-  #known(id: string): ManagedBroker {
-    const broker = this.#brokers.get(id);
-    if (broker !== undefined) return broker;
-    const ids = [...this.#brokers.keys()].join(', ');
-    throw new GatewayError(
-      'UNKNOWN_BROKER',
-      `There is no broker ${JSON.stringify(id.slice(0, 40))}; there are: ${ids}.`,
-    );
-  }
-
-  #usable(id: string): ManagedBroker {
-    const broker = this.#known(id);
-    if (!broker.info.enabled) throw new GatewayError('BROKER_DISABLED', `Broker ${id} is out of service.`);
-    if (broker.traits.requiresAuthentication) throw authenticationRequired(id);
-    return broker;
-  }
-
-  async #heard(brokers: readonly ManagedBroker[]): Promise<void> {
-    const unheard = brokers.filter((broker) => broker.catalog === null);
+  async #heard(accounts: readonly ManagedBroker[]): Promise<void> {
+    const unheard = accounts.filter(({ catalog }) => catalog === null);
     if (unheard.length === 0) return;
     using patience = new Patience(this.#options.clock);
-    await Promise.race([Promise.all(unheard.map((broker) => broker.catalogTried)), patience.over]);
+    await Promise.race([Promise.all(unheard.map(({ catalogTried }) => catalogTried)), patience.over]);
   }
+}
+
+/** The key of one stream of a routed symbol. */
+export function keyOf(route: SymbolRoute, type: MarketDataType, interval: StreamWish['interval']): StreamKey {
+  return streamKey({ ...route, type, interval });
 }
 
 /** A bounded wait that leaves no timer behind when something else was quicker. */
@@ -197,9 +203,17 @@ class Patience implements Disposable {
   }
 }
 
-function routable(broker: ManagedBroker): RoutableBroker {
-  const { id, synthetic, requiresAuthentication, supportedTypes } = broker.info;
-  return { id, catalog: broker.catalog, synthetic, open: !requiresAuthentication, supportedTypes };
+function routable(broker: ConfiguredBroker, access: BrokerAccess): RoutableBroker {
+  const account = broker.serving(access.scopeOf(broker.id));
+  const { id, synthetic, supportedTypes } = broker.info(null);
+  return {
+    id,
+    scope: account?.scope ?? SHARED,
+    catalog: account?.catalog ?? null,
+    synthetic,
+    open: account !== null,
+    supportedTypes,
+  };
 }
 
 function refuseUnsupported({ id, supportedTypes }: BrokerInfo, types: readonly MarketDataType[]): void {

@@ -98,6 +98,14 @@ export class FeedMonitor implements Disposable {
     }
   }
 
+  /** The same for all feeds, whatever they were. */
+  setAll(phase: FeedState, reason: string): void {
+    for (const [symbol, feeds] of this.#symbols) {
+      for (const health of feeds.values()) health.set(phase, reason);
+      this.#assess(symbol);
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#timer[Symbol.dispose]();
     this.#symbols.clear();

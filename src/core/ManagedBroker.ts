@@ -1,52 +1,34 @@
-import type { BaseBroker, BrokerSink, BrokerStatus, BrokerTraits, Feed } from '../brokers/BaseBroker.ts';
+import type { BaseBroker, BrokerSink, BrokerStatus, Feed, FeedCondition } from '../brokers/BaseBroker.ts';
 import type { EventBus } from '../bus/EventBus.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type { CandleInterval, FeedEventDraft, FeedType, MarketDataType } from '../market/marketData.ts';
 import { streamKey } from '../market/streamKey.ts';
 import type { Scope, StreamKey } from '../market/streamKey.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
-import type { Timestamp } from '../market/timestamp.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import { randomId } from '../shared/random.ts';
+import type { BrokerStanding, BrokerState } from './brokerInfo.ts';
 import { FeedMonitor } from './FeedMonitor.ts';
 import type { SymbolStatus } from './FeedMonitor.ts';
 import { FedStream, LiveStream } from './LiveStream.ts';
 
-export const BROKER_STATES = ['disabled', 'connecting', 'connected', 'degraded', 'disconnected'] as const;
-export type BrokerState = (typeof BROKER_STATES)[number];
-
-/** What is told of a broker: the fields of the GraphQL type `Broker`. */
-export interface BrokerInfo {
-  readonly id: string;
-  readonly kind: string;
-  readonly state: BrokerState;
-  readonly enabled: boolean;
-  readonly requiresAuthentication: boolean;
-  readonly supportedTypes: readonly MarketDataType[];
-  readonly synthetic: boolean;
-  readonly lastMessageAt: Timestamp | null;
-  readonly reason: string | null;
-}
-
-/** A broker as configured: made anew each time it is taken into service. */
-export interface BrokerDefinition {
-  readonly id: string;
-  readonly enabled: boolean;
-  create(sink: BrokerSink): BaseBroker;
-}
-
 export interface ManagedBrokerOptions {
-  readonly definition: BrokerDefinition;
+  readonly id: string;
   readonly scope: Scope;
+  readonly enabled: boolean;
+  /** Makes the adapter anew each time that the broker is taken into service. */
+  readonly create: (sink: BrokerSink) => BaseBroker;
   readonly bus: EventBus;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly staleAfterMs: number;
   /** How long a stream stays open upstream after the last who wanted it has left. */
   readonly lingerMs: number;
-  readonly onChange: (info: BrokerInfo) => void;
+  readonly onChange: () => void;
+  /** What is wanted upstream has changed. */
+  readonly onWanted: () => void;
   /** The stream is at its end: what was kept of it may be forgotten. */
   readonly onStreamClosed: (key: StreamKey) => void;
   /** What was kept of the stream's book holds no longer. */
@@ -60,25 +42,32 @@ export interface StreamWish {
   readonly interval: CandleInterval | null;
 }
 
+const OUT_OF_SERVICE = 'The broker is out of service.';
+
 /**
- * One broker in service: the streams that are wanted of it, how its connection and its feeds stand, and the numbering of
+ * One account with a venue: the streams that are wanted of it, how its connection and its feeds stand, and the numbering of
  * what it sends. Interest is counted for each stream; the first opens it upstream, the last to leave closes it after a
- * linger. Owned by the BrokerManager.
+ * linger. Out of service it keeps what is wanted, and goes on with it afterwards. Owned by a ConfiguredBroker.
  */
 export class ManagedBroker implements AsyncDisposable {
-  readonly traits: BrokerTraits;
+  readonly scope: Scope;
   readonly #options: ManagedBrokerOptions;
-  readonly #broker: BaseBroker;
   readonly #monitor: FeedMonitor;
   readonly #streams = new Map<StreamKey, FedStream>();
   readonly #byFeed = new Map<Feed, FedStream>();
   readonly #statuses = new Map<string, LiveStream>();
+  /** Null while it is out of service. */
+  #broker: BaseBroker | null = null;
   #status: BrokerStatus = { kind: 'closed' };
   #lastMessageAtMs: number | null = null;
   #reconciliation: Disposable | null = null;
+  /** Which adapter is heard. */
+  #life = 0;
+  #closing: Promise<void> = Promise.resolve();
 
   constructor(options: ManagedBrokerOptions) {
     this.#options = options;
+    this.scope = options.scope;
     this.#monitor = new FeedMonitor({
       clock: options.clock,
       staleAfterMs: options.staleAfterMs,
@@ -86,37 +75,31 @@ export class ManagedBroker implements AsyncDisposable {
         this.#publishStatus(symbol, status);
       },
     });
-    this.#broker = options.definition.create(this.#sink());
-    this.traits = this.#broker.traits;
-    this.#countState();
   }
 
-  get info(): BrokerInfo {
-    const { id, enabled } = this.#options.definition;
-    const { kind, requiresAuthentication, supportedTypes, synthetic } = this.traits;
+  /** Where it is enabled, begins to connect. To be called once. */
+  start(): void {
+    if (this.#options.enabled) this.#enable();
+  }
+
+  get standing(): BrokerStanding {
     return {
-      id,
-      kind,
       state: this.#state(),
-      enabled,
-      requiresAuthentication,
-      supportedTypes: [...supportedTypes, 'status'],
-      synthetic,
       lastMessageAt: this.#lastMessageAtMs === null ? null : fromEpochMs(this.#lastMessageAtMs),
-      reason: enabled ? outage(this.#status) : 'Taken out of service.',
+      reason: this.#broker === null ? OUT_OF_SERVICE : outage(this.#status),
     };
   }
 
   get catalog(): InstrumentCatalog | null {
-    return this.#broker.catalog;
+    return this.#broker?.catalog ?? null;
   }
 
   get catalogTried(): Promise<void> {
-    return this.#broker.catalogTried;
+    return this.#broker?.catalogTried ?? Promise.resolve();
   }
 
-  /** The adapter itself, for what is asked of the venue once (history). */
-  get adapter(): BaseBroker {
+  /** The adapter itself, for what is asked of the venue once (history). Null while out of service. */
+  get adapter(): BaseBroker | null {
     return this.#broker;
   }
 
@@ -125,13 +108,21 @@ export class ManagedBroker implements AsyncDisposable {
     return this.#streams.size;
   }
 
-  start(): void {
-    if (this.#options.definition.enabled) this.#broker.start();
+  /** Takes it in or out of service; what is wanted stays wanted. */
+  setEnabled(enabled: boolean): void {
+    if (enabled === (this.#broker !== null)) return;
+    if (enabled) {
+      this.#monitor.setAll('recovering', 'Connecting to the venue.');
+      this.#enable();
+      this.#reconcile();
+    } else {
+      this.#disable();
+    }
+    this.#options.onChange();
   }
 
   keyOf({ symbol, type, interval }: Omit<StreamWish, 'type'> & { readonly type: MarketDataType }): StreamKey {
-    const { definition, scope } = this.#options;
-    return streamKey({ scope, broker: definition.id, symbol, type, interval });
+    return streamKey({ scope: this.scope, broker: this.#options.id, symbol, type, interval });
   }
 
   /** Wants a stream until disposed of. */
@@ -155,27 +146,61 @@ export class ManagedBroker implements AsyncDisposable {
     const stream = this.#streams.get(key);
     if (stream === undefined) return;
     this.#condition(stream.feed, { kind: 'recovering', reason });
-    this.#broker.resync(stream.feed, reason);
+    this.#broker?.resync(stream.feed, reason);
   }
 
+  /** True where this account has the stream. */
+  has(key: StreamKey): boolean {
+    return this.#streams.has(key);
+  }
+
+  /** Ends its connections, and forgets all that it knew. */
   async close(): Promise<void> {
     this.#reconciliation?.[Symbol.dispose]();
-    for (const stream of this.#streams.values()) stream.linger?.[Symbol.dispose]();
     this.#monitor[Symbol.dispose]();
-    await this.#broker.close();
+    for (const { linger, key } of this.#streams.values()) {
+      linger?.[Symbol.dispose]();
+      this.#options.onStreamClosed(key);
+    }
+    for (const { key } of this.#statuses.values()) this.#options.onStreamClosed(key);
+    this.#streams.clear();
+    this.#byFeed.clear();
+    this.#statuses.clear();
+    this.#endAdapter();
+    await this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  #enable(): void {
+    this.#broker = this.#options.create(this.#sink());
+    this.#broker.start();
+  }
+
+  #disable(): void {
+    this.#endAdapter();
+    for (const stream of this.#streams.values()) this.#loseBook(stream);
+    this.#monitor.setAll('closed', OUT_OF_SERVICE);
+  }
+
+  #endAdapter(): void {
+    const broker = this.#broker;
+    this.#broker = null;
+    this.#life += 1;
+    this.#status = { kind: 'closed' };
+    if (broker !== null) this.#closing = Promise.all([this.#closing, broker.close()]).then(() => undefined);
+  }
+
   #open(key: StreamKey, { symbol, type, interval }: StreamWish): FedStream {
-    const { definition, scope } = this.#options;
     const feed: Feed = { symbol, type, interval };
-    const stream = new FedStream({ scope, broker: definition.id, symbol, type, interval }, feed, randomId());
+    const address = { scope: this.scope, broker: this.#options.id, symbol, type, interval };
+    const stream = new FedStream(address, feed, randomId());
     this.#streams.set(key, stream);
     this.#byFeed.set(feed, stream);
     this.#monitor.open(feed, outage(this.#status));
+    if (this.#broker === null) this.#monitor.condition(feed, { kind: 'closed', reason: OUT_OF_SERVICE });
     this.#reconcile();
     return stream;
   }
@@ -197,27 +222,31 @@ export class ManagedBroker implements AsyncDisposable {
   #reconcile(): void {
     this.#reconciliation ??= this.#options.clock.turn(() => {
       this.#reconciliation = null;
-      this.#options.metrics.upstreamStreams.set({ broker: this.#options.definition.id }, this.#byFeed.size);
-      this.#broker.setWanted(new Set(this.#byFeed.keys()));
+      this.#broker?.setWanted(new Set(this.#byFeed.keys()));
+      this.#options.onWanted();
     });
   }
 
+  /** What an adapter says after it was taken out of service is not heard. */
   #sink(): BrokerSink {
+    this.#life += 1;
+    const life = this.#life;
+    const current = (): boolean => life === this.#life;
     return {
       onEvent: (feed, draft) => {
-        this.#event(feed, draft);
+        if (current()) this.#event(feed, draft);
       },
       onFeed: (feed, condition) => {
-        this.#condition(feed, condition);
+        if (current()) this.#condition(feed, condition);
       },
       onStatus: (status) => {
-        this.#setStatus(status);
+        if (current()) this.#setStatus(status);
       },
       onActivity: () => {
-        this.#lastMessageAtMs = this.#options.clock.now();
+        if (current()) this.#lastMessageAtMs = this.#options.clock.now();
       },
       onCatalog: () => {
-        this.#options.onChange(this.info);
+        if (current()) this.#options.onChange();
       },
     };
   }
@@ -225,12 +254,12 @@ export class ManagedBroker implements AsyncDisposable {
   #event(feed: Feed, draft: FeedEventDraft): void {
     const stream = this.#byFeed.get(feed);
     if (stream === undefined) return;
-    this.#options.metrics.eventsReceived.inc({ broker: this.#options.definition.id, type: draft.type });
+    this.#options.metrics.eventsReceived.inc({ broker: this.#options.id, type: draft.type });
     this.#monitor.beat(feed);
     this.#options.bus.publish(stream.key, stream.number(draft));
   }
 
-  #condition(feed: Feed, condition: Parameters<BrokerSink['onFeed']>[1]): void {
+  #condition(feed: Feed, condition: FeedCondition): void {
     const stream = this.#byFeed.get(feed);
     if (stream === undefined) return;
     if (feed.type === 'orderbook' && (condition.kind === 'recovering' || condition.kind === 'closed')) {
@@ -249,8 +278,7 @@ export class ManagedBroker implements AsyncDisposable {
       this.#monitor.outage(now);
     }
     if (before === this.#state() && reason === now) return;
-    this.#countState();
-    this.#options.onChange(this.info);
+    this.#options.onChange();
   }
 
   #loseBook(stream: FedStream): void {
@@ -258,10 +286,11 @@ export class ManagedBroker implements AsyncDisposable {
   }
 
   #publishStatus(symbol: string, { state, reason, gap }: SymbolStatus): void {
-    const { bus, clock, definition, scope } = this.#options;
+    const { bus, clock, id } = this.#options;
     let stream = this.#statuses.get(symbol);
     if (stream === undefined) {
-      stream = new LiveStream({ scope, broker: definition.id, symbol, type: 'status', interval: null }, randomId());
+      const address = { scope: this.scope, broker: id, symbol, type: 'status', interval: null } as const;
+      stream = new LiveStream(address, randomId());
       this.#statuses.set(symbol, stream);
     }
     const now = fromEpochMs(clock.now());
@@ -276,7 +305,7 @@ export class ManagedBroker implements AsyncDisposable {
   }
 
   #state(): BrokerState {
-    if (!this.#options.definition.enabled) return 'disabled';
+    if (this.#broker === null) return 'disabled';
     const { kind } = this.#status;
     switch (kind) {
       case 'connecting':
@@ -288,16 +317,6 @@ export class ManagedBroker implements AsyncDisposable {
         return 'disconnected';
       default:
         return assertNever(kind);
-    }
-  }
-
-  #countState(): void {
-    const state = this.#state();
-    for (const each of BROKER_STATES) {
-      this.#options.metrics.brokerState.set(
-        { broker: this.#options.definition.id, state: each },
-        each === state ? 1 : 0,
-      );
     }
   }
 }

@@ -9,13 +9,20 @@ import type {
   Trade,
 } from '../market/marketData.ts';
 import { GatewayError } from '../shared/errors.ts';
+import { keyOf } from './BrokerManager.ts';
 import type { BrokerManager } from './BrokerManager.ts';
 import { unknownSymbol } from './routeSymbols.ts';
+import type { BrokerAccess } from './subscription.ts';
 import { checkRange } from './Subscriptions.ts';
 
-export interface CandlesQuery {
+/** What is asked of, and by whom. */
+export interface SymbolQuery {
   readonly broker: string;
   readonly symbol: string;
+  readonly access: BrokerAccess;
+}
+
+export interface CandlesQuery extends SymbolQuery {
   readonly interval: CandleInterval;
   /** Milliseconds since the epoch; of open times; inclusive. */
   readonly fromMs: number | null;
@@ -25,6 +32,7 @@ export interface CandlesQuery {
 
 export interface InstrumentsQuery {
   readonly broker: string;
+  readonly access: BrokerAccess;
   readonly search: string | null;
   readonly first: number;
   /** A cursor from `cursorOf`. */
@@ -51,47 +59,48 @@ export class Queries {
     this.#manager = manager;
   }
 
-  async tick(broker: string, symbol: string): Promise<Tick | null> {
-    await this.#checkSymbol(broker, symbol);
+  async tick(query: SymbolQuery): Promise<Tick | null> {
+    const { adapter, scope } = await this.#adapter(query);
     const latest = (type: 'tick' | 'status'): MarketData | null =>
-      this.#manager.state.latest(this.#manager.keyOf({ broker, symbol }, type, null));
+      this.#manager.state.latest(keyOf({ ...query, scope }, type, null));
     const live = latest('tick');
     const status = latest('status');
     if (live?.type === 'tick' && status?.type === 'status' && status.state === 'live') return live;
-    const draft = await this.#manager.getBroker(broker).fetchTick(symbol);
-    return draft === null ? null : asked(broker, symbol, draft);
+    const draft = await adapter.fetchTick(query.symbol);
+    return draft === null ? null : asked(query, draft);
   }
 
-  async orderBook(broker: string, symbol: string, depth: number): Promise<OrderBookUpdate | null> {
+  async orderBook(query: SymbolQuery, depth: number): Promise<OrderBookUpdate | null> {
     checkRange('depth', depth, { from: 1, to: MAX_DEPTH });
-    await this.#checkSymbol(broker, symbol);
-    const known = this.#manager.state.book(this.#manager.keyOf({ broker, symbol }, 'orderbook', null));
+    const { adapter, scope } = await this.#adapter(query);
+    const known = this.#manager.state.book(keyOf({ ...query, scope }, 'orderbook', null));
     if (known !== null) return { ...known.latest, kind: 'snapshot', ...known.book.top(depth) };
-    const draft = await this.#manager.getBroker(broker).fetchOrderBook(symbol, depth);
+    const draft = await adapter.fetchOrderBook(query.symbol, depth);
     if (draft === null) return null;
-    return asked(broker, symbol, { ...draft, bids: draft.bids.slice(0, depth), asks: draft.asks.slice(0, depth) });
+    return asked(query, { ...draft, bids: draft.bids.slice(0, depth), asks: draft.asks.slice(0, depth) });
   }
 
-  async candles({ broker, symbol, interval, fromMs, toMs, limit }: CandlesQuery): Promise<readonly Candle[]> {
+  async candles(query: CandlesQuery): Promise<readonly Candle[]> {
+    const { symbol, interval, fromMs, toMs, limit } = query;
     checkRange('limit', limit, { from: 1, to: MAX_CANDLES });
     if (fromMs !== null && toMs !== null && fromMs > toMs) {
       throw new GatewayError('BAD_REQUEST', 'from: expected an instant that is not after `to`.');
     }
-    await this.#checkSymbol(broker, symbol);
-    const drafts = await this.#manager.getBroker(broker).fetchCandles({ symbol, interval, fromMs, toMs, limit });
-    return drafts.map((draft) => asked(broker, symbol, draft));
+    const { adapter } = await this.#adapter(query);
+    const drafts = await adapter.fetchCandles({ symbol, interval, fromMs, toMs, limit });
+    return drafts.map((draft) => asked(query, draft));
   }
 
-  async trades(broker: string, symbol: string, limit: number): Promise<readonly Trade[]> {
+  async trades(query: SymbolQuery, limit: number): Promise<readonly Trade[]> {
     checkRange('limit', limit, { from: 1, to: MAX_TRADES });
-    await this.#checkSymbol(broker, symbol);
-    const drafts = await this.#manager.getBroker(broker).fetchTrades(symbol, limit);
-    return drafts.map((draft) => asked(broker, symbol, draft));
+    const { adapter } = await this.#adapter(query);
+    const drafts = await adapter.fetchTrades(query.symbol, limit);
+    return drafts.map((draft) => asked(query, draft));
   }
 
-  async instruments({ broker, search, first, after }: InstrumentsQuery): Promise<InstrumentPage> {
+  async instruments({ broker, access, search, first, after }: InstrumentsQuery): Promise<InstrumentPage> {
     checkRange('first', first, { from: 0, to: MAX_PAGE });
-    const found = (await this.#manager.catalog(broker)).search(search ?? '');
+    const found = (await this.#manager.catalog(broker, access)).search(search ?? '');
     const last = after === null ? null : symbolOf(after);
     const start = last === null ? 0 : found.findIndex(({ symbol }) => symbol > last);
     const from = start === -1 ? found.length : start;
@@ -104,9 +113,11 @@ export class Queries {
     };
   }
 
-  async #checkSymbol(broker: string, symbol: string): Promise<void> {
-    const catalog = await this.#manager.catalog(broker);
-    if (catalog.get(symbol) === undefined) throw unknownSymbol(symbol, [{ id: broker, catalog }]);
+  /** Who answers for a symbol that the broker lists. */
+  async #adapter({ broker, symbol, access }: SymbolQuery): Promise<ReturnType<BrokerManager['getBroker']>> {
+    const catalog = await this.#manager.catalog(broker, access);
+    if (catalog.get(symbol) === undefined) throw unknownSymbol(symbol, [{ id: broker, catalog, open: true }]);
+    return this.#manager.getBroker(broker, access);
   }
 }
 
@@ -125,8 +136,7 @@ function symbolOf(cursor: string): string {
 
 /** An answer stands in no stream: its sequence is 0. */
 function asked<T extends object>(
-  broker: string,
-  symbol: string,
+  { broker, symbol }: SymbolQuery,
   draft: T,
 ): T & Omit<EventHeader, 'time' | 'receivedAt'> {
   return { ...draft, broker, symbol, sequence: 0, cursor: 'query' };

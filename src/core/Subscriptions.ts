@@ -1,13 +1,10 @@
-import type { BookViewSpec } from '../fanout/BookView.ts';
-import { Emission } from '../fanout/Emission.ts';
-import type { Subscriber, SubscriptionIndex } from '../fanout/SubscriptionIndex.ts';
-import { Throttle } from '../fanout/Throttle.ts';
-import type { FeedType } from '../market/marketData.ts';
-import type { StreamKey } from '../market/streamKey.ts';
+import type { SubscriptionIndex } from '../fanout/SubscriptionIndex.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { BrokerManager } from './BrokerManager.ts';
-import type { Resolution, SubscriptionOptions, SubscriptionRequest, SymbolRoute } from './subscription.ts';
+import { OpenSubscription } from './OpenSubscription.ts';
+import type { SubscriptionOpening } from './OpenSubscription.ts';
+import type { BrokerAccess, Resolution, SubscriptionRequest } from './subscription.ts';
 
 export interface SubscriptionsOptions {
   readonly manager: BrokerManager;
@@ -30,78 +27,33 @@ export class Subscriptions {
   }
 
   /**
-   * Where each symbol would come from, and which can't be had. Throws a GatewayError for what is wrong with the request as
-   * a whole. May wait a moment for a venue that is just being asked what it lists.
+   * Where each symbol would come from for the client with this access, and which can't be had. Throws a GatewayError for
+   * what is wrong with the request as a whole. May wait a moment for a venue that is just being asked what it lists.
+   * `symbolsPerSubscription`: the client's own limit, in place of the general one.
    */
-  async resolve(request: SubscriptionRequest): Promise<Resolution> {
-    checkRequest(request, this.#options.symbolsPerSubscription);
-    return this.#options.manager.route(request.broker, [...new Set(request.symbols)], [...new Set(request.types)]);
+  async resolve(
+    request: SubscriptionRequest,
+    access: BrokerAccess,
+    symbolsPerSubscription = this.#options.symbolsPerSubscription,
+  ): Promise<Resolution> {
+    checkRequest(request, symbolsPerSubscription);
+    const { broker } = request;
+    return this.#options.manager.route({
+      broker,
+      symbols: [...new Set(request.symbols)],
+      types: [...new Set(request.types)],
+      access,
+    });
   }
 
   /**
    * From now on, until disposed of, the subscriber gets the events of these symbols; first of all what is known of them.
-   * Synchronous: nothing can slip between what is known and what is live.
+   * Synchronous: nothing can slip between what is known and what is live. Where the client gives other credentials, what
+   * they serve takes the place of what the former ones did.
    */
-  open(routes: readonly SymbolRoute[], request: SubscriptionRequest, subscriber: Subscriber): Disposable {
-    const { clock } = this.#options;
-    const { throttleMs } = request.options;
-    using stack = new DisposableStack();
-    const receiver = throttleMs > 0 ? stack.use(new Throttle({ subscriber, throttleMs, clock })) : subscriber;
-    for (const route of routes) {
-      for (const type of wishedFeeds(request)) this.#openFeed(stack, { route, type, request, receiver });
-      if (request.types.includes('status')) this.#openStatus(stack, route, receiver);
-    }
-    return stack.move();
+  open(opening: SubscriptionOpening): Disposable {
+    return new OpenSubscription({ ...opening, ...this.#options });
   }
-
-  #openFeed(
-    stack: DisposableStack,
-    opening: {
-      readonly route: SymbolRoute;
-      readonly type: FeedType;
-      readonly request: SubscriptionRequest;
-      readonly receiver: Subscriber;
-    },
-  ): void {
-    const { manager, index } = this.#options;
-    const { route, type, request, receiver } = opening;
-    const interval = type === 'candle' ? request.options.interval : null;
-    stack.use(manager.want(route, { symbol: route.symbol, type, interval }));
-    if (!request.types.includes(type)) return;
-    const key = manager.keyOf(route, type, interval);
-    if (type === 'orderbook') {
-      const cut = { view: viewOf(request.options), known: manager.state.book(key) };
-      const { membership, snapshot } = index.join(key, receiver, cut);
-      stack.use(membership);
-      // A book in deltas means nothing without its beginning.
-      const begins = request.options.snapshot || request.options.book === 'delta';
-      if (snapshot !== null && cut.known !== null && begins) receiver.deliver(snapshot);
-    } else {
-      stack.use(index.join(key, receiver).membership);
-      if (type !== 'trade' && request.options.snapshot) this.#begin(key, receiver);
-    }
-  }
-
-  #openStatus(stack: DisposableStack, route: SymbolRoute, receiver: Subscriber): void {
-    const key = this.#options.manager.keyOf(route, 'status', null);
-    stack.use(this.#options.index.join(key, receiver).membership);
-    this.#begin(key, receiver);
-  }
-
-  #begin(key: StreamKey, receiver: Subscriber): void {
-    const latest = this.#options.manager.state.latest(key);
-    if (latest !== null) receiver.deliver(new Emission(key, latest));
-  }
-}
-
-/** A status says how a symbol's feeds do: who asks for nothing else is told of its ticks. */
-function wishedFeeds({ types }: SubscriptionRequest): ReadonlySet<FeedType> {
-  const feeds = new Set(types.filter((type): type is FeedType => type !== 'status'));
-  return feeds.size === 0 ? new Set(['tick']) : feeds;
-}
-
-function viewOf({ depth, book }: SubscriptionOptions): BookViewSpec {
-  return { depth, kind: book };
 }
 
 function checkRequest({ symbols, types, options }: SubscriptionRequest, maxSymbols: number): void {

@@ -1,11 +1,14 @@
 import type { MarketDataType } from '../market/marketData.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
+import type { Scope } from '../market/streamKey.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Resolution, SymbolRejection, SymbolRoute } from './subscription.ts';
 
 /** What routing must know of a broker that is in service. */
 export interface RoutableBroker {
   readonly id: string;
+  /** Of the account that would serve the client. */
+  readonly scope: Scope;
   /** Null while the venue could not be asked what it lists. */
   readonly catalog: InstrumentCatalog | null;
   readonly synthetic: boolean;
@@ -20,7 +23,7 @@ export function routeToBroker(broker: RoutableBroker, symbols: readonly string[]
   const rejected: SymbolRejection[] = [];
   for (const symbol of symbols) {
     if (broker.catalog === null || broker.catalog.get(symbol) !== undefined)
-      accepted.push({ broker: broker.id, symbol });
+      accepted.push({ broker: broker.id, symbol, scope: broker.scope });
     else rejected.push({ symbol, error: unknownSymbol(symbol, [broker]) });
   }
   return { accepted, rejected };
@@ -33,7 +36,7 @@ export function routeBySymbol(brokers: readonly RoutableBroker[], symbols: reado
   for (const symbol of symbols) {
     const route = routeOne(brokers, symbol);
     if (route instanceof GatewayError) rejected.push({ symbol, error: route });
-    else accepted.push({ broker: route.id, symbol });
+    else accepted.push({ broker: route.id, symbol, scope: route.scope });
   }
   return { accepted, rejected };
 }
@@ -77,11 +80,14 @@ function ambiguous(symbol: string, brokers: readonly RoutableBroker[]): GatewayE
 
 export function unknownSymbol(
   symbol: string,
-  brokers: readonly Pick<RoutableBroker, 'id' | 'catalog'>[],
+  brokers: readonly Pick<RoutableBroker, 'id' | 'catalog' | 'open'>[],
 ): GatewayError {
   const suggestion = brokers.map((broker) => broker.catalog?.suggest(symbol)).find((found) => found !== undefined);
   const who = brokers.length === 1 ? `Broker ${brokers[0]?.id ?? ''} does not list` : 'No broker lists';
-  const hint = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`;
+  const closed = brokers.filter(({ open }) => !open).map(({ id }) => id);
+  const hint =
+    (suggestion === undefined ? '' : ` Did you mean ${suggestion}?`) +
+    (closed.length === 0 ? '' : ` What ${closed.join(' and ')} would serve is known once you authenticate there.`);
   return new GatewayError('UNKNOWN_SYMBOL', `${who} ${quoted(symbol)}.${hint}`, { symbols: [symbol] });
 }
 

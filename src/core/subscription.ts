@@ -1,4 +1,5 @@
 import type { BookUpdateKind, CandleInterval, MarketDataType } from '../market/marketData.ts';
+import type { Scope } from '../market/streamKey.ts';
 import type { GatewayError } from '../shared/errors.ts';
 
 /** What a client may say beside what it wants; both protocols' `options`. */
@@ -30,10 +31,19 @@ export interface SubscriptionRequest {
   readonly options: SubscriptionOptions;
 }
 
-/** Where a symbol was routed. */
+/** Where a symbol was routed, and under whose credentials. */
 export interface SymbolRoute {
   readonly broker: string;
   readonly symbol: string;
+  readonly scope: Scope;
+}
+
+/** Which brokers a client has given credentials of its own; sessions are. */
+export interface BrokerAccess {
+  /** Null where it gave none. */
+  scopeOf(broker: string): Scope | null;
+  /** Told of every change until disposed of. */
+  watch(listener: (broker: string, scope: Scope | null) => void): Disposable;
 }
 
 export interface SymbolRejection {
@@ -45,3 +55,9 @@ export interface Resolution {
   readonly accepted: readonly SymbolRoute[];
   readonly rejected: readonly SymbolRejection[];
 }
+
+/** The access of who gave no credentials, as of whoever asks how the brokers do. */
+export const NO_ACCESS: BrokerAccess = {
+  scopeOf: () => null,
+  watch: () => ({ [Symbol.dispose]: () => undefined }),
+};

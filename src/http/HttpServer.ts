@@ -11,12 +11,13 @@ import type { TrustedProxies } from './clientAddress.ts';
 import { ConnectionLimiter } from './ConnectionLimiter.ts';
 import { isAllowedOrigin } from './origin.ts';
 import { isHost, originForm, pathOf } from './requestTarget.ts';
-import { refuseSocket, sendRefusal } from './respond.ts';
+import { refusalOf, refuseSocket, sendRefusal } from './respond.ts';
 import type { Refusal, RequestHandler } from './respond.ts';
 
 /** A protocol that takes sockets over. On `close` it tells its clients to go (1001), and resolves when they are gone. */
 export interface UpgradeHandler {
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Rejects where the client is not to be let in: it is told why, on the socket that nobody has taken over then. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void | Promise<void>;
   close(): Promise<void>;
 }
 
@@ -147,18 +148,33 @@ export class HttpServer implements AsyncDisposable {
     const handler = requestHandlers.get(path);
     if (!isHost(request.headers.host)) sendRefusal(response, BAD_HOST);
     else if (handler !== undefined) {
+      if (!this.#admits(request, response)) return;
       request.url = originForm(target);
       await this.#handle(handler, request, response);
     } else sendRefusal(response, upgradeHandlers.has(path) ? UPGRADE_REQUIRED : NOT_FOUND);
+  }
+
+  /** An answer that may be a stream of events lasts as a WebSocket does, and counts as one. */
+  #admits(request: IncomingMessage, response: ServerResponse): boolean {
+    if (request.headers.accept?.toLowerCase().includes('text/event-stream') !== true) return true;
+    const admission = this.#limiter.admit(countedAddress(request, this.#options.proxies));
+    if (!admission.admitted) {
+      sendRefusal(response, FULL[admission.full]);
+      return false;
+    }
+    response.once('close', () => {
+      admission.lease[Symbol.dispose]();
+    });
+    return true;
   }
 
   async #handle(handler: RequestHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       await handler(request, response);
     } catch (thrown) {
-      const error = this.#logged(thrown);
+      const error = this.#faultOf(thrown);
       if (response.headersSent) response.destroy();
-      else sendRefusal(response, { status: 500, code: error.code, message: error.message });
+      else sendRefusal(response, refusalOf(error));
     }
   }
 
@@ -184,11 +200,17 @@ export class HttpServer implements AsyncDisposable {
       admission.lease[Symbol.dispose]();
     });
     request.url = originForm(target);
+    void this.#handOver(handler, { request, socket, head });
+  }
+
+  async #handOver(
+    handler: UpgradeHandler,
+    { request, socket, head }: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer },
+  ): Promise<void> {
     try {
-      handler.upgrade(request, socket, head);
+      await handler.upgrade(request, socket, head);
     } catch (thrown) {
-      const error = this.#logged(thrown);
-      refuseSocket(socket, { status: 500, code: error.code, message: error.message });
+      refuseSocket(socket, refusalOf(this.#faultOf(thrown)));
     }
   }
 
@@ -202,9 +224,12 @@ export class HttpServer implements AsyncDisposable {
     return isAllowedOrigin({ origin, host: headers.host, allowedOrigins }) ? null : FOREIGN_ORIGIN;
   }
 
-  #logged(thrown: unknown): GatewayError {
+  /** What a handler threw, logged where it is a fault of ours. */
+  #faultOf(thrown: unknown): GatewayError {
     const error = GatewayError.from(thrown);
-    this.#options.logger.error({ err: error.cause ?? error, faultId: error.details.id }, 'a request failed');
+    if (error.code === 'INTERNAL') {
+      this.#options.logger.error({ err: error.cause ?? error, faultId: error.details.id }, 'a request failed');
+    }
     return error;
   }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv4 } from 'node:net';
+import { networkOf } from '../core/login/networkOf.ts';
 
 /** The addresses whose word counts on whom they speak for (`server.trustedProxies`). */
 export class TrustedProxies {
@@ -48,8 +49,22 @@ export function speakerOf(request: IncomingMessage, proxies: TrustedProxies): st
 
 /** Whom connections are counted for: what an untrusted peer claims is not believed. A /64 of IPv6 is one household. */
 export function countedAddress(request: IncomingMessage, proxies: TrustedProxies): string {
-  const address = speakerOf(request, proxies) ?? plainAddress(request.socket.remoteAddress ?? '');
-  return isIPv6(address) ? network64(address) : address;
+  return networkOf(speakerOf(request, proxies) ?? plainAddress(request.socket.remoteAddress ?? ''));
+}
+
+/** Nobody in between can listen: the peer is on this machine, or a trusted proxy says that it ended TLS for the client. */
+export function isSecure(request: IncomingMessage, proxies: TrustedProxies): boolean {
+  const peer = plainAddress(request.socket.remoteAddress ?? '');
+  const proto = request.headers['x-forwarded-proto'];
+  if (proxies.has(peer)) {
+    const speaker = speakerOf(request, proxies);
+    if (proto === undefined) return speaker !== null && isLoopback(speaker);
+    // A chain of proxies lists what each of them heard: all of it must have been TLS.
+    return (Array.isArray(proto) ? proto.join(',') : proto)
+      .split(',')
+      .every((hop) => hop.trim().toLowerCase() === 'https');
+  }
+  return isLoopback(peer) && speakerOf(request, proxies) !== null && proto === undefined;
 }
 
 export function isLoopback(address: string): boolean {
@@ -62,17 +77,4 @@ function plainAddress(text: string): string {
   if (isIP(bare) !== 0) return bare;
   const [, bracketed, v4] = /^(?:\[([0-9a-f:.]+)\]|([\d.]+))(?::\d+)?$/i.exec(bare) ?? [];
   return bracketed ?? v4 ?? bare;
-}
-
-/** The first four groups, written one way. */
-function network64(address: string): string {
-  const [head = '', tail] = address.toLowerCase().split('::');
-  const before = head.split(':').filter((group) => group !== '');
-  const after = (tail ?? '').split(':').filter((group) => group !== '');
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
-  const groups = [...before, ...Array<string>(zeros).fill('0'), ...after];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`;
 }

@@ -1,4 +1,5 @@
 import type { BrokerManager } from '../core/BrokerManager.ts';
+import { NO_ACCESS } from '../core/subscription.ts';
 import type { Clock } from '../shared/clock.ts';
 import { readOnly, sendJson } from './respond.ts';
 import type { RequestHandler } from './respond.ts';
@@ -35,7 +36,7 @@ export function createHealth(options: HealthOptions): {
       const isReady = !draining() && busHealth.state === 'ok';
       const brokers = Object.fromEntries(
         manager
-          .brokers()
+          .brokers(NO_ACCESS)
           .map(({ id, state, lastMessageAt, reason }) => [id, { state: state.toUpperCase(), lastMessageAt, reason }]),
       );
       sendJson(response, isReady ? 200 : 503, { status: isReady ? 'ready' : 'not-ready', brokers, bus: busHealth });

@@ -33,7 +33,10 @@ function parseOrigin(text: string): URL | null {
   return bare ? url : null;
 }
 
-/** The scheme does not count: a proxy in front may have ended TLS. */
+/**
+ * The scheme does not count: a proxy in front may have ended TLS. What the browser took for our name is all there is to
+ * go by: a page whose own name was pointed at this address is its own origin too, and gets what a stranger gets.
+ */
 function isOwn(page: URL, host: string | undefined): boolean {
   if (host === undefined || host === '') return false;
   return URL.parse(`${page.protocol}//${host}`)?.host === page.host;

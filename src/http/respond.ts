@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ERROR_CODES } from '../shared/errors.ts';
-import type { ErrorCode } from '../shared/errors.ts';
+import type { ErrorCode, GatewayError } from '../shared/errors.ts';
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -15,11 +15,29 @@ export interface Refusal {
   readonly headers?: OutgoingHttpHeaders;
 }
 
+/** The statuses of what is wrong with who asks; all else is a fault of ours. */
+const STATUSES: ReadonlyMap<ErrorCode, number> = new Map([
+  ['BAD_REQUEST', 400],
+  ['UNAUTHENTICATED', 401],
+  ['FORBIDDEN', 403],
+  ['RATE_LIMITED', 429],
+  ['LIMIT_EXCEEDED', 429],
+]);
+
 const JSON_HEADERS = {
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
 };
+
+/** How an error is told to who has not been let in yet. */
+export function refusalOf({ code, message, details }: GatewayError): Refusal {
+  const { retryAfterMs } = details;
+  const headers: OutgoingHttpHeaders = {};
+  if (code === 'UNAUTHENTICATED') headers['www-authenticate'] = 'Bearer';
+  if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
+  return { status: STATUSES.get(code) ?? 500, code, message, headers };
+}
 
 export function sendJson(response: ServerResponse, status: number, body: object): void {
   const text = JSON.stringify(body);

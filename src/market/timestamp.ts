@@ -25,9 +25,20 @@ export function parseTimestamp(text: string): Timestamp {
 
 /** From milliseconds since the epoch (with a fraction: rounded down to the millisecond). Throws a RangeError out of range. */
 export function fromEpochMs(epochMs: number): Timestamp {
-  const text = new Date(Math.floor(epochMs)).toISOString();
+  const second = Math.floor(epochMs / 1000);
+  if (second !== lastSecond.epoch) lastSecond = { epoch: second, text: secondText(second) };
+  return branded(`${lastSecond.text}${MILLISECONDS[Math.floor(epochMs) - second * 1000] ?? ''}`);
+}
+
+/** `.000Z` to `.999Z`. */
+const MILLISECONDS: readonly string[] = Array.from({ length: 1000 }, (_, ms) => `.${String(ms).padStart(3, '0')}Z`);
+/** Events come many to a second, and a date's text is the dearest part of a small one. */
+let lastSecond = { epoch: 0, text: '1970-01-01T00:00:00' };
+
+function secondText(second: number): string {
+  const text = new Date(second * 1000).toISOString();
   if (text.length !== 24) throw new RangeError('outside the years 0 to 9999');
-  return branded(text);
+  return text.slice(0, 19);
 }
 
 /** From whole microseconds since the epoch; all six digits are kept. Throws a RangeError out of range. */

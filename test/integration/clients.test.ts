@@ -4,6 +4,7 @@ import { Client as UrqlClient, fetchExchange, subscriptionExchange } from '@urql
 import { createClient } from 'graphql-ws';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { NO_ACCESS } from '../../src/core/subscription.ts';
 import type { MarketDataServer } from '../../src/MarketDataServer.ts';
 import { startGateway, standInBroker } from '../support/startGateway.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -125,7 +126,7 @@ describe.each<[string, Listen]>([
   it('subscribes, receives, stops, and leaves nothing behind', async () => {
     await using venue = await StandInBinance.start();
     await using gateway = await startGateway({ config: { brokers: { binance: standInBroker(venue) } }, lingerMs: 50 });
-    await waitFor(() => gateway.manager.broker('binance')?.state === 'connected', 'the broker to be connected');
+    await waitFor(() => gateway.manager.broker('binance', NO_ACCESS)?.state === 'connected', 'the broker to be connected');
     const timersBefore = timers();
 
     const listener = listen(gateway);

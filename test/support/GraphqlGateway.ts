@@ -4,8 +4,10 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { MemoryBus } from '../../src/bus/MemoryBus.ts';
-import type { BrokerTraits } from '../../src/brokers/BaseBroker.ts';
+import type { BrokerSink, BrokerTraits } from '../../src/brokers/BaseBroker.ts';
 import { BrokerManager } from '../../src/core/BrokerManager.ts';
+import type { ClientCredentials } from '../../src/core/ConfiguredBroker.ts';
+import type { AuthSettings } from '../../src/core/login/ClientLogins.ts';
 import { Queries } from '../../src/core/Queries.ts';
 import type { Limits, Services } from '../../src/core/Services.ts';
 import { Subscriptions } from '../../src/core/Subscriptions.ts';
@@ -18,18 +20,30 @@ import { fromEpochMs } from '../../src/market/timestamp.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
+import { clientServices } from './clientServices.ts';
 import { LIMITS } from './RawGateway.ts';
-import { brokerContext, ScriptedBroker } from './ScriptedBroker.ts';
+import { brokerContext, ScriptedBroker, TRAITS } from './ScriptedBroker.ts';
 import { waitFor } from './waitFor.ts';
 
+export interface BrokerScript {
+  /** Left out: the venue can't be reached. */
+  readonly lists?: readonly string[];
+  readonly traits?: Partial<BrokerTraits>;
+  /** What the venue says to credentials; those it takes open an account that `broker('<id> <token>')` plays. */
+  readonly check?: ClientCredentials['check'];
+}
+
 export interface GraphqlGatewayOptions {
-  readonly brokers?: Readonly<
-    Record<string, { readonly lists?: readonly string[]; readonly traits?: Partial<BrokerTraits> }>
-  >;
+  readonly brokers?: Readonly<Record<string, BrokerScript>>;
   readonly limits?: Partial<Limits>;
   /** Of the protocol; the core keeps the real one. */
   readonly clock?: Clock;
   readonly graphql?: Partial<GraphqlOptions['graphql']>;
+  readonly auth?: Partial<AuthSettings>;
+  readonly idleTimeoutMs?: number;
+  /** Whether connections count as safe from listeners. @default true */
+  readonly secure?: boolean;
+  readonly allowInsecureCredentials?: boolean;
   readonly options?: Partial<
     Pick<GraphqlOptions, 'heartbeatMs' | 'initTimeoutMs' | 'maxPayloadBytes' | 'allowsOrigin'>
   >;
@@ -45,6 +59,7 @@ export class GraphqlGateway implements AsyncDisposable {
   readonly index = new SubscriptionIndex();
   readonly manager: BrokerManager;
   readonly graphql: Graphql;
+  readonly services: Services;
   /** What was logged, a JSON object a line. */
   readonly logged: string[] = [];
   readonly #server: Server;
@@ -57,15 +72,27 @@ export class GraphqlGateway implements AsyncDisposable {
     for (const [id, script] of Object.entries(options.brokers ?? DEFAULT_BROKERS)) this.#add(id, script);
     const limits = { ...LIMITS, ...options.limits };
     const { manager } = this;
+    const { auth, idleTimeoutMs, secure, allowInsecureCredentials } = options;
+    const clock = options.clock ?? systemClock;
     const services: Services = {
       manager,
       subscriptions: new Subscriptions({ manager, ...core, symbolsPerSubscription: limits.symbolsPerSubscription }),
       queries: new Queries(manager),
-      clock: options.clock ?? systemClock,
+      ...clientServices({
+        manager,
+        clock,
+        metrics,
+        ...(auth === undefined ? {} : { auth }),
+        ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+        ...(secure === undefined ? {} : { secure }),
+        ...(allowInsecureCredentials === undefined ? {} : { allowInsecureCredentials }),
+      }),
+      clock,
       logger: pino({ level: 'info' }, { write: (line: string) => this.logged.push(line) }),
       metrics,
       limits,
     };
+    this.services = services;
     this.graphql = createGraphql({
       services: options.wrap?.(services) ?? services,
       graphql: { introspection: true, graphiql: true, ...options.graphql },
@@ -111,8 +138,8 @@ export class GraphqlGateway implements AsyncDisposable {
     await waitFor(() => this.broker(id).wantedNames.some((wanted) => wanted.startsWith(name)), `${name} to be wanted`);
   }
 
-  tick(bid: string, symbol = 'BTCUSDT'): void {
-    this.broker().sink.onEvent(this.broker().feed(`tick ${symbol}`), tickDraft(bid));
+  tick(bid: string, symbol = 'BTCUSDT', id = 'binance'): void {
+    this.broker(id).sink.onEvent(this.broker(id).feed(`tick ${symbol}`), tickDraft(bid));
   }
 
   trade(id: number, symbol = 'BTCUSDT'): void {
@@ -167,27 +194,32 @@ export class GraphqlGateway implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.graphql.close(1001);
+    const { authenticator, logins, sessions } = this.services;
+    for (const part of [authenticator, sessions, logins]) part[Symbol.dispose]();
     await this.manager.close();
     this.#server.close();
     this.#server.closeAllConnections();
   }
 
-  #add(
-    id: string,
-    { lists, traits }: { readonly lists?: readonly string[]; readonly traits?: Partial<BrokerTraits> },
-  ): void {
+  #add(id: string, { lists, traits, check }: BrokerScript): void {
+    const make = (name: string, sink: BrokerSink): ScriptedBroker => {
+      const broker = new ScriptedBroker(brokerContext(id, sink), traits);
+      this.#brokers.set(name, broker);
+      if (lists === undefined) broker.unreachable();
+      else broker.lists(...lists);
+      broker.sink.onStatus({ kind: 'connected' });
+      return broker;
+    };
     this.manager.addBroker({
       id,
       enabled: true,
-      create: (sink) => {
-        const broker = new ScriptedBroker(brokerContext(id, sink), traits);
-        this.#brokers.set(id, broker);
-        return broker;
-      },
+      traits: { ...TRAITS, ...traits },
+      shared: traits?.requiresAuthentication === true ? null : (sink) => make(id, sink),
+      clients:
+        check === undefined
+          ? null
+          : { check, create: (sink, source) => source.use(({ token }) => make(`${id} ${token}`, sink)) },
     });
-    if (lists === undefined) this.broker(id).unreachable();
-    else this.broker(id).lists(...lists);
-    this.broker(id).sink.onStatus({ kind: 'connected' });
   }
 }
 

@@ -1,7 +1,9 @@
 import { MemoryBus } from '../../src/bus/MemoryBus.ts';
-import type { BrokerTraits } from '../../src/brokers/BaseBroker.ts';
+import type { BrokerSink, BrokerTraits } from '../../src/brokers/BaseBroker.ts';
 import { BrokerManager } from '../../src/core/BrokerManager.ts';
 import { Queries } from '../../src/core/Queries.ts';
+import type { ClientCredentials } from '../../src/core/ConfiguredBroker.ts';
+import type { AuthSettings } from '../../src/core/login/ClientLogins.ts';
 import type { Limits, Services } from '../../src/core/Services.ts';
 import { Subscriptions } from '../../src/core/Subscriptions.ts';
 import { SubscriptionIndex } from '../../src/fanout/SubscriptionIndex.ts';
@@ -13,8 +15,10 @@ import type { RawProtocol } from '../../src/raw/RawProtocol.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
+import type { Logger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
-import { brokerContext, ScriptedBroker } from './ScriptedBroker.ts';
+import { clientServices } from './clientServices.ts';
+import { brokerContext, ScriptedBroker, TRAITS } from './ScriptedBroker.ts';
 import { waitFor } from './waitFor.ts';
 
 export const LIMITS: Limits = {
@@ -33,6 +37,8 @@ export const LIMITS: Limits = {
 export interface BrokerScript {
   readonly lists?: readonly string[];
   readonly traits?: Partial<BrokerTraits>;
+  /** Takes clients' credentials: says whether they are right. Each who brings some gets an account of its own. */
+  readonly check?: ClientCredentials['check'];
 }
 
 export interface RawGatewayOptions {
@@ -43,6 +49,11 @@ export interface RawGatewayOptions {
   readonly heartbeatMs?: number;
   readonly maxPayloadBytes?: number;
   readonly http?: Partial<HttpServerOptions>;
+  readonly logger?: Logger;
+  readonly auth?: Partial<AuthSettings>;
+  /** Whether connections count as safe from listeners. */
+  readonly secure?: boolean;
+  readonly allowInsecureCredentials?: boolean;
 }
 
 const DEFAULT_BROKERS: Readonly<Record<string, BrokerScript>> = {
@@ -70,8 +81,18 @@ export class RawGateway implements AsyncDisposable {
       manager: this.manager,
       subscriptions: new Subscriptions({ manager: this.manager, index, clock: systemClock, symbolsPerSubscription }),
       queries: new Queries(this.manager),
+      ...clientServices({
+        manager: this.manager,
+        clock,
+        metrics: this.metrics,
+        ...(options.auth === undefined ? {} : { auth: options.auth }),
+        ...(options.secure === undefined ? {} : { secure: options.secure }),
+        ...(options.allowInsecureCredentials === undefined
+          ? {}
+          : { allowInsecureCredentials: options.allowInsecureCredentials }),
+      }),
       clock,
-      logger: silentLogger(),
+      logger: options.logger ?? silentLogger(),
       metrics: this.metrics,
       limits,
     };
@@ -101,6 +122,7 @@ export class RawGateway implements AsyncDisposable {
     return this.http.url;
   }
 
+  /** `oanda mine`: the account that the token `mine` opened there. */
   broker(id = 'binance'): ScriptedBroker {
     const broker = this.#brokers.get(id);
     if (broker === undefined) throw new Error(`no broker ${id}`);
@@ -133,21 +155,37 @@ export class RawGateway implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.http.close();
     await this.raw.close();
+    const { authenticator, logins, sessions } = this.services;
+    for (const part of [authenticator, sessions, logins]) part[Symbol.dispose]();
     await this.manager.close();
   }
 
-  #add(id: string, { lists, traits }: BrokerScript): void {
+  #add(id: string, script: BrokerScript): void {
+    const { check, traits } = script;
+    const make = (name: string, sink: BrokerSink): ScriptedBroker => {
+      const broker = new ScriptedBroker(brokerContext(id, sink), traits);
+      this.#brokers.set(name, broker);
+      begin(broker, script);
+      return broker;
+    };
     this.manager.addBroker({
       id,
       enabled: true,
-      create: (sink) => {
-        const broker = new ScriptedBroker(brokerContext(id, sink), traits);
-        this.#brokers.set(id, broker);
-        return broker;
-      },
+      traits: { ...TRAITS, ...traits },
+      shared: traits?.requiresAuthentication === true ? null : (sink) => make(id, sink),
+      clients:
+        check === undefined
+          ? null
+          : {
+              check,
+              create: (sink, source) => source.use(({ token }) => make(`${id} ${token}`, sink)),
+            },
     });
-    if (lists === undefined) this.broker(id).unreachable();
-    else this.broker(id).lists(...lists);
-    this.broker(id).sink.onStatus({ kind: 'connected' });
   }
+}
+
+function begin(broker: ScriptedBroker, { lists }: BrokerScript): void {
+  if (lists === undefined) broker.unreachable();
+  else broker.lists(...lists);
+  broker.sink.onStatus({ kind: 'connected' });
 }

@@ -35,7 +35,7 @@ export function catalogOf(...symbols: string[]): InstrumentCatalog {
   );
 }
 
-const TRAITS: BrokerTraits = {
+export const TRAITS: BrokerTraits = {
   kind: 'scripted',
   supportedTypes: ['tick', 'candle', 'orderbook', 'trade'],
   synthetic: false,

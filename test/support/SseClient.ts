@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { waitFor } from './waitFor.ts';
 
 export interface SseEvent {
@@ -25,11 +25,11 @@ export class SseClient implements AsyncDisposable {
     response.on('close', () => (this.ended = true));
   }
 
-  static async subscribe(url: string, query: string): Promise<SseClient> {
+  static async subscribe(url: string, query: string, headers: OutgoingHttpHeaders = {}): Promise<SseClient> {
     const sent = request(url, {
       method: 'POST',
       agent: false,
-      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
     });
     sent.on('error', () => {});
     sent.end(JSON.stringify({ query }));

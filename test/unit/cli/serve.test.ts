@@ -19,7 +19,6 @@ describe('serve', () => {
   });
 
   it.each([
-    [{ TICKGRAPH_AUTH__MODE: 'required', TICKGRAPH_AUTH__JWT__SECRET: 's'.repeat(32) }, 'auth.mode'],
     [{ TICKGRAPH_BUS__ENGINE: 'redis', REDIS_URL: 'redis://127.0.0.1' }, 'bus.engine'],
   ])('is not started where it was told to do what it cannot do yet: %j', async (env, path) => {
     const host = new FakeProcess(env);

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
 import { BrokerManager } from '../../../src/core/BrokerManager.ts';
-import { DEFAULT_OPTIONS } from '../../../src/core/subscription.ts';
+import { DEFAULT_OPTIONS, NO_ACCESS } from '../../../src/core/subscription.ts';
 import type { SubscriptionOptions } from '../../../src/core/subscription.ts';
 import { Subscriptions } from '../../../src/core/Subscriptions.ts';
-import type { BrokerTraits } from '../../../src/brokers/BaseBroker.ts';
+import type { BrokerSink, BrokerTraits } from '../../../src/brokers/BaseBroker.ts';
+import type { Emission } from '../../../src/fanout/Emission.ts';
 import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
 import { decimal } from '../../../src/market/decimal.ts';
 import type { MarketData, MarketDataType, OrderBookDraft, TickDraft } from '../../../src/market/marketData.ts';
@@ -12,7 +13,7 @@ import { fromEpochMs } from '../../../src/market/timestamp.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { levels } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
-import { ScriptedBroker, brokerContext } from '../../support/ScriptedBroker.ts';
+import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';
 
 const AT = fromEpochMs(0);
 const TICK: TickDraft = {
@@ -34,7 +35,17 @@ const bookDraft = (
   asks: [string, string][] = [],
 ): OrderBookDraft => ({ type: 'orderbook', time: AT, receivedAt: AT, kind, bids: levels(bids), asks: levels(asks) });
 
+const DEAF: BrokerSink = {
+  onEvent: () => undefined,
+  onFeed: () => undefined,
+  onStatus: () => undefined,
+  onActivity: () => undefined,
+  onCatalog: () => undefined,
+};
+
 class Gateway {
+  /** Every adapter that was made, in order. */
+  readonly made: ScriptedBroker[] = [];
   readonly clock = new FakeClock();
   readonly index = new SubscriptionIndex();
   readonly metrics = new Metrics();
@@ -55,13 +66,19 @@ class Gateway {
 
   add(id: string, traits: Partial<BrokerTraits> = {}, enabled = true): ScriptedBroker {
     let made: ScriptedBroker | undefined;
+    const shared = (sink: BrokerSink): ScriptedBroker => {
+      made = new ScriptedBroker(brokerContext(id, sink, this.clock), traits);
+      this.made.push(made);
+      return made;
+    };
     this.manager.addBroker({
       id,
       enabled,
-      create: (sink) => (made = new ScriptedBroker(brokerContext(id, sink, this.clock), traits)),
+      traits: { ...TRAITS, ...traits },
+      shared: traits.requiresAuthentication === true ? null : shared,
+      clients: null,
     });
-    if (made === undefined) throw new Error('the broker was not made');
-    return made;
+    return made ?? new ScriptedBroker(brokerContext(id, DEAF, this.clock));
   }
 
   async subscribe(
@@ -71,8 +88,9 @@ class Gateway {
   ) {
     const request = { broker, symbols: ['BTCUSDT'], types, options: { ...DEFAULT_OPTIONS, ...options } };
     const received: MarketData[] = [];
-    const { accepted } = await this.subscriptions.resolve(request);
-    const subscription = this.subscriptions.open(accepted, request, { deliver: ({ event }) => received.push(event) });
+    const { accepted } = await this.subscriptions.resolve(request, NO_ACCESS);
+    const subscriber = { deliver: ({ event }: Emission) => received.push(event) };
+    const subscription = this.subscriptions.open({ routes: accepted, request, access: NO_ACCESS, subscriber });
     await this.clock.advance(0);
     return { received, subscription };
   }
@@ -207,7 +225,7 @@ describe('requests that can not be served', () => {
     const g = new Gateway();
     g.add('quotes', { supportedTypes: ['tick'] }).lists('BTCUSDT');
     const request = { broker: null, symbols: ['BTCUSDT'], types: ['trade' as const], options: DEFAULT_OPTIONS };
-    const { rejected } = await g.subscriptions.resolve(request);
+    const { rejected } = await g.subscriptions.resolve(request, NO_ACCESS);
     expect(rejected[0]?.error).toMatchObject({ code: 'UNSUPPORTED_TYPE', message: 'Broker quotes has no trade.' });
   });
 
@@ -220,7 +238,9 @@ describe('requests that can not be served', () => {
   ])('BAD_REQUEST for %s', async (_name, fault) => {
     const { gateway: g } = gateway();
     const request = { broker: 'binance', symbols: ['BTCUSDT'], types: ['tick' as const], options: DEFAULT_OPTIONS };
-    await expect(g.subscriptions.resolve({ ...request, ...fault })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    await expect(g.subscriptions.resolve({ ...request, ...fault }, NO_ACCESS)).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+    });
   });
 
   it('LIMIT_EXCEEDED for more symbols than a subscription may have', async () => {
@@ -231,7 +251,7 @@ describe('requests that can not be served', () => {
       types: ['tick' as const],
       options: DEFAULT_OPTIONS,
     };
-    await expect(g.subscriptions.resolve(request)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    await expect(g.subscriptions.resolve(request, NO_ACCESS)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
   });
 });
 
@@ -264,7 +284,7 @@ describe('a venue that can not be reached', () => {
 it('tells watchers of changes of state only', () => {
   const { gateway: g, broker } = gateway();
   const seen: string[] = [];
-  using _watching = g.manager.watch(({ id, state }) => seen.push(`${id} ${state}`));
+  using _watching = g.manager.watch(NO_ACCESS, ({ id, state }) => seen.push(`${id} ${state}`));
   broker.sink.onStatus({ kind: 'connected' });
   broker.sink.onStatus({ kind: 'waiting', delayMs: 5, reason: 'lost' });
   broker.sink.onActivity();

@@ -5,6 +5,7 @@ import { catalogOf } from '../../support/ScriptedBroker.ts';
 
 const broker = (id: string, symbols: string[] | null, more: Partial<RoutableBroker> = {}): RoutableBroker => ({
   id,
+  scope: 'shared',
   catalog: symbols === null ? null : catalogOf(...symbols),
   synthetic: false,
   open: true,
@@ -45,7 +46,7 @@ describe('routing to a named broker', () => {
       'ETHUSTD',
       'btc/usdt',
     ]);
-    expect(accepted).toEqual([{ broker: 'binance', symbol: 'BTCUSDT' }]);
+    expect(accepted).toEqual([{ broker: 'binance', symbol: 'BTCUSDT', scope: 'shared' }]);
     expect(rejected.map(({ error }) => error.message)).toEqual([
       'Broker binance does not list "ETHUSTD". Did you mean ETHUSDT?',
       'Broker binance does not list "btc/usdt". Did you mean BTCUSDT?',

@@ -1,0 +1,128 @@
+import type { BrokerCredentials } from '../market/credentials.ts';
+import { fromEpochMs } from '../market/timestamp.ts';
+import type { Timestamp } from '../market/timestamp.ts';
+import type { Clock } from '../shared/clock.ts';
+import { GatewayError } from '../shared/errors.ts';
+import type { BrokerManager } from './BrokerManager.ts';
+import type { CredentialVault } from './CredentialVault.ts';
+import type { ClientCredentials, ConfiguredBroker } from './ConfiguredBroker.ts';
+import { AttemptGate } from './login/AttemptGate.ts';
+import type { ClientAddress } from './Services.ts';
+import type { Session, Sessions } from './Sessions.ts';
+
+export interface BrokerAuthenticatorOptions {
+  readonly manager: BrokerManager;
+  readonly sessions: Sessions;
+  readonly vault: CredentialVault;
+  readonly clock: Clock;
+  /** `server.allowInsecureCredentials`. */
+  readonly allowInsecure: boolean;
+}
+
+export interface AuthenticationRequest {
+  readonly broker: string;
+  readonly credentials: BrokerCredentials;
+  readonly session: Session;
+  readonly client: ClientAddress;
+}
+
+export interface BrokerAuthenticated {
+  readonly broker: string;
+  /** Opaque and secret: whoever has it may use what the credentials serve. */
+  readonly session: string;
+  readonly expiresAt: Timestamp;
+}
+
+/** How long a venue may take to say whether it knows the credentials. */
+const CHECK_TIMEOUT_MS = 15_000;
+const MAX_CREDENTIAL_LENGTH = 8_192;
+
+/** Takes clients' own credentials for brokers: asks the venue, and only then lets the session hold what they open. */
+export class BrokerAuthenticator implements Disposable {
+  readonly #options: BrokerAuthenticatorOptions;
+  readonly #attempts: AttemptGate;
+
+  constructor(options: BrokerAuthenticatorOptions) {
+    this.#options = options;
+    this.#attempts = new AttemptGate(options.clock);
+  }
+
+  /**
+   * Rejects with UNKNOWN_BROKER, BROKER_DISABLED, BAD_REQUEST, BROKER_AUTHENTICATION_FAILED (the venue refused them),
+   * BROKER_UNAVAILABLE (it can't be asked, or answers nonsense), RATE_LIMITED, FORBIDDEN (over plain text from afar). What
+   * the session held for the broker before stays as it is then.
+   */
+  async authenticate({
+    broker: id,
+    credentials,
+    session,
+    client,
+  }: AuthenticationRequest): Promise<BrokerAuthenticated> {
+    const { allowInsecure, sessions } = this.#options;
+    if (!client.secure && !allowInsecure) throw overPlainText();
+    const broker = this.#options.manager.configured(id);
+    if (!broker.enabled) throw new GatewayError('BROKER_DISABLED', `Broker ${id} is out of service.`);
+    checkLengths(credentials);
+    await this.#check(broker, credentials, client);
+    this.#hold(broker, credentials, session);
+    return { broker: id, session: session.token, expiresAt: fromEpochMs(sessions.expiresAtMs()) };
+  }
+
+  /** False where the session held nothing for the broker. Throws UNKNOWN_BROKER. */
+  deauthenticate(broker: string, session: Session): boolean {
+    return session.giveUp(this.#options.manager.configured(broker).id);
+  }
+
+  [Symbol.dispose](): void {
+    this.#attempts[Symbol.dispose]();
+  }
+
+  async #check(broker: ConfiguredBroker, credentials: BrokerCredentials, client: ClientAddress): Promise<void> {
+    const { clients } = broker.definition;
+    if (clients === null) {
+      throw new GatewayError('BAD_REQUEST', `Broker ${broker.id} takes no credentials: it serves everybody.`);
+    }
+    const refusal = await this.#attempts.run(
+      client.address,
+      () => this.#ask(clients, credentials),
+      (outcome) => outcome?.code === 'BROKER_AUTHENTICATION_FAILED',
+    );
+    if (refusal !== null) throw refusal;
+  }
+
+  /** Null where the venue knows the credentials. */
+  async #ask(clients: ClientCredentials, credentials: BrokerCredentials): Promise<GatewayError | null> {
+    const patience = new AbortController();
+    using _timer = this.#options.clock.after(CHECK_TIMEOUT_MS, () => {
+      patience.abort(new GatewayError('BROKER_UNAVAILABLE', 'The venue did not answer in time; try again later.'));
+    });
+    try {
+      await clients.check(credentials, patience.signal);
+      return null;
+    } catch (error) {
+      return GatewayError.from(patience.signal.aborted ? patience.signal.reason : error);
+    }
+  }
+
+  #hold(broker: ConfiguredBroker, credentials: BrokerCredentials, session: Session): void {
+    const { vault, sessions } = this.#options;
+    const scope = vault.scopeOf(broker.id, credentials);
+    const hold = broker.holdAccount(scope, vault.seal(credentials, `${broker.id} ${scope}`));
+    sessions.hold(session, broker.id, { scope, hold });
+  }
+}
+
+function checkLengths(credentials: BrokerCredentials): void {
+  for (const [name, value] of Object.entries(credentials)) {
+    if (value !== null && (value === '' || value.length > MAX_CREDENTIAL_LENGTH)) {
+      throw new GatewayError('BAD_REQUEST', `credentials.${name}: expected 1 to ${MAX_CREDENTIAL_LENGTH} characters.`);
+    }
+  }
+}
+
+function overPlainText(): GatewayError {
+  return new GatewayError(
+    'FORBIDDEN',
+    'Credentials are not taken over plain text from afar: use TLS (https, wss) in front of the gateway.',
+  );
+}

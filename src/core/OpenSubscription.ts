@@ -1,0 +1,154 @@
+import type { BookViewSpec } from '../fanout/BookView.ts';
+import { Emission } from '../fanout/Emission.ts';
+import type { Subscriber, SubscriptionIndex } from '../fanout/SubscriptionIndex.ts';
+import { Throttle } from '../fanout/Throttle.ts';
+import type { FeedState, FeedType } from '../market/marketData.ts';
+import { SHARED } from '../market/streamKey.ts';
+import type { Scope, StreamKey } from '../market/streamKey.ts';
+import { fromEpochMs } from '../market/timestamp.ts';
+import type { Clock } from '../shared/clock.ts';
+import { randomId } from '../shared/random.ts';
+import { keyOf } from './BrokerManager.ts';
+import type { BrokerManager } from './BrokerManager.ts';
+import { LiveStream } from './LiveStream.ts';
+import type { BrokerAccess, SubscriptionOptions, SubscriptionRequest, SymbolRoute } from './subscription.ts';
+
+export interface SubscriptionOpening {
+  /** From `Subscriptions.resolve`. */
+  readonly routes: readonly SymbolRoute[];
+  readonly request: SubscriptionRequest;
+  readonly access: BrokerAccess;
+  readonly subscriber: Subscriber;
+}
+
+export interface OpenSubscriptionOptions extends SubscriptionOpening {
+  readonly manager: BrokerManager;
+  readonly index: SubscriptionIndex;
+  readonly clock: Clock;
+}
+
+/** What a subscription has of one broker: its symbols, whose credentials serve them, and the streams that are joined. */
+interface Part {
+  readonly symbols: string[];
+  scope: Scope | null;
+  streams: DisposableStack;
+}
+
+/** One client's subscription, from its opening until it is disposed of. */
+export class OpenSubscription implements Disposable {
+  readonly #options: OpenSubscriptionOptions;
+  readonly #receiver: Subscriber;
+  readonly #parts = new Map<string, Part>();
+  readonly #owned = new DisposableStack();
+
+  constructor(options: OpenSubscriptionOptions) {
+    this.#options = options;
+    const { access, clock, request, routes, subscriber } = options;
+    const { throttleMs } = request.options;
+    this.#receiver = throttleMs > 0 ? this.#owned.use(new Throttle({ subscriber, throttleMs, clock })) : subscriber;
+    for (const { broker, symbol, scope } of routes) {
+      const part = this.#parts.get(broker) ?? { symbols: [], scope, streams: new DisposableStack() };
+      part.symbols.push(symbol);
+      this.#parts.set(broker, part);
+    }
+    for (const [broker, part] of this.#parts) this.#join(broker, part);
+    this.#owned.use(
+      access.watch((broker) => {
+        this.#move(broker);
+      }),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.#owned[Symbol.dispose]();
+    for (const { streams } of this.#parts.values()) streams[Symbol.dispose]();
+    this.#parts.clear();
+  }
+
+  /** The client's credentials for a broker have changed. */
+  #move(broker: string): void {
+    const part = this.#parts.get(broker);
+    if (part === undefined) return;
+    const { access, manager } = this.#options;
+    const scope = manager.configured(broker).serving(access.scopeOf(broker))?.scope ?? null;
+    if (scope === part.scope) return;
+    const former = part.streams;
+    part.scope = scope;
+    part.streams = new DisposableStack();
+    former[Symbol.dispose]();
+    if (scope === null) {
+      this.#tell(broker, part, { state: 'closed', reason: 'The credentials were withdrawn.' });
+    } else {
+      this.#tell(broker, part, { state: 'recovering', reason: 'The streams begin anew under other credentials.' });
+      this.#join(broker, part);
+    }
+  }
+
+  #join(broker: string, { symbols, scope, streams }: Part): void {
+    if (scope === null) return;
+    const { request } = this.#options;
+    for (const symbol of symbols) {
+      const route = { broker, symbol, scope };
+      for (const type of wishedFeeds(request)) this.#joinFeed(streams, route, type);
+      if (request.types.includes('status')) this.#joinStatus(streams, route);
+    }
+  }
+
+  #joinFeed(streams: DisposableStack, route: SymbolRoute, type: FeedType): void {
+    const { manager, index, request } = this.#options;
+    const interval = type === 'candle' ? request.options.interval : null;
+    streams.use(manager.want(route, { symbol: route.symbol, type, interval }));
+    if (!request.types.includes(type)) return;
+    const key = keyOf(route, type, interval);
+    if (type === 'orderbook') {
+      this.#joinBook(streams, key);
+    } else {
+      streams.use(index.join(key, this.#receiver).membership);
+      if (type !== 'trade' && request.options.snapshot) this.#begin(key);
+    }
+  }
+
+  #joinBook(streams: DisposableStack, key: StreamKey): void {
+    const { manager, index, request } = this.#options;
+    const cut = { view: viewOf(request.options), known: manager.state.book(key) };
+    const { membership, snapshot } = index.join(key, this.#receiver, cut);
+    streams.use(membership);
+    // A book in deltas means nothing without its beginning.
+    const begins = request.options.snapshot || request.options.book === 'delta';
+    if (snapshot !== null && cut.known !== null && begins) this.#receiver.deliver(snapshot);
+  }
+
+  #joinStatus(streams: DisposableStack, route: SymbolRoute): void {
+    const key = keyOf(route, 'status', null);
+    streams.use(this.#options.index.join(key, this.#receiver).membership);
+    this.#begin(key);
+  }
+
+  #begin(key: StreamKey): void {
+    const latest = this.#options.manager.state.latest(key);
+    if (latest !== null) this.#receiver.deliver(new Emission(key, latest));
+  }
+
+  /** A status of this subscription alone: nobody else's credentials have changed. */
+  #tell(broker: string, { symbols }: Part, status: { readonly state: FeedState; readonly reason: string }): void {
+    const { clock, request } = this.#options;
+    if (!request.types.includes('status')) return;
+    const now = fromEpochMs(clock.now());
+    for (const symbol of symbols) {
+      const address = { scope: SHARED, broker, symbol, type: 'status', interval: null } as const;
+      const stream = new LiveStream(address, randomId());
+      const event = stream.stamp({ type: 'status', time: now, receivedAt: now, gap: false, ...status } as const);
+      this.#receiver.deliver(new Emission(stream.key, event));
+    }
+  }
+}
+
+/** A status says how a symbol's feeds do: who asks for nothing else is told of its ticks. */
+function wishedFeeds({ types }: SubscriptionRequest): ReadonlySet<FeedType> {
+  const feeds = new Set(types.filter((type): type is FeedType => type !== 'status'));
+  return feeds.size === 0 ? new Set(['tick']) : feeds;
+}
+
+function viewOf({ depth, book }: SubscriptionOptions): BookViewSpec {
+  return { depth, kind: book };
+}

@@ -1,0 +1,181 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Scope } from '../market/streamKey.ts';
+import type { Clock } from '../shared/clock.ts';
+import { GatewayError } from '../shared/errors.ts';
+import type { Principal } from './Principal.ts';
+import { samePrincipal } from './Principal.ts';
+
+export interface SessionsOptions {
+  readonly clock: Clock;
+  /** `sessions.idleTimeoutMs`: how long one is kept that nobody uses. */
+  readonly idleTimeoutMs: number;
+}
+
+/** What holds a scope open; disposed of when the session gives the broker up. */
+export interface HeldScope {
+  readonly scope: Scope;
+  readonly hold: Disposable;
+}
+
+/** Told when a session's scope with a broker has changed; null: it has none any more. */
+export type ScopeListener = (broker: string, scope: Scope | null) => void;
+
+const TOKEN_BYTES = 32;
+/** Sessions that hold credentials; over it nobody is let in before another has gone. */
+const MAX_SESSIONS = 20_000;
+
+/**
+ * Who a client is, and which brokers it has given credentials. A connection uses one for as long as it lives; who has its
+ * token may use it from elsewhere. Sessions that hold nothing are forgotten with their last user, the others when they
+ * have been idle. Made and owned by `Sessions`.
+ */
+export class Session {
+  readonly principal: Principal;
+  /** Opaque and secret. */
+  readonly token: string;
+  readonly #held = new Map<string, HeldScope>();
+  readonly #listeners = new Set<ScopeListener>();
+  users = 0;
+  idle: Disposable | null = null;
+
+  constructor(principal: Principal) {
+    this.principal = principal;
+    this.token = randomBytes(TOKEN_BYTES).toString('base64url');
+  }
+
+  get holdsCredentials(): boolean {
+    return this.#held.size > 0;
+  }
+
+  /** The scope of the credentials that this client gave the broker; null where it gave none. */
+  scopeOf(broker: string): Scope | null {
+    return this.#held.get(broker)?.scope ?? null;
+  }
+
+  /** Takes the place of what was held for the broker; who listens is moved before the old hold is let go. */
+  hold(broker: string, held: HeldScope): void {
+    const before = this.#held.get(broker);
+    this.#held.set(broker, held);
+    if (before?.scope !== held.scope) this.#tell(broker, held.scope);
+    before?.hold[Symbol.dispose]();
+  }
+
+  /** False where nothing was held. */
+  giveUp(broker: string): boolean {
+    const before = this.#held.get(broker);
+    if (before === undefined) return false;
+    this.#held.delete(broker);
+    this.#tell(broker, null);
+    before.hold[Symbol.dispose]();
+    return true;
+  }
+
+  giveUpAll(): void {
+    for (const broker of this.#held.keys()) this.giveUp(broker);
+  }
+
+  watch(listener: ScopeListener): Disposable {
+    this.#listeners.add(listener);
+    return {
+      [Symbol.dispose]: () => {
+        this.#listeners.delete(listener);
+      },
+    };
+  }
+
+  #tell(broker: string, scope: Scope | null): void {
+    for (const listener of this.#listeners) listener(broker, scope);
+  }
+}
+
+/** All sessions, found by a digest of their token, so that no comparison tells how near a guess was. */
+export class Sessions implements Disposable {
+  readonly #options: SessionsOptions;
+  readonly #byDigest = new Map<string, Session>();
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#byDigest.size;
+  }
+
+  /** A session of the client's own, used until disposed of. */
+  begin(principal: Principal): SessionUse {
+    return this.#use(new Session(principal));
+  }
+
+  /**
+   * The session with this token, used until disposed of. Throws UNAUTHENTICATED where there is none (any more) or it is
+   * another's.
+   */
+  resume(token: string, principal: Principal): SessionUse {
+    const session = this.#byDigest.get(digest(token));
+    if (session === undefined || !samePrincipal(session.principal, principal)) {
+      throw new GatewayError('UNAUTHENTICATED', 'There is no such session (any more): authenticate again.');
+    }
+    return this.#use(session);
+  }
+
+  /** Lets the session hold a scope, and be found by its token. Throws LIMIT_EXCEEDED where there are too many. */
+  hold(session: Session, broker: string, held: HeldScope): void {
+    const key = digest(session.token);
+    if (!this.#byDigest.has(key) && this.#byDigest.size >= MAX_SESSIONS) {
+      held.hold[Symbol.dispose]();
+      throw new GatewayError('LIMIT_EXCEEDED', 'There are too many sessions; try again later.');
+    }
+    this.#byDigest.set(key, session);
+    session.hold(broker, held);
+  }
+
+  /** When the session would end if it were not used from now on, in wall milliseconds. */
+  expiresAtMs(): number {
+    return this.#options.clock.now() + this.#options.idleTimeoutMs;
+  }
+
+  [Symbol.dispose](): void {
+    for (const session of this.#byDigest.values()) {
+      session.idle?.[Symbol.dispose]();
+      session.giveUpAll();
+    }
+    this.#byDigest.clear();
+  }
+
+  #use(session: Session): SessionUse {
+    session.idle?.[Symbol.dispose]();
+    session.idle = null;
+    session.users += 1;
+    let used = true;
+    return {
+      session,
+      [Symbol.dispose]: () => {
+        if (!used) return;
+        used = false;
+        session.users -= 1;
+        if (session.users === 0) this.#rest(session);
+      },
+    };
+  }
+
+  #rest(session: Session): void {
+    if (!session.holdsCredentials) {
+      this.#byDigest.delete(digest(session.token));
+      return;
+    }
+    session.idle = this.#options.clock.after(this.#options.idleTimeoutMs, () => {
+      session.idle = null;
+      this.#byDigest.delete(digest(session.token));
+      session.giveUpAll();
+    });
+  }
+}
+
+/** A session in use: it does not expire before this is disposed of. */
+export interface SessionUse extends Disposable {
+  readonly session: Session;
+}
+
+function digest(token: string): string {
+  return createHash('sha256').update(token).digest('base64url');
+}

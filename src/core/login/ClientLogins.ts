@@ -1,0 +1,129 @@
+import { assertNever } from '../../shared/assertNever.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { GatewayError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/logger.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import { ANONYMOUS } from '../Principal.ts';
+import { ApiKeyRing } from './ApiKeyRing.ts';
+import type { ApiKeySettings, LoggedIn } from './ApiKeyRing.ts';
+import { AttemptGate } from './AttemptGate.ts';
+import { JwtVerifier } from './JwtVerifier.ts';
+import type { JwtSettings } from './JwtVerifier.ts';
+import type { LoginEvidence } from './loginEvidence.ts';
+
+/** `auth` of the configuration. */
+export interface AuthSettings {
+  readonly mode: 'none' | 'required';
+  readonly jwt: JwtSettings | null;
+  readonly apiKeys: readonly ApiKeySettings[];
+}
+
+export interface ClientLoginsOptions {
+  readonly auth: AuthSettings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+type Verdict =
+  | { readonly kind: 'accepted'; readonly login: LoggedIn }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'unavailable'; readonly retryAfterMs: number };
+
+const NOBODY: LoggedIn = { principal: ANONYMOUS, limits: null };
+
+/** Says who a client is to the gateway itself, by what it brings. Keeps nothing of that. */
+export class ClientLogins implements Disposable {
+  /** Whether everybody must log in. */
+  readonly required: boolean;
+  readonly #logger: Logger;
+  readonly #metrics: Metrics;
+  readonly #jwt: JwtVerifier | null;
+  readonly #apiKeys: ApiKeyRing;
+  readonly #gate: AttemptGate;
+
+  /** Throws a RangeError where the settings can't work: what they need is said in it. */
+  constructor({ auth, clock, logger, metrics }: ClientLoginsOptions) {
+    this.required = auth.mode === 'required';
+    this.#logger = logger;
+    this.#metrics = metrics;
+    this.#jwt = auth.jwt === null ? null : new JwtVerifier({ settings: auth.jwt, clock, logger });
+    this.#apiKeys = new ApiKeyRing(auth.apiKeys);
+    this.#gate = new AttemptGate(clock);
+    if (auth.jwt?.audience === null)
+      logger.warn('auth.jwt.audience is not set: tokens for other services are accepted');
+  }
+
+  /**
+   * Who it is that brings this from that address. Where logins are configured, one that is brought must be right even if
+   * none is required; where none are, everybody is anonymous. Throws UNAUTHENTICATED, and RATE_LIMITED, which says when to
+   * try again, where the address has failed too often or the login can't be checked just now.
+   */
+  async verify(evidence: LoginEvidence | null, address: string): Promise<LoggedIn> {
+    if (evidence === null || !this.#checks) {
+      if (!this.required) return NOBODY;
+      this.#count('refused');
+      throw new GatewayError('UNAUTHENTICATED', 'Log in first: bring a bearer token or an API key.');
+    }
+    const verdict = await this.#judge(evidence, address);
+    this.#count(verdict.kind);
+    switch (verdict.kind) {
+      case 'accepted':
+        return verdict.login;
+      case 'refused':
+        this.#logger.info({ address, brought: evidence.kind, reason: verdict.reason }, 'login refused');
+        throw new GatewayError('UNAUTHENTICATED', 'This login is not valid (any more): log in anew.');
+      case 'unavailable':
+        throw new GatewayError('RATE_LIMITED', "Logins can't be checked just now: try again in a moment.", {
+          retryAfterMs: verdict.retryAfterMs,
+        });
+      default:
+        return assertNever(verdict);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#jwt?.[Symbol.dispose]();
+    this.#gate[Symbol.dispose]();
+  }
+
+  get #checks(): boolean {
+    return this.#jwt !== null || this.#apiKeys.size > 0;
+  }
+
+  async #judge(evidence: LoginEvidence, address: string): Promise<Verdict> {
+    try {
+      return await this.#gate.run(
+        address,
+        () => this.#check(evidence),
+        ({ kind }) => kind === 'refused',
+      );
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === 'RATE_LIMITED') this.#count('limited');
+      throw error;
+    }
+  }
+
+  async #check(evidence: LoginEvidence): Promise<Verdict> {
+    switch (evidence.kind) {
+      case 'token': {
+        const verdict = (await this.#jwt?.verify(evidence.token)) ?? {
+          kind: 'refused',
+          reason: 'no tokens configured',
+        };
+        if (verdict.kind !== 'accepted') return verdict;
+        return { kind: 'accepted', login: { principal: verdict.principal, limits: null } };
+      }
+      case 'apiKey': {
+        const login = this.#apiKeys.find(evidence.apiKey);
+        return login === null ? { kind: 'refused', reason: 'unknown API key' } : { kind: 'accepted', login };
+      }
+      default:
+        return assertNever(evidence);
+    }
+  }
+
+  #count(outcome: 'accepted' | 'refused' | 'limited' | 'unavailable'): void {
+    this.#metrics.logins.inc({ outcome });
+  }
+}

@@ -1,0 +1,26 @@
+import type { Clock } from '../../shared/clock.ts';
+import type { Principal } from '../Principal.ts';
+import { CLOCK_TOLERANCE_MS } from './JwtVerifier.ts';
+
+/** The wall clock may be set while we wait, and a timer can't wait for longer than 24 days. */
+const LOOK_EVERY_MS = 60_000;
+
+/**
+ * Calls `task` once when the principal's login is no longer accepted: at its end and the tolerance in which a new
+ * connection could still begin with it. Never for logins that don't end by themselves. Disposed of: not at all.
+ */
+export function whenLoginEnds(principal: Principal, clock: Clock, task: () => void): Disposable {
+  if (principal.kind !== 'jwt') return { [Symbol.dispose]() {} };
+  const endsAtMs = principal.expiresAtMs + CLOCK_TOLERANCE_MS;
+  const wait = (): Disposable =>
+    clock.after(Math.min(Math.max(0, endsAtMs - clock.now()), LOOK_EVERY_MS), () => {
+      if (clock.now() >= endsAtMs) task();
+      else timer = wait();
+    });
+  let timer = wait();
+  return {
+    [Symbol.dispose]: () => {
+      timer[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import type { BrokerStatus, Feed, FeedCondition } from '../../src/brokers/BaseBroker.ts';
+import { OandaBroker } from '../../src/brokers/oanda/OandaBroker.ts';
+import { OandaBudgets } from '../../src/brokers/oanda/OandaBudgets.ts';
+import type { OandaBrokerOptions } from '../../src/brokers/oanda/OandaBroker.ts';
+import type { CandleDraft, FeedEventDraft, OrderBookDraft, TickDraft } from '../../src/market/marketData.ts';
+import { systemClock } from '../../src/shared/clock.ts';
+import type { Clock } from '../../src/shared/clock.ts';
+import { serializeError } from '../../src/shared/logger.ts';
+import { Metrics } from '../../src/shared/metrics.ts';
+import { systemRandom } from '../../src/shared/random.ts';
+import { DEFAULT_ACCOUNTS } from '../venues/oanda/accounts.ts';
+import { StandInOanda } from '../venues/oanda/StandInOanda.ts';
+import type { StandInOptions } from '../venues/oanda/StandInOanda.ts';
+import { waitFor } from './waitFor.ts';
+
+export const [ACCOUNT, OTHER_ACCOUNT] = DEFAULT_ACCOUNTS;
+
+/** A real broker and its stand-in venue, over real sockets. On disposal neither is left. */
+export async function startOandaBroker(
+  wanted: readonly Feed[],
+  options: {
+    venue?: Partial<StandInOptions>;
+    /** In place of one that is started. */
+    standIn?: StandInOanda;
+    broker?: Partial<OandaBrokerOptions>;
+    account?: { readonly id: string; readonly token: string };
+    clock?: Clock;
+    /** Done with the venue before the broker starts. */
+    before?: (venue: StandInOanda) => void;
+  } = {},
+) {
+  await using stack = new AsyncDisposableStack();
+  const { account = ACCOUNT, clock = systemClock } = options;
+  const venue = options.standIn ?? stack.use(await StandInOanda.start({ heartbeatMs: 100, ...options.venue }));
+  options.before?.(venue);
+  const told: { readonly feed: Feed; readonly event?: FeedEventDraft; readonly condition?: FeedCondition }[] = [];
+  const statuses: BrokerStatus[] = [];
+  const log: string[] = [];
+  const metrics = new Metrics();
+  const budgets = options.broker?.budgets ?? new OandaBudgets({ clock });
+  const broker = new OandaBroker(
+    {
+      id: 'oanda',
+      clock,
+      random: systemRandom,
+      logger: pino({ level: 'trace', serializers: { err: serializeError } }, lineSink(log)),
+      metrics,
+      staleAfterMs: 10_000,
+      reconnect: { baseMs: 50, maxMs: 500 },
+      sink: {
+        onEvent: (feed, event) => void told.push({ feed, event }),
+        onFeed: (feed, condition) => void told.push({ feed, condition }),
+        onStatus: (status) => void statuses.push(status),
+        onActivity: () => {},
+        onCatalog: () => {},
+      },
+    },
+    {
+      environment: 'practice',
+      restUrl: venue.restUrl,
+      streamUrl: venue.streamUrl,
+      requiresAuthentication: true,
+      credentials: { use: (task) => task({ token: account.token, accountId: account.id }) },
+      ...options.broker,
+      budgets,
+    },
+  );
+  stack.use(broker);
+  broker.setWanted(new Set(wanted));
+  broker.start();
+  const events = (feed: Feed): FeedEventDraft[] =>
+    told.flatMap((each) => (each.feed === feed && each.event !== undefined ? [each.event] : []));
+  const conditions = (feed: Feed): FeedCondition[] =>
+    told.flatMap((each) => (each.feed === feed && each.condition !== undefined ? [each.condition] : []));
+  const state = (feed: Feed): string | undefined => conditions(feed).findLast(({ kind }) => kind !== 'gap')?.kind;
+  const owned = stack.move();
+  return {
+    venue,
+    broker,
+    budgets,
+    metrics,
+    told,
+    statuses,
+    log,
+    events,
+    conditions,
+    state,
+    want: (...feeds: Feed[]) => {
+      broker.setWanted(new Set(feeds));
+    },
+    ticks: (feed: Feed) => events(feed).filter((event): event is TickDraft => event.type === 'tick'),
+    books: (feed: Feed) => events(feed).filter((event): event is OrderBookDraft => event.type === 'orderbook'),
+    candles: (feed: Feed) => events(feed).filter((event): event is CandleDraft => event.type === 'candle'),
+    gaps: (feed: Feed) => conditions(feed).filter(({ kind }) => kind === 'gap'),
+    waitForState: (kind: string, ...feeds: Feed[]) =>
+      waitFor(() => feeds.every((feed) => state(feed) === kind), `${kind} feeds`),
+    waitForTicks: (feed: Feed, count: number) =>
+      waitFor(() => events(feed).length >= count, `${count} ticks of ${feed.symbol}`),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+export function feedOf(symbol: string, type: Feed['type'], interval: Feed['interval'] = null): Feed {
+  return { symbol, type, interval };
+}
+
+function lineSink(lines: string[]): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+}

@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { ClientLogins } from '../../../../src/core/login/ClientLogins.ts';
+import type { AuthSettings } from '../../../../src/core/login/ClientLogins.ts';
+import type { LoginEvidence } from '../../../../src/core/login/loginEvidence.ts';
+import { ANONYMOUS } from '../../../../src/core/Principal.ts';
+import { GatewayError } from '../../../../src/shared/errors.ts';
+import { createLogger } from '../../../../src/shared/logger.ts';
+import { Metrics } from '../../../../src/shared/metrics.ts';
+import { FakeClock } from '../../../support/FakeClock.ts';
+import { logLines } from '../../../support/logLines.ts';
+import { KeyServer } from './KeyServer.ts';
+import { EC, NOW, RSA, SECRET, claims, jwkOf, settings, sign } from './issuer.ts';
+
+const HERE = '192.0.2.1';
+const ELSEWHERE = '192.0.2.2';
+const KEY = 'tg_first_0123456789abcdef';
+const API_KEYS = [
+  { id: 'first', sha256: createHash('sha256').update(KEY).digest('hex'), roles: ['admin'], limits: { queryDepth: 5 } },
+];
+const BOTH: AuthSettings = { mode: 'required', jwt: settings({ secret: SECRET }), apiKeys: API_KEYS };
+
+class Door implements Disposable {
+  readonly clock = new FakeClock();
+  readonly metrics = new Metrics();
+  readonly logins: ClientLogins;
+  log = '';
+
+  constructor(auth: Partial<AuthSettings>) {
+    const output = {
+      isTTY: false,
+      write: (line: string) => {
+        this.log += line;
+        return true;
+      },
+    };
+    this.logins = new ClientLogins({
+      auth: { mode: 'none', jwt: null, apiKeys: [], ...auth },
+      clock: this.clock,
+      logger: createLogger({ level: 'trace', pretty: false, output }),
+      metrics: this.metrics,
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.logins[Symbol.dispose]();
+  }
+
+  /** Who it is, or the error. */
+  async bring(evidence: LoginEvidence | null, address = HERE): Promise<unknown> {
+    return await this.logins.verify(evidence, address).then(
+      ({ principal }) => principal,
+      (error: unknown) => error,
+    );
+  }
+
+  async count(outcome: string): Promise<number> {
+    const { values } = await this.metrics.logins.get();
+    return values.find(({ labels }) => labels.outcome === outcome)?.value ?? 0;
+  }
+}
+
+const byToken = (token: string): LoginEvidence => ({ kind: 'token', token });
+const byKey = (apiKey: string): LoginEvidence => ({ kind: 'apiKey', apiKey });
+const unauthenticated = expect.objectContaining({ code: 'UNAUTHENTICATED' });
+const alice = expect.objectContaining({ kind: 'jwt', subject: 'alice' });
+const first = { kind: 'apiKey', id: 'first', roles: ['admin'] };
+
+describe('who must log in', () => {
+  it.each<[string, Partial<AuthSettings>, LoginEvidence | null | 'good token', unknown]>([
+    ['nobody where none is configured', {}, null, ANONYMOUS],
+    ['nobody where none is configured, whatever is brought', {}, byToken('x'), ANONYMOUS],
+    ['nobody where none is required', { ...BOTH, mode: 'none' }, null, ANONYMOUS],
+    ['who brings a token has its roles', { ...BOTH, mode: 'none' }, 'good token', alice],
+    ['who brings a key has its roles', { ...BOTH, mode: 'none' }, byKey(KEY), first],
+    ['who brings a bad token is refused, required or not', { ...BOTH, mode: 'none' }, byToken('x'), unauthenticated],
+    ['who brings a bad key is refused, required or not', { ...BOTH, mode: 'none' }, byKey('x'), unauthenticated],
+    ['everybody where it is required', BOTH, null, unauthenticated],
+    ['everybody where it is required, by a token', BOTH, 'good token', alice],
+    ['everybody where it is required, by a key', BOTH, byKey(KEY), first],
+    ['a token does nothing where only keys are configured', { apiKeys: API_KEYS }, 'good token', unauthenticated],
+    ['a key does nothing where only tokens are configured', { ...BOTH, apiKeys: [] }, byKey(KEY), unauthenticated],
+  ])('%s', async (_name, auth, evidence, expected) => {
+    using door = new Door(auth);
+    expect(await door.bring(evidence === 'good token' ? byToken(await sign()) : evidence)).toEqual(expected);
+    expect(door.logins.required).toBe(auth.mode === 'required');
+  });
+
+  it("gives the limits of an API key's own", async () => {
+    using door = new Door(BOTH);
+    expect((await door.logins.verify(byKey(KEY), HERE)).limits).toEqual({ queryDepth: 5 });
+    expect((await door.logins.verify(byToken(await sign()), HERE)).limits).toBeNull();
+  });
+});
+
+describe('a refusal', () => {
+  it('is the same whichever check failed', async () => {
+    using door = new Door(BOTH);
+    const attempts = [
+      byKey('wrong'),
+      byToken('x'),
+      byToken(await sign(claims({ exp: NOW - 600 }))),
+      byToken(await sign(claims({ aud: 'x' }))),
+      byToken(await sign(claims(), { key: Buffer.from('another secret of 32 characters, or more') })),
+    ];
+    const errors = await Promise.all(attempts.map((evidence) => door.bring(evidence)));
+    const told = errors.map((error) =>
+      error instanceof GatewayError ? [error.code, error.message, error.cause] : error,
+    );
+    expect(new Set(told.map((item) => JSON.stringify(item)))).toHaveLength(1);
+  });
+
+  it('is logged with its reason, and neither log nor error nor metrics show any of what was brought', async () => {
+    using door = new Door(BOTH);
+    const bad = await sign(claims({ sub: 'canary-subject', exp: NOW - 600 }));
+    const errors: unknown[] = [];
+    for (const item of [byKey('canary-key'), byToken(bad), byToken('canary-token')])
+      errors.push(await door.bring(item));
+    await door.bring(byToken(await sign()));
+    await door.bring(byKey(KEY));
+    const line = { msg: 'login refused', level: 'info', address: HERE };
+    expect(logLines(door.log)).toMatchObject([
+      { ...line, brought: 'apiKey', reason: 'unknown API key' },
+      { ...line, brought: 'token', reason: 'ERR_JWT_EXPIRED' },
+      { ...line, brought: 'token', reason: 'ERR_JWS_INVALID' },
+    ]);
+    const shown = [
+      door.log,
+      await door.metrics.registry.metrics(),
+      ...errors.map((error) => JSON.stringify(error) + String(error)),
+    ];
+    for (const secret of ['canary', ...bad.split('.'), KEY, SECRET]) expect(shown.join('\n')).not.toContain(secret);
+  });
+});
+
+describe('an address that keeps failing', () => {
+  it('is refused unheard after ten bad logins, good ones too, while others come in', async () => {
+    using door = new Door(BOTH);
+    const good = byToken(await sign());
+    for (let time = 0; time < 5; time += 1) await door.bring(byKey('wrong'));
+    for (let time = 0; time < 5; time += 1) await door.bring(byToken('wrong'));
+    await door.clock.advance(10_000);
+    const limited = { code: 'RATE_LIMITED', retryable: true, details: { retryAfterMs: 50_000 } };
+    expect(await door.bring(good)).toMatchObject(limited);
+    expect(await door.bring(byKey('wrong'))).toMatchObject(limited);
+    expect(await door.bring(good, ELSEWHERE)).toEqual(alice);
+    await door.clock.advance(50_000);
+    expect(await door.bring(good)).toEqual(alice);
+    expect(await door.count('accepted')).toBe(2);
+    expect(await door.count('refused')).toBe(10);
+    expect(await door.count('limited')).toBe(2);
+  });
+
+  it('is not one that forgot to log in', async () => {
+    using door = new Door(BOTH);
+    for (let time = 0; time < 50; time += 1) await door.bring(null);
+    expect(await door.bring(byKey(KEY))).toEqual(first);
+  });
+});
+
+describe('logins that can’t be checked', () => {
+  it('are told to come back, and are not counted as failures; API keys go on', async () => {
+    await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
+    server.answer = { kind: 'status', status: 503 };
+    using door = new Door({ ...BOTH, jwt: settings({ jwksUrl: server.url }) });
+    const good = byToken(await sign(claims(), { alg: 'RS256', key: RSA.privateKey, header: { kid: 'first' } }));
+    for (let time = 0; time < 20; time += 1) {
+      expect(await door.bring(good)).toMatchObject({ code: 'RATE_LIMITED', details: { retryAfterMs: 5_000 } });
+    }
+    expect(await door.bring(byKey(KEY))).toEqual(first);
+    server.answer = { kind: 'keys' };
+    await door.clock.advance(5_000);
+    expect(await door.bring(good)).toEqual(alice);
+    expect(await door.count('unavailable')).toBe(20);
+    const other = await sign(claims(), { alg: 'ES256', key: EC.privateKey, header: { kid: 'other' } });
+    expect(await door.bring(byToken(other))).toEqual(unauthenticated);
+    expect(door.log).toContain('the keys of logins could not be fetched');
+  });
+});
+
+it('says at the start that tokens for other services would be accepted', () => {
+  using open = new Door({ jwt: settings({ secret: SECRET, audience: null }) });
+  using closed = new Door(BOTH);
+  expect(open.log).toContain('auth.jwt.audience is not set');
+  expect(closed.log).toBe('');
+});
