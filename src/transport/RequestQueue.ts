@@ -1,5 +1,6 @@
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
+import type { SlidingWindow } from './SlidingWindow.ts';
 import { WeightBudget } from './WeightBudget.ts';
 
 /**
@@ -22,6 +23,8 @@ export interface RequestQueueOptions {
   readonly weightPerMinute: number;
   /** Requests of each patience that may wait; one more is refused with RATE_LIMITED. */
   readonly bounds: Readonly<Record<Patience, number>>;
+  /** Shared with others who ask the same venue: how many requests it bears in a while. */
+  readonly pace?: SlidingWindow | undefined;
 }
 
 interface Ticket extends Demand {
@@ -120,7 +123,7 @@ export class RequestQueue {
     while (this.#active < this.#options.concurrency) {
       const ticket = first(this.#tickets.wait) ?? first(this.#tickets.fail);
       if (ticket === undefined) return;
-      const waitMs = Math.max(this.#pauseMs, this.#budgetWaitMs(ticket));
+      const waitMs = Math.max(this.#pauseMs, this.#budgetWaitMs(ticket), this.#options.pace?.delayMs ?? 0);
       if (waitMs === 0) {
         this.#admit(ticket);
       } else if (ticket.patience === 'fail' && waitMs > LONGEST_WAIT_MS) {
@@ -138,6 +141,7 @@ export class RequestQueue {
   #admit(ticket: Ticket): void {
     this.#tickets[ticket.patience].delete(ticket);
     this.#budget.take(ticket.weight, this.#options.clock.monotonic());
+    this.#options.pace?.tryTake();
     this.#active += 1;
     ticket.admit();
   }

@@ -1,4 +1,4 @@
-import type { Agent, IncomingHttpHeaders } from 'node:http';
+import type { Agent } from 'node:http';
 import { Backoff } from '../shared/backoff.ts';
 import { sleep } from '../shared/clock.ts';
 import type { Clock } from '../shared/clock.ts';
@@ -8,10 +8,12 @@ import type { Metrics } from '../shared/metrics.ts';
 import type { Random } from '../shared/random.ts';
 import { BodyTooLargeError, httpGet, keepAliveAgent } from './httpGet.ts';
 import type { HttpReply } from './httpGet.ts';
+import { readJson } from './readJson.ts';
 import { RequestQueue } from './RequestQueue.ts';
 import type { Demand } from './RequestQueue.ts';
 import { retryAfterMs } from './retryAfter.ts';
 import { SingleFlight } from './SingleFlight.ts';
+import type { SlidingWindow } from './SlidingWindow.ts';
 
 export interface RestClientOptions {
   /** The broker's id: for sentences, and the source of messages counted as invalid. */
@@ -21,7 +23,16 @@ export interface RestClientOptions {
   /** Request weight a minute that the venue allows, until `weightPerMinute` says better. At most 80 % of it is used. */
   readonly weightPerMinute: number;
   /** The reply's header with the weight used in this minute, in lower case. */
-  readonly usedWeightHeader: string;
+  readonly usedWeightHeader?: string;
+  /** Sent beside our own. Asked for anew for each request, and not kept: they may hold a secret. */
+  readonly headers?: () => Readonly<Record<string, string>>;
+  /** Shared with others who ask the same venue: how many requests, and how many new connections, it bears in a while. */
+  readonly pace?: SlidingWindow;
+  readonly connections?: SlidingWindow;
+  /** What the body of a 2xx or 4xx says; undefined where it makes no sense. @default readJson */
+  readonly read?: (reply: HttpReply) => unknown;
+  /** How long nothing is asked after a 429 without a Retry-After. @default 60000 */
+  readonly pauseMs?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -57,7 +68,8 @@ type Outcome =
 const RETRIES = 2;
 const RETRY = { baseMs: 250, maxMs: 4_000 };
 /** A pause without a Retry-After: a minute's weight is forgotten after a minute; a ban lasts two at least. */
-const PAUSE_MS = { 429: 60_000, 418: 120_000 } as const;
+const PAUSE_MS = 60_000;
+const BAN_MS = 120_000;
 const LONGEST_CLIENT_DELAY_MS = 5_000;
 
 /**
@@ -75,7 +87,7 @@ export class RestClient implements AsyncDisposable {
   readonly #pauses: Backoff;
 
   constructor(options: RestClientOptions) {
-    const { name, clock, random, weightPerMinute, concurrency = 4, queueBound = 2_048 } = options;
+    const { name, clock, random, weightPerMinute, concurrency = 4, queueBound = 2_048, pace } = options;
     this.#options = options;
     this.#baseUrl = options.baseUrl.replace(/\/+$/, '');
     this.#agent = keepAliveAgent(this.#baseUrl, concurrency);
@@ -86,6 +98,7 @@ export class RestClient implements AsyncDisposable {
       concurrency,
       weightPerMinute,
       bounds: { wait: queueBound, fail: queueBound },
+      pace,
     });
   }
 
@@ -145,6 +158,7 @@ export class RestClient implements AsyncDisposable {
     stack.defer(() => {
       this.#queue.leave(request, used);
     });
+    await this.#leaveToConnect(signal);
     stack.use(
       clock.after(timeoutMs, () => {
         deadline.abort();
@@ -153,10 +167,11 @@ export class RestClient implements AsyncDisposable {
     try {
       const reply = await httpGet(this.#baseUrl + request.path, {
         agent: this.#agent,
+        headers: this.#options.headers?.() ?? {},
         signal: AbortSignal.any([signal, deadline.signal]),
         maxBodyBytes,
       });
-      used = wholeNumber(reply.headers[this.#options.usedWeightHeader]);
+      used = wholeNumber(reply.headers[this.#options.usedWeightHeader ?? '']);
       return this.#judge(reply);
     } catch (thrown) {
       signal.throwIfAborted();
@@ -164,18 +179,29 @@ export class RestClient implements AsyncDisposable {
     }
   }
 
+  /** An exchange for which no connection is kept open makes one: it waits until the venue bears it. */
+  async #leaveToConnect(signal: AbortSignal): Promise<void> {
+    const { clock, connections } = this.#options;
+    if (connections === undefined) return;
+    while (Object.keys(this.#agent.freeSockets).length === 0 && !connections.tryTake()) {
+      await sleep(clock, connections.delayMs, signal);
+      signal.throwIfAborted();
+    }
+  }
+
   #judge(reply: HttpReply): Outcome {
     const { status, headers } = reply;
-    const askedMs = retryAfterMs(headers['retry-after'], this.#options.clock.now());
+    const { clock, read = (each) => readJson(each), pauseMs = PAUSE_MS } = this.#options;
+    const askedMs = retryAfterMs(headers['retry-after'], clock.now());
     if (status === 429 || status === 418) {
-      this.#pause(status, askedMs ?? PAUSE_MS[status]);
+      this.#pause(status, askedMs ?? (status === 429 ? pauseMs : BAN_MS));
       return { kind: 'paused' };
     }
     if (status >= 500 || status === 408) {
       const error = this.#unavailable(`got a fault of the venue's server (HTTP ${status})`);
       return { kind: 'failed', retry: true, retryAfterMs: askedMs ?? 0, error };
     }
-    const body = isJson(headers) && (status < 300 || status >= 400) ? parseJson(reply.text) : undefined;
+    const body = status < 300 || status >= 400 ? read(reply) : undefined;
     if (body === undefined) return this.#senseless(status);
     this.#pauses.reset();
     return { kind: 'reply', reply: { status, body } };
@@ -206,19 +232,6 @@ export class RestClient implements AsyncDisposable {
 
   #unavailable(what: string, cause?: unknown): GatewayError {
     return new GatewayError('BROKER_UNAVAILABLE', `Broker ${this.#options.name} ${what}.`, { cause });
-  }
-}
-
-function isJson(headers: IncomingHttpHeaders): boolean {
-  return /^[^;]*\bjson\b/i.test(headers['content-type'] ?? 'application/json');
-}
-
-/** Undefined for what is not JSON (which has no undefined). */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

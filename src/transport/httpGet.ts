@@ -8,6 +8,8 @@ import { createGunzip } from 'node:zlib';
 export interface HttpGetOptions {
   /** Owns the sockets; whoever made it destroys it. */
   readonly agent: http.Agent;
+  /** Sent beside our own. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Ends the exchange whatever state it is in; the promise rejects. */
   readonly signal: AbortSignal;
   /** Of the body, unpacked. */
@@ -42,8 +44,8 @@ export async function httpGet(url: string, options: HttpGetOptions): Promise<Htt
   return { status: response.statusCode ?? 0, headers: response.headers, text: body.toString('utf8') };
 }
 
-function firstResponse(url: string, { agent, signal }: HttpGetOptions): Promise<IncomingMessage> {
-  const headers = { accept: 'application/json', 'accept-encoding': 'gzip', 'user-agent': 'tickgraph' };
+function firstResponse(url: string, { agent, signal, headers: others }: HttpGetOptions): Promise<IncomingMessage> {
+  const headers = { accept: 'application/json', 'accept-encoding': 'gzip', 'user-agent': 'tickgraph', ...others };
   const get = url.startsWith('https:') ? https.get : http.get;
   return new Promise((resolve, reject) => {
     // The listener stays: a failure while the body is read is told here too, and would else end the process.

@@ -53,14 +53,16 @@ const CATALOG_SPREAD = 1 / 10;
 /** A request for it may wait out a ban; who waits for the first attempt does not. */
 const CATALOG_PATIENCE_MS = 10_000;
 
+export const BINANCE_TRAITS: BrokerTraits = {
+  kind: 'binance',
+  supportedTypes: FEED_TYPES,
+  synthetic: false,
+  requiresAuthentication: false,
+};
+
 /** Binance Spot: public market data over its combined WebSocket streams, the rest by request. */
 export class BinanceBroker extends BaseBroker {
-  readonly traits: BrokerTraits = {
-    kind: 'binance',
-    supportedTypes: FEED_TYPES,
-    synthetic: false,
-    requiresAuthentication: false,
-  };
+  readonly traits = BINANCE_TRAITS;
   readonly #options: BinanceBrokerOptions;
   readonly #rest: NonNullable<BinanceBrokerOptions['rest']>;
   readonly #attempts: SlidingWindow;

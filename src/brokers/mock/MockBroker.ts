@@ -25,6 +25,14 @@ const LONGEST_PERIOD_MS = 250;
 /** Each event of a step comes after those that it follows from. */
 const ORDER = ['tick', 'orderbook', 'trade', 'candle'] as const;
 
+export function mockTraits({
+  kind,
+  requiresAuthentication,
+}: Pick<MockBrokerOptions, 'kind' | 'requiresAuthentication'>): BrokerTraits {
+  const supportedTypes = ORDER.filter((type) => type !== 'trade' || kind === 'mock-binance');
+  return { kind, supportedTypes, synthetic: true, requiresAuthentication };
+}
+
 /**
  * A venue that is made up, and needs no network. Each symbol has a market of its own, which stands at its start until the
  * symbol is first wanted, moves while it is wanted, and goes on from where it stood when it is wanted again. What the n-th
@@ -52,12 +60,7 @@ export class MockBroker extends BaseBroker {
   constructor(context: BrokerContext, options: MockBrokerOptions) {
     super(context);
     this.#options = options;
-    this.traits = {
-      kind: options.kind,
-      supportedTypes: ORDER.filter((type) => type !== 'trade' || options.kind === 'mock-binance'),
-      synthetic: true,
-      requiresAuthentication: options.requiresAuthentication,
-    };
+    this.traits = mockTraits(options);
     const { kind, seed, ticksPerSecond: stepsPerSecond } = options;
     const specs = Object.entries(options.symbols).map(([symbol, price]) =>
       marketSpec({ kind, symbol, price, seed, stepsPerSecond }),

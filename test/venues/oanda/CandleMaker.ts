@@ -90,7 +90,7 @@ export class CandleMaker {
     this.#written.set(`${granularity} ${startMs}`, 'absent');
   }
 
-  /** Ascending, the running one last. Null where there is none. */
+  /** Ascending, the running one last. */
   candles(query: CandleQuery): Candle[] {
     return query.fromMs === null ? this.#until(query) : this.#since(query, query.fromMs);
   }

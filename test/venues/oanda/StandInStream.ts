@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { sleep, systemClock } from '../../../src/shared/clock.ts';
 import { Timers } from '../binance/time.ts';
 import type { StreamSwitches } from './StreamSwitches.ts';
 import { PLAIN_STYLE, renderHeartbeat, renderPrice } from './prices.ts';
@@ -94,7 +95,8 @@ export class StandInStream {
 
   /** False once the venue has done with it, whatever the client knows of that. */
   get open(): boolean {
-    return !this.#gone && !this.#options.response.destroyed && !this.#options.response.writableEnded;
+    const { response, socket } = this.#options;
+    return !this.#gone && !socket.destroyed && !response.writableEnded;
   }
 
   /** Resolves once the connection has ended. */
@@ -205,21 +207,19 @@ export class StandInStream {
     else socket.destroy();
   }
 
-  /** Some bytes, without a line end, and then the end: `after` leaves them time to reach the client first. */
-  endAfter(bytes: Buffer, how: Ending): void {
-    const held = this.hold();
+  /** Some bytes, without a line end, and then the end; a reset leaves them time to be read, for it would throw them away. */
+  async endAfter(bytes: Buffer, how: Ending): Promise<void> {
+    using _held = this.hold();
     this.send(bytes);
-    void this.flushed().then(() => {
-      this.#timers.after(how === 'reset' ? 20 : 0, () => {
-        held[Symbol.dispose]();
-        this.end(how);
-      });
-    });
+    await this.flushed();
+    if (how === 'reset') await sleep(systemClock, 20);
+    this.end(how);
   }
 
   /** These bytes go past HTTP's framing, where a chunk's header ought to be; then TCP ends. */
   endInChunkHeader(bytes: string): void {
-    this.#options.socket.end(bytes, 'latin1');
+    const { socket } = this.#options;
+    socket.write(bytes, 'latin1', () => socket.destroy());
   }
 
   /** As after a router forgot the connection: the venue has done with it, and the client is told nothing. */

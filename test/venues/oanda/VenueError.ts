@@ -8,7 +8,9 @@ export class VenueError extends Error {
     this.status = status;
   }
 
+  /** Empty where nobody knows what the venue says. */
   get body(): string {
+    if (this.message === '') return '';
     return JSON.stringify({ errorMessage: this.message });
   }
 }
@@ -42,4 +44,9 @@ export function missing(): VenueError {
 
 export function tooMany(): VenueError {
   return new VenueError(400, "Maximum value for 'count' exceeded");
+}
+
+/** Beyond a limit: neither status nor body are documented for streams, nor the body for anything. */
+export function limited(status = 429): VenueError {
+  return new VenueError(status, '');
 }

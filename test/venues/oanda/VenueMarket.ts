@@ -48,8 +48,8 @@ export class VenueMarket {
   }
 
   /**
-   * The last price of the week, at that time (else now): not tradeable, bid and ask far apart. `run` leaves a closed market
-   * alone.
+   * The last price of the week: not tradeable, bid and ask far apart. `run` leaves a closed market alone. With a time in the
+   * past it is what streams that open from now on begin with.
    */
   close({ atMs }: { readonly atMs?: number } = {}): void {
     this.#tradeable = false;

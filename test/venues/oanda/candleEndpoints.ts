@@ -5,7 +5,7 @@ import type { Alignment, Granularity } from './granularity.ts';
 import type { RestRequest, RestWorld } from './restEndpoints.ts';
 import { formatTime, msOf, nanosOf } from './time.ts';
 import type { TimeFormat } from './time.ts';
-import { inFuture, invalid, missing, tooMany, VenueError } from './VenueError.ts';
+import { inFuture, invalid, tooMany, VenueError } from './VenueError.ts';
 
 const DEFAULT_COUNT = 500;
 /** In the order of the venue's answers. */
@@ -116,9 +116,4 @@ function written(found: readonly Candle[], { components, smooth, timeFormat }: W
       ...Object.fromEntries(prices),
     };
   });
-}
-
-export function requireInstrument(name: string): string {
-  if (name === '') throw missing();
-  return name;
 }

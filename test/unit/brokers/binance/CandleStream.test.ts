@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { feedOf, historicCandle, kline, send, startBroker, unavailable } from './harness.ts';
+import { acknowledge, feedOf, historicCandle, kline, send, startBroker, unavailable } from './harness.ts';
 
 const MINUTE = 60_000;
 /** Of the fake clock: 03:04:05. */
@@ -68,6 +68,22 @@ describe('candles', () => {
     expect(candles().slice(2)).toEqual(['1m 05:00 closed', '1m 06:00 closed', '1m 07:00']);
     expect(conditions(feed).at(-1)?.kind).toBe('live');
     expect(rest.asked.find(({ what }) => what === 'candles')?.args[0]).toMatchObject({ interval: '1m', fromMs: START });
+  });
+
+  it('that come before the subscription is acknowledged wait for what was missed', async () => {
+    const { socket, sockets, rest, clock, candles } = await startCandles(feed);
+    send(socket, 'btcusdt@kline_1m', minute(0, true));
+    socket.drop();
+    rest.candles = () => Promise.resolve([1, 2].map((index) => historicCandle(START + index * MINUTE, true)));
+    await clock.advance(1_000);
+    sockets.last.open();
+    await clock.advance(0);
+    send(sockets.last, 'btcusdt@kline_1m', minute(2, true));
+    send(sockets.last, 'btcusdt@kline_1m', minute(3));
+    expect(candles()).toEqual(['1m 04:00 closed']);
+    acknowledge(sockets.last);
+    await clock.advance(0);
+    expect(candles().slice(1)).toEqual(['1m 05:00 closed', '1m 06:00 closed', '1m 07:00']);
   });
 
   it('show the open one of history where nothing newer came', async () => {

@@ -1,0 +1,144 @@
+import type { KeyObject } from 'node:crypto';
+import { z } from 'zod';
+import type { Clock } from '../../shared/clock.ts';
+import { GatewayError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/logger.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Random } from '../../shared/random.ts';
+import { RestClient } from '../../transport/RestClient.ts';
+import type { RestReply } from '../../transport/RestClient.ts';
+import { RestRefusal, ServerTime } from './restMessages.ts';
+import { timeRequest } from './restRequests.ts';
+import type { BinanceRequest } from './restRequests.ts';
+import { signQuery, toSigningKey } from './signing.ts';
+
+export interface BinanceCredentials {
+  readonly apiKey: string;
+  /** An HMAC secret, or an Ed25519 private key as PEM. */
+  readonly apiSecret: string;
+}
+
+export interface CheckBinanceOptions {
+  /** Where the broker asks for market data: see `accountHost`. */
+  readonly restUrl: string;
+  readonly brokerId: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/**
+ * The account as the venue describes it to whoever holds its key: all that matters here is that it does. In part:
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/account-endpoints#account-information-user_data
+ *
+ *     {"makerCommission":15,"canTrade":true,"updateTime":123456789,"accountType":"SPOT","balances":[],
+ *      "permissions":["SPOT"],"uid":354937868}
+ */
+const Account = z.object({ canTrade: z.boolean(), accountType: z.string() });
+
+/** What can stand in a header: no white space, nothing invisible. The venue's own have 64 letters and digits. */
+const API_KEY = /^[!-~]{1,512}$/;
+const RECV_WINDOW_MS = 5_000;
+const WEIGHT_PER_MINUTE = 6_000;
+const MAX_BODY_BYTES = 1_048_576;
+/** The stamp of a request is too old, or ahead of the venue's clock. */
+const WRONG_TIME = -1021;
+
+/** The codes that say something of the credentials, for a person. Asking again would bring the same, and annoy the venue. */
+const REFUSALS: ReadonlyMap<number, string> = new Map([
+  [-1002, 'The venue does not let this API key read its account.'],
+  [-1022, 'The venue refuses the signature: this secret does not belong to this API key.'],
+  [-2014, 'The venue refuses the form of this API key.'],
+  [
+    -2015,
+    "The venue refuses this API key: it is unknown there, not allowed from the gateway's address, or may not read its account.",
+  ],
+]);
+
+/**
+ * Asks the venue, by a signed request, for the account that the key belongs to. Resolves where it answers with one. Rejects
+ * with BAD_REQUEST for what can't be credentials, BROKER_AUTHENTICATION_FAILED for those that the venue refuses,
+ * BROKER_UNAVAILABLE or RATE_LIMITED where it can't be asked just now or answers nonsense, and with the signal's reason.
+ */
+export async function checkBinanceCredentials(
+  credentials: BinanceCredentials,
+  options: CheckBinanceOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { restUrl, brokerId, clock, random, logger, metrics } = options;
+  const { apiKey, key } = parseCredentials(credentials);
+  await using client = new RestClient({
+    name: brokerId,
+    baseUrl: accountHost(restUrl),
+    weightPerMinute: WEIGHT_PER_MINUTE,
+    usedWeightHeader: 'x-mbx-used-weight-1m',
+    headers: () => ({ 'x-mbx-apikey': apiKey }),
+    maxBodyBytes: MAX_BODY_BYTES,
+    concurrency: 1,
+    clock,
+    random,
+    logger,
+    metrics,
+  });
+  const ask = (request: BinanceRequest): Promise<RestReply> => client.get({ ...request, patience: 'fail', signal });
+  let reply = await ask(accountRequest(clock.now(), key));
+  if (refusalCode(reply) === WRONG_TIME) {
+    const { serverTime } = read(ServerTime, await ask(timeRequest()), options);
+    reply = await ask(accountRequest(serverTime, key));
+  }
+  read(Account, reply, options);
+}
+
+/** The host for market data alone knows no accounts; any other is asked itself. */
+export function accountHost(restUrl: string): string {
+  return URL.parse(restUrl)?.hostname === 'data-api.binance.vision' ? 'https://api.binance.com' : restUrl;
+}
+
+function parseCredentials({ apiKey, apiSecret }: BinanceCredentials): { apiKey: string; key: KeyObject } {
+  if (!API_KEY.test(apiKey)) {
+    throw new GatewayError('BAD_REQUEST', 'apiKey: expected 1 to 512 visible ASCII characters without white space.');
+  }
+  const key = toSigningKey(apiSecret);
+  if (key !== null) return { apiKey, key };
+  throw new GatewayError(
+    'BAD_REQUEST',
+    'apiSecret: expected an HMAC secret (1 to 512 visible ASCII characters without white space) or an Ed25519 private key (PEM, without a passphrase).',
+  );
+}
+
+function accountRequest(timestamp: number, key: KeyObject): BinanceRequest {
+  const query = signQuery({ omitZeroBalances: 'true', recvWindow: RECV_WINDOW_MS, timestamp }, key);
+  return { path: `/api/v3/account?${query}`, weight: 20 };
+}
+
+function refusalCode({ status, body }: RestReply): number | null {
+  return status < 300 ? null : (RestRefusal.safeParse(body).data?.code ?? null);
+}
+
+/** The body of a reply that is none of the venue's refusals. Nothing of the venue's own words goes into an error. */
+function read<Schema extends z.ZodType>(
+  schema: Schema,
+  reply: RestReply,
+  { brokerId, metrics }: CheckBinanceOptions,
+): z.infer<Schema> {
+  if (reply.status >= 300) throw refused(reply, brokerId);
+  const parsed = schema.safeParse(reply.body);
+  if (parsed.success) return parsed.data;
+  metrics.invalidMessages.inc({ source: brokerId });
+  throw new GatewayError('BROKER_UNAVAILABLE', `The venue's answer to broker ${brokerId} makes no sense.`);
+}
+
+function refused(reply: RestReply, brokerId: string): GatewayError {
+  const code = refusalCode(reply);
+  const fault = code === null ? undefined : REFUSALS.get(code);
+  if (fault !== undefined) return new GatewayError('BROKER_AUTHENTICATION_FAILED', fault);
+  if (code === WRONG_TIME) {
+    return new GatewayError(
+      'BROKER_UNAVAILABLE',
+      `The venue of broker ${brokerId} refuses the time of a request twice.`,
+    );
+  }
+  const what = code === null ? `HTTP ${reply.status}` : `HTTP ${reply.status}, code ${code}`;
+  return new GatewayError('BROKER_UNAVAILABLE', `The venue refused a request of broker ${brokerId} (${what}).`);
+}

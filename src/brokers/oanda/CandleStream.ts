@@ -1,0 +1,225 @@
+import { CandleBuilder } from '../../market/CandleBuilder.ts';
+import type { CandlePrice } from '../../market/CandleBuilder.ts';
+import { CANDLE_INTERVALS } from '../../market/marketData.ts';
+import type { CandleDraft } from '../../market/marketData.ts';
+import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
+import type { BrokerContext } from '../BaseBroker.ts';
+import type { CandleConfirmer, Verdict } from './CandleConfirmer.ts';
+import { CANDLE_GRACE_MS } from './candleMaker.ts';
+import type { CandleListener, CandleMaker } from './candleMaker.ts';
+import { MAX_RECENT_CANDLES } from './OandaRest.ts';
+import type { OandaRest } from './OandaRest.ts';
+import { toCandle } from './restMapping.ts';
+import type { VenueCandle } from './restMapping.ts';
+import type { VenueInterval } from './restRequests.ts';
+
+export interface CandleStreamOptions {
+  readonly symbol: string;
+  readonly interval: VenueInterval;
+  readonly broker: BrokerContext;
+  readonly history: Pick<OandaRest, 'fetchRecentCandles'>;
+  readonly confirmer: Pick<CandleConfirmer, 'ask'>;
+  readonly listener: CandleListener;
+}
+
+/** A span that is over, and waits for the venue's word on it. */
+interface Ended {
+  readonly openMs: number;
+  /** As it was built here; null where nothing was, or not all. */
+  readonly own: CandleDraft | null;
+  verdict: Verdict | null;
+}
+
+/** Longer than this nobody waits for what was missed: it is told as a gap. */
+const HISTORY_PATIENCE_MS = 10_000;
+/** Prices that wait for history: far more than come in that time. */
+const MAX_HELD = 500;
+
+/**
+ * Candles of one interval of one instrument. The one that grows begins as the venue's own and goes on with the mid prices
+ * that are streamed; when its time is over it is published closed, once, as the venue has it by then (whose count of prices
+ * and whose extremes are better, for it does not stream every price), or as it was built where the venue can't be asked in
+ * a few seconds. The next one is not published before. After an interruption the closed ones that were missed come first.
+ */
+export class CandleStream implements CandleMaker {
+  readonly #options: CandleStreamOptions;
+  readonly #lengthMs: number;
+  #builder: CandleBuilder;
+  /** Where the candle begins that grows, or would; null while nobody knows. */
+  #openMs: number | null = null;
+  /** All of the candle that grows is known. */
+  #isWhole = false;
+  /** The last one that was closed, or was closed before we came. */
+  #closedMs = Number.NEGATIVE_INFINITY;
+  /** The first that was published; history is needed from there while none was closed. */
+  #firstMs: number | null = null;
+  #ended: Ended[] = [];
+  #history: AbortController | null = null;
+  #held: CandlePrice[] = [];
+  #live = false;
+
+  constructor(options: CandleStreamOptions) {
+    this.#options = options;
+    this.#lengthMs = CANDLE_INTERVALS[options.interval];
+    this.#builder = new CandleBuilder(options.interval);
+  }
+
+  get isLive(): boolean {
+    return this.#live;
+  }
+
+  begin(): void {
+    this.interrupt();
+    void this.#load(this.#firstMs === null ? null : Math.max(this.#closedMs, this.#firstMs));
+  }
+
+  interrupt(): void {
+    this.#history?.abort();
+    this.#history = null;
+    this.#live = false;
+    // What waited comes after what was missed: history will have both.
+    this.#held = [];
+    this.#ended = [];
+    this.#openMs = null;
+  }
+
+  add(price: CandlePrice): void {
+    if (this.#history !== null) {
+      this.#held.push(price);
+      if (this.#held.length > MAX_HELD) this.#held.shift();
+      return;
+    }
+    if (!this.#live) return;
+    const openMs = this.#bucketOf(price.timeMs);
+    if (openMs <= this.#closedMs || openMs < (this.#openMs ?? openMs)) return;
+    this.#roll(openMs);
+    const outcome = this.#builder.addPrice(price, this.#stamp());
+    if (outcome.kind === 'grown') for (const draft of outcome.drafts) this.#grown(draft);
+  }
+
+  advance(venueMs: number, isOpen: boolean): void {
+    if (!this.#live) return;
+    const openMs = this.#bucketOf(venueMs - CANDLE_GRACE_MS);
+    if (this.#openMs === null) {
+      // While the market is closed there is nothing to wait for.
+      if (isOpen && openMs > this.#closedMs) this.#openMs = openMs;
+    } else if (openMs > this.#openMs) {
+      this.#roll(openMs);
+      if (!isOpen) this.#openMs = null;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.interrupt();
+  }
+
+  async #load(resumeMs: number | null): Promise<void> {
+    const history = new AbortController();
+    this.#history = history;
+    const oldestMs = this.#bucketOf(this.#options.broker.clock.now()) - (MAX_RECENT_CANDLES - 2) * this.#lengthMs;
+    const fromMs = resumeMs === null ? null : Math.max(resumeMs, oldestMs);
+    const candles = await this.#fetch(fromMs, history.signal);
+    if (history.signal.aborted) return;
+    this.#history = null;
+    const held = this.#held;
+    this.#held = [];
+    if (resumeMs !== null && (candles === null || fromMs !== resumeMs)) this.#tellMissing(resumeMs);
+    this.#isWhole = candles !== null;
+    this.#builder = new CandleBuilder(this.#options.interval);
+    this.#live = true;
+    for (const candle of candles ?? []) this.#adopt(candle, resumeMs !== null);
+    this.#options.listener.onLive();
+    for (const price of held) this.add(price);
+  }
+
+  /** Null: the venue did not give them in time. */
+  async #fetch(fromMs: number | null, signal: AbortSignal): Promise<readonly VenueCandle[] | null> {
+    const { broker, history, symbol, interval } = this.#options;
+    const late = new AbortController();
+    using _patience = broker.clock.after(HISTORY_PATIENCE_MS, () => {
+      late.abort();
+    });
+    try {
+      return await history.fetchRecentCandles({ symbol, interval }, fromMs, AbortSignal.any([signal, late.signal]));
+    } catch (error) {
+      if (!signal.aborted) broker.logger.warn({ err: error, symbol, interval }, 'history unavailable');
+      return null;
+    }
+  }
+
+  /** Of the venue's history. */
+  #adopt(candle: VenueCandle, wasInterrupted: boolean): void {
+    const { openMs, complete } = candle;
+    if (openMs <= this.#closedMs) return;
+    if (complete) {
+      if (wasInterrupted) this.#publish(this.#draft(candle));
+      this.#closedMs = openMs;
+      return;
+    }
+    this.#openMs = openMs;
+    const outcome = this.#builder.addCandle(this.#draft(candle));
+    if (outcome.kind === 'grown') for (const draft of outcome.drafts) this.#grown(draft);
+  }
+
+  /** The time has come to this span: what was before it is over. */
+  #roll(openMs: number): void {
+    const before = this.#openMs;
+    this.#openMs = openMs;
+    if (before === null || openMs === before) return;
+    const own = this.#builder.close(before + this.#lengthMs, this.#stamp());
+    const ended: Ended = { openMs: before, own: this.#isWhole ? own : null, verdict: null };
+    this.#isWhole = true;
+    this.#ended.push(ended);
+    const { symbol, interval, confirmer } = this.#options;
+    confirmer.ask({
+      symbol,
+      interval,
+      openMs: before,
+      answer: (verdict) => {
+        ended.verdict = verdict;
+        this.#settle();
+      },
+    });
+  }
+
+  #grown(draft: CandleDraft): void {
+    if (this.#ended.length === 0 && this.#isWhole) this.#publish(draft);
+  }
+
+  /** In their order: whoever has an answer waits for those before. */
+  #settle(): void {
+    const waiting = this.#ended.findIndex(({ verdict }) => verdict === null);
+    const settled = this.#ended.splice(0, waiting === -1 ? this.#ended.length : waiting);
+    for (const { openMs, own, verdict } of settled) {
+      if (verdict?.kind === 'candle') this.#publish(this.#draft(verdict.candle));
+      else if (own !== null) this.#publish(own);
+      this.#closedMs = openMs;
+      this.#firstMs ??= openMs;
+    }
+    const current = settled.length === 0 ? null : this.#builder.current(this.#stamp());
+    if (current !== null) this.#grown(current);
+  }
+
+  #publish(candle: CandleDraft): void {
+    this.#firstMs ??= toEpochMs(candle.openTime);
+    this.#options.listener.onCandle(candle);
+  }
+
+  #tellMissing(sinceMs: number): void {
+    const { broker, symbol, listener } = this.#options;
+    broker.metrics.gaps.inc({ broker: broker.id, type: 'candle' });
+    listener.onGap(`Candles of ${symbol} since ${fromEpochMs(sinceMs)} may be missing.`);
+  }
+
+  #draft(candle: VenueCandle): CandleDraft {
+    return toCandle(candle, this.#options.interval, this.#options.broker.clock.now());
+  }
+
+  #stamp(): ReturnType<typeof fromEpochMs> {
+    return fromEpochMs(this.#options.broker.clock.now());
+  }
+
+  #bucketOf(timeMs: number): number {
+    return Math.floor(timeMs / this.#lengthMs) * this.#lengthMs;
+  }
+}

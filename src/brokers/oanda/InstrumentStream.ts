@@ -1,0 +1,231 @@
+import type { CandleInterval, FeedEventDraft } from '../../market/marketData.ts';
+import { fromEpochMs } from '../../market/timestamp.ts';
+import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
+import type { CandleConfirmer } from './CandleConfirmer.ts';
+import type { CandleListener, CandleMaker } from './candleMaker.ts';
+import { CandleStream } from './CandleStream.ts';
+import type { OandaRest } from './OandaRest.ts';
+import { hasHistory } from './restRequests.ts';
+import { SecondsStream } from './SecondsStream.ts';
+import { isCrossed, toBook, toMid, toTick } from './streamMapping.ts';
+import type { VenuePrice } from './streamMessages.ts';
+
+/** What streams ask of the venue beside their own prices. */
+export type VenueRest = Pick<OandaRest, 'fetchPrice' | 'fetchRecentCandles'>;
+
+export interface InstrumentStreamOptions {
+  readonly symbol: string;
+  /** Digits behind the point of the venue's prices. */
+  readonly places: number;
+  readonly broker: BrokerContext;
+  readonly rest: VenueRest;
+  readonly confirmer: Pick<CandleConfirmer, 'ask'>;
+}
+
+/**
+ * One instrument: its newest price, how it stands, and the feeds that are made from it. It outlives connections; of what
+ * comes over any of them it takes what is newer than what it has. Owned by OandaBroker.
+ */
+export class InstrumentStream implements Disposable {
+  readonly symbol: string;
+  readonly #options: InstrumentStreamOptions;
+  readonly #candles = new Map<CandleInterval, CandleMaker>();
+  readonly #told = new Map<Feed, FeedCondition>();
+  readonly #abort = new AbortController();
+  #feeds: ReadonlySet<Feed> = new Set();
+  #latest: VenuePrice | null = null;
+  /** The stream that is open now, or was handed over to, has told a price. */
+  #begun = false;
+  #lostBecause: string | null = null;
+
+  constructor(options: InstrumentStreamOptions) {
+    this.symbol = options.symbol;
+    this.#options = options;
+  }
+
+  /** The set is replaced whole; who is new gets what there is, and is told how the stream stands. */
+  setFeeds(feeds: ReadonlySet<Feed>): void {
+    const before = this.#feeds;
+    this.#feeds = feeds;
+    for (const feed of before) if (!feeds.has(feed)) this.#told.delete(feed);
+    this.#reconcileCandles();
+    for (const feed of feeds) if (!before.has(feed)) this.#welcome(feed);
+  }
+
+  /** A price came, newer than what is known or not. */
+  receive(price: VenuePrice, receivedAtMs: number): void {
+    const before = this.#latest;
+    const isNewer = before === null || price.time.ns > before.time.ns;
+    const isFirst = !this.#begun;
+    this.#begun = true;
+    if (isNewer) this.#latest = price;
+    if (isFirst) this.#begin(isNewer, receivedAtMs);
+    else if (isNewer) this.#goOn(price, before, receivedAtMs);
+    if (isFirst || isNewer) for (const feed of this.#feeds) this.#tell(feed);
+  }
+
+  /** The venue's clock has come so far. */
+  advance(venueMs: number): void {
+    const isOpen = this.#latest?.tradeable === true;
+    for (const candles of this.#candles.values()) candles.advance(venueMs, isOpen);
+  }
+
+  /** Nothing comes until the next price. */
+  lost(reason: string): void {
+    this.#begun = false;
+    this.#lostBecause = reason;
+    for (const candles of this.#candles.values()) candles.interrupt();
+    for (const feed of this.#feeds) this.#tell(feed);
+  }
+
+  /** What was published of this feed can't be right: begin again from the venue's own state. */
+  resync(feed: Feed, reason: string): void {
+    if (!this.#feeds.has(feed)) return;
+    // Whoever asks for it has said so.
+    this.#told.set(feed, { kind: 'recovering', reason });
+    if (!this.#begun) return;
+    if (feed.interval === null) void this.#ask(feed);
+    else this.#candles.get(feed.interval)?.begin();
+  }
+
+  [Symbol.dispose](): void {
+    this.#abort.abort();
+    for (const candles of this.#candles.values()) candles[Symbol.dispose]();
+    this.#candles.clear();
+  }
+
+  /** The first price over a stream. What it replaces was forgotten with the loss, even where it is the same. */
+  #begin(isNewer: boolean, receivedAtMs: number): void {
+    for (const feed of this.#feeds) if (isNewer || feed.type === 'orderbook') this.#present(feed, receivedAtMs);
+    // History has this price, too.
+    for (const candles of this.#candles.values()) candles.begin();
+  }
+
+  #goOn(price: VenuePrice, before: VenuePrice | null, receivedAtMs: number): void {
+    // A closed market's quotes are nobody's offer: the first tells that it closed.
+    if (!price.tradeable && before?.tradeable === false) return;
+    this.#noteLatency(price, receivedAtMs);
+    for (const feed of this.#feeds) this.#present(feed, receivedAtMs);
+    const mid = toMid(price, this.#options.places);
+    if (mid === null) return;
+    for (const candles of this.#candles.values()) candles.add({ price: mid, timeMs: price.time.ms });
+  }
+
+  #welcome(feed: Feed): void {
+    if (this.#begun) this.#present(feed, this.#options.broker.clock.now());
+    this.#tell(feed);
+  }
+
+  /** The newest price, as a feed that is no candle has it. */
+  #present(feed: Feed, receivedAtMs: number): void {
+    const price = this.#latest;
+    if (price === null || feed.type === 'candle' || feed.type === 'trade') return;
+    const receivedAt = fromEpochMs(receivedAtMs);
+    if (feed.type === 'tick') {
+      const tick = toTick(price, receivedAt);
+      if (tick !== null) this.#publish(feed, tick);
+      return;
+    }
+    if (isCrossed(price)) return;
+    // A book is in step before it is told.
+    if (price.tradeable) this.#tell(feed);
+    this.#publish(feed, toBook(price, receivedAt));
+  }
+
+  #publish(feed: Feed, event: FeedEventDraft): void {
+    this.#options.broker.sink.onEvent(feed, event);
+  }
+
+  async #ask(feed: Feed): Promise<void> {
+    const { rest, broker, symbol } = this.#options;
+    try {
+      const price = await rest.fetchPrice(symbol, this.#abort.signal, 'wait');
+      if (this.#abort.signal.aborted || !this.#begun || !this.#feeds.has(feed)) return;
+      if (price !== null && (this.#latest === null || price.time.ns > this.#latest.time.ns)) this.#latest = price;
+      this.#present(feed, broker.clock.now());
+      this.#tell(feed);
+    } catch (error) {
+      if (!this.#abort.signal.aborted) broker.logger.warn({ err: error, symbol }, 'price unavailable');
+    }
+  }
+
+  #reconcileCandles(): void {
+    const wanted = new Set([...this.#feeds].map(({ interval }) => interval).filter((interval) => interval !== null));
+    for (const [interval, candles] of this.#candles) {
+      if (wanted.has(interval)) continue;
+      this.#candles.delete(interval);
+      candles[Symbol.dispose]();
+    }
+    for (const interval of wanted) {
+      if (this.#candles.has(interval)) continue;
+      const candles = this.#openCandles(interval);
+      this.#candles.set(interval, candles);
+      if (this.#begun) candles.begin();
+    }
+  }
+
+  #openCandles(interval: CandleInterval): CandleMaker {
+    const { symbol, broker, rest, confirmer } = this.#options;
+    const listener = this.#candleListener(interval);
+    if (!hasHistory(interval)) return new SecondsStream({ symbol, broker, listener });
+    return new CandleStream({ symbol, interval, broker, history: rest, confirmer, listener });
+  }
+
+  #candleListener(interval: CandleInterval): CandleListener {
+    const { sink } = this.#options.broker;
+    const each = (task: (feed: Feed) => void): void => {
+      for (const feed of this.#feeds) if (feed.interval === interval) task(feed);
+    };
+    return {
+      onCandle: (candle) => {
+        each((feed) => {
+          this.#publish(feed, candle);
+          // The last candle of a closed market comes after its close, and opens nothing.
+          const told = this.#told.get(feed);
+          if (told?.kind === 'closed') sink.onFeed(feed, told);
+        });
+      },
+      onGap: (reason) => {
+        each((feed) => {
+          sink.onFeed(feed, { kind: 'gap', reason });
+        });
+      },
+      onLive: () => {
+        each((feed) => {
+          this.#tell(feed);
+        });
+      },
+    };
+  }
+
+  #tell(feed: Feed): void {
+    const condition = this.#conditionOf(feed);
+    if (condition === null || isSame(condition, this.#told.get(feed))) return;
+    this.#told.set(feed, condition);
+    this.#options.broker.sink.onFeed(feed, condition);
+  }
+
+  /** Null: there is nothing to tell yet. */
+  #conditionOf(feed: Feed): FeedCondition | null {
+    if (!this.#begun || this.#latest === null) {
+      return this.#lostBecause === null ? null : { kind: 'recovering', reason: this.#lostBecause };
+    }
+    if (!this.#latest.tradeable) return { kind: 'closed', reason: `The market of ${this.symbol} is closed.` };
+    if (feed.type === 'orderbook' && isCrossed(this.#latest)) {
+      return { kind: 'recovering', reason: `The venue's quotes of ${this.symbol} cross each other.` };
+    }
+    if (feed.interval !== null && this.#candles.get(feed.interval)?.isLive !== true) return null;
+    return { kind: 'live' };
+  }
+
+  /** Clocks differ: what seems to come from the future came at once. */
+  #noteLatency(price: VenuePrice, receivedAtMs: number): void {
+    const { id, metrics } = this.#options.broker;
+    metrics.venueLatency.observe({ broker: id }, Math.max(0, receivedAtMs - price.time.ms) / 1_000);
+  }
+}
+
+function isSame(a: FeedCondition, b: FeedCondition | undefined): boolean {
+  if (b === undefined || a.kind !== b.kind) return false;
+  return a.kind === 'live' || ('reason' in b && 'reason' in a && a.reason === b.reason);
+}

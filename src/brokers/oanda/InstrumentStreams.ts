@@ -1,0 +1,82 @@
+import type { BrokerContext, Feed } from '../BaseBroker.ts';
+import type { CandleConfirmer } from './CandleConfirmer.ts';
+import { InstrumentStream } from './InstrumentStream.ts';
+import type { VenueRest } from './InstrumentStream.ts';
+import type { VenuePrice } from './streamMessages.ts';
+import { VenueClock } from './VenueClock.ts';
+import type { VenueTime } from './venueTime.ts';
+
+export interface InstrumentStreamsOptions {
+  readonly broker: BrokerContext;
+  readonly rest: VenueRest;
+  readonly confirmer: Pick<CandleConfirmer, 'ask'>;
+  /** Digits behind the point of the prices of an instrument. */
+  readonly placesOf: (symbol: string) => number;
+  /** Why nothing comes just now; null: nothing stands in the way. */
+  readonly outage: () => string | null;
+}
+
+/** All instruments that are wanted, and whatever concerns them all. Owned by OandaBroker. */
+export class InstrumentStreams implements Disposable {
+  readonly #options: InstrumentStreamsOptions;
+  readonly #streams = new Map<string, InstrumentStream>();
+  #clock = new VenueClock();
+
+  constructor(options: InstrumentStreamsOptions) {
+    this.#options = options;
+  }
+
+  get names(): ReadonlySet<string> {
+    return new Set(this.#streams.keys());
+  }
+
+  get(symbol: string): InstrumentStream | undefined {
+    return this.#streams.get(symbol);
+  }
+
+  /** By symbol; replaced whole. */
+  setFeeds(wanted: ReadonlyMap<string, readonly Feed[]>): void {
+    for (const [symbol, stream] of this.#streams) {
+      if (wanted.has(symbol)) continue;
+      this.#streams.delete(symbol);
+      stream[Symbol.dispose]();
+    }
+    for (const [symbol, feeds] of wanted) {
+      const stream = this.#streams.get(symbol) ?? this.#open(symbol);
+      stream.setFeeds(new Set(feeds));
+    }
+  }
+
+  receive(price: VenuePrice): void {
+    this.#streams.get(price.instrument)?.receive(price, this.#options.broker.clock.now());
+    this.#advance(this.#clock.price(price.time.ms));
+  }
+
+  heartbeat(time: VenueTime): void {
+    this.#advance(this.#clock.heartbeat(time.ms));
+  }
+
+  lost(reason: string, isKept: (symbol: string) => boolean): void {
+    for (const [symbol, stream] of this.#streams) if (!isKept(symbol)) stream.lost(reason);
+  }
+
+  [Symbol.dispose](): void {
+    for (const stream of this.#streams.values()) stream[Symbol.dispose]();
+    this.#streams.clear();
+    this.#clock = new VenueClock();
+  }
+
+  #open(symbol: string): InstrumentStream {
+    const { broker, rest, confirmer, placesOf, outage } = this.#options;
+    const stream = new InstrumentStream({ symbol, places: placesOf(symbol), broker, rest, confirmer });
+    this.#streams.set(symbol, stream);
+    const reason = outage();
+    if (reason !== null) stream.lost(reason);
+    return stream;
+  }
+
+  #advance(venueMs: number | null): void {
+    if (venueMs === null) return;
+    for (const stream of this.#streams.values()) stream.advance(venueMs);
+  }
+}

@@ -1,0 +1,317 @@
+import { fractionDigits } from '../../market/decimal.ts';
+import type { CandleDraft, FeedType, OrderBookDraft, TickDraft } from '../../market/marketData.ts';
+import { fromEpochMs } from '../../market/timestamp.ts';
+import { GatewayError } from '../../shared/errors.ts';
+import { HttpLineFeed } from '../../transport/HttpLineFeed.ts';
+import { BaseBroker } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerStatus, BrokerTraits, CandleQuery, Feed, FeedCondition } from '../BaseBroker.ts';
+import { brokerStatus } from './brokerStatus.ts';
+import { CandleConfirmer } from './CandleConfirmer.ts';
+import { CatalogKeeper } from './CatalogKeeper.ts';
+import { checkFormat } from './credentials.ts';
+import type { CredentialSource } from './credentials.ts';
+import { hostsOf, streamTarget } from './hosts.ts';
+import type { OandaEnvironment } from './hosts.ts';
+import { InstrumentStreams } from './InstrumentStreams.ts';
+import { NameReview } from './NameReview.ts';
+import type { OandaBudget, OandaBudgets } from './OandaBudgets.ts';
+import type { OpenLineFeed } from './OandaConnection.ts';
+import { OandaRest } from './OandaRest.ts';
+import { OandaStream } from './OandaStream.ts';
+import { credentialsRefused } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+import { toBook, toTick } from './streamMapping.ts';
+
+export interface OandaBrokerOptions {
+  readonly environment: OandaEnvironment;
+  /** In place of the environment's own; null: that. */
+  readonly streamUrl: string | null;
+  readonly restUrl: string | null;
+  readonly credentials: CredentialSource;
+  readonly budgets: OandaBudgets;
+  /** False where the credentials are the gateway's own, and serve every client. */
+  readonly requiresAuthentication: boolean;
+  /** How streams are opened. @default a real HttpLineFeed */
+  readonly open?: OpenLineFeed;
+}
+
+const FEED_TYPES: readonly FeedType[] = ['tick', 'candle', 'orderbook'];
+/** Digits of prices whose precision the venue does not tell. */
+const DEFAULT_PLACES = 5;
+
+export function oandaTraits(requiresAuthentication: boolean): BrokerTraits {
+  return { kind: 'oanda', supportedTypes: FEED_TYPES, synthetic: false, requiresAuthentication };
+}
+
+/** OANDA v20: the prices that one account is quoted, over one stream; candles and the rest by request. */
+export class OandaBroker extends BaseBroker {
+  readonly traits: BrokerTraits;
+  readonly #options: OandaBrokerOptions;
+  readonly #budget: OandaBudget & Disposable;
+  readonly #rest: OandaRest;
+  readonly #confirmer: CandleConfirmer;
+  readonly #catalogKeeper: CatalogKeeper;
+  readonly #abort = new AbortController();
+  readonly #instruments: InstrumentStreams;
+  readonly #review: NameReview;
+  readonly #leaving = new Set<Promise<void>>();
+  readonly #labels: { readonly broker: string };
+  #state: 'new' | 'running' | 'closed' = 'new';
+  #stream: OandaStream | null = null;
+  /** What was told of feeds that can't be served. */
+  #unserved: ReadonlyMap<Feed, FeedCondition> = new Map();
+  /** Why the venue lets us in no more: for good. */
+  #refusal: string | null = null;
+  #turn: Disposable | null = null;
+  #status: BrokerStatus | null = null;
+  #openConnections = 0;
+  #closing: Promise<void> | null = null;
+
+  constructor(context: BrokerContext, options: OandaBrokerOptions) {
+    super(context);
+    this.#options = options;
+    const { requiresAuthentication, credentials, budgets } = options;
+    this.traits = oandaTraits(requiresAuthentication);
+    const { clock, random, logger, metrics, id } = context;
+    this.#labels = { broker: id };
+    this.#budget = credentials.use(({ token }) => budgets.use(token));
+    this.#rest = new OandaRest({
+      brokerId: id,
+      restUrl: hostsOf(options.environment, options).restUrl,
+      credentials,
+      budget: this.#budget,
+      clock,
+      random,
+      logger,
+      metrics,
+      onCredentialsRefused: (reason) => {
+        this.#refuse(reason);
+      },
+    });
+    this.#confirmer = new CandleConfirmer({ rest: this.#rest, clock, logger });
+    this.#instruments = new InstrumentStreams({
+      broker: context,
+      rest: this.#rest,
+      confirmer: this.#confirmer,
+      placesOf: (symbol) => this.#placesOf(symbol),
+      outage: () => (this.#stream?.state.kind === 'waiting' ? this.#stream.state.reason : null),
+    });
+    this.#review = new NameReview({
+      ask: (names) => this.#rest.quotes(names, this.#abort.signal),
+      logger,
+      onReviewed: () => {
+        this.#catalogKeeper.refresh();
+        this.reconcile();
+      },
+    });
+    this.#catalogKeeper = new CatalogKeeper({
+      broker: context,
+      rest: this.#rest,
+      listener: {
+        onCatalog: (catalog, isPeriodic) => {
+          context.sink.onActivity();
+          if (isPeriodic) this.#review.forget();
+          this.setCatalog(catalog);
+          this.#apply();
+        },
+        onFailed: () => {
+          this.catalogFailed();
+          this.reconcile();
+        },
+        onState: () => {
+          this.#tellStatus();
+        },
+      },
+    });
+  }
+
+  start(): void {
+    if (this.#state !== 'new') return;
+    this.#state = 'running';
+    try {
+      this.#options.credentials.use(checkFormat);
+    } catch (error) {
+      this.#refuse(GatewayError.from(error).message);
+      return;
+    }
+    this.#catalogKeeper.start();
+    this.reconcile();
+  }
+
+  resync(feed: Feed, reason: string): void {
+    this.context.metrics.resyncs.inc({ ...this.#labels, reason: 'requested' });
+    this.#instruments.get(feed.symbol)?.resync(feed, reason);
+  }
+
+  async fetchCandles(query: CandleQuery): Promise<readonly CandleDraft[]> {
+    this.#checkAdmitted();
+    return this.#rest.fetchCandles(query, this.#abort.signal);
+  }
+
+  async fetchTick(symbol: string): Promise<TickDraft | null> {
+    this.#checkAdmitted();
+    const price = await this.#rest.fetchPrice(symbol, this.#abort.signal);
+    return price === null ? null : toTick(price, fromEpochMs(this.context.clock.now()));
+  }
+
+  async fetchOrderBook(symbol: string, depth: number): Promise<OrderBookDraft | null> {
+    this.#checkAdmitted();
+    const price = await this.#rest.fetchPrice(symbol, this.#abort.signal);
+    if (price === null) return null;
+    const book = toBook(price, fromEpochMs(this.context.clock.now()));
+    return { ...book, bids: book.bids.slice(0, depth), asks: book.asks.slice(0, depth) };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Many changes in one turn become one. */
+  protected reconcile(): void {
+    if (this.#state !== 'running') return;
+    this.#turn ??= this.context.clock.turn(() => {
+      this.#turn = null;
+      this.#apply();
+    });
+  }
+
+  async #close(): Promise<void> {
+    this.#state = 'closed';
+    this.#abort.abort(new GatewayError('BROKER_UNAVAILABLE', `Broker ${this.id} is shutting down.`));
+    this.#turn?.[Symbol.dispose]();
+    this.#turn = null;
+    this.#confirmer[Symbol.dispose]();
+    this.#stopStreaming();
+    await Promise.all([...this.#leaving, this.#catalogKeeper.close(), this.#review.done, this.#rest.close()]);
+    this.catalogFailed();
+    this.#budget[Symbol.dispose]();
+    this.#setStatus({ kind: 'closed' });
+  }
+
+  #checkAdmitted(): void {
+    if (this.#refusal !== null) throw new GatewayError('BROKER_AUTHENTICATION_FAILED', this.#refusal);
+  }
+
+  /** For good: only other credentials, in another broker, help. */
+  #refuse(reason: string): void {
+    if (this.#refusal !== null || this.#state !== 'running') return;
+    this.#refusal = reason;
+    this.context.logger.warn({ reason }, 'venue refuses the credentials');
+    this.#catalogKeeper.stop();
+    this.catalogFailed();
+    this.#apply();
+    this.#tellStatus();
+  }
+
+  #apply(): void {
+    const served = new Set<Feed>();
+    const unserved = new Map<Feed, FeedCondition>();
+    for (const feed of this.wanted) {
+      const obstacle = this.#obstacleOf(feed);
+      if (obstacle === 'none') served.add(feed);
+      else if (obstacle !== 'unknown') unserved.set(feed, obstacle);
+    }
+    for (const [feed, condition] of unserved) {
+      if (JSON.stringify(this.#unserved.get(feed)) === JSON.stringify(condition)) continue;
+      this.context.sink.onFeed(feed, condition);
+    }
+    this.#unserved = unserved;
+    this.#instruments.setFeeds(Map.groupBy(served, ({ symbol }) => symbol));
+    this.#reconcileStream();
+  }
+
+  /** Why a feed can't be served; `unknown`: it is not known yet whether it can. */
+  #obstacleOf({ symbol, type }: Feed): FeedCondition | 'none' | 'unknown' {
+    if (this.#refusal !== null) return { kind: 'recovering', reason: this.#refusal };
+    if (type === 'trade') return { kind: 'closed', reason: 'The venue has no trades.' };
+    if (this.catalog === null) {
+      const { state } = this.#catalogKeeper;
+      return state.kind === 'waiting' ? { kind: 'recovering', reason: state.reason } : 'unknown';
+    }
+    if (this.catalog.get(symbol) === undefined) {
+      return { kind: 'closed', reason: `The venue does not offer ${symbol} to this account.` };
+    }
+    return this.#review.has(symbol) ? { kind: 'closed', reason: `The venue refused ${symbol}.` } : 'none';
+  }
+
+  #placesOf(symbol: string): number {
+    const tickSize = this.catalog?.get(symbol)?.tickSize ?? null;
+    return tickSize === null ? DEFAULT_PLACES : fractionDigits(tickSize);
+  }
+
+  #reconcileStream(): void {
+    const { names } = this.#instruments;
+    if (names.size === 0) this.#stopStreaming();
+    else if (this.#stream === null) this.#startStreaming(names);
+    else this.#stream.want(names);
+  }
+
+  #startStreaming(names: ReadonlySet<string>): void {
+    const { credentials, environment, open = (options) => new HttpLineFeed(options) } = this.#options;
+    const { streamUrl } = hostsOf(environment, this.#options);
+    this.#stream = new OandaStream(
+      {
+        broker: this.context,
+        budget: this.#budget,
+        open,
+        target: (wanted) => credentials.use((lent) => streamTarget(streamUrl, lent, wanted)),
+        listener: {
+          onPrice: (price) => {
+            this.#instruments.receive(price);
+          },
+          onHeartbeat: (time) => {
+            this.#instruments.heartbeat(time);
+          },
+          onLost: (reason, isKept) => {
+            this.#instruments.lost(reason, isKept);
+          },
+          onRefused: (refusal, refused) => {
+            this.#streamRefused(refusal, refused);
+          },
+          onChange: () => {
+            this.#tellStatus();
+          },
+        },
+      },
+      names,
+    );
+    this.#stream.start();
+  }
+
+  #stopStreaming(): void {
+    this.#instruments[Symbol.dispose]();
+    const stream = this.#stream;
+    this.#stream = null;
+    if (stream === null) return;
+    const leaving = stream.close().finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+    this.#tellStatus();
+  }
+
+  #streamRefused(refusal: Refusal, names: ReadonlySet<string>): void {
+    const reason = credentialsRefused(refusal);
+    if (reason !== null) this.#refuse(reason);
+    else if (refusal === 'instrument') this.#review.begin(names);
+  }
+
+  #tellStatus(): void {
+    const stream = this.#stream;
+    this.#countConnections(stream?.openConnections ?? 0);
+    if (this.#state !== 'running') return;
+    const catalog = this.#catalogKeeper.state;
+    this.#setStatus(brokerStatus({ refusal: this.#refusal, catalog, stream: stream?.state ?? null }));
+  }
+
+  /** Several brokers, of different accounts, have one label. */
+  #countConnections(open: number): void {
+    this.context.metrics.upstreamConnections.inc(this.#labels, open - this.#openConnections);
+    this.#openConnections = open;
+  }
+
+  #setStatus(status: BrokerStatus): void {
+    if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
+    this.#status = status;
+    this.context.sink.onStatus(status);
+  }
+}

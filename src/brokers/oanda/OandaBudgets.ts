@@ -1,0 +1,95 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Clock } from '../../shared/clock.ts';
+import { SlidingWindow } from '../../transport/SlidingWindow.ts';
+
+/** What one access token may still do at the venue, shared by all who use the token. */
+export interface OandaBudget {
+  /** New connections of any kind. */
+  readonly connections: SlidingWindow;
+  readonly requests: SlidingWindow;
+  /** A place for one more stream, held until disposed of; null where all are taken. */
+  takeStream(): Disposable | null;
+}
+
+interface Entry {
+  readonly budget: OandaBudget;
+  users: number;
+  /** Monotonic, when its last user left. */
+  leftAt: number;
+}
+
+const MAX_STREAMS = 20;
+/** The venue bears 2 in a second; they may arrive closer together than they were sent. */
+const CONNECTIONS = { limit: 2, windowMs: 1_100 };
+/** The venue bears 120, and advises 100. */
+const REQUESTS = { limit: 110, windowMs: 1_000 };
+/** After so long nothing that was done counts any more. */
+const FORGOTTEN_AFTER_MS = Math.max(CONNECTIONS.windowMs, REQUESTS.windowMs);
+const KEY_BYTES = 32;
+
+/**
+ * The venue's limits, which it counts for each access token, whatever number of brokers uses it. One for the process.
+ * Tokens are known here by a keyed digest alone, for as long as somebody uses them.
+ */
+export class OandaBudgets {
+  readonly #clock: Clock;
+  readonly #key = randomBytes(KEY_BYTES);
+  readonly #entries = new Map<string, Entry>();
+
+  constructor({ clock }: { readonly clock: Clock }) {
+    this.#clock = clock;
+  }
+
+  /** Tokens in use, or used a moment ago. */
+  get size(): number {
+    this.#forget();
+    return this.#entries.size;
+  }
+
+  /** The budget of a token, used until disposed of. */
+  use(token: string): OandaBudget & Disposable {
+    this.#forget();
+    const digest = createHmac('sha256', this.#key).update(token).digest('base64url');
+    const entry = this.#entries.get(digest) ?? { budget: newBudget(this.#clock), users: 0, leftAt: 0 };
+    this.#entries.set(digest, entry);
+    entry.users += 1;
+    let used = true;
+    return {
+      ...entry.budget,
+      [Symbol.dispose]: () => {
+        if (!used) return;
+        used = false;
+        entry.users -= 1;
+        entry.leftAt = this.#clock.monotonic();
+        this.#forget();
+      },
+    };
+  }
+
+  /** What was done a moment ago still counts at the venue, though nobody uses the token any more. */
+  #forget(): void {
+    const now = this.#clock.monotonic();
+    for (const [digest, { users, leftAt }] of this.#entries) {
+      if (users === 0 && now - leftAt >= FORGOTTEN_AFTER_MS) this.#entries.delete(digest);
+    }
+  }
+}
+
+function newBudget(clock: Clock): OandaBudget {
+  let streams = 0;
+  return {
+    connections: new SlidingWindow({ ...CONNECTIONS, clock }),
+    requests: new SlidingWindow({ ...REQUESTS, clock }),
+    takeStream() {
+      if (streams >= MAX_STREAMS) return null;
+      streams += 1;
+      let held = true;
+      return {
+        [Symbol.dispose]: () => {
+          if (held) streams -= 1;
+          held = false;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,277 @@
+import type { z } from 'zod';
+import { InstrumentCatalog } from '../../market/instrument.ts';
+import type { Instrument } from '../../market/instrument.ts';
+import { CANDLE_INTERVALS } from '../../market/marketData.ts';
+import type { CandleDraft } from '../../market/marketData.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { GatewayError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/logger.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Random } from '../../shared/random.ts';
+import type { HttpReply } from '../../transport/httpGet.ts';
+import { readJson } from '../../transport/readJson.ts';
+import type { Patience } from '../../transport/RequestQueue.ts';
+import { RestClient } from '../../transport/RestClient.ts';
+import type { CandleQuery } from '../BaseBroker.ts';
+import { fetchSpan } from './candlePages.ts';
+import type { CandleSpan } from './candlePages.ts';
+import type { CredentialSource } from './credentials.ts';
+import { parseExactly } from './exactJson.ts';
+import { requestHeaders } from './hosts.ts';
+import type { OandaBudget } from './OandaBudgets.ts';
+import { credentialsRefused, toRefusal } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+import { toCandle, toInstrument, toVenueCandle } from './restMapping.ts';
+import type { VenueCandle } from './restMapping.ts';
+import {
+  Accounts,
+  Candles,
+  InstrumentInfo,
+  InstrumentList,
+  LatestCandles,
+  Pricing,
+  RestRefusal,
+} from './restMessages.ts';
+import type { CandleEntry } from './restMessages.ts';
+import {
+  accountsPath,
+  candlesPath,
+  hasHistory,
+  instrumentsPath,
+  latestCandlesPath,
+  pricingPath,
+} from './restRequests.ts';
+import type { CandleSpecification, CandleWindow, VenueInterval } from './restRequests.ts';
+import { parsePrice } from './streamMessages.ts';
+import type { VenuePrice } from './streamMessages.ts';
+
+export interface OandaRestOptions {
+  readonly brokerId: string;
+  readonly restUrl: string;
+  readonly credentials: CredentialSource;
+  readonly budget: OandaBudget;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** The venue refuses the credentials, for that reason: there is no use in asking it again. */
+  readonly onCredentialsRefused: (reason: string) => void;
+}
+
+/** How a question is asked: see Patience. */
+interface Manner {
+  readonly patience: Patience;
+  readonly signal?: AbortSignal | undefined;
+  /** What is asked about: the one to blame where the venue finds fault with an instrument. */
+  readonly symbol?: string;
+}
+
+type Answer = { readonly body: unknown } | { readonly refusal: Refusal; readonly status: number };
+
+/** Two at a time, so that one slow answer does not hold the others; each takes a connection of the few. */
+const CONCURRENCY = 2;
+const REQUESTS_PER_MINUTE = 7_200;
+const PAUSE_MS = 1_000;
+/** Of what was missed; over that it is told as a hole. */
+export const MAX_RECENT_CANDLES = 5_000;
+
+/**
+ * What OANDA tells on request, of one account. `patience` says what becomes of a request while the venue wants none: `wait`
+ * is for the live feed, and goes first; `fail` is for clients' queries. Every method rejects with a GatewayError, or with
+ * the reason of its signal. Whoever constructs it owns it until `close()`.
+ */
+export class OandaRest implements AsyncDisposable {
+  readonly #options: OandaRestOptions;
+  readonly #client: RestClient;
+
+  constructor(options: OandaRestOptions) {
+    const { brokerId, restUrl, credentials, budget, clock, random, logger, metrics } = options;
+    this.#options = options;
+    this.#client = new RestClient({
+      name: brokerId,
+      baseUrl: restUrl,
+      weightPerMinute: REQUESTS_PER_MINUTE,
+      headers: () => credentials.use(({ token }) => requestHeaders(token)),
+      pace: budget.requests,
+      connections: budget.connections,
+      read: readReply,
+      pauseMs: PAUSE_MS,
+      concurrency: CONCURRENCY,
+      clock,
+      random,
+      logger,
+      metrics,
+    });
+  }
+
+  /** Until when the venue wants no request, on the clock's monotonic scale; null when it did not say so. */
+  get pausedUntilMs(): number | null {
+    return this.#client.pausedUntilMs;
+  }
+
+  /** The accounts that the token opens. */
+  async fetchAccountIds(signal?: AbortSignal): Promise<readonly string[]> {
+    const body = await this.#ask(() => accountsPath(), { patience: 'fail', signal });
+    return this.#read(Accounts, body).accounts.map(({ id }) => id);
+  }
+
+  /** What the account may trade. Patient. */
+  async fetchCatalog(signal?: AbortSignal): Promise<InstrumentCatalog> {
+    const body = await this.#ask(instrumentsPath, { patience: 'wait', signal });
+    const entries = this.#read(InstrumentList, body).instruments;
+    const instruments = entries.map((entry) => this.#instrument(entry)).filter((instrument) => instrument !== null);
+    // An empty listing is a fault of the venue's, not the end of every market.
+    if (instruments.length === 0) throw this.#nonsense();
+    return new InstrumentCatalog(instruments);
+  }
+
+  /** What is quoted now; null where nothing ever was. */
+  async fetchPrice(symbol: string, signal?: AbortSignal, patience: Patience = 'fail'): Promise<VenuePrice | null> {
+    const body = await this.#ask((accountId) => pricingPath(accountId, [symbol]), { patience, signal, symbol });
+    const { prices } = this.#read(Pricing, body);
+    const parsed = prices.map(parsePrice);
+    if (parsed.includes(undefined)) this.#countInvalid();
+    // The name is not compared: some answers had it in another spelling.
+    return parsed.find((price) => price !== undefined) ?? null;
+  }
+
+  /** False where the venue refuses to quote one of these, though it may list it. Patient. */
+  async quotes(symbols: readonly string[], signal?: AbortSignal): Promise<boolean> {
+    const answer = await this.#send((accountId) => pricingPath(accountId, symbols), { patience: 'wait', signal });
+    if ('body' in answer) return true;
+    if (answer.refusal === 'instrument') return false;
+    throw this.#refused(answer);
+  }
+
+  /** Closed candles, oldest first, and last the one still open. With a start the oldest from there, else the newest. */
+  async fetchCandles(
+    query: CandleQuery,
+    signal?: AbortSignal,
+    patience: Patience = 'fail',
+  ): Promise<readonly CandleDraft[]> {
+    const { interval, fromMs, toMs } = query;
+    if (!hasHistory(interval)) {
+      throw new GatewayError('UNSUPPORTED_TYPE', `The venue of broker ${this.#name} has no candles of one second.`);
+    }
+    if (fromMs !== null && toMs !== null && fromMs > toMs) return [];
+    const candles = await this.#span({ ...query, interval }, patience, signal);
+    const receivedMs = this.#options.clock.now();
+    return candles.map((candle) => toCandle(candle, interval, receivedMs));
+  }
+
+  /** From the one that opened then, 5000 at most, or, without a start, the newest two; the last may still grow. Patient. */
+  fetchRecentCandles(
+    specification: CandleSpecification,
+    fromMs: number | null,
+    signal?: AbortSignal,
+  ): Promise<readonly VenueCandle[]> {
+    const limit = fromMs === null ? 2 : MAX_RECENT_CANDLES;
+    return this.#span({ ...specification, fromMs, toMs: null, limit }, 'wait', signal);
+  }
+
+  /** Of each the newest complete one and the one that grows, where there are such; in the order of the question. Patient. */
+  async fetchLatestCandles(
+    specifications: readonly CandleSpecification[],
+    signal?: AbortSignal,
+  ): Promise<readonly (readonly VenueCandle[])[]> {
+    const body = await this.#ask((accountId) => latestCandlesPath(accountId, specifications), {
+      patience: 'wait',
+      signal,
+    });
+    const { latestCandles } = this.#read(LatestCandles, body);
+    if (latestCandles.length !== specifications.length) throw this.#nonsense();
+    return specifications.map(({ interval }, index) => this.#aligned(latestCandles[index]?.candles ?? [], interval));
+  }
+
+  /** Aborts what is on its way; resolves when no connection and no timer is left. May be called again. */
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #name(): string {
+    return this.#options.brokerId;
+  }
+
+  #span(span: CandleSpan, patience: Patience, signal?: AbortSignal): Promise<readonly VenueCandle[]> {
+    const manner: Manner = { patience, signal, symbol: span.symbol };
+    return fetchSpan(span, this.#options.clock.now(), (window) => this.#page(window, manner));
+  }
+
+  async #page(window: CandleWindow, manner: Manner): Promise<readonly VenueCandle[] | 'count' | 'future'> {
+    const answer = await this.#send((accountId) => candlesPath(accountId, window), manner);
+    if ('body' in answer) return this.#aligned(this.#read(Candles, answer.body).candles, window.interval);
+    if (answer.refusal === 'count' || answer.refusal === 'future') return answer.refusal;
+    throw this.#refused(answer, manner.symbol);
+  }
+
+  /** Candles that begin elsewhere than ours would be told apart by nobody. */
+  #aligned(entries: readonly CandleEntry[], interval: VenueInterval): readonly VenueCandle[] {
+    const candles = entries.map(toVenueCandle);
+    if (candles.every(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0)) return candles;
+    this.#countInvalid();
+    throw this.#nonsense();
+  }
+
+  async #ask(path: (accountId: string) => string, manner: Manner): Promise<unknown> {
+    const answer = await this.#send(path, manner);
+    if ('body' in answer) return answer.body;
+    throw this.#refused(answer, manner.symbol);
+  }
+
+  async #send(path: (accountId: string) => string, { patience, signal }: Manner): Promise<Answer> {
+    const request = this.#options.credentials.use(({ accountId }) => path(accountId));
+    const { status, body } = await this.#client.get({ path: request, weight: 1, patience, signal });
+    if (status < 300) return { body };
+    const refusal = toRefusal(status, RestRefusal.safeParse(body).data?.errorMessage ?? null);
+    const reason = credentialsRefused(refusal);
+    if (reason !== null) this.#options.onCredentialsRefused(reason);
+    return { refusal, status };
+  }
+
+  #refused({ refusal, status }: Extract<Answer, { status: number }>, symbol?: string): GatewayError {
+    const reason = credentialsRefused(refusal);
+    if (reason !== null) return new GatewayError('BROKER_AUTHENTICATION_FAILED', reason);
+    if (refusal === 'instrument' && symbol !== undefined) {
+      return new GatewayError('UNKNOWN_SYMBOL', `Broker ${this.#name} does not list ${symbol}.`, { symbols: [symbol] });
+    }
+    return new GatewayError(
+      'BROKER_UNAVAILABLE',
+      `The venue refused a request of broker ${this.#name} (HTTP ${status}).`,
+    );
+  }
+
+  #read<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
+    const parsed = schema.safeParse(body);
+    if (parsed.success) return parsed.data;
+    this.#countInvalid();
+    throw this.#nonsense(parsed.error);
+  }
+
+  #instrument(entry: unknown): Instrument | null {
+    const parsed = InstrumentInfo.safeParse(entry);
+    if (parsed.success) return toInstrument(parsed.data);
+    this.#countInvalid();
+    return null;
+  }
+
+  #countInvalid(): void {
+    this.#options.metrics.invalidMessages.inc({ source: this.#name });
+  }
+
+  #nonsense(cause?: unknown): GatewayError {
+    return new GatewayError('BROKER_UNAVAILABLE', `The venue's answer to broker ${this.#name} makes no sense.`, {
+      cause,
+    });
+  }
+}
+
+/** Bodies of refusals may be empty; those of 401 may be anything. A page with another status is a proxy's word. */
+function readReply(reply: HttpReply): unknown {
+  const { status, text } = reply;
+  const said = text === '' && status >= 400 ? null : readJson(reply, parseExactly);
+  return said === undefined && status === 401 ? null : said;
+}

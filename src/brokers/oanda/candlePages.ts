@@ -1,0 +1,102 @@
+import { CANDLE_INTERVALS } from '../../market/marketData.ts';
+import type { VenueCandle } from './restMapping.ts';
+import { PAGE_CANDLES } from './restRequests.ts';
+import type { CandleWindow, VenueInterval } from './restRequests.ts';
+
+/**
+ * Asks the venue once, candles oldest first. `count`: it gives no page of that size; `future`: the window's edge is in the
+ * future, by its clock.
+ */
+export type FetchPage = (window: CandleWindow) => Promise<readonly VenueCandle[] | 'count' | 'future'>;
+
+export interface CandleSpan {
+  readonly symbol: string;
+  readonly interval: VenueInterval;
+  /** Of open times, inclusive. */
+  readonly fromMs: number | null;
+  readonly toMs: number | null;
+  readonly limit: number;
+}
+
+/** No market of the venue is older; and it refuses times that its clock can't hold. */
+const EARLIEST_MS = Date.UTC(1990, 0, 1);
+const SMALLEST_PAGE = 50;
+
+/**
+ * The candles of a span, oldest first: with a start the oldest `limit` from there, else the newest `limit` up to the end. A
+ * count counts candles and not spans of time, so that holes cost nothing.
+ */
+export async function fetchSpan(
+  span: CandleSpan,
+  nowMs: number,
+  fetchPage: FetchPage,
+): Promise<readonly VenueCandle[]> {
+  const pages = new Pages(span, fetchPage);
+  return span.fromMs === null ? newest(span, nowMs, pages) : oldest(span, span.fromMs, pages);
+}
+
+async function oldest(
+  { interval, toMs, limit }: CandleSpan,
+  fromMs: number,
+  pages: Pages,
+): Promise<readonly VenueCandle[]> {
+  const lengthMs = CANDLE_INTERVALS[interval];
+  const lastMs = toMs ?? Number.POSITIVE_INFINITY;
+  const candles: VenueCandle[] = [];
+  let nextMs = Math.ceil(Math.max(fromMs, EARLIEST_MS) / lengthMs) * lengthMs;
+  while (candles.length < limit && nextMs <= lastMs) {
+    const slots = Math.floor((lastMs - nextMs) / lengthMs) + 1;
+    const page = await pages.fetch({ fromMs: nextMs, endMs: null, count: Math.min(limit - candles.length, slots) });
+    // Also keeps a server that takes no notice of the window from holding us for ever.
+    const fresh = page.filter(({ openMs }) => openMs >= nextMs);
+    candles.push(...fresh);
+    const last = fresh.at(-1);
+    if (last === undefined || !last.complete) break;
+    nextMs = last.openMs + lengthMs;
+  }
+  return candles.filter(({ openMs }) => openMs <= lastMs);
+}
+
+async function newest({ toMs, limit }: CandleSpan, nowMs: number, pages: Pages): Promise<readonly VenueCandle[]> {
+  let candles: readonly VenueCandle[] = [];
+  let endMs = toMs === null || toMs >= nowMs ? null : toMs + 1;
+  while (candles.length < limit) {
+    const page = await pages.fetch({ fromMs: null, endMs, count: limit - candles.length });
+    const fresh = page.filter(({ openMs }) => endMs === null || openMs < endMs);
+    candles = [...fresh, ...candles];
+    const [first] = fresh;
+    if (first === undefined) break;
+    endMs = first.openMs;
+  }
+  return candles;
+}
+
+/** The venue took no more than 500 at a time for a while in 2019: the page is halved where it finds one too large. */
+class Pages {
+  readonly #span: CandleSpan;
+  readonly #fetchPage: FetchPage;
+  #size = PAGE_CANDLES;
+
+  constructor(span: CandleSpan, fetchPage: FetchPage) {
+    this.#span = span;
+    this.#fetchPage = fetchPage;
+  }
+
+  async fetch(window: Pick<CandleWindow, 'fromMs' | 'endMs' | 'count'>): Promise<readonly VenueCandle[]> {
+    const { symbol, interval } = this.#span;
+    let { endMs } = window;
+    for (;;) {
+      const count = Math.min(window.count, this.#size);
+      const page = await this.#fetchPage({ symbol, interval, fromMs: window.fromMs, endMs, count });
+      if (typeof page !== 'string') return page;
+      // Nothing has happened in the future; and without an end, what lies beyond the one that was asked for is left out.
+      if (page === 'future') {
+        if (endMs === null) return [];
+        endMs = null;
+      } else {
+        if (count <= SMALLEST_PAGE) return [];
+        this.#size = Math.ceil(count / 2);
+      }
+    }
+  }
+}

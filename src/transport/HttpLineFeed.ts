@@ -1,0 +1,233 @@
+import { isUtf8 } from 'node:buffer';
+import http from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import https from 'node:https';
+import type { Clock } from '../shared/clock.ts';
+import { LineSplitter, LineTooLongError } from './LineSplitter.ts';
+import { retryAfterMs } from './retryAfter.ts';
+import { SlidingWindow } from './SlidingWindow.ts';
+
+export interface HttpTarget {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface HttpLineFeedOptions {
+  /** Where to, and what is sent. Asked for once, and not kept: it may hold a secret. */
+  readonly target: () => HttpTarget;
+  readonly clock: Clock;
+  /** With no byte for so long, from the request on, the connection is taken for dead and ended. */
+  readonly deadAfterMs: number;
+  /** With no line that makes sense for so long, too. */
+  readonly senselessAfterMs: number;
+  readonly maxLineBytes: number;
+  /** Lines that may be refused in any minute; one more ends the connection. */
+  readonly maxInvalidPerMinute: number;
+  readonly listener: LineFeedListener;
+}
+
+/** What a feed tells; nothing before it is constructed, and nothing any more once it has ended. */
+export interface LineFeedListener {
+  /** The other side has agreed, and lines may come. */
+  onOpen(): void;
+  /** False: it made no sense, and is counted as invalid. */
+  onLine(text: string): boolean;
+  /** Any bytes, of an empty line too. */
+  onActivity(): void;
+  /** A line was dropped as malformed. */
+  onInvalid(): void;
+}
+
+/** Another answer than 200. */
+export interface HttpRefusal {
+  readonly status: number;
+  /** It is a page for a browser: a proxy's word, not that of the server behind it. */
+  readonly isPage: boolean;
+  /** The beginning of the body, to choose by; not to be shown. */
+  readonly text: string;
+}
+
+export interface LineFeedEnd {
+  /** A short sentence for a person, without the other side's words. */
+  readonly reason: string;
+  /** What the other side asked to wait; 0 where it said nothing. */
+  readonly retryAfterMs: number;
+  readonly refusal: HttpRefusal | null;
+  /** What a listener threw, which is a fault of ours; for the log. Undefined: nothing. */
+  readonly fault?: unknown;
+}
+
+/** What its owner sees of a feed. */
+export interface LineFeed {
+  /** Resolves once, with why; never rejects. Nothing is told after that. */
+  readonly ended: Promise<LineFeedEnd>;
+  /** Resolves when the connection itself is gone, too. */
+  readonly gone: Promise<void>;
+  end(reason: string): void;
+}
+
+const MINUTE_MS = 60_000;
+/** How often the silence is measured, as a share of what may pass. */
+const WATCH_STEPS = 12;
+const MAX_REFUSAL_BYTES = 4_096;
+
+/**
+ * One endless answer to one GET, read line by line, from the request to its one end: whoever constructs it owns it until
+ * `gone`. A connection of its own, no redirect, no compression. It notices a connection that is open and dead, and drops
+ * lines that can't be read until there are too many of them.
+ */
+export class HttpLineFeed implements LineFeed {
+  readonly #options: Omit<HttpLineFeedOptions, 'target'>;
+  readonly #splitter: LineSplitter;
+  readonly #invalid: SlidingWindow;
+  readonly #ended = Promise.withResolvers<LineFeedEnd>();
+  readonly #gone = Promise.withResolvers<void>();
+  readonly #watchdog: Disposable;
+  readonly #request: ClientRequest | null;
+  #refusal: { readonly response: IncomingMessage; readonly body: Buffer[]; bytes: number } | null = null;
+  #lastByteAt: number;
+  #lastSenseAt: number;
+  #fault: unknown;
+  #hasEnded = false;
+
+  constructor({ target, ...options }: HttpLineFeedOptions) {
+    this.#options = options;
+    const { clock, maxLineBytes, maxInvalidPerMinute, deadAfterMs } = options;
+    this.#splitter = new LineSplitter(maxLineBytes);
+    this.#invalid = new SlidingWindow({ limit: maxInvalidPerMinute, windowMs: MINUTE_MS, clock });
+    this.#lastByteAt = clock.monotonic();
+    this.#lastSenseAt = this.#lastByteAt;
+    this.#watchdog = clock.every(deadAfterMs / WATCH_STEPS, () => {
+      this.#watch();
+    });
+    this.#request = this.#send(target);
+  }
+
+  get ended(): Promise<LineFeedEnd> {
+    return this.#ended.promise;
+  }
+
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  /** Ends the connection in whatever state it is. */
+  end(reason: string): void {
+    this.#finish(reason);
+    this.#request?.destroy();
+  }
+
+  /** Null where there is no such request: a bad URL, a character that no header may have. */
+  #send(target: () => HttpTarget): ClientRequest | null {
+    try {
+      const { url, headers } = target();
+      const get = url.startsWith('https:') ? https.get : http.get;
+      const request = get(url, {
+        agent: false,
+        headers: { 'accept-encoding': 'identity', 'user-agent': 'tickgraph', ...headers },
+      });
+      request.on('response', (response) => {
+        this.#onResponse(response);
+      });
+      request.on('error', (error) => {
+        this.#finish(describe(error));
+      });
+      request.on('close', () => {
+        this.#finish('The other side closed the connection.');
+        this.#gone.resolve();
+      });
+      return request;
+    } catch {
+      this.#finish('The request could not be made.');
+      this.#gone.resolve();
+      return null;
+    }
+  }
+
+  #onResponse(response: IncomingMessage): void {
+    // An error without a listener ends the process.
+    response.on('error', (error) => {
+      this.#finish(describe(error));
+    });
+    if (this.#hasEnded) return;
+    const { headers, statusCode } = response;
+    if (statusCode !== 200) this.#refusal = { response, body: [], bytes: 0 };
+    else if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
+      this.end('The other side sends what was not asked for (compressed).');
+      return;
+    } else this.#options.listener.onOpen();
+    response.on('data', (chunk: Buffer) => {
+      this.#onBytes(chunk);
+    });
+    response.on('end', () => {
+      this.end('The other side ended the stream.');
+    });
+  }
+
+  #onBytes(chunk: Buffer): void {
+    if (this.#hasEnded) return;
+    this.#lastByteAt = this.#options.clock.monotonic();
+    if (this.#refusal === null) {
+      this.#options.listener.onActivity();
+      this.#readLines(chunk);
+      return;
+    }
+    this.#refusal.body.push(chunk);
+    this.#refusal.bytes += chunk.length;
+    if (this.#refusal.bytes > MAX_REFUSAL_BYTES) this.end('');
+  }
+
+  #readLines(chunk: Buffer): void {
+    try {
+      for (const line of this.#splitter.push(chunk)) {
+        if (isUtf8(line) && this.#options.listener.onLine(line.toString('utf8'))) {
+          this.#lastSenseAt = this.#lastByteAt;
+        } else if (!this.#hasEnded) {
+          this.#options.listener.onInvalid();
+          if (!this.#invalid.tryTake()) this.end('The other side sent too much that makes no sense.');
+        }
+        // The listener may have ended it, too.
+        if (this.#hasEnded) return;
+      }
+    } catch (thrown) {
+      if (thrown instanceof LineTooLongError) {
+        this.end('A line came that is longer than any should be.');
+        return;
+      }
+      this.#fault = thrown;
+      this.end('A line could not be handled for a fault of ours.');
+    }
+  }
+
+  #watch(): void {
+    const { clock, deadAfterMs, senselessAfterMs } = this.#options;
+    const now = clock.monotonic();
+    if (now - this.#lastByteAt >= deadAfterMs) this.end('Nothing came over the connection for too long.');
+    else if (now - this.#lastSenseAt >= senselessAfterMs) this.end('Nothing that makes sense came for too long.');
+  }
+
+  #finish(reason: string): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#watchdog[Symbol.dispose]();
+    this.#ended.resolve(this.#refused() ?? { reason, retryAfterMs: 0, refusal: null, fault: this.#fault });
+  }
+
+  #refused(): LineFeedEnd | null {
+    if (this.#refusal === null) return null;
+    const { response, body } = this.#refusal;
+    const { 'content-type': type = '', 'retry-after': retryAfter } = response.headers;
+    const status = response.statusCode ?? 0;
+    const text = Buffer.concat(body).subarray(0, MAX_REFUSAL_BYTES).toString('utf8');
+    return {
+      reason: `The request for the stream was answered with HTTP ${status}.`,
+      retryAfterMs: retryAfterMs(retryAfter, this.#options.clock.now()) ?? 0,
+      refusal: { status, isPage: /\bhtml\b/i.test(type), text },
+    };
+  }
+}
+
+function describe(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
+  return `The connection failed${code}.`;
+}

@@ -1,0 +1,324 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { inspect } from 'node:util';
+import { afterEach, describe, expect, it } from 'vitest';
+import { accountHost, checkBinanceCredentials } from '../../src/brokers/binance/checkBinanceCredentials.ts';
+import type { BinanceCredentials } from '../../src/brokers/binance/checkBinanceCredentials.ts';
+import { createLogger } from '../../src/shared/logger.ts';
+import { Metrics } from '../../src/shared/metrics.ts';
+import { seededRandom } from '../../src/shared/random.ts';
+import { FakeClock } from '../support/FakeClock.ts';
+import { logLines } from '../support/logLines.ts';
+import { waitFor } from '../support/waitFor.ts';
+import { ScriptedServer } from '../unit/transport/ScriptedServer.ts';
+import { DEFAULT_ACCOUNT } from '../venues/binance/account.ts';
+import { StandInBinance } from '../venues/binance/StandInBinance.ts';
+import type { StandInOptions } from '../venues/binance/StandInBinance.ts';
+
+const HMAC: BinanceCredentials = { apiKey: DEFAULT_ACCOUNT.apiKey, apiSecret: DEFAULT_ACCOUNT.secret };
+const ACCOUNT = '/api/v3/account';
+const TIME = '/api/v3/time';
+
+let stack = new AsyncDisposableStack();
+afterEach(async () => {
+  await stack.disposeAsync();
+  stack = new AsyncDisposableStack();
+});
+
+/** One gateway's side of a check, and all that it wrote. */
+class Asker {
+  readonly clock = new FakeClock();
+  readonly metrics = new Metrics();
+  /** Its log, and everything that it threw, as deep as one can look. */
+  written = '';
+
+  check(restUrl: string, credentials: BinanceCredentials, signal = new AbortController().signal): Promise<void> {
+    const { clock, metrics } = this;
+    const output = {
+      isTTY: false,
+      write: (line: string): boolean => {
+        this.written += line;
+        return true;
+      },
+    };
+    const logger = createLogger({ level: 'trace', pretty: false, output });
+    const options = { restUrl, brokerId: 'binance', clock, random: seededRandom(1), logger, metrics };
+    return checkBinanceCredentials(credentials, options, signal).catch((thrown: unknown) => {
+      this.written += inspect(thrown, { depth: 20, showHidden: true });
+      throw thrown;
+    });
+  }
+
+  /** Lets time pass until the promise has settled. */
+  async settle<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const note = (): void => {
+      settled = true;
+    };
+    promise.then(note, note);
+    await waitFor(() => {
+      // Not so much in all that an exchange on loopback would run into its deadline.
+      if (!settled && this.clock.pending > 0) void this.clock.advance(10);
+      return settled;
+    });
+    return promise;
+  }
+
+  async invalidMessages(): Promise<number> {
+    return (await this.metrics.invalidMessages.get()).values.reduce((sum, { value }) => sum + value, 0);
+  }
+}
+
+interface Scene {
+  readonly venue: StandInBinance;
+  readonly asker: Asker;
+  readonly check: (credentials?: BinanceCredentials) => Promise<void>;
+  /** The paths that the venue was asked for, in order. */
+  readonly paths: () => string[];
+}
+
+/** `aheadMs`: by how much the venue's clock is ahead of ours. Nothing secret may be written, whatever happens. */
+async function set({ aheadMs = 0, ...options }: Partial<StandInOptions> & { aheadMs?: number } = {}): Promise<Scene> {
+  const asker = new Asker();
+  const venue = stack.use(await StandInBinance.start({ now: () => asker.clock.now() + aheadMs, ...options }));
+  const secrets = new Set<string>();
+  const check = (credentials = HMAC): Promise<void> => {
+    for (const secret of secretsOf(credentials)) secrets.add(secret);
+    return asker.check(venue.restUrl, credentials);
+  };
+  stack.defer(() => {
+    const signatures = venue.requests.flatMap(({ query }) => query.getAll('signature'));
+    const encoded = signatures.map((signature) => encodeURIComponent(signature));
+    for (const secret of [...secrets, ...signatures, ...encoded]) expect(asker.written).not.toContain(secret);
+    expect(asker.clock.pending).toBe(0);
+  });
+  return { venue, asker, check, paths: () => venue.requests.map(({ path }) => path) };
+}
+
+/** A private key by its lines: what was written may have other line ends. */
+function secretsOf({ apiKey, apiSecret }: BinanceCredentials): string[] {
+  return [apiKey, ...apiSecret.split('\n')].filter((text) => text !== '' && !text.startsWith('-----'));
+}
+
+function ed25519Account(): { credentials: BinanceCredentials; publicKey: string } {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const apiSecret = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return {
+    credentials: { apiKey: 'e'.repeat(64), apiSecret },
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  };
+}
+
+describe('checkBinanceCredentials', () => {
+  it('asks once, signed, with the key in a header alone', async () => {
+    const { check, venue, asker } = await set();
+    await check();
+    const [request] = venue.requests;
+    expect(venue.requests).toHaveLength(1);
+    expect(request).toMatchObject({ path: ACCOUNT, status: 200, headers: { 'x-mbx-apikey': HMAC.apiKey } });
+    expect([...(request?.query.keys() ?? [])]).toEqual(['omitZeroBalances', 'recvWindow', 'timestamp', 'signature']);
+    expect(Object.fromEntries(request?.query ?? [])).toMatchObject({
+      omitZeroBalances: 'true',
+      recvWindow: '5000',
+      timestamp: String(asker.clock.now()),
+    });
+    expect(asker.written).toBe('');
+  });
+
+  it('signs with an Ed25519 key where the secret is one', async () => {
+    const { credentials, publicKey } = ed25519Account();
+    const { check, venue, asker } = await set({ accounts: [{ apiKey: credentials.apiKey, publicKey }] });
+    // Each moment has a signature of its own: among so many there are some with every character that has to be encoded.
+    for (let round = 0; round < 10; round += 1) {
+      await check(credentials);
+      await asker.clock.advance(1);
+    }
+    expect(venue.requests.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
+  });
+
+  it.each([
+    ['a key of another form (-2014)', { ...HMAC, apiKey: 'short-key' }, /form of this API key/],
+    ['an unknown key (-2015)', { ...HMAC, apiKey: 'x'.repeat(64) }, /refuses this API key/],
+    ['a secret of another key (-1022)', { ...HMAC, apiSecret: 'y'.repeat(64) }, /secret does not belong/],
+    [
+      'an Ed25519 key of another account (-1022)',
+      { ...ed25519Account().credentials, apiKey: HMAC.apiKey },
+      /secret does not belong/,
+    ],
+  ])('says that the venue refuses %s, and asks only once', async (_name, credentials, message) => {
+    const { check, paths } = await set();
+    await expect(check(credentials)).rejects.toMatchObject({
+      code: 'BROKER_AUTHENTICATION_FAILED',
+      message: expect.stringMatching(message) as unknown,
+    });
+    expect(paths()).toEqual([ACCOUNT]);
+  });
+
+  it('says that the venue refuses a key without leave to read the account (-1002)', async () => {
+    const { check, venue } = await set();
+    venue.faults.rest.nextStatus(401, { body: '{"code":-1002,"msg":"You are not authorized."}' });
+    await expect(check()).rejects.toMatchObject({ code: 'BROKER_AUTHENTICATION_FAILED' });
+  });
+
+  it.each([3_600_000, -3_600_000])(
+    "corrects a clock that is off by %i ms by the venue's, once (-1021)",
+    async (aheadMs) => {
+      const { check, paths, venue } = await set({ aheadMs });
+      await check();
+      expect(paths()).toEqual([ACCOUNT, TIME, ACCOUNT]);
+      expect(venue.requests.map(({ status }) => status)).toEqual([400, 200, 200]);
+    },
+  );
+
+  it('still tells wrong credentials from right ones where the clock was off', async () => {
+    const { check } = await set({ aheadMs: 3_600_000 });
+    await expect(check({ ...HMAC, apiSecret: 'y'.repeat(64) })).rejects.toMatchObject({
+      code: 'BROKER_AUTHENTICATION_FAILED',
+    });
+  });
+
+  it('does not blame the credentials where the venue refuses its own time, nor asks again and again', async () => {
+    const { check, paths, venue } = await set();
+    venue.faults.rest.nextStatus(400, { path: ACCOUNT, times: 9, body: '{"code":-1021,"msg":"Timestamp …"}' });
+    await expect(check()).rejects.toMatchObject({
+      code: 'BROKER_UNAVAILABLE',
+      message: 'The venue of broker binance refuses the time of a request twice.',
+    });
+    expect(paths()).toEqual([ACCOUNT, TIME, ACCOUNT]);
+  });
+
+  it.each([
+    [429, 7],
+    [418, 120],
+  ])('does not ask again before the venue wants it (%i)', async (status, retryAfterSeconds) => {
+    const { check, paths, venue, asker } = await set();
+    venue.faults.rest.nextStatus(status, { retryAfterSeconds });
+    await expect(check()).rejects.toMatchObject({
+      code: 'BROKER_UNAVAILABLE',
+      details: { retryAfterMs: retryAfterSeconds * 1_000 },
+    });
+    expect(paths()).toEqual([ACCOUNT]);
+    expect(logLines(asker.written).map(({ msg }) => msg)).toEqual(['venue wants no requests']);
+  });
+
+  it('gets over a fault of the venue’s server that does not last', async () => {
+    const { check, paths, venue, asker } = await set();
+    venue.faults.rest.nextStatus(503, { times: 2 });
+    await asker.settle(check());
+    expect(paths()).toEqual([ACCOUNT, ACCOUNT, ACCOUNT]);
+  });
+
+  it('calls a venue unavailable whose server has a lasting fault', async () => {
+    const { check, venue, asker } = await set();
+    venue.faults.rest.nextStatus(500, { times: 9 });
+    await expect(asker.settle(check())).rejects.toMatchObject({
+      code: 'BROKER_UNAVAILABLE',
+      message: "Broker binance got a fault of the venue's server (HTTP 500).",
+    });
+  });
+
+  it('calls a venue unavailable that can’t be reached', async () => {
+    const { check, venue, asker } = await set();
+    venue.faults.refuseConnections = true;
+    await expect(asker.settle(check())).rejects.toMatchObject({
+      code: 'BROKER_UNAVAILABLE',
+      message: "Broker binance can't reach its venue.",
+    });
+  });
+
+  it.each([
+    ['no JSON', 200, 'certainly', 'Broker binance got an answer that makes no sense.', 1],
+    ['no account', 200, '{"accountType":7}', "The venue's answer to broker binance makes no sense.", 1],
+    [
+      'an error that claims success',
+      200,
+      '{"code":-2015,"msg":"…"}',
+      "The venue's answer to broker binance makes no sense.",
+      1,
+    ],
+    ['a refusal without a code', 401, '{"error":"no"}', 'The venue refused a request of broker binance (HTTP 401).', 0],
+    [
+      'a refusal of another kind',
+      400,
+      '{"code":-1104,"msg":"…"}',
+      'The venue refused a request of broker binance (HTTP 400, code -1104).',
+      0,
+    ],
+  ])('does not blame the credentials for %s', async (_name, status, body, message, invalid) => {
+    const { check, venue, asker } = await set();
+    venue.faults.rest.nextStatus(status, { body });
+    await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE', message });
+    expect(await asker.invalidMessages()).toBe(invalid);
+  });
+
+  it('does not blame the credentials for the page of a firewall', async () => {
+    const { check, venue } = await set();
+    venue.faults.rest.nextStatus(401, { html: true });
+    await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+  });
+
+  it('does not blame the credentials where the host knows no accounts', async () => {
+    const { check } = await set({ rest: { marketDataOnly: true } });
+    await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+  });
+
+  it("gives nothing of the venue's own words to a client, nor to the log", async () => {
+    const { check, venue, asker } = await set();
+    venue.faults.rest.nextStatus(401, { body: `{"code":-2015,"msg":"RAW ${HMAC.apiKey}"}` });
+    venue.faults.rest.nextStatus(200, { body: `{"canTrade":"RAW ${HMAC.apiSecret}"}` });
+    await expect(check()).rejects.toMatchObject({ code: 'BROKER_AUTHENTICATION_FAILED' });
+    await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    expect(asker.written).not.toContain('RAW');
+  });
+
+  it.each([
+    ['no key', { ...HMAC, apiKey: '' }, /^apiKey: /],
+    ['a key with a line feed', { ...HMAC, apiKey: 'key\nHost: x' }, /^apiKey: /],
+    ['a key that is not ASCII', { ...HMAC, apiKey: 'ключ' }, /^apiKey: /],
+    ['too long a key', { ...HMAC, apiKey: 'k'.repeat(513) }, /^apiKey: /],
+    ['no secret', { ...HMAC, apiSecret: '' }, /^apiSecret: /],
+    ['a secret with a blank', { ...HMAC, apiSecret: 'se cret' }, /^apiSecret: /],
+    ['a broken private key', { ...HMAC, apiSecret: '-----BEGIN PRIVATE KEY-----\nAAAA\n' }, /^apiSecret: /],
+  ])('does not trouble the venue with %s', async (_name, credentials, message) => {
+    const asker = new Asker();
+    const venue = stack.use(await StandInBinance.start());
+    await expect(asker.check(venue.restUrl, credentials)).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+      message: expect.stringMatching(message) as unknown,
+    });
+    expect(venue.requests).toEqual([]);
+    for (const secret of secretsOf(credentials)) expect(asker.written).not.toContain(secret);
+  });
+
+  it('ends with the reason of its signal, and leaves neither connection nor timer', async () => {
+    const server = stack.use(await ScriptedServer.start(() => null));
+    const asker = new Asker();
+    const controller = new AbortController();
+    const checked = asker.check(server.url, HMAC, controller.signal);
+    const rejected = expect(checked).rejects.toThrow('enough');
+    await waitFor(() => server.requests.length === 1);
+    controller.abort(new Error('enough'));
+    await rejected;
+    await waitFor(() => server.openConnections === 0 && asker.clock.pending === 0, 'nothing to be left');
+  });
+
+  it('keeps no connection once it has its answer', async () => {
+    const server = stack.use(await ScriptedServer.start(() => ({ body: { canTrade: false, accountType: 'SPOT' } })));
+    await new Asker().check(server.url, HMAC);
+    // Sooner than a server gives up an idle connection by itself.
+    await waitFor(() => server.openConnections === 0, 'the connection to close', 2_000);
+    expect(server.connections).toBe(1);
+  });
+});
+
+describe('accountHost', () => {
+  it.each([
+    ['https://data-api.binance.vision', 'https://api.binance.com'],
+    ['https://DATA-API.binance.vision:443/', 'https://api.binance.com'],
+    ['https://api.binance.com', 'https://api.binance.com'],
+    ['https://testnet.binance.vision', 'https://testnet.binance.vision'],
+    ['https://data-api.binance.vision.example', 'https://data-api.binance.vision.example'],
+    ['http://127.0.0.1:8080/data-api.binance.vision', 'http://127.0.0.1:8080/data-api.binance.vision'],
+  ])('of %s is %s', (restUrl, host) => {
+    expect(accountHost(restUrl)).toBe(host);
+  });
+});

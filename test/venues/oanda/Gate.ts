@@ -1,0 +1,114 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { AccountTable } from './accounts.ts';
+import type { TimeFormat } from './time.ts';
+import { forbidden, invalid, limited, notTradable, unauthorized, VenueError } from './VenueError.ts';
+
+export interface Limits {
+  /** REST requests in a rolling second. */
+  readonly requestsPerSecond: number;
+  /** Connections whose first request comes in a rolling second. */
+  readonly connectionsPerSecond: number;
+  /** Open at the same time. */
+  readonly streams: number;
+  /** Candles of one answer, or slots of one range. */
+  readonly candles: number;
+  /** Whose requests, connections and streams are counted together: the documentation has said either. */
+  readonly countBy: 'token' | 'address';
+  /** Of a stream too many: not documented. */
+  readonly streamStatus: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  requestsPerSecond: 120,
+  connectionsPerSecond: 2,
+  streams: 20,
+  candles: 5000,
+  countBy: 'token',
+  streamStatus: 429,
+};
+
+export interface GateOptions {
+  readonly accounts: AccountTable;
+  readonly limits: Limits;
+  /** For a well-formed account that the token may not use. */
+  readonly foreignAccountStatus: 401 | 403;
+  /** How many streams are open of that token; null: of everybody. */
+  readonly openStreams: (token: string | null) => number;
+}
+
+export interface Admission {
+  readonly token: string;
+  readonly timeFormat: TimeFormat;
+}
+
+const WINDOW_MS = 1000;
+
+/** Who may come in: token, connections and requests in a second, account. Each check throws a VenueError. */
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #counted = new WeakSet<Socket>();
+  readonly #recent = new Map<string, number[]>();
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  /** Checks in the order: method, token, connection, account, header of times. `accountId` is null where the path has none. */
+  admit(request: IncomingMessage, response: ServerResponse, accountId: string | null): Admission {
+    if (request.method !== 'GET') throw new VenueError(405, '');
+    const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+    if (token === undefined || !this.#options.accounts.knows(token)) throw unauthorized();
+    this.#admitConnection(request, response, token);
+    if (accountId !== null) this.#checkAccount(token, accountId);
+    return { token, timeFormat: timeFormatOf(request) };
+  }
+
+  countRequest(request: IncomingMessage, token: string): void {
+    const { requestsPerSecond } = this.#options.limits;
+    if (!this.#take(`request ${this.#whose(request, token)}`, requestsPerSecond)) throw limited();
+  }
+
+  checkStreams(token: string): void {
+    const { limits, openStreams } = this.#options;
+    if (openStreams(limits.countBy === 'token' ? token : null) >= limits.streams) throw limited(limits.streamStatus);
+  }
+
+  #admitConnection(request: IncomingMessage, response: ServerResponse, token: string): void {
+    if (this.#counted.has(request.socket)) return;
+    const { connectionsPerSecond } = this.#options.limits;
+    if (!this.#take(`connection ${this.#whose(request, token)}`, connectionsPerSecond)) {
+      response.setHeader('connection', 'close');
+      throw limited();
+    }
+    this.#counted.add(request.socket);
+  }
+
+  #checkAccount(token: string, accountId: string): void {
+    const { accounts, foreignAccountStatus } = this.#options;
+    const standing = accounts.standing(token, accountId);
+    if (standing === 'malformed') throw invalid('accountID');
+    if (standing === 'foreign') throw forbidden(foreignAccountStatus);
+    if (standing === 'not-tradable') throw notTradable();
+  }
+
+  #whose(request: IncomingMessage, token: string): string {
+    return this.#options.limits.countBy === 'token' ? token : (request.socket.remoteAddress ?? '');
+  }
+
+  /** False beyond so many in a rolling second; those are not counted. */
+  #take(key: string, limit: number): boolean {
+    const now = performance.now();
+    const recent = (this.#recent.get(key) ?? []).filter((at) => now - at < WINDOW_MS);
+    this.#recent.set(key, recent);
+    if (recent.length >= limit) return false;
+    recent.push(now);
+    return true;
+  }
+}
+
+function timeFormatOf(request: IncomingMessage): TimeFormat {
+  const asked = request.headers['accept-datetime-format'] ?? 'RFC3339';
+  if (asked !== 'RFC3339' && asked !== 'UNIX') throw invalid('Accept-Datetime-Format');
+  return asked;
+}
