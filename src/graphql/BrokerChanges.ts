@@ -1,9 +1,12 @@
 import type { BrokerManager } from '../core/BrokerManager.ts';
-import type { BrokerInfo } from '../core/ManagedBroker.ts';
+import type { BrokerInfo } from '../core/brokerInfo.ts';
+import type { BrokerAccess } from '../core/subscription.ts';
 import { Handover } from './Handover.ts';
 
 export interface BrokerChangesOptions {
-  readonly manager: BrokerManager;
+  readonly manager: Pick<BrokerManager, 'watch'>;
+  /** Whose view of the brokers it is. */
+  readonly access: BrokerAccess;
   /** Null: all of them. */
   readonly broker: string | null;
   /** Called exactly once, at the end. */
@@ -15,8 +18,8 @@ export class BrokerChanges implements AsyncIterable<BrokerInfo, undefined> {
   readonly #pending = new Map<string, BrokerInfo>();
   readonly #handover: Handover<BrokerInfo>;
 
-  constructor({ manager, broker, onClose }: BrokerChangesOptions) {
-    const watch = manager.watch((info) => {
+  constructor({ manager, access, broker, onClose }: BrokerChangesOptions) {
+    const watch = manager.watch(access, (info) => {
       if (broker !== null && info.id !== broker) return;
       this.#pending.set(info.id, info);
       this.#handover.offer();

@@ -3,6 +3,7 @@ import type { ExecutionResult, FormattedExecutionResult, GraphQLFormattedError }
 import { ERROR_CODES, GatewayError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
+import { withoutValues } from './withoutValues.ts';
 
 export interface ClientErrorsOptions {
   readonly logger: Logger;
@@ -75,7 +76,8 @@ export class ClientErrors {
   }
 
   #badRequest(error: GraphQLError): GraphQLError {
-    const message = this.#options.suggestions ? error.message : error.message.replaceAll(SUGGESTION, '');
+    const told = withoutValues(error);
+    const message = this.#options.suggestions ? told : told.replaceAll(SUGGESTION, '');
     const { retryable } = ERROR_CODES.BAD_REQUEST;
     return located(error, message, { code: 'BAD_REQUEST', retryable, ...refusedHttp(error) });
   }

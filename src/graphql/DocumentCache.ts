@@ -1,5 +1,6 @@
 import { Kind, OperationTypeNode } from 'graphql';
 import type { DocumentNode } from 'graphql';
+import { mayHoldSecrets } from './mayHoldSecrets.ts';
 
 export interface DocumentCacheOptions {
   /** @default 1000 */
@@ -9,8 +10,8 @@ export interface DocumentCacheOptions {
 }
 
 /**
- * Parsed documents by their text, the ones used last kept. A document with a mutation in it is not kept: a client may have
- * written its credentials into it.
+ * Parsed documents by their text, the ones used last kept. A document with a mutation in it is not kept, nor one that
+ * looks like such a mutation gone wrong: a client may have written its credentials into it.
  */
 export class DocumentCache {
   readonly #maxDocuments: number;
@@ -37,7 +38,7 @@ export class DocumentCache {
   }
 
   set(text: string, document: DocumentNode): void {
-    if (this.#documents.has(text) || document.definitions.some(isMutation)) return;
+    if (this.#documents.has(text) || mayHoldSecrets(text) || document.definitions.some(isMutation)) return;
     this.#documents.set(text, document);
     this.#characters += text.length;
     for (const oldest of this.#documents.keys()) {

@@ -1,15 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
+import { evidenceFromHeaders } from '../core/login/loginEvidence.ts';
+import { whenLoginEnds } from '../core/login/whenLoginEnds.ts';
 import type { Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
 import { GatewayError } from '../shared/errors.ts';
+import type { ErrorCode } from '../shared/errors.ts';
+import { admitClient, limitsOf } from './admitClient.ts';
+import type { AdmittedClient } from './admitClient.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
 import { EventStream } from './EventStream.ts';
 import type { GraphiqlPage } from './GraphiqlPage.ts';
 import { graphqlUrl, readBody, refuseRequest } from './httpRequest.ts';
 import type { Refusal } from './httpRequest.ts';
-import type { Yoga } from './yoga.ts';
+import type { HttpContext, Yoga } from './yoga.ts';
 
 export interface GraphqlHttpOptions {
   readonly services: Services;
@@ -59,10 +64,24 @@ export class GraphqlHttp {
       this.#refuse(response, refusal);
       return;
     }
+    // Before its body is read: who may not come in costs no more than that.
+    using client = await this.#admit(request);
     const body = request.method === 'POST' ? await readBody(request, maxPayloadBytes) : undefined;
     if (body === null) return;
     if (typeof body === 'object') this.#refuse(response, body);
-    else await this.#execute({ request, response, url, body });
+    else await this.#execute({ request, response, url, body, client });
+  }
+
+  #admit(request: IncomingMessage): Promise<AdmittedClient> {
+    const { services } = this.#options;
+    const { headers } = request;
+    const session = headers['x-session'];
+    return admitClient({
+      services,
+      address: services.clientOf(request),
+      evidence: evidenceFromHeaders(headers),
+      sessionToken: typeof session === 'string' && session !== '' ? session : null,
+    });
   }
 
   /** CORS. True where that was all that was asked. */
@@ -73,51 +92,70 @@ export class GraphqlHttp {
     if (method !== 'OPTIONS') return false;
     if (isAllowed) {
       response.setHeader('access-control-allow-methods', 'GET, POST');
-      response.setHeader('access-control-allow-headers', 'content-type, authorization, x-session');
+      response.setHeader('access-control-allow-headers', 'content-type, authorization, x-api-key, x-session');
       response.setHeader('access-control-max-age', '600');
     }
     response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
     return true;
   }
 
-  async #execute(exchange: {
-    readonly request: IncomingMessage;
-    readonly response: ServerResponse;
-    readonly url: URL;
-    readonly body: string | undefined;
-  }): Promise<void> {
-    const { services, yoga, meter } = this.#options;
-    const { request, response, url, body } = exchange;
-    const streamed: { results: AsyncIterable<ExecutionResult> | null; stream: EventStream | null } = {
-      results: null,
-      stream: null,
-    };
+  async #execute(exchange: Exchange): Promise<void> {
+    const { yoga } = this.#options;
+    const { request, response, url, body, client } = exchange;
+    const streamed: Streamed = { results: null, stream: null };
     const answer = await yoga.fetch(
       new yoga.fetchAPI.Request(url, {
         method: request.method ?? 'GET',
         headers: { accept: request.headers.accept ?? 'application/json', 'content-type': 'application/json' },
         ...(body === undefined ? {} : { body }),
       }),
-      {
-        services,
-        meter,
-        protocol: 'graphql-sse',
-        budget: new ByteBudget(services.limits.queueBytesPerConnection),
-        onSlowConsumer: () => streamed.stream?.slow(),
-        onStream: (results) => {
-          streamed.results = results;
-        },
-      },
+      this.#context(exchange, streamed),
     );
     const headers = { ...carriedOver(answer.headers), 'cache-control': 'no-store' };
     if (streamed.results === null) {
       this.#end(response, answer.status, headers, await answer.text());
       return;
     }
+    using _place = this.#takePlace(client, streamed.results);
     response.writeHead(answer.status, { ...headers, 'x-accel-buffering': 'no' });
     const stream = this.#stream(response, streamed.results);
     streamed.stream = stream;
+    using _term = whenLoginEnds(client.login.principal, this.#options.services.clock, () => {
+      stream.close();
+    });
     await stream.run().finally(() => this.#streams.delete(stream));
+  }
+
+  #context({ request, client }: Exchange, streamed: Streamed): HttpContext {
+    const { services, meter } = this.#options;
+    const limits = limitsOf(client.login, services);
+    return {
+      services,
+      client: {
+        address: services.clientOf(request),
+        principal: client.login.principal,
+        session: client.session,
+        limits,
+        renewLogin: null,
+      },
+      meter,
+      protocol: 'graphql-sse',
+      budget: new ByteBudget(limits.queueBytesPerConnection),
+      onSlowConsumer: () => streamed.stream?.slow(),
+      onStream: (results) => {
+        streamed.results = results;
+      },
+    };
+  }
+
+  /** A stream is a connection, of which an API key may have so many. Throws LIMIT_EXCEEDED. */
+  #takePlace({ login }: AdmittedClient, results: AsyncIterable<ExecutionResult>): Disposable {
+    try {
+      return this.#options.services.keyConnections.take(login);
+    } catch (error) {
+      void results[Symbol.asyncIterator]().return?.();
+      throw error;
+    }
   }
 
   #stream(response: ServerResponse, results: AsyncIterable<ExecutionResult>): EventStream {
@@ -143,10 +181,44 @@ export class GraphqlHttp {
 
   #fail(response: ServerResponse, thrown: unknown): void {
     const { errors } = this.#options;
-    const body = JSON.stringify({ errors: errors.format([errors.tell(thrown)]) });
-    if (response.headersSent) response.destroy();
-    else this.#end(response, 500, { 'content-type': 'application/json; charset=utf-8' }, body);
+    const error = GatewayError.from(thrown);
+    const body = JSON.stringify({ errors: errors.format([errors.tell(error)]) });
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
+    this.#end(response, STATUS[error.code] ?? 500, { ...headers, ...headersOf(error) }, body);
   }
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  readonly body: string | undefined;
+  readonly client: AdmittedClient;
+}
+
+/** What an operation turns out to be: results to stream, and what streams them. */
+interface Streamed {
+  results: AsyncIterable<ExecutionResult> | null;
+  stream: EventStream | null;
+}
+
+/** Of a request that is not let in. */
+const STATUS: { readonly [Code in ErrorCode]?: number } = {
+  BAD_REQUEST: 400,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  RATE_LIMITED: 429,
+  LIMIT_EXCEEDED: 429,
+};
+
+function headersOf({ code, details }: GatewayError): Record<string, string> {
+  if (code === 'UNAUTHENTICATED') return { 'www-authenticate': 'Bearer' };
+  const { retryAfterMs } = details;
+  return retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
 }
 
 /** What is said of the answer itself; how it is carried is for whoever writes it to say. */

@@ -1,18 +1,28 @@
+import type { IncomingMessage } from 'node:http';
 import { CloseCode, MessageType, parseMessage } from 'graphql-ws';
-import type { Message, SubscribeMessage } from 'graphql-ws';
-import type { ExecutionResult, GraphQLError } from 'graphql';
+import type { ConnectionInitMessage, Message, SubscribeMessage } from 'graphql-ws';
 import type { WebSocket } from 'ws';
-import type { Services } from '../core/Services.ts';
+import type { ClientAddress, Limits, Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
 import { Outbox } from '../fanout/Outbox.ts';
+import { fromEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
 import type { ExecuteOperation } from './executeOperation.ts';
+import { MessageRate } from './MessageRate.ts';
+import { SocketClient } from './SocketClient.ts';
+import type { SocketAdmission } from './SocketClient.ts';
+import { closeOfRefusal, socketCredentials } from './socketLogin.ts';
+import { SocketOperations } from './SocketOperations.ts';
+import { SocketWriter } from './SocketWriter.ts';
+import { WaitingMessages } from './WaitingMessages.ts';
 
 export interface GraphqlWsConnectionOptions {
   readonly socket: WebSocket;
+  /** That which was upgraded. Let go of once the client has said who it is. */
+  readonly request: IncomingMessage;
   readonly services: Services;
   readonly execute: ExecuteOperation;
   readonly errors: ClientErrors;
@@ -23,54 +33,75 @@ export interface GraphqlWsConnectionOptions {
   readonly onClosed: () => void;
 }
 
-/** One `subscribe` of a client. Told apart by identity: its id is the client's, and may be used again when it is over. */
-interface Operation {
-  readonly id: string;
-  /** Null until the operation has turned out to be a stream. */
-  results: AsyncIterator<ExecutionResult> | null;
-  /** Nothing is sent for it any more. */
-  ended: boolean;
-}
+type State =
+  | { readonly kind: 'opened'; readonly request: IncomingMessage }
+  /** The client has said who it is, which is being looked at. */
+  | { readonly kind: 'admitting'; readonly waiting: WaitingMessages }
+  | { readonly kind: 'admitted'; readonly client: SocketClient; readonly operations: SocketOperations }
+  | { readonly kind: 'closing' };
 
 const PROTOCOL = 'graphql-ws';
+/** RFC 6455's registry: the server has too much to do, or thinks so of this client; come again later. */
+const TRY_AGAIN_LATER = 1013;
 
 /**
  * One client that speaks graphql-transport-ws (the protocol's text: PROTOCOL.md of graphql-ws, whose messages and close codes
- * these are). All that is written goes through one outbox; a stream's next result is taken when there is room for it. The
- * server makes it; it ends with its socket and leaves neither timer nor interest.
+ * these are). All that is written goes through one outbox. The server makes it; it ends with its socket and leaves neither
+ * timer nor interest.
  */
 export class GraphqlWsConnection {
-  readonly #options: GraphqlWsConnectionOptions;
+  readonly #options: Omit<GraphqlWsConnectionOptions, 'request'>;
+  readonly #address: ClientAddress;
   readonly #outbox: Outbox;
-  readonly #budget: ByteBudget;
-  readonly #timers = new DisposableStack();
+  readonly #writer: SocketWriter;
+  readonly #rate: MessageRate;
+  /** Until the socket has closed. */
+  readonly #owned = new DisposableStack();
   readonly #initTimer: Disposable;
-  readonly #operations = new Map<string, Operation>();
-  #state: 'opened' | 'acknowledged' | 'closing' = 'opened';
-  /** Those that the client has completed and that are still being prepared count too. */
-  #running = 0;
+  #state: State;
   #heard = true;
-  /** Resolves when the socket has taken what was written last. Never rejects. */
-  #room: Promise<void> = Promise.resolve();
   /** The operation that the client did not read, where it is to be told so. */
   #slowId: string | null = null;
 
-  constructor(options: GraphqlWsConnectionOptions) {
+  constructor({ request, ...options }: GraphqlWsConnectionOptions) {
     this.#options = options;
     const { socket, services, heartbeatMs, initTimeoutMs } = options;
     const { clock, metrics, limits } = services;
-    this.#budget = new ByteBudget(limits.queueBytesPerConnection);
+    this.#state = { kind: 'opened', request };
+    this.#address = services.clientOf(request);
+    this.#rate = new MessageRate(clock);
     this.#outbox = new Outbox({
       socket,
-      budget: this.#budget,
+      budget: new ByteBudget(limits.queueBytesPerConnection),
       clock,
       metrics,
       protocol: PROTOCOL,
       slowConsumerNotice: (error) => this.#slowConsumerNotice(error),
     });
+    this.#writer = new SocketWriter(this.#outbox);
+    this.#listen(socket);
+    metrics.connections.inc({ protocol: PROTOCOL });
+    this.#initTimer = this.#owned.use(
+      clock.after(initTimeoutMs, () => {
+        this.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout');
+      }),
+    );
+    this.#owned.use(
+      clock.every(heartbeatMs, () => {
+        this.#beat();
+      }),
+    );
+  }
+
+  close(code: number, reason: string): void {
+    this.#stop();
+    this.#outbox.close(code, reason);
+  }
+
+  #listen(socket: WebSocket): void {
     // First of all: what goes wrong with a socket must find somebody.
     socket.on('error', () => {
-      metrics.invalidMessages.inc({ source: PROTOCOL });
+      this.#options.services.metrics.invalidMessages.inc({ source: PROTOCOL });
     });
     socket.on('close', () => {
       this.#closed();
@@ -81,48 +112,127 @@ export class GraphqlWsConnection {
     socket.on('message', (data, isBinary) => {
       this.#receive(data, isBinary);
     });
-    metrics.connections.inc({ protocol: PROTOCOL });
-    this.#initTimer = this.#timers.use(
-      clock.after(initTimeoutMs, () => {
-        this.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout');
-      }),
-    );
-    this.#timers.use(
-      clock.every(heartbeatMs, () => {
-        this.#beat();
-      }),
-    );
-  }
-
-  close(code: number, reason: string): void {
-    this.#state = 'closing';
-    this.#endOperations();
-    this.#outbox.close(code, reason);
   }
 
   #receive(data: { toString(): string }, isBinary: boolean): void {
-    if (this.#state === 'closing') return;
+    if (this.#state.kind === 'closing') return;
     if (isBinary) {
       this.#refuse('Binary messages are not part of the protocol');
       return;
     }
+    const text = data.toString();
     let message: Message;
     try {
-      message = parseMessage(data.toString());
+      message = parseMessage(text);
     } catch (error) {
-      this.#refuse(error instanceof Error ? error.message : 'Invalid message');
+      // What JSON.parse says quotes what it was given.
+      this.#refuse(error instanceof Error && !(error instanceof SyntaxError) ? error.message : 'Invalid message');
       return;
     }
-    this.#obey(message);
+    if (message.type === MessageType.ConnectionInit) this.#begin(message);
+    else if (this.#state.kind !== 'admitting') this.#admitMessage(message);
+    else if (!this.#state.waiting.add(message, text.length)) {
+      this.close(TRY_AGAIN_LATER, 'Too many messages before the acknowledgement; try again later');
+    }
+  }
+
+  #begin({ payload }: ConnectionInitMessage): void {
+    if (this.#state.kind !== 'opened') {
+      this.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
+      return;
+    }
+    const { request } = this.#state;
+    const waiting = new WaitingMessages();
+    this.#state = { kind: 'admitting', waiting };
+    this.#initTimer[Symbol.dispose]();
+    this.#admit(request, payload).then(
+      (client) => {
+        this.#acknowledge(client, waiting);
+      },
+      (error: unknown) => {
+        this.#refuseLogin(error);
+      },
+    );
+  }
+
+  async #admit(request: IncomingMessage, payload: ConnectionInitMessage['payload']): Promise<SocketClient> {
+    const { services } = this.#options;
+    const admission: SocketAdmission = {
+      services,
+      address: this.#address,
+      onNotice: (expiresAtMs) => {
+        this.#notice(expiresAtMs);
+      },
+      onEnd: () => {
+        this.close(CloseCode.Forbidden, 'The login has ended: connect anew with another');
+      },
+    };
+    return SocketClient.admit(admission, socketCredentials(payload, request.headers));
+  }
+
+  #acknowledge(client: SocketClient, waiting: WaitingMessages): void {
+    if (this.#state.kind !== 'admitting') {
+      client[Symbol.dispose]();
+      return;
+    }
+    this.#owned.use(client);
+    const operations = new SocketOperations({
+      ...this.#options,
+      client,
+      writer: this.#writer,
+      onSlow: (id) => {
+        this.#cutOff(id);
+      },
+    });
+    this.#state = { kind: 'admitted', client, operations };
+    this.#writer.write({ type: MessageType.ConnectionAck });
+    for (const message of waiting.take()) this.#admitMessage(message);
+  }
+
+  #refuseLogin(thrown: unknown): void {
+    if (this.#state.kind === 'closing') return;
+    const { errors } = this.#options;
+    const error = GatewayError.from(thrown);
+    errors.count([errors.tell(error)]);
+    const { code, reason } = closeOfRefusal(error);
+    this.close(code, reason);
+  }
+
+  /** Obeys a message, unless it comes too soon after others. */
+  #admitMessage(message: Message): void {
+    if (this.#state.kind === 'closing') return;
+    const limits = this.#limits;
+    const retryAfterMs = this.#isFree(message) ? 0 : this.#rate.take(limits);
+    if (retryAfterMs === 0) this.#obey(message);
+    else if (!this.#defer(message, retryAfterMs)) this.close(TRY_AGAIN_LATER, 'Too many messages; try again later');
+  }
+
+  get #limits(): Limits {
+    return this.#state.kind === 'admitted' ? this.#state.client.limits : this.#options.services.limits;
+  }
+
+  /** Ending an operation is never held against a client: there are no more of these than of those it was let begin. */
+  #isFree(message: Message): boolean {
+    return (
+      message.type === MessageType.Complete && this.#state.kind === 'admitted' && this.#state.operations.has(message.id)
+    );
+  }
+
+  /** What comes too soon: an operation is refused, anything else is not obeyed. False where it is too much by now. */
+  #defer(message: Message, retryAfterMs: number): boolean {
+    const limits = this.#limits;
+    if (message.type !== MessageType.Subscribe || this.#state.kind !== 'admitted') return this.#rate.ignored(limits);
+    const told =
+      `More than ${limits.messagesPerSecond} messages a second; this operation was not begun. ` +
+      `Try again in ${retryAfterMs} ms.`;
+    this.#state.operations.refuse(message.id, new GatewayError('RATE_LIMITED', told, { retryAfterMs }));
+    return this.#rate.refused(limits);
   }
 
   #obey(message: Message): void {
     switch (message.type) {
-      case MessageType.ConnectionInit:
-        this.#acknowledge();
-        return;
       case MessageType.Ping:
-        this.#write({ type: MessageType.Pong, ...(message.payload ? { payload: message.payload } : {}) });
+        this.#writer.write({ type: MessageType.Pong, ...(message.payload ? { payload: message.payload } : {}) });
         return;
       case MessageType.Pong:
         return;
@@ -130,7 +240,10 @@ export class GraphqlWsConnection {
         this.#subscribe(message);
         return;
       case MessageType.Complete:
-        this.#end(this.#operations.get(message.id));
+        if (this.#state.kind === 'admitted') this.#state.operations.complete(message.id);
+        return;
+      case MessageType.ConnectionInit:
+        this.#begin(message);
         return;
       case MessageType.ConnectionAck:
       case MessageType.Next:
@@ -142,146 +255,28 @@ export class GraphqlWsConnection {
     }
   }
 
-  #acknowledge(): void {
-    if (this.#state !== 'opened') {
-      this.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
-      return;
-    }
-    this.#state = 'acknowledged';
-    this.#initTimer[Symbol.dispose]();
-    this.#write({ type: MessageType.ConnectionAck });
-  }
-
   #subscribe(message: SubscribeMessage): void {
-    const { id } = message;
-    if (this.#state !== 'acknowledged') {
+    if (this.#state.kind !== 'admitted') {
       this.close(CloseCode.Unauthorized, 'Unauthorized');
-    } else if (this.#operations.has(id)) {
-      this.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`);
-    } else if (this.#isFull) {
-      this.#refuseOperation(id);
+    } else if (this.#state.operations.has(message.id)) {
+      this.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${message.id} already exists`);
     } else {
-      const operation: Operation = { id, results: null, ended: false };
-      this.#operations.set(id, operation);
-      void this.#run(operation, message);
+      this.#state.operations.begin(message);
     }
   }
 
-  get #isFull(): boolean {
-    const { subscriptionsPerConnection: most } = this.#options.services.limits;
-    return this.#operations.size >= most || this.#running >= 2 * most;
-  }
-
-  #refuseOperation(id: string): void {
-    const { errors, services } = this.#options;
-    const most = services.limits.subscriptionsPerConnection;
-    const error = new GatewayError('LIMIT_EXCEEDED', `A connection may have ${most} operations open at a time.`);
-    this.#write({ id, type: MessageType.Error, payload: errors.format([errors.tell(error)]) });
-  }
-
-  /** Never rejects. */
-  async #run(operation: Operation, { payload }: SubscribeMessage): Promise<void> {
-    const { execute, errors, services, meter } = this.#options;
-    this.#running += 1;
-    try {
-      const outcome = await execute(payload, {
-        services,
-        meter,
-        protocol: PROTOCOL,
-        budget: this.#budget,
-        onSlowConsumer: () => {
-          this.#cutOff(operation);
-        },
-      });
-      if (Symbol.asyncIterator in outcome) await this.#stream(operation, outcome[Symbol.asyncIterator]());
-      else await this.#answer(operation, outcome);
-    } catch (error) {
-      await this.#fail(operation, [errors.tell(error)]);
-    } finally {
-      this.#running -= 1;
-    }
-  }
-
-  async #stream(operation: Operation, results: AsyncIterator<ExecutionResult>): Promise<void> {
-    operation.results = results;
-    // The client may have left while this was being prepared.
-    if (operation.ended) await results.return?.();
-    while (!operation.ended) {
-      // Not before there is room: what waits in the stream is conflated, and what was taken from it grows old.
-      await this.#room;
-      const result = await results.next();
-      if (result.done === true) await this.#complete(operation);
-      else await this.#next(operation, result.value);
-    }
-  }
-
-  async #answer(operation: Operation, result: ExecutionResult): Promise<void> {
-    // Without data there was no execution: the request itself was refused, which the protocol has a message for.
-    if (result.data === undefined && result.errors !== undefined) {
-      await this.#fail(operation, result.errors);
-    } else {
-      await this.#next(operation, result);
-      await this.#complete(operation);
-    }
-  }
-
-  #next(operation: Operation, result: ExecutionResult): Promise<void> {
-    return this.#inTurn(operation, () => ({
-      id: operation.id,
-      type: MessageType.Next,
-      payload: this.#options.errors.formatResult(result),
-    }));
-  }
-
-  #complete(operation: Operation): Promise<void> {
-    return this.#inTurn(operation, () => {
-      this.#end(operation);
-      return { id: operation.id, type: MessageType.Complete };
-    });
-  }
-
-  #fail(operation: Operation, errors: readonly GraphQLError[]): Promise<void> {
-    return this.#inTurn(operation, () => {
-      this.#end(operation);
-      return { id: operation.id, type: MessageType.Error, payload: this.#options.errors.format(errors) };
-    });
-  }
-
-  /**
-   * Writes when there is room, if the operation still runs then. Those that wait get their turns one after the other, so
-   * that many large answers at once are no more than one of them to the socket.
-   */
-  async #inTurn(operation: Operation, message: () => object): Promise<void> {
-    let room: Promise<void>;
-    do {
-      room = this.#room;
-      await room;
-    } while (room !== this.#room);
-    if (!operation.ended) this.#write(message());
-  }
-
-  #write(message: object): void {
-    this.#room = this.#outbox.send(JSON.stringify(message));
-  }
-
-  #end(operation: Operation | undefined): void {
-    if (operation === undefined || operation.ended) return;
-    operation.ended = true;
-    if (this.#operations.get(operation.id) === operation) this.#operations.delete(operation.id);
-    // It settles by itself, and has nobody to tell.
-    operation.results?.return?.().then(undefined, () => {});
-  }
-
-  #endOperations(): void {
-    for (const operation of this.#operations.values()) this.#end(operation);
+  /** The login ends soon: a message that every client of the protocol understands, with what those that look need to know. */
+  #notice(expiresAtMs: number): void {
+    const message = 'The login ends soon: renew it with the mutation renewLogin, or connect anew.';
+    const payload = { code: 'UNAUTHENTICATED', message, expiresAt: fromEpochMs(expiresAtMs) };
+    this.#writer.write({ type: MessageType.Ping, payload });
   }
 
   /** The client did not read what may not be dropped: it is told for which operation, and closed with 1013. */
-  #cutOff(operation: Operation): void {
-    if (this.#state === 'closing') return;
-    this.#state = 'closing';
-    this.#slowId = operation.id;
-    this.#endOperations();
+  #cutOff(id: string): void {
+    if (this.#state.kind === 'closing') return;
+    this.#slowId = id;
+    this.#stop();
     this.#outbox.closeSlow();
   }
 
@@ -307,11 +302,17 @@ export class GraphqlWsConnection {
     this.#heard = false;
   }
 
+  /** From now on nothing that the client says counts, and nothing of its operations is told. */
+  #stop(): void {
+    const state = this.#state;
+    this.#state = { kind: 'closing' };
+    if (state.kind === 'admitted') state.operations[Symbol.dispose]();
+  }
+
   #closed(): void {
-    this.#state = 'closing';
-    this.#timers.dispose();
+    this.#stop();
+    this.#owned.dispose();
     this.#outbox[Symbol.dispose]();
-    this.#endOperations();
     this.#options.services.metrics.connections.dec({ protocol: PROTOCOL });
     this.#options.onClosed();
   }

@@ -7,7 +7,7 @@ import { closeReason } from '../fanout/closeReason.ts';
 import { GraphqlWsConnection } from './GraphqlWsConnection.ts';
 import type { GraphqlWsConnectionOptions } from './GraphqlWsConnection.ts';
 
-export interface GraphqlWsServerOptions extends Omit<GraphqlWsConnectionOptions, 'socket' | 'onClosed'> {
+export interface GraphqlWsServerOptions extends Omit<GraphqlWsConnectionOptions, 'socket' | 'request' | 'onClosed'> {
   readonly maxPayloadBytes: number;
 }
 
@@ -41,7 +41,7 @@ export class GraphqlWsServer {
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
-      this.#accept(webSocket);
+      this.#accept(webSocket, request);
     });
   }
 
@@ -53,7 +53,7 @@ export class GraphqlWsServer {
     return this.#emptied.promise;
   }
 
-  #accept(socket: WebSocket): void {
+  #accept(socket: WebSocket, request: IncomingMessage): void {
     if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
       this.#refuse(socket);
       return;
@@ -61,6 +61,7 @@ export class GraphqlWsServer {
     const connection = new GraphqlWsConnection({
       ...this.#options,
       socket,
+      request,
       onClosed: () => {
         this.#connections.delete(connection);
         if (this.#closing && this.#connections.size === 0) this.#emptied.resolve();

@@ -1,11 +1,30 @@
-import type { Services } from '../core/Services.ts';
+import type { Principal } from '../core/Principal.ts';
+import type { ClientAddress, Limits, Services } from '../core/Services.ts';
+import type { Session } from '../core/Sessions.ts';
 import type { ByteBudget } from '../fanout/ByteBudget.ts';
 import type { ClientProtocol } from '../shared/metrics.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
 
+/** Whom operations are for. */
+export interface GraphqlClient {
+  readonly address: ClientAddress;
+  /** Who it is to the gateway itself, by the login that it has just now. */
+  readonly principal: Principal;
+  /** The brokers that it has given credentials of its own. */
+  readonly session: Session;
+  /** What it may take: its login's own limits, else the general ones. */
+  readonly limits: Limits;
+  /**
+   * Takes a newer token in place of the login's; resolves with when that ends, in wall milliseconds, or null where it does
+   * not. Null over HTTP, where a login lasts no longer than its request.
+   */
+  readonly renewLogin: ((token: string) => Promise<number | null>) | null;
+}
+
 /** What resolvers are given of the operation that they serve. Made for one operation; nothing in it outlives that. */
 export interface GraphqlContext {
   readonly services: Services;
+  readonly client: GraphqlClient;
   readonly meter: DeliveryMeter;
   /** What a subscription of this operation is counted as. */
   readonly protocol: ClientProtocol;

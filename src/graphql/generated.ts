@@ -2,7 +2,7 @@ import type { Decimal } from '../market/decimal.ts';
 import type { Timestamp } from '../market/timestamp.ts';
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
 import type { MarketData as MarketDataModel, Tick as TickModel, Trade as TradeModel, Candle as CandleModel, OrderBookUpdate as OrderBookModel, FeedStatus as FeedStatusModel } from '../market/marketData.ts';
-import type { BrokerInfo as BrokerModel } from '../core/ManagedBroker.ts';
+import type { BrokerInfo as BrokerModel } from '../core/brokerInfo.ts';
 import type { GraphqlContext } from './context.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
@@ -149,6 +149,13 @@ export type InstrumentEdge = {
   readonly node: Instrument;
 };
 
+/** A client's login to the gateway itself, after it was renewed. */
+export type LoginRenewal = {
+  readonly __typename?: 'LoginRenewal';
+  /** When it ends now; null where it does not end by itself. */
+  readonly expiresAt: Maybe<Scalars['Timestamp']['output']>;
+};
+
 /** What every event has. Fields that only some events have are on the types that implement this. */
 export type MarketData = {
   readonly broker: Scalars['ID']['output'];
@@ -190,6 +197,8 @@ export type Mutation = {
   readonly authenticateBroker: BrokerAuthentication;
   /** Forgets them, and closes what was opened with them. */
   readonly deauthenticateBroker: Scalars['Boolean']['output'];
+  /** Before the login that a socket was opened with ends: takes a newer token of the same client in its place. Only over WebSocket. */
+  readonly renewLogin: LoginRenewal;
   /** For administrators: takes a broker in or out of service without a restart. */
   readonly setBrokerEnabled: Broker;
 };
@@ -203,6 +212,11 @@ export type MutationAuthenticateBrokerArgs = {
 
 export type MutationDeauthenticateBrokerArgs = {
   broker: Scalars['ID']['input'];
+};
+
+
+export type MutationRenewLoginArgs = {
+  token: Scalars['String']['input'];
 };
 
 
@@ -459,6 +473,7 @@ export type ResolversTypes = {
   InstrumentConnection: ResolverTypeWrapper<InstrumentConnection>;
   InstrumentEdge: ResolverTypeWrapper<InstrumentEdge>;
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
+  LoginRenewal: ResolverTypeWrapper<LoginRenewal>;
   MarketData: ResolverTypeWrapper<MarketDataModel>;
   MarketDataOptions: MarketDataOptions;
   MarketDataType: null;
@@ -490,6 +505,7 @@ export type ResolversParentTypes = {
   InstrumentConnection: InstrumentConnection;
   InstrumentEdge: InstrumentEdge;
   Int: Scalars['Int']['output'];
+  LoginRenewal: LoginRenewal;
   MarketData: MarketDataModel;
   MarketDataOptions: MarketDataOptions;
   Mutation: Record<PropertyKey, never>;
@@ -592,6 +608,10 @@ export type InstrumentEdgeResolvers<ContextType = GraphqlContext, ParentType ext
   node?: Resolver<ResolversTypes['Instrument'], ParentType, ContextType>;
 };
 
+export type LoginRenewalResolvers<ContextType = GraphqlContext, ParentType extends ResolversParentTypes['LoginRenewal'] = ResolversParentTypes['LoginRenewal']> = {
+  expiresAt?: Resolver<Maybe<ResolversTypes['Timestamp']>, ParentType, ContextType>;
+};
+
 export type MarketDataResolvers<ContextType = GraphqlContext, ParentType extends ResolversParentTypes['MarketData'] = ResolversParentTypes['MarketData']> = {
   __resolveType: TypeResolveFn<'Candle' | 'FeedStatus' | 'OrderBook' | 'Tick' | 'Trade', ParentType, ContextType>;
 };
@@ -601,6 +621,7 @@ export type MarketDataTypeResolvers = { CANDLE: 'candle', ORDERBOOK: 'orderbook'
 export type MutationResolvers<ContextType = GraphqlContext, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
   authenticateBroker?: Resolver<ResolversTypes['BrokerAuthentication'], ParentType, ContextType, RequireFields<MutationAuthenticateBrokerArgs, 'broker' | 'credentials'>>;
   deauthenticateBroker?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<MutationDeauthenticateBrokerArgs, 'broker'>>;
+  renewLogin?: Resolver<ResolversTypes['LoginRenewal'], ParentType, ContextType, RequireFields<MutationRenewLoginArgs, 'token'>>;
   setBrokerEnabled?: Resolver<ResolversTypes['Broker'], ParentType, ContextType, RequireFields<MutationSetBrokerEnabledArgs, 'broker' | 'enabled'>>;
 };
 
@@ -702,6 +723,7 @@ export type Resolvers<ContextType = GraphqlContext> = {
   Instrument?: InstrumentResolvers<ContextType>;
   InstrumentConnection?: InstrumentConnectionResolvers<ContextType>;
   InstrumentEdge?: InstrumentEdgeResolvers<ContextType>;
+  LoginRenewal?: LoginRenewalResolvers<ContextType>;
   MarketData?: MarketDataResolvers<ContextType>;
   MarketDataType?: MarketDataTypeResolvers;
   Mutation?: MutationResolvers<ContextType>;

@@ -38,7 +38,7 @@ export function openMarketData<Source extends Subscriber & Disposable>(opening: 
     },
   };
   try {
-    const joined = subscriptions.open(routes, request, subscriber);
+    const joined = subscriptions.open({ routes, request, access: context.client.session, subscriber });
     if (interest.disposed) joined[Symbol.dispose]();
     else interest.use(joined);
   } catch (error) {

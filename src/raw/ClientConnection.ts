@@ -6,28 +6,40 @@ import { Outbox } from '../fanout/Outbox.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { logInFirst } from './ClientIdentity.ts';
+import type { ClientIdentity } from './ClientIdentity.ts';
 import { ClientSubscriptions } from './ClientSubscriptions.ts';
 import { CommandQueue } from './CommandQueue.ts';
 import { eventEncoder } from './encodeEvent.ts';
 import { MessageGuard } from './MessageGuard.ts';
 import { encodeError, encodeStatus } from './messages.ts';
-import type { ClientMessage, ErrorContext, MessageId, SubscribeMessage, UnsubscribeMessage } from './messages.ts';
+import type {
+  AuthenticateMessage,
+  ClientMessage,
+  ErrorContext,
+  LogInMessage,
+  MessageId,
+  SubscribeMessage,
+  UnsubscribeMessage,
+} from './messages.ts';
 import { parseClientMessage } from './parseClientMessage.ts';
 import { describeOutcome, refusalOfAll, toRejectedSymbols } from './subscribeOutcome.ts';
 
 export interface ClientConnectionOptions {
   readonly socket: WebSocket;
+  /** The connection owns it from now on. */
+  readonly identity: ClientIdentity;
   readonly services: Services;
   readonly liveEncoder: Encoder;
   /** Carries the connection's id. */
   readonly logger: Logger;
 }
 
+const ENDS_SOON = 'Your login ends soon: send auth with a new one.';
 /** To whom sends faster than its messages can be executed. */
 const BUSY_RETRY_MS = 1_000;
-const NOT_OFFERED =
-  'This version does not offer authentication yet, neither with a broker nor with the gateway itself; ' +
-  'market data that needs no credentials flows without.';
+const WELCOME = 'Welcome. Subscribe to market data with {"action":"subscribe","symbols":["…"]}.';
+const WELCOME_STRANGER = 'Welcome. Log in with {"action":"auth","credentials":{"token":"…"}} within 10 seconds.';
 
 /**
  * One client of the raw JSON protocol. Its messages are executed in the order they came; all it is sent goes through one
@@ -35,6 +47,7 @@ const NOT_OFFERED =
  */
 export class ClientConnection {
   readonly #options: ClientConnectionOptions;
+  readonly #budget: ByteBudget;
   readonly #outbox: Outbox;
   readonly #guard: MessageGuard;
   readonly #commands = new CommandQueue();
@@ -45,12 +58,14 @@ export class ClientConnection {
 
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
-    const { socket, services, liveEncoder } = options;
-    const { clock, limits, metrics } = services;
-    this.#guard = new MessageGuard(services);
+    const { socket, identity, services, liveEncoder } = options;
+    const { access, limits } = identity;
+    const { clock, metrics } = services;
+    this.#guard = new MessageGuard({ clock, limits });
+    this.#budget = new ByteBudget(limits.queueBytesPerConnection);
     this.#outbox = new Outbox({
       socket,
-      budget: new ByteBudget(limits.queueBytesPerConnection),
+      budget: this.#budget,
       clock,
       metrics,
       protocol: 'raw',
@@ -58,14 +73,26 @@ export class ClientConnection {
     });
     this.#subscriptions = new ClientSubscriptions({
       services,
+      access,
+      limits,
       deliver: (emission, beginning) => {
         this.#outbox.deliver(emission, beginning ? eventEncoder : liveEncoder);
       },
     });
     this.#listen(socket);
     metrics.connections.inc({ protocol: 'raw' });
-    const message = 'Welcome. Subscribe to market data with {"action":"subscribe","symbols":["…"]}.';
+    const message = identity.mustLogIn ? WELCOME_STRANGER : WELCOME;
     void this.#outbox.send(encodeStatus({ type: 'status', status: 'connected', message }));
+    identity.begin({
+      endsSoon: (expiresAt) => {
+        void this.#outbox.send(
+          encodeStatus({ type: 'status', status: 'authenticated', expiresAt, message: ENDS_SOON }),
+        );
+      },
+      over: (reason) => {
+        this.close(1008, reason);
+      },
+    });
   }
 
   /** Resolves when the socket is closed and everything that served it is gone. */
@@ -144,6 +171,7 @@ export class ClientConnection {
   }
 
   #perform(id: MessageId | undefined, message: ClientMessage): Promise<void> {
+    if (this.#options.identity.mustLogIn && message.action !== 'logIn') throw logInFirst();
     switch (message.action) {
       case 'subscribe':
         return this.#subscribe(id, message);
@@ -154,14 +182,18 @@ export class ClientConnection {
       case 'ping':
         return this.#outbox.send(encodeStatus({ type: 'status', id, status: 'pong' }));
       case 'authenticate':
-        throw new GatewayError('BAD_REQUEST', NOT_OFFERED);
+        return this.#authenticate(id, message);
+      case 'logIn':
+        return this.#logIn(id, message);
       default:
         return assertNever(message);
     }
   }
 
   async #subscribe(id: MessageId | undefined, message: SubscribeMessage): Promise<void> {
-    const { accepted, rejected } = await this.#options.services.subscriptions.resolve(message);
+    const { identity, services } = this.#options;
+    const { access, limits } = identity;
+    const { accepted, rejected } = await services.subscriptions.resolve(message, access, limits.symbolsPerSubscription);
     if (this.#gone) return;
     if (accepted.length === 0) {
       const context = { id, broker: message.broker ?? undefined, rejected: toRejectedSymbols(rejected) };
@@ -172,6 +204,21 @@ export class ClientConnection {
     const answered = this.#outbox.send(encodeStatus({ ...describeOutcome({ accepted, rejected }, message), id }));
     held.begin();
     await answered;
+  }
+
+  async #authenticate(id: MessageId | undefined, { broker, credentials }: AuthenticateMessage): Promise<void> {
+    const { session, expiresAt } = await this.#options.identity.authenticate(broker, credentials);
+    const message = `Broker ${broker} accepts your credentials.`;
+    await this.#outbox.send(
+      encodeStatus({ type: 'status', id, status: 'authenticated', broker, session, expiresAt, message }),
+    );
+  }
+
+  async #logIn(id: MessageId | undefined, { login }: LogInMessage): Promise<void> {
+    const { identity } = this.#options;
+    const outcome = await identity.logIn(login);
+    this.#budget.limit = identity.limits.queueBytesPerConnection;
+    await this.#outbox.send(encodeStatus({ type: 'status', id, status: 'authenticated', ...outcome }));
   }
 
   #unsubscribe(id: MessageId | undefined, message: UnsubscribeMessage): Promise<void> {
@@ -207,6 +254,7 @@ export class ClientConnection {
     this.#commands[Symbol.dispose]();
     this.#subscriptions[Symbol.dispose]();
     this.#outbox[Symbol.dispose]();
+    this.#options.identity[Symbol.dispose]();
     this.#options.services.metrics.connections.dec({ protocol: 'raw' });
     this.#options.logger.debug({ code }, 'client left');
     this.#closed.resolve();

@@ -1,5 +1,5 @@
-import type { Services } from '../core/Services.ts';
-import type { SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
+import type { Limits, Services } from '../core/Services.ts';
+import type { BrokerAccess, SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
 import type { FeedType } from '../market/marketData.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { HeldStream, HeldSymbol, optionsOf, sameOptions } from './HeldStream.ts';
@@ -7,7 +7,10 @@ import type { Deliver } from './HeldStream.ts';
 import type { HeldStreams, SubscribeMessage, UnsubscribeMessage } from './messages.ts';
 
 export interface ClientSubscriptionsOptions {
-  readonly services: Pick<Services, 'subscriptions' | 'metrics' | 'limits'>;
+  readonly services: Pick<Services, 'subscriptions' | 'metrics'>;
+  readonly access: BrokerAccess;
+  /** Read at each use: it may change while the client is connected. */
+  readonly limits: Pick<Limits, 'subscriptionsPerConnection'>;
   readonly deliver: Deliver;
 }
 
@@ -16,6 +19,7 @@ type Group = Set<HeldStream>;
 
 /** One stream of a request: the one that is there already, if any, and the symbol it belongs to. */
 interface Place {
+  readonly route: SymbolRoute;
   readonly symbol: HeldSymbol;
   readonly type: FeedType;
   readonly former: HeldStream | undefined;
@@ -45,13 +49,14 @@ export class ClientSubscriptions implements Disposable {
     const places = routes.flatMap((route) => this.#places(route, types));
     this.#checkRoom(places);
     const { subscriptions } = this.#options.services;
-    const { deliver } = this.#options;
+    const { access, deliver } = this.#options;
     const opened = new Map<Place, HeldStream>();
     using undo = new DisposableStack();
     for (const place of places) {
-      const { symbol, type, former } = place;
+      const { route, symbol, type, former } = place;
       if (former !== undefined && sameOptions(type, former.options, options)) continue;
-      opened.set(place, undo.use(new HeldStream({ subscriptions, symbol, type, options, former, deliver })));
+      const stream = new HeldStream({ subscriptions, access, route, symbol, type, options, former, deliver });
+      opened.set(place, undo.use(stream));
     }
     undo.move();
     const group: Group = new Set();
@@ -69,10 +74,10 @@ export class ClientSubscriptions implements Disposable {
     const released = new Set<string>();
     const wanted = symbols === null ? null : new Set(symbols);
     for (const held of this.#held()) {
-      if (broker !== null && held.route.broker !== broker) continue;
-      if (wanted !== null && !wanted.has(held.route.symbol)) continue;
+      if (broker !== null && held.broker !== broker) continue;
+      if (wanted !== null && !wanted.has(held.name)) continue;
       for (const type of types ?? [...held.streams.keys()]) {
-        if (this.#drop(held, type)) released.add(held.route.symbol);
+        if (this.#drop(held, type)) released.add(held.name);
       }
     }
     return [...released];
@@ -81,13 +86,13 @@ export class ClientSubscriptions implements Disposable {
   /** All that is held, what is alike gathered. */
   list(): readonly HeldStreams[] {
     const gathered = new Map<string, HeldStreams & { readonly symbols: string[] }>();
-    for (const { route, streams } of this.#held()) {
+    for (const { broker, name: symbol, streams } of this.#held()) {
       for (const stream of streams.values()) {
         const options = optionsOf(stream.type, stream.options);
-        const name = JSON.stringify([route.broker, stream.type, options]);
-        const alike = gathered.get(name) ?? { broker: route.broker, type: stream.type, symbols: [], options };
-        alike.symbols.push(route.symbol);
-        gathered.set(name, alike);
+        const kind = JSON.stringify([broker, stream.type, options]);
+        const alike = gathered.get(kind) ?? { broker, type: stream.type, symbols: [], options };
+        alike.symbols.push(symbol);
+        gathered.set(kind, alike);
       }
     }
     return [...gathered.values()];
@@ -101,12 +106,12 @@ export class ClientSubscriptions implements Disposable {
     const symbol = this.#symbols.get(route.broker)?.get(route.symbol) ?? new HeldSymbol(route, this.#options.deliver);
     return types
       .filter((type) => type !== 'status')
-      .map((type) => ({ symbol, type, former: symbol.streams.get(type) }));
+      .map((type) => ({ route, symbol, type, former: symbol.streams.get(type) }));
   }
 
   /** A subscription that the new one takes over whole makes room for it. */
   #checkRoom(places: readonly Place[]): void {
-    const limit = this.#options.services.limits.subscriptionsPerConnection;
+    const limit = this.#options.limits.subscriptionsPerConnection;
     const left = new Map<Group, number>();
     let vacated = 0;
     for (const { former } of places) {
@@ -128,7 +133,7 @@ export class ClientSubscriptions implements Disposable {
     if (stream === undefined) return;
     if (former !== undefined) this.#leaveGroup(former);
     if (former !== stream) former?.[Symbol.dispose]();
-    const { broker, symbol: name } = symbol.route;
+    const { broker, name } = symbol;
     const ofBroker = this.#symbols.get(broker) ?? new Map<string, HeldSymbol>();
     this.#symbols.set(broker, ofBroker);
     ofBroker.set(name, symbol);
@@ -144,7 +149,7 @@ export class ClientSubscriptions implements Disposable {
     this.#leaveGroup(stream);
     symbol.streams.delete(type);
     if (symbol.streams.size > 0) return true;
-    const { broker, symbol: name } = symbol.route;
+    const { broker, name } = symbol;
     const ofBroker = this.#symbols.get(broker);
     ofBroker?.delete(name);
     if (ofBroker?.size === 0) this.#symbols.delete(broker);

@@ -1,4 +1,4 @@
-import type { SubscriptionOptions, SymbolRoute } from '../core/subscription.ts';
+import type { BrokerAccess, SubscriptionOptions, SymbolRoute } from '../core/subscription.ts';
 import type { Subscriptions } from '../core/Subscriptions.ts';
 import { Emission } from '../fanout/Emission.ts';
 import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
@@ -10,14 +10,16 @@ export type Deliver = (emission: Emission, beginning: boolean) => void;
 
 /** One symbol that a client has streams of, and what it was last told of how its feeds do. Until told otherwise: live. */
 export class HeldSymbol {
-  readonly route: SymbolRoute;
+  readonly broker: string;
+  readonly name: string;
   readonly streams = new Map<FeedType, HeldStream>();
   readonly #deliver: Deliver;
   #told: FeedState = 'live';
   #seenCursor = '';
 
-  constructor(route: SymbolRoute, deliver: Deliver) {
-    this.route = route;
+  constructor({ broker, symbol }: Pick<SymbolRoute, 'broker' | 'symbol'>, deliver: Deliver) {
+    this.broker = broker;
+    this.name = symbol;
     this.#deliver = deliver;
   }
 
@@ -36,6 +38,10 @@ export class HeldSymbol {
 
 export interface HeldStreamOptions {
   readonly subscriptions: Subscriptions;
+  /** What the client may use of the brokers, now and later: the stream moves with it. */
+  readonly access: BrokerAccess;
+  /** Of the symbol, as it is served now. */
+  readonly route: SymbolRoute;
   readonly symbol: HeldSymbol;
   readonly type: FeedType;
   readonly options: SubscriptionOptions;
@@ -59,25 +65,25 @@ export class HeldStream implements Subscriber, Disposable {
   #previousCursor: string | null = null;
   #lastCursor: string | null = null;
 
-  constructor({ subscriptions, symbol, type, options, former, deliver }: HeldStreamOptions) {
+  constructor({ subscriptions, access, route, symbol, type, options, former, deliver }: HeldStreamOptions) {
     this.type = type;
     this.options = options;
     this.symbol = symbol;
     this.#deliver = deliver;
     const continued = former !== undefined && sameContent(type, former.options, options) ? former.#lastCursor : null;
     this.#previousCursor = continued;
-    const { broker, symbol: name } = symbol.route;
-    this.#membership = subscriptions.open(
-      [symbol.route],
-      {
-        broker,
-        symbols: [name],
+    this.#membership = subscriptions.open({
+      routes: [route],
+      request: {
+        broker: route.broker,
+        symbols: [route.symbol],
         types: [type, 'status'],
         // What a slower rhythm still held back is made up for, whatever the client says of beginnings.
         options: continued === null ? options : { ...options, snapshot: true },
       },
-      this,
-    );
+      access,
+      subscriber: this,
+    });
   }
 
   deliver(emission: Emission): void {

@@ -1,22 +1,26 @@
-import type { Services } from '../core/Services.ts';
+import type { Limits, Services } from '../core/Services.ts';
 import { GatewayError } from '../shared/errors.ts';
-import { TokenBucket } from './TokenBucket.ts';
+import { TokenBucket } from '../shared/TokenBucket.ts';
 
 const MINUTE_MS = 60_000;
 
+export interface MessageGuardOptions extends Pick<Services, 'clock'> {
+  /** Read at each use: they may change while a client is connected. */
+  readonly limits: Pick<Limits, 'messagesPerSecond' | 'invalidMessagesPerMinute'>;
+}
+
 /** What one client may ask of the gateway's time: how many messages a second, and how many bad ones a minute. */
 export class MessageGuard {
-  /** The limits are read at each use: they may change while a client is connected. */
-  readonly #services: Pick<Services, 'clock' | 'limits'>;
+  readonly #options: MessageGuardOptions;
   readonly #messages: TokenBucket;
   readonly #refusals: TokenBucket;
   /** Monotonic times of the bad messages of the last minute, oldest first. */
   #bad: number[] = [];
 
-  constructor(services: Pick<Services, 'clock' | 'limits'>) {
-    this.#services = services;
-    this.#messages = new TokenBucket(services.clock);
-    this.#refusals = new TokenBucket(services.clock);
+  constructor(options: MessageGuardOptions) {
+    this.#options = options;
+    this.#messages = new TokenBucket(options.clock);
+    this.#refusals = new TokenBucket(options.clock);
   }
 
   /**
@@ -24,7 +28,7 @@ export class MessageGuard {
    * messages are forgiven, the rest are `abuse`, to be counted as bad: who has been told to wait and goes on all the same.
    */
   admit(): { readonly error: GatewayError; readonly abuse: boolean } | null {
-    const rate = this.#services.limits.messagesPerSecond;
+    const rate = this.#options.limits.messagesPerSecond;
     const retryAfterMs = this.#messages.take(rate);
     if (retryAfterMs === 0) return null;
     const error = new GatewayError(
@@ -37,9 +41,9 @@ export class MessageGuard {
 
   /** Counts a bad message. False where it is one too many within a minute. */
   countBad(): boolean {
-    const now = this.#services.clock.monotonic();
+    const now = this.#options.clock.monotonic();
     this.#bad = this.#bad.filter((at) => now - at < MINUTE_MS);
     this.#bad.push(now);
-    return this.#bad.length <= this.#services.limits.invalidMessagesPerMinute;
+    return this.#bad.length <= this.#options.limits.invalidMessagesPerMinute;
   }
 }

@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws';
 import type { Services } from '../core/Services.ts';
 import { randomId } from '../shared/random.ts';
 import { ClientConnection } from './ClientConnection.ts';
+import { ClientIdentity } from './ClientIdentity.ts';
 import { LiveEventEncoder } from './encodeEvent.ts';
 
 export interface RawProtocolOptions {
@@ -45,10 +46,20 @@ export class RawProtocol implements AsyncDisposable {
     });
   }
 
-  /** Takes a socket over that asked for an upgrade; what is no WebSocket handshake is answered and closed. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /**
+   * Takes a socket over that asked for an upgrade; what is no WebSocket handshake is answered and closed. Rejects, and the
+   * socket is still the caller's, where the login in the headers is none, or its client may not have another connection.
+   */
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const identity = await ClientIdentity.of(request, this.#services);
+    const forget = (): void => {
+      identity[Symbol.dispose]();
+    };
+    socket.once('close', forget);
+    if (socket.destroyed) forget();
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#accept(webSocket);
+      socket.off('close', forget);
+      this.#accept(webSocket, identity);
     });
   }
 
@@ -67,10 +78,11 @@ export class RawProtocol implements AsyncDisposable {
     return this.close();
   }
 
-  #accept(socket: WebSocket): void {
+  #accept(socket: WebSocket, identity: ClientIdentity): void {
     const logger = this.#services.logger.child({ connection: randomId(), protocol: 'raw' });
     const connection = new ClientConnection({
       socket,
+      identity,
       services: this.#services,
       liveEncoder: this.#liveEncoder,
       logger,

@@ -1,5 +1,8 @@
+import type { LoginEvidence } from '../core/login/loginEvidence.ts';
 import type { SubscriptionOptions } from '../core/subscription.ts';
+import type { BrokerCredentials } from '../market/credentials.ts';
 import type { FeedType } from '../market/marketData.ts';
+import type { Timestamp } from '../market/timestamp.ts';
 import type { ErrorCode, GatewayError } from '../shared/errors.ts';
 
 /** Echoed in every answer to the message that carried it. */
@@ -26,16 +29,27 @@ export interface UnsubscribeMessage {
   readonly types: readonly FeedType[] | null;
 }
 
-/** `auth` is an alias of `authenticate` where a broker is named, and a login to the gateway where none is. */
+/** `authenticate`, or `auth` with a broker. Secret: not to be kept or logged. */
 export interface AuthenticateMessage {
   readonly action: 'authenticate';
-  readonly broker: string | null;
+  readonly broker: string;
+  readonly credentials: BrokerCredentials;
+}
+
+/** What a client says who it is with: its login to the gateway, or the token of a session that it had before. */
+export type ClientLogin = LoginEvidence | { readonly kind: 'session'; readonly session: string };
+
+/** `auth` without a broker. Secret: not to be kept or logged. */
+export interface LogInMessage {
+  readonly action: 'logIn';
+  readonly login: ClientLogin;
 }
 
 export type ClientMessage =
   | SubscribeMessage
   | UnsubscribeMessage
   | AuthenticateMessage
+  | LogInMessage
   | { readonly action: 'ping' }
   | { readonly action: 'list' };
 
@@ -64,13 +78,17 @@ interface Reply {
 
 export interface StatusReply extends Reply {
   readonly type: 'status';
-  readonly status: 'connected' | 'subscribed' | 'unsubscribed' | 'subscriptions' | 'pong';
+  readonly status: 'connected' | 'authenticated' | 'subscribed' | 'unsubscribed' | 'subscriptions' | 'pong';
   readonly symbols?: readonly string[];
   readonly types?: readonly FeedType[];
   /** Of `subscribed` without `broker`: the symbols went to more than one, and this says which went where. */
   readonly routes?: readonly { readonly symbol: string; readonly broker: string }[] | undefined;
   readonly rejected?: readonly RejectedSymbol[];
   readonly subscriptions?: readonly HeldStreams[];
+  /** Of `authenticated`: opaque and secret, with which the client may take the session up again. */
+  readonly session?: string;
+  /** Of `authenticated`: of the session where one is told, else of the login. */
+  readonly expiresAt?: Timestamp;
 }
 
 /** What an error is about, beside what it says itself. */

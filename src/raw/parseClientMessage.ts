@@ -8,6 +8,7 @@ import { RAW_TYPES } from './messages.ts';
 import type { ClientMessage, MessageId } from './messages.ts';
 import { parseObject } from './parseObject.ts';
 import type { JsonObject } from './parseObject.ts';
+import { readBrokerCredentials, readLogin } from './readCredentials.ts';
 
 /** The id is there in both cases as soon as it can be read, so that even a refusal is answered with it. */
 export type ParsedMessage =
@@ -58,15 +59,22 @@ function readMessage(json: JsonObject): ClientMessage {
         symbols: json.has('symbols') ? readSymbols(json.get('symbols')) : null,
         types: json.has('types') ? readTypes(json.get('types')) : null,
       };
-    case 'authenticate':
     case 'auth':
-      return { action: 'authenticate', broker: readBroker(json) };
+      if (!json.has('broker')) return { action: 'logIn', login: readLogin(json) };
+      return readAuthenticate(json);
+    case 'authenticate':
+      return readAuthenticate(json);
     case 'ping':
     case 'list':
       return { action };
     default:
       return assertNever(action);
   }
+}
+
+function readAuthenticate(json: JsonObject): ClientMessage {
+  const broker = readName(json.get('broker'), 'broker', "a broker's id");
+  return { action: 'authenticate', broker, credentials: readBrokerCredentials(json) };
 }
 
 function readId(json: JsonObject): MessageId | undefined {

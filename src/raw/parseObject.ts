@@ -17,8 +17,9 @@ export function parseObject(text: string): JsonObject {
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    throw new GatewayError('BAD_REQUEST', 'The message is not valid JSON.', { cause });
+  } catch {
+    // The cause would quote the message, which may hold a secret.
+    throw bad('The message is not valid JSON.');
   }
 }
 

@@ -272,19 +272,6 @@ describe('an error', () => {
 });
 
 describe('a mutation', () => {
-  it.each([
-    ['authenticateBroker(broker: "binance", credentials: { token: "t" }) { session }'],
-    ['deauthenticateBroker(broker: "binance")'],
-    ['setBrokerEnabled(broker: "binance", enabled: false) { id }'],
-  ])('that this version does not offer never pretends to succeed: %s', async (field) => {
-    const { body } = await gateway.post(`mutation { ${field} }`);
-    expect(body.data).toBeNull();
-    expect(body.errors?.[0]).toMatchObject({
-      message: expect.stringContaining('does not offer'),
-      extensions: { code: 'BAD_REQUEST', retryable: false },
-    });
-  });
-
   it('does not run by GET', async () => {
     const mutation = encodeURIComponent('mutation { deauthenticateBroker(broker: "binance") }');
     const response = await fetch(`${gateway.url}?query=${mutation}`);

@@ -61,9 +61,9 @@ describe('a subscription over server-sent events', () => {
       wrap: (services) => {
         const { subscriptions: real } = services;
         const subscriptions = {
-          resolve: async (request: Parameters<Subscriptions['resolve']>[0]) => {
+          resolve: async (...request: Parameters<Subscriptions['resolve']>) => {
             await new Promise<void>((resolve) => gates.push(resolve));
-            return real.resolve(request);
+            return real.resolve(...request);
           },
           open: (...opening: Parameters<Subscriptions['open']>) => {
             opened += 1;

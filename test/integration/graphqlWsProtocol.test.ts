@@ -20,9 +20,9 @@ function gated(gates: (() => void)[]): (services: Services) => Services {
   return (services) => {
     const real = services.subscriptions;
     const subscriptions = {
-      resolve: async (request: Parameters<Subscriptions['resolve']>[0]) => {
+      resolve: async (...request: Parameters<Subscriptions['resolve']>) => {
         await new Promise<void>((resolve) => gates.push(resolve));
-        return real.resolve(request);
+        return real.resolve(...request);
       },
       open: (...opening: Parameters<Subscriptions['open']>) => real.open(...opening),
     };
@@ -83,12 +83,15 @@ describe('connection_init', () => {
     expect(client.closed).toBeNull();
   });
 
-  it.each([[{ payload: { session: 'x' } }], [{ payload: null }], [{}]])('takes parameters %j', async (more) => {
-    await using gateway = await GraphqlGateway.start();
-    await using client = await TransportWsClient.open(gateway.wsUrl);
-    client.send({ type: 'connection_init', ...more });
-    await client.message(({ type }) => type === 'connection_ack');
-  });
+  it.each([[{ payload: { theme: 'x' } }], [{ payload: { session: null } }], [{ payload: null }], [{}]])(
+    'takes parameters %j',
+    async (more) => {
+      await using gateway = await GraphqlGateway.start();
+      await using client = await TransportWsClient.open(gateway.wsUrl);
+      client.send({ type: 'connection_init', ...more });
+      await client.message(({ type }) => type === 'connection_ack');
+    },
+  );
 
   it.each([['text'], [[1]], [7], [true]])('refuses the parameters %j with 4400', async (payload) => {
     await using gateway = await GraphqlGateway.start();

@@ -185,6 +185,50 @@ describe('upgrades', () => {
     expect((await upgrade(gateway.url, '/ws')).status).toBe(101);
   });
 
+  it('of one address are counted together, whomever it claims to speak for', async () => {
+    await using gateway = await RawGateway.start({ limits: { connectionsPerAddress: 2 } });
+    const claiming = (speaker: string) => ({ 'X-Forwarded-For': speaker, Forwarded: `for=${speaker}` });
+    await using first = await RawClient.connect(gateway.url, { headers: claiming('192.0.2.1') });
+    await using second = await RawClient.connect(gateway.url, { headers: claiming('192.0.2.2') });
+    expect((await upgrade(gateway.url, '/ws', claiming('192.0.2.3'))).status).toBe(429);
+    for (const client of [first, second]) expect((await client.ask({ action: 'ping' }))['status']).toBe('pong');
+  });
+
+  it('that a trusted proxy brings are counted for whom it names, not for whom they name themselves', async () => {
+    const http = { proxies: new TrustedProxies(['127.0.0.0/8']) };
+    await using gateway = await RawGateway.start({ limits: { connectionsPerAddress: 1 }, http });
+    const from = (speaker: string) => ({ 'X-Forwarded-For': speaker });
+    await using client = await RawClient.connect(gateway.url, { headers: from('192.0.2.1') });
+    expect((await upgrade(gateway.url, '/ws', from('192.0.2.1'))).status).toBe(429);
+    expect((await upgrade(gateway.url, '/ws', from('198.51.100.7, 192.0.2.1'))).status).toBe(429);
+    expect((await upgrade(gateway.url, '/ws', from('192.0.2.1, 192.0.2.2'))).status).toBe(101);
+    expect((await client.ask({ action: 'ping' }))['status']).toBe('pong');
+  });
+
+  it('and streams of events count alike, until they end', async () => {
+    const limits = { ...LIMITS, connectionsPerAddress: 1 };
+    const stream: RequestHandler = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(':\n\n');
+    };
+    const upgradeHandlers = new Map([['/ws', { upgrade: () => undefined, close: () => Promise.resolve() }]]);
+    await using server = await serve({ '/hello': hello, '/stream': stream }, { limits, upgradeHandlers });
+    const open = new AbortController();
+    const accept = 'application/json, Text/Event-Stream;q=0.9';
+    const { status } = await fetch(`${server.url}/stream`, { headers: { accept }, signal: open.signal });
+    expect(status).toBe(200);
+    const refused = await request(server.url, '/stream', { Accept: accept });
+    expect([refused.status, JSON.parse(refused.body)]).toMatchObject([429, { error: { code: 'LIMIT_EXCEEDED' } }]);
+    expect((await upgrade(server.url, '/ws')).status).toBe(429);
+    expect((await request(server.url, '/hello')).status).toBe(200);
+    open.abort();
+    let room = 0;
+    await waitFor(() => {
+      void request(server.url, '/hello', { Accept: accept }).then((answer) => (room = answer.status));
+      return room === 200;
+    });
+  });
+
   it('that fail in the protocol are answered, and the address gets its place back', async () => {
     const upgradeHandler = {
       upgrade: () => {

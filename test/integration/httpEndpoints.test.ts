@@ -1,6 +1,6 @@
 import { collectDefaultMetrics } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import type { BrokerInfo } from '../../src/core/ManagedBroker.ts';
+import type { BrokerInfo } from '../../src/core/brokerInfo.ts';
 import { TrustedProxies } from '../../src/http/clientAddress.ts';
 import { createHealth } from '../../src/http/health.ts';
 import type { HttpServer } from '../../src/http/HttpServer.ts';
@@ -20,6 +20,7 @@ describe('/health and /ready', () => {
     state: 'connected',
     enabled: true,
     requiresAuthentication: false,
+    authenticated: false,
     supportedTypes: ['tick'],
     synthetic: false,
     lastMessageAt: fromEpochMs(0),

@@ -343,12 +343,12 @@ describe('list, ping, authenticate', () => {
     expect(await client.waitFor(({ id }) => id === 42)).toMatchObject({ type: 'status', status: 'pong' });
   });
 
-  it.each(['authenticate', 'auth'])('%s says that it is not offered, and pretends nothing', async (action) => {
+  it.each(['authenticate', 'auth'])('%s with a broker that serves everybody is refused', async (action) => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     const answer = await client.ask({ action, broker: 'binance', credentials: { token: 'canary' } });
     expect(answer).toMatchObject({ type: 'error', code: 'BAD_REQUEST', broker: 'binance', retryable: false });
-    expect(answer['message']).toContain('does not offer');
+    expect(answer['message']).toContain('takes no credentials');
     expect(JSON.stringify(answer)).not.toContain('canary');
   });
 });

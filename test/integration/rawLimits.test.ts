@@ -14,9 +14,9 @@ function hold(gateway: RawGateway): { readonly release: () => void; readonly wai
   const gate = Promise.withResolvers<void>();
   const { subscriptions } = gateway.services;
   const resolve = subscriptions.resolve.bind(subscriptions);
-  const spy = vi.spyOn(subscriptions, 'resolve').mockImplementation(async (request) => {
+  const spy = vi.spyOn(subscriptions, 'resolve').mockImplementation(async (...asked) => {
     await gate.promise;
-    return resolve(request);
+    return resolve(...asked);
   });
   return { release: gate.resolve, waiting: () => spy.mock.calls.length };
 }
@@ -191,9 +191,9 @@ describe('messages of one client', () => {
     await using gateway = await RawGateway.start();
     const { subscriptions } = gateway.services;
     const open = subscriptions.open.bind(subscriptions);
-    vi.spyOn(subscriptions, 'open').mockImplementation((routes, request, subscriber) => {
-      if (request.symbols[0] === 'SOLUSDT') throw new TypeError('no');
-      return open(routes, request, subscriber);
+    vi.spyOn(subscriptions, 'open').mockImplementation((opening) => {
+      if (opening.request.symbols[0] === 'SOLUSDT') throw new TypeError('no');
+      return open(opening);
     });
     await using client = await RawClient.connect(gateway.url);
     expect(await client.subscribe('binance', ['BTCUSDT', 'SOLUSDT'])).toMatchObject({ code: 'INTERNAL' });

@@ -1,4 +1,4 @@
-import type { BrokerState } from '../../core/ManagedBroker.ts';
+import type { BrokerState } from '../../core/brokerInfo.ts';
 import type { BookUpdateKind, CandleInterval, FeedState, MarketDataType, Side } from '../../market/marketData.ts';
 
 /** What the schema's enum values are in the domain. */

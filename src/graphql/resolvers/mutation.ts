@@ -1,13 +1,45 @@
+import type { BrokerInfo } from '../../core/brokerInfo.ts';
+import { ADMIN, hasRole, principalName } from '../../core/Principal.ts';
+import { fromEpochMs } from '../../market/timestamp.ts';
 import { GatewayError } from '../../shared/errors.ts';
+import type { GraphqlContext } from '../context.ts';
 import type { MutationResolvers } from '../generated.ts';
 
 export const mutation: MutationResolvers = {
-  authenticateBroker: () => notOffered('authenticateBroker', "clients' own broker credentials"),
-  deauthenticateBroker: () => notOffered('deauthenticateBroker', "clients' own broker credentials"),
-  setBrokerEnabled: () => notOffered('setBrokerEnabled', 'administration over GraphQL'),
+  async authenticateBroker(_root, { broker, credentials }, { services, client }) {
+    const { apiKey = null, apiSecret = null, accountId = null, token = null } = credentials;
+    const { session, expiresAt } = await services.authenticator.authenticate({
+      broker,
+      credentials: { apiKey, apiSecret, accountId, token },
+      session: client.session,
+      client: client.address,
+    });
+    return { broker: infoOf(broker, { services, client }), session, expiresAt };
+  },
+
+  deauthenticateBroker: (_root, { broker }, { services, client }) =>
+    services.authenticator.deauthenticate(broker, client.session),
+
+  async renewLogin(_root, { token }, { client }) {
+    if (client.renewLogin === null) {
+      throw new GatewayError('BAD_REQUEST', 'Over HTTP there is no login to renew: each request brings its own.');
+    }
+    const expiresAtMs = await client.renewLogin(token);
+    return { expiresAt: expiresAtMs === null ? null : fromEpochMs(expiresAtMs) };
+  },
+
+  setBrokerEnabled(_root, { broker, enabled }, { services, client }) {
+    if (!hasRole(client.principal, ADMIN)) {
+      throw new GatewayError('FORBIDDEN', `This needs a login with the role ${ADMIN}.`);
+    }
+    const configured = services.manager.configured(broker);
+    services.logger.info({ broker: configured.id, enabled, by: principalName(client.principal) }, 'broker switched');
+    configured.setEnabled(enabled);
+    return infoOf(broker, { services, client });
+  },
 };
 
-/** Never a pretended success. */
-function notOffered(name: string, what: string): never {
-  throw new GatewayError('BAD_REQUEST', `${name}: this version of the gateway does not offer ${what} yet.`);
+/** Of a broker that is known to be there. */
+function infoOf(id: string, { services, client }: Pick<GraphqlContext, 'services' | 'client'>): BrokerInfo {
+  return services.manager.configured(id).info(client.session.scopeOf(id));
 }

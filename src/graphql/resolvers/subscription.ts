@@ -1,4 +1,4 @@
-import type { BrokerInfo } from '../../core/ManagedBroker.ts';
+import type { BrokerInfo } from '../../core/brokerInfo.ts';
 import { DEFAULT_OPTIONS } from '../../core/subscription.ts';
 import type { SubscriptionRequest, SymbolRejection, SymbolRoute } from '../../core/subscription.ts';
 import { checkRange } from '../../core/Subscriptions.ts';
@@ -50,12 +50,14 @@ export const subscription: SubscriptionResolvers = {
   },
 
   brokerStatus: {
-    subscribe(_root, { broker = null }, { services, protocol }) {
+    subscribe(_root, { broker = null }, { services, client, protocol }) {
       const { manager, metrics } = services;
-      if (broker !== null && manager.broker(broker) === undefined) throw unknownBroker(broker, services);
+      // Throws for one that there is not.
+      if (broker !== null) manager.configured(broker);
       metrics.subscriptions.inc({ protocol });
       return new BrokerChanges({
         manager,
+        access: client.session,
         broker,
         onClose: () => {
           metrics.subscriptions.dec({ protocol });
@@ -71,8 +73,12 @@ function toRequest({ broker = null, symbols, types, options }: SubscriptionMarke
 }
 
 /** Where the symbols come from. A GraphQL subscription is had whole or not at all. */
-async function admit(request: SubscriptionRequest, { services }: GraphqlContext): Promise<readonly SymbolRoute[]> {
-  const { accepted, rejected } = await services.subscriptions.resolve(request);
+async function admit(
+  request: SubscriptionRequest,
+  { services, client }: GraphqlContext,
+): Promise<readonly SymbolRoute[]> {
+  const { session, limits } = client;
+  const { accepted, rejected } = await services.subscriptions.resolve(request, session, limits.symbolsPerSubscription);
   const [first, ...others] = rejected;
   if (first !== undefined) throw refusal([first, ...others]);
   return accepted;
@@ -85,12 +91,4 @@ function refusal(rejected: readonly [SymbolRejection, ...SymbolRejection[]]): Ga
   const told = messages.slice(0, MAX_TOLD).join(' ') + (rest > 0 ? ` And ${rest} more.` : '');
   const { code, details } = rejected[0].error;
   return new GatewayError(code, told, { ...details, symbols: rejected.map(({ symbol }) => symbol) });
-}
-
-function unknownBroker(id: string, { manager }: GraphqlContext['services']): GatewayError {
-  const ids = manager.brokers().map((broker) => broker.id);
-  return new GatewayError(
-    'UNKNOWN_BROKER',
-    `There is no broker ${JSON.stringify(id.slice(0, 40))}; there are: ${ids.join(', ')}.`,
-  );
 }

@@ -1,18 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { BrokerManager } from '../../../src/core/BrokerManager.ts';
-import type { BrokerInfo } from '../../../src/core/ManagedBroker.ts';
+import { NO_ACCESS } from '../../../src/core/subscription.ts';
+import type { BrokerInfo } from '../../../src/core/brokerInfo.ts';
 import { BrokerChanges } from '../../../src/graphql/BrokerChanges.ts';
 
 /** A manager that tells its watchers what a test says. */
 function setUp(broker: string | null) {
   const watchers = new Set<(info: BrokerInfo) => void>();
-  const watch: BrokerManager['watch'] = (watcher) => {
+  const watch: BrokerManager['watch'] = (_access, watcher) => {
     watchers.add(watcher);
     return { [Symbol.dispose]: () => void watchers.delete(watcher) };
   };
   let closes = 0;
   const changes = new BrokerChanges({
-    manager: { watch } as unknown as BrokerManager,
+    manager: { watch },
+    access: NO_ACCESS,
     broker,
     onClose: () => (closes += 1),
   });

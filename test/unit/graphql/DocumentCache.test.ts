@@ -39,4 +39,14 @@ describe('DocumentCache', () => {
     cache.set('m', parse('query A { a } mutation B { b }'));
     expect(cache.size).toBe(0);
   });
+
+  it.each([
+    ['query { authenticateBroker(broker: "oanda", credentials: { token: "t" }) { session } }'],
+    ['{ renewLogin(token: "t") { expiresAt } }'],
+    ['subscription ($credentials: BrokerCredentials = { token: "t" }) { brokerStatus { id } }'],
+  ])('nor what looks like one gone wrong: %s', (text) => {
+    const cache = new DocumentCache();
+    cache.set(text, parse(text));
+    expect(cache.size).toBe(0);
+  });
 });

@@ -4,6 +4,7 @@ import { DEFAULT_OPTIONS } from '../../../src/core/subscription.ts';
 import { parseClientMessage } from '../../../src/raw/parseClientMessage.ts';
 
 const parse = (message: unknown) => parseClientMessage(JSON.stringify(message));
+const NO_CREDENTIALS = { apiKey: null, apiSecret: null, accountId: null, token: null };
 const subscribe = { action: 'subscribe', symbols: ['BTCUSDT'] };
 
 describe('a well-formed message', () => {
@@ -37,12 +38,29 @@ describe('a well-formed message', () => {
   });
 
   it.each([
-    ['authenticate', { action: 'authenticate', broker: 'oanda' }],
-    ['auth', { action: 'authenticate', broker: 'oanda' }],
+    ['authenticate', { action: 'authenticate', broker: 'oanda', credentials: { ...NO_CREDENTIALS, token: 'x' } }],
+    ['auth', { action: 'authenticate', broker: 'oanda', credentials: { ...NO_CREDENTIALS, token: 'x' } }],
     ['ping', { action: 'ping' }],
     ['list', { action: 'list' }],
   ])('to %s is read, and members that mean nothing are ignored', (action, expected) => {
     expect(parse({ action, broker: 'oanda', credentials: { token: 'x' }, later: 1 }).message).toEqual(expected);
+  });
+
+  it('to authenticate with a broker keeps what the client gives it', () => {
+    const credentials = { apiKey: 'k', apiSecret: 's', accountId: 'a', token: 't' };
+    expect(parse({ action: 'auth', broker: 'oanda', credentials }).message).toEqual({
+      action: 'authenticate',
+      broker: 'oanda',
+      credentials,
+    });
+  });
+
+  it.each([
+    [{ token: 't' }, { kind: 'token', token: 't' }],
+    [{ apiKey: 'k' }, { kind: 'apiKey', apiKey: 'k' }],
+    [{ session: 's' }, { kind: 'session', session: 's' }],
+  ])('auth without a broker is a login to the gateway with %j', (credentials, login) => {
+    expect(parse({ action: 'auth', credentials }).message).toEqual({ action: 'logIn', login });
   });
 
   it.each([['a'], ['x'.repeat(128)], [0], [-1.5], [2 ** 53 - 1]])('has its id %j echoed', (id) => {
@@ -110,6 +128,40 @@ describe('a bad message is refused as BAD_REQUEST, naming the field, what was fo
     expect(id).toBe('mine');
     expect(error?.code).toBe('BAD_REQUEST');
     expect(error?.message).toMatch(message);
+  });
+});
+
+describe('bad credentials are refused as BAD_REQUEST, naming what is needed and never what was found:', () => {
+  const broker = 'oanda';
+  it.each<[string, object, RegExp]>([
+    ['none', { broker }, /^credentials is missing; expected an object with .* apiKey, apiSecret, accountId, token/],
+    ['none to log in', {}, /^credentials is missing; expected an object with one of token, apiKey, session/],
+    ['empty ones', { broker, credentials: {} }, /^credentials is empty;/],
+    ['a string', { broker, credentials: 'canary' }, /^credentials is no object;/],
+    ['a list', { credentials: ['canary'] }, /^credentials is no object;/],
+    ['null', { credentials: null }, /^credentials is no object;/],
+    ['an unknown member', { broker, credentials: { canary: 'canary' } }, /expected only apiKey, apiSecret, accountId/],
+    ['a session for a broker', { broker, credentials: { session: 'canary' } }, /expected only apiKey, apiSecret/],
+    ['a secret to log in', { credentials: { apiSecret: 'canary' } }, /expected only token, apiKey, session/],
+    ['two logins', { credentials: { token: 'canary', apiKey: 'canary' } }, /^credentials has token and apiKey;/],
+    ['an empty token', { broker, credentials: { token: '' } }, /^credentials.token: expected text of 1 to 8192/],
+    ['a token of another type', { credentials: { token: { canary: 1 } } }, /^credentials.token: expected text/],
+    ['an endless token', { credentials: { token: 'canary'.repeat(2_000) } }, /^credentials.token: expected text/],
+  ])('%s', (_name, members, message) => {
+    const { error, id } = parse({ action: 'auth', id: 'mine', ...members });
+    expect([id, error?.code]).toEqual(['mine', 'BAD_REQUEST']);
+    expect(error?.message).toMatch(message);
+    expect(error?.message).not.toContain('canary');
+  });
+
+  it('authenticate without a broker', () => {
+    const { error } = parse({ action: 'authenticate', credentials: { token: 'canary' } });
+    expect(error?.message).toMatch(/^broker is missing; expected a broker's id/);
+  });
+
+  it('a message that is no JSON, even in what stands behind the error', () => {
+    const { error } = parseClientMessage('{"action":"auth","credentials":{"token":"canary}');
+    expect([error?.code, error?.details.cause]).toEqual(['BAD_REQUEST', undefined]);
   });
 });
 

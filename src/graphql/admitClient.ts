@@ -1,0 +1,55 @@
+import type { LoggedIn } from '../core/login/ApiKeyRing.ts';
+import type { LoginEvidence } from '../core/login/loginEvidence.ts';
+import type { ClientAddress, Limits, Services } from '../core/Services.ts';
+import type { Session } from '../core/Sessions.ts';
+import { GatewayError } from '../shared/errors.ts';
+
+export interface AdmissionRequest {
+  readonly services: Services;
+  readonly address: ClientAddress;
+  /** What it brings to say who it is; null: nothing. */
+  readonly evidence: LoginEvidence | null;
+  /** Of a session that it had before; null: it begins one. */
+  readonly sessionToken: string | null;
+}
+
+/** A client that was let in. It uses its session until this is disposed of. */
+export interface AdmittedClient extends Disposable {
+  readonly login: LoggedIn;
+  readonly session: Session;
+}
+
+/**
+ * Lets a client in, over whatever protocol. Rejects with UNAUTHENTICATED (no login, a wrong one, or no such session),
+ * FORBIDDEN (over plain text from afar), RATE_LIMITED.
+ */
+export async function admitClient(request: AdmissionRequest): Promise<AdmittedClient> {
+  const { services, address, evidence, sessionToken } = request;
+  if (evidence !== null || sessionToken !== null) refusePlainText(services, address);
+  const login = await services.logins.verify(evidence, address.address);
+  const { principal } = login;
+  const use =
+    sessionToken === null ? services.sessions.begin(principal) : services.sessions.resume(sessionToken, principal);
+  return {
+    login,
+    session: use.session,
+    [Symbol.dispose]: () => {
+      use[Symbol.dispose]();
+    },
+  };
+}
+
+/** Throws FORBIDDEN where somebody in between could have read what the client brought. */
+export function refusePlainText({ allowInsecureCredentials }: Services, { secure }: ClientAddress): void {
+  if (secure || allowInsecureCredentials) return;
+  throw new GatewayError(
+    'FORBIDDEN',
+    'Logins and sessions are not taken over plain text from afar: use TLS (https, wss) in front of the gateway.',
+  );
+}
+
+/** What a client may take just now: its login's own limits, else the general ones, which may change. */
+export function limitsOf({ limits: own }: LoggedIn, { limits }: Services): Limits {
+  if (own === null) return limits;
+  return { ...limits, ...Object.fromEntries(Object.entries(own).filter(([, most]) => most !== undefined)) };
+}
