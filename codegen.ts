@@ -33,7 +33,7 @@ const config: CodegenConfig = {
           Candle: `${market}#Candle as CandleModel`,
           OrderBook: `${market}#OrderBookUpdate as OrderBookModel`,
           FeedStatus: `${market}#FeedStatus as FeedStatusModel`,
-          Broker: '../core/ManagedBroker.ts#BrokerInfo as BrokerModel',
+          Broker: '../core/brokerInfo.ts#BrokerInfo as BrokerModel',
         },
       },
     },

@@ -118,8 +118,15 @@ export class Sessions implements Disposable {
     return this.#use(session);
   }
 
-  /** Lets the session hold a scope, and be found by its token. Throws LIMIT_EXCEEDED where there are too many. */
+  /**
+   * Lets the session hold a scope, and be found by its token. Throws LIMIT_EXCEEDED where there are too many, and
+   * UNAUTHENTICATED where its last user left meanwhile: then nobody would ever let go of it.
+   */
   hold(session: Session, broker: string, held: HeldScope): void {
+    if (session.users === 0) {
+      held.hold[Symbol.dispose]();
+      throw new GatewayError('UNAUTHENTICATED', 'The connection that these credentials came by has gone.');
+    }
     const key = digest(session.token);
     if (!this.#byDigest.has(key) && this.#byDigest.size >= MAX_SESSIONS) {
       held.hold[Symbol.dispose]();

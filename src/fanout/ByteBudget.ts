@@ -1,6 +1,7 @@
 /** What one connection may have waiting, over all its queues together. */
 export class ByteBudget {
-  readonly limit: number;
+  /** May be changed: what is taken already stays taken. */
+  limit: number;
   #used = 0;
 
   constructor(limitBytes: number) {

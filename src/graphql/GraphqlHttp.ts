@@ -126,13 +126,13 @@ export class GraphqlHttp {
     await stream.run().finally(() => this.#streams.delete(stream));
   }
 
-  #context({ request, client }: Exchange, streamed: Streamed): HttpContext {
+  #context({ client }: Exchange, streamed: Streamed): HttpContext {
     const { services, meter } = this.#options;
     const limits = limitsOf(client.login, services);
     return {
       services,
       client: {
-        address: services.clientOf(request),
+        address: client.address,
         principal: client.login.principal,
         session: client.session,
         limits,

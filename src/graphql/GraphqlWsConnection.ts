@@ -5,7 +5,6 @@ import type { WebSocket } from 'ws';
 import type { ClientAddress, Limits, Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
 import { Outbox } from '../fanout/Outbox.ts';
-import { fromEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
@@ -14,7 +13,7 @@ import type { ExecuteOperation } from './executeOperation.ts';
 import { MessageRate } from './MessageRate.ts';
 import { SocketClient } from './SocketClient.ts';
 import type { SocketAdmission } from './SocketClient.ts';
-import { closeOfRefusal, socketCredentials } from './socketLogin.ts';
+import { closeOfRefusal, loginEndsSoon, socketCredentials, TRY_AGAIN_LATER } from './socketLogin.ts';
 import { SocketOperations } from './SocketOperations.ts';
 import { SocketWriter } from './SocketWriter.ts';
 import { WaitingMessages } from './WaitingMessages.ts';
@@ -40,9 +39,14 @@ type State =
   | { readonly kind: 'admitted'; readonly client: SocketClient; readonly operations: SocketOperations }
   | { readonly kind: 'closing' };
 
+/** What a client has said of itself, and what it says meanwhile. */
+interface Introduction {
+  readonly payload: ConnectionInitMessage['payload'];
+  readonly request: IncomingMessage;
+  readonly waiting: WaitingMessages;
+}
+
 const PROTOCOL = 'graphql-ws';
-/** RFC 6455's registry: the server has too much to do, or thinks so of this client; come again later. */
-const TRY_AGAIN_LATER = 1013;
 
 /**
  * One client that speaks graphql-transport-ws (the protocol's text: PROTOCOL.md of graphql-ws, whose messages and close codes
@@ -145,29 +149,28 @@ export class GraphqlWsConnection {
     const waiting = new WaitingMessages();
     this.#state = { kind: 'admitting', waiting };
     this.#initTimer[Symbol.dispose]();
-    this.#admit(request, payload).then(
-      (client) => {
-        this.#acknowledge(client, waiting);
-      },
-      (error: unknown) => {
-        this.#refuseLogin(error);
-      },
-    );
+    void this.#admit({ request, payload, waiting });
   }
 
-  async #admit(request: IncomingMessage, payload: ConnectionInitMessage['payload']): Promise<SocketClient> {
+  /** Never rejects. */
+  async #admit({ request, payload, waiting }: Introduction): Promise<void> {
     const { services } = this.#options;
     const admission: SocketAdmission = {
       services,
       address: this.#address,
       onNotice: (expiresAtMs) => {
-        this.#notice(expiresAtMs);
+        this.#writer.write(loginEndsSoon(expiresAtMs));
       },
       onEnd: () => {
         this.close(CloseCode.Forbidden, 'The login has ended: connect anew with another');
       },
     };
-    return SocketClient.admit(admission, socketCredentials(payload, request.headers));
+    try {
+      const client = await SocketClient.admit(admission, socketCredentials(payload, request.headers));
+      this.#acknowledge(client, waiting);
+    } catch (error) {
+      this.#refuseLogin(error);
+    }
   }
 
   #acknowledge(client: SocketClient, waiting: WaitingMessages): void {
@@ -263,13 +266,6 @@ export class GraphqlWsConnection {
     } else {
       this.#state.operations.begin(message);
     }
-  }
-
-  /** The login ends soon: a message that every client of the protocol understands, with what those that look need to know. */
-  #notice(expiresAtMs: number): void {
-    const message = 'The login ends soon: renew it with the mutation renewLogin, or connect anew.';
-    const payload = { code: 'UNAUTHENTICATED', message, expiresAt: fromEpochMs(expiresAtMs) };
-    this.#writer.write({ type: MessageType.Ping, payload });
   }
 
   /** The client did not read what may not be dropped: it is told for which operation, and closed with 1013. */

@@ -15,6 +15,7 @@ export interface AdmissionRequest {
 
 /** A client that was let in. It uses its session until this is disposed of. */
 export interface AdmittedClient extends Disposable {
+  readonly address: ClientAddress;
   readonly login: LoggedIn;
   readonly session: Session;
 }
@@ -31,6 +32,7 @@ export async function admitClient(request: AdmissionRequest): Promise<AdmittedCl
   const use =
     sessionToken === null ? services.sessions.begin(principal) : services.sessions.resume(sessionToken, principal);
   return {
+    address,
     login,
     session: use.session,
     [Symbol.dispose]: () => {

@@ -1,11 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { CloseCode } from 'graphql-ws';
+import { CloseCode, MessageType } from 'graphql-ws';
 import { evidenceFromHeaders, evidenceFromParams } from '../core/login/loginEvidence.ts';
 import type { LoginEvidence } from '../core/login/loginEvidence.ts';
+import { fromEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
 
-const TRY_AGAIN_LATER = 1013;
+/** RFC 6455's registry: the server has too much to do, or thinks so of this client; it may come again later. */
+export const TRY_AGAIN_LATER = 1013;
 
 /**
  * What a socket's client brings: a login in connectionParams, else in the headers of the request that was upgraded; and a
@@ -55,4 +57,13 @@ export function closeOfRefusal({ code, message }: GatewayError): { readonly code
     default:
       return assertNever(code);
   }
+}
+
+/** A message that every client of the protocol understands, with what those that look need to know. */
+export function loginEndsSoon(expiresAtMs: number): object {
+  const message = 'The login ends soon: renew it with the mutation renewLogin, or connect anew.';
+  return {
+    type: MessageType.Ping,
+    payload: { code: 'UNAUTHENTICATED', message, expiresAt: fromEpochMs(expiresAtMs) },
+  };
 }

@@ -44,6 +44,8 @@ const TIMEOUTS = {
   connectionsCheckingInterval: 5_000,
   keepAliveTimeout: 10_000,
 };
+/** What an Accept header has that allows for one. */
+const EVENT_STREAM = /text\/(?:event-stream|\*)|\*\/\*/i;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 /**
@@ -148,15 +150,15 @@ export class HttpServer implements AsyncDisposable {
     const handler = requestHandlers.get(path);
     if (!isHost(request.headers.host)) sendRefusal(response, BAD_HOST);
     else if (handler !== undefined) {
-      if (!this.#admits(request, response)) return;
+      if (upgradeHandlers.has(path) && !this.#admits(request, response)) return;
       request.url = originForm(target);
       await this.#handle(handler, request, response);
     } else sendRefusal(response, upgradeHandlers.has(path) ? UPGRADE_REQUIRED : NOT_FOUND);
   }
 
-  /** An answer that may be a stream of events lasts as a WebSocket does, and counts as one. */
+  /** What a protocol answers may be a stream of events: it lasts as a WebSocket does, and counts as one. */
   #admits(request: IncomingMessage, response: ServerResponse): boolean {
-    if (request.headers.accept?.toLowerCase().includes('text/event-stream') !== true) return true;
+    if (!EVENT_STREAM.test(request.headers.accept ?? '*/*')) return true;
     const admission = this.#limiter.admit(countedAddress(request, this.#options.proxies));
     if (!admission.admitted) {
       sendRefusal(response, FULL[admission.full]);

@@ -50,7 +50,6 @@ export class ClientIdentity implements Disposable {
   #place: Disposable;
   #notices: LoginNotices | null = null;
   #timers: readonly Disposable[] = [];
-  #authenticating = false;
   #gone = false;
 
   private constructor(services: Services, client: ClientAddress, login: LoggedIn | null) {
@@ -95,15 +94,9 @@ export class ClientIdentity implements Disposable {
   }
 
   /** As BrokerAuthenticator, for the session of this client. */
-  async authenticate(broker: string, credentials: BrokerCredentials): Promise<BrokerAuthenticated> {
-    this.#authenticating = true;
-    try {
-      const { session } = this.access;
-      return await this.#services.authenticator.authenticate({ broker, credentials, session, client: this.#client });
-    } finally {
-      this.#authenticating = false;
-      if (this.#gone) this.access[Symbol.dispose]();
-    }
+  authenticate(broker: string, credentials: BrokerCredentials): Promise<BrokerAuthenticated> {
+    const { session } = this.access;
+    return this.#services.authenticator.authenticate({ broker, credentials, session, client: this.#client });
   }
 
   [Symbol.dispose](): void {
@@ -111,8 +104,7 @@ export class ClientIdentity implements Disposable {
     this.#gone = true;
     this.#unschedule();
     this.#place[Symbol.dispose]();
-    // A session must be in use when it is given something to hold: else nobody would ever let go of it.
-    if (!this.#authenticating) this.access[Symbol.dispose]();
+    this.access[Symbol.dispose]();
   }
 
   async #verify(evidence: LoginEvidence): Promise<LoginOutcome> {

@@ -71,6 +71,8 @@ const RETRY = { baseMs: 250, maxMs: 4_000 };
 const PAUSE_MS = 60_000;
 const BAN_MS = 120_000;
 const LONGEST_CLIENT_DELAY_MS = 5_000;
+/** While a new connection is not to be made, one that is open may become free. */
+const LOOK_AGAIN_MS = 50;
 
 /**
  * Asks one venue's HTTP host for JSON. Everything goes through one queue (RequestQueue): bounded, within the venue's weight
@@ -184,7 +186,7 @@ export class RestClient implements AsyncDisposable {
     const { clock, connections } = this.#options;
     if (connections === undefined) return;
     while (Object.keys(this.#agent.freeSockets).length === 0 && !connections.tryTake()) {
-      await sleep(clock, connections.delayMs, signal);
+      await sleep(clock, Math.min(connections.delayMs, LOOK_AGAIN_MS), signal);
       signal.throwIfAborted();
     }
   }

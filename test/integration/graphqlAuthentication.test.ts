@@ -304,11 +304,25 @@ describe('a session over WebSocket', () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     await using alice = await TransportWsClient.connect(gateway.wsUrl);
     const { data } = await ask(alice, AUTHENTICATE, withToken('alice').variables);
-    const { session } = data?.['authenticateBroker'] as Authentication;
+    const authentication = data?.['authenticateBroker'] as Authentication;
     alice.socket.terminate();
     await gateway.settles('connections', { protocol: 'graphql-ws' }, 0);
-    const { body } = await gateway.post(AUTHENTICATED, { headers: { 'x-session': session } });
+    const { body } = await gateway.post(AUTHENTICATED, { headers: { 'x-session': authentication.session } });
     expect(body.data).toMatchObject({ brokers: [{ authenticated: true }, { authenticated: false }] });
+  });
+
+  it('is not given credentials that were checked only after its last client had left', async () => {
+    const gates: (() => void)[] = [];
+    const slow = { ...ACCOUNTS['oanda'], check: () => new Promise<void>((resolve) => gates.push(resolve)) };
+    await using gateway = await GraphqlGateway.start({ brokers: { oanda: slow } });
+    await using client = await TransportWsClient.connect(gateway.wsUrl);
+    client.subscribe('a', AUTHENTICATE, withToken('alice').variables);
+    await waitFor(() => gates.length === 1);
+    client.socket.terminate();
+    await gateway.settles('connections', { protocol: 'graphql-ws' }, 0);
+    gates[0]?.();
+    await waitFor(() => gateway.has('oanda alice') && gateway.broker('oanda alice').closed, 'it to be closed');
+    expect(gateway.services.sessions.size).toBe(0);
   });
 
   it('moves a running subscription to other credentials, and then to none', async () => {

@@ -204,7 +204,9 @@ describe('candles of OANDA', () => {
     expect(opens).toEqual(opens.toSorted());
     for (const closed of candles.filter((candle) => candle.closed)) {
       const [same] = await gateway.broker.fetchCandles({
-        ...{ symbol: 'EUR_USD', interval: '5s', limit: 1 },
+        symbol: 'EUR_USD',
+        interval: '5s',
+        limit: 1,
         fromMs: Date.parse(closed.openTime),
         toMs: Date.parse(closed.openTime),
       });
@@ -212,7 +214,7 @@ describe('candles of OANDA', () => {
       const index = candles.indexOf(closed);
       expect(candles.slice(index + 1).every(({ openTime }) => openTime > closed.openTime)).toBe(true);
     }
-    expect(gateway.candles(MINUTE).length).toBeGreaterThan(50);
+    expect(gateway.candles(MINUTE).length).toBeGreaterThan(10);
   }, 30_000);
 
   it('are corrected where the venue has counted more, and published as they were built where it can not be asked', async () => {

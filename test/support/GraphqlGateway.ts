@@ -133,6 +133,11 @@ export class GraphqlGateway implements AsyncDisposable {
     return broker;
   }
 
+  /** True once somebody has opened this account. */
+  has(id: string): boolean {
+    return this.#brokers.has(id);
+  }
+
   /** Resolves when the venue is asked for a stream, given as `tick BTCUSDT`. */
   async wanted(name: string, id = 'binance'): Promise<void> {
     await waitFor(() => this.broker(id).wantedNames.some((wanted) => wanted.startsWith(name)), `${name} to be wanted`);

@@ -22,7 +22,10 @@ export interface ClientServicesOptions {
   readonly allowInsecureCredentials?: boolean;
 }
 
-type ClientServices = Pick<Services, 'logins' | 'keyConnections' | 'sessions' | 'authenticator' | 'clientOf' | 'allowInsecureCredentials'>;
+type ClientServices = Pick<
+  Services,
+  'logins' | 'keyConnections' | 'sessions' | 'authenticator' | 'clientOf' | 'allowInsecureCredentials'
+>;
 
 /** What the protocols are given to know their clients by: the real parts, by default letting everybody in. */
 export function clientServices(options: ClientServicesOptions): ClientServices {

@@ -3,6 +3,7 @@ import type { CandlePrice } from '../../market/CandleBuilder.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
+import { sleep } from '../../shared/clock.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import type { CandleConfirmer, Verdict } from './CandleConfirmer.ts';
 import { CANDLE_GRACE_MS } from './candleMaker.ts';
@@ -32,6 +33,8 @@ interface Ended {
 
 /** Longer than this nobody waits for what was missed: it is told as a gap. */
 const HISTORY_PATIENCE_MS = 10_000;
+/** How long the beginning of a candle that could not be had is left alone. */
+const ASKED_AGAIN_AFTER_MS = 30_000;
 /** Prices that wait for history: far more than come in that time. */
 const MAX_HELD = 500;
 
@@ -55,6 +58,8 @@ export class CandleStream implements CandleMaker {
   #firstMs: number | null = null;
   #ended: Ended[] = [];
   #history: AbortController | null = null;
+  /** Of the beginning of the candle that grows, which could not be had. */
+  #completion: AbortController | null = null;
   #held: CandlePrice[] = [];
   #live = false;
 
@@ -76,6 +81,8 @@ export class CandleStream implements CandleMaker {
   interrupt(): void {
     this.#history?.abort();
     this.#history = null;
+    this.#completion?.abort();
+    this.#completion = null;
     this.#live = false;
     // What waited comes after what was missed: history will have both.
     this.#held = [];
@@ -130,6 +137,24 @@ export class CandleStream implements CandleMaker {
     for (const candle of candles ?? []) this.#adopt(candle, resumeMs !== null);
     this.#options.listener.onLive();
     for (const price of held) this.add(price);
+    if (!this.#isWhole) void this.#complete();
+  }
+
+  /** A day is too long to go without its candle because the venue could not be asked in its middle. */
+  async #complete(): Promise<void> {
+    const { signal } = (this.#completion = new AbortController());
+    const { clock } = this.#options.broker;
+    for (;;) {
+      await sleep(clock, ASKED_AGAIN_AFTER_MS, signal);
+      // The candle that lacked its beginning may be over.
+      if (signal.aborted || this.#isWhole) return;
+      const running = (await this.#fetch(null, signal))?.findLast(({ complete }) => !complete);
+      if (signal.aborted || this.#isWhole) return;
+      if (running === undefined || running.openMs !== (this.#openMs ?? running.openMs)) continue;
+      this.#isWhole = true;
+      this.#adopt(running, false);
+      return;
+    }
   }
 
   /** Null: the venue did not give them in time. */

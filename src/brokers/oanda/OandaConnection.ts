@@ -45,7 +45,7 @@ export interface ConnectionEnd {
 /** The venue sends a heartbeat every 5 s, and advises this. */
 const DEAD_AFTER_MS = 10_000;
 const SENSELESS_AFTER_MS = 20_000;
-/** A price with the deepest ladder ever recorded has two thousand. */
+/** A price with a deep ladder has one thousand. */
 const MAX_LINE_BYTES = 65_536;
 const MAX_INVALID_PER_MINUTE = 20;
 /** Nothing is made in the future; clocks differ, and time zones do. */

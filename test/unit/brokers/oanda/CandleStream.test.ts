@@ -252,6 +252,26 @@ describe('candles of the venue', () => {
     expect(take()).toEqual([]);
     await clock.advance(1);
     expect(take()).toEqual(['live']);
+    stream[Symbol.dispose]();
+    await clock.advance(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('whose beginning could not be had are asked for again, for as long as they grow', async () => {
+    const { venue, stream, take, clock, price, asked } = minutes();
+    venue.history = () => Promise.reject(new Error('not now'));
+    stream.begin();
+    await clock.advance(0);
+    price(0.1, '5');
+    await clock.advance(30_000);
+    price(0.6, '6');
+    expect(take()).toEqual(['live']);
+    venue.history = () => Promise.resolve([venueCandle(0, ['2', '6', '1', '6', '40'], false)]);
+    await clock.advance(30_000);
+    price(0.9, '7');
+    expect(take()).toEqual(['00:00 2 6 1 6 40', '00:00 2 7 1 7 41']);
+    await clock.advance(120_000);
+    expect(asked).toHaveLength(3);
     expect(clock.pending).toBe(0);
   });
 

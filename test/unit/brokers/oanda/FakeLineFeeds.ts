@@ -11,6 +11,7 @@ export class FakeLineFeed implements LineFeed {
   readonly names: readonly string[];
   readonly #options: HttpLineFeedOptions;
   readonly #ended = Promise.withResolvers<LineFeedEnd>();
+  readonly #gone = Promise.withResolvers<void>();
   #alive = true;
 
   constructor(options: HttpLineFeedOptions) {
@@ -28,7 +29,7 @@ export class FakeLineFeed implements LineFeed {
   }
 
   get gone(): Promise<void> {
-    return this.#ended.promise.then(() => {});
+    return this.#gone.promise;
   }
 
   /** False: it was refused. */
@@ -57,6 +58,7 @@ export class FakeLineFeed implements LineFeed {
   drop(reason = 'dropped', refusal: HttpRefusal | null = null, retryAfterMs = 0): void {
     this.#alive = false;
     this.#ended.resolve({ reason, retryAfterMs, refusal });
+    this.#gone.resolve();
   }
 
   refuse(status: number, text = '', retryAfterMs = 0, isPage = false): void {

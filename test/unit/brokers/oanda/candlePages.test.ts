@@ -30,7 +30,11 @@ function venue(minutes: readonly number[], { page = 5_000, now = START + 1_000 *
 }
 
 const span = (fields: Partial<CandleSpan>): CandleSpan => ({
-  ...{ symbol: 'EUR_USD', interval: '1m', fromMs: null, toMs: null, limit: 5_000 },
+  symbol: 'EUR_USD',
+  interval: '1m',
+  fromMs: null,
+  toMs: null,
+  limit: 5_000,
   ...fields,
 });
 const at = (minute: number): number => START + minute * MINUTE;
