@@ -7,7 +7,7 @@ import type { BrokerManager } from './BrokerManager.ts';
 import type { CredentialVault } from './CredentialVault.ts';
 import type { ClientCredentials, ConfiguredBroker } from './ConfiguredBroker.ts';
 import { AttemptGate } from './login/AttemptGate.ts';
-import type { ClientAddress } from './Services.ts';
+import type { ClientAddress } from './ClientAddress.ts';
 import type { Session, Sessions } from './Sessions.ts';
 
 export interface BrokerAuthenticatorOptions {

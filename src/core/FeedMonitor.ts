@@ -64,8 +64,8 @@ export class FeedMonitor implements Disposable {
     const health = this.#health(feed);
     if (health === undefined) return;
     health.beat(this.#options.clock.monotonic());
-    // A book is in step when its broker says so; of the others any event is the proof.
-    const proven = feed.type !== 'orderbook' || health.phase === 'stale';
+    // A book is in step, and a market open, when its broker says so; of the others any event is the proof.
+    const proven = health.phase === 'stale' || (feed.type !== 'orderbook' && health.phase !== 'closed');
     if (proven && health.phase !== 'live' && health.set('live', null)) this.#assess(feed.symbol);
   }
 

@@ -31,23 +31,26 @@ export interface OpenSubscriptionOptions extends SubscriptionOpening {
 interface Part {
   readonly symbols: string[];
   scope: Scope | null;
-  streams: DisposableStack;
+  streams: Streams;
+}
+
+/** The streams of one account, and who gets their events; what a slower rhythm holds back ends with them. */
+interface Streams {
+  readonly owned: DisposableStack;
+  readonly receiver: Subscriber;
 }
 
 /** One client's subscription, from its opening until it is disposed of. */
 export class OpenSubscription implements Disposable {
   readonly #options: OpenSubscriptionOptions;
-  readonly #receiver: Subscriber;
   readonly #parts = new Map<string, Part>();
   readonly #owned = new DisposableStack();
 
   constructor(options: OpenSubscriptionOptions) {
     this.#options = options;
-    const { access, clock, request, routes, subscriber } = options;
-    const { throttleMs } = request.options;
-    this.#receiver = throttleMs > 0 ? this.#owned.use(new Throttle({ subscriber, throttleMs, clock })) : subscriber;
+    const { access, routes } = options;
     for (const { broker, symbol, scope } of routes) {
-      const part = this.#parts.get(broker) ?? { symbols: [], scope, streams: new DisposableStack() };
+      const part = this.#parts.get(broker) ?? { symbols: [], scope, streams: this.#newStreams() };
       part.symbols.push(symbol);
       this.#parts.set(broker, part);
     }
@@ -61,8 +64,16 @@ export class OpenSubscription implements Disposable {
 
   [Symbol.dispose](): void {
     this.#owned[Symbol.dispose]();
-    for (const { streams } of this.#parts.values()) streams[Symbol.dispose]();
+    for (const { streams } of this.#parts.values()) streams.owned.dispose();
     this.#parts.clear();
+  }
+
+  #newStreams(): Streams {
+    const { clock, request, subscriber } = this.#options;
+    const { throttleMs } = request.options;
+    const owned = new DisposableStack();
+    const receiver = throttleMs > 0 ? owned.use(new Throttle({ subscriber, throttleMs, clock })) : subscriber;
+    return { owned, receiver };
   }
 
   /** The client's credentials for a broker have changed. */
@@ -74,8 +85,8 @@ export class OpenSubscription implements Disposable {
     if (scope === part.scope) return;
     const former = part.streams;
     part.scope = scope;
-    part.streams = new DisposableStack();
-    former[Symbol.dispose]();
+    former.owned.dispose();
+    part.streams = this.#newStreams();
     if (scope === null) {
       this.#tell(broker, part, { state: 'closed', reason: 'The credentials were withdrawn.' });
     } else {
@@ -94,39 +105,39 @@ export class OpenSubscription implements Disposable {
     }
   }
 
-  #joinFeed(streams: DisposableStack, route: SymbolRoute, type: FeedType): void {
+  #joinFeed(streams: Streams, route: SymbolRoute, type: FeedType): void {
     const { manager, index, request } = this.#options;
     const interval = type === 'candle' ? request.options.interval : null;
-    streams.use(manager.want(route, { symbol: route.symbol, type, interval }));
+    streams.owned.use(manager.want(route, { symbol: route.symbol, type, interval }));
     if (!request.types.includes(type)) return;
     const key = keyOf(route, type, interval);
     if (type === 'orderbook') {
       this.#joinBook(streams, key);
     } else {
-      streams.use(index.join(key, this.#receiver).membership);
-      if (type !== 'trade' && request.options.snapshot) this.#begin(key);
+      streams.owned.use(index.join(key, streams.receiver).membership);
+      if (type !== 'trade' && request.options.snapshot) this.#begin(streams, key);
     }
   }
 
-  #joinBook(streams: DisposableStack, key: StreamKey): void {
+  #joinBook(streams: Streams, key: StreamKey): void {
     const { manager, index, request } = this.#options;
     const cut = { view: viewOf(request.options), known: manager.state.book(key) };
-    const { membership, snapshot } = index.join(key, this.#receiver, cut);
-    streams.use(membership);
+    const { membership, snapshot } = index.join(key, streams.receiver, cut);
+    streams.owned.use(membership);
     // A book in deltas means nothing without its beginning.
     const begins = request.options.snapshot || request.options.book === 'delta';
-    if (snapshot !== null && cut.known !== null && begins) this.#receiver.deliver(snapshot);
+    if (snapshot !== null && cut.known !== null && begins) streams.receiver.deliver(snapshot);
   }
 
-  #joinStatus(streams: DisposableStack, route: SymbolRoute): void {
+  #joinStatus(streams: Streams, route: SymbolRoute): void {
     const key = keyOf(route, 'status', null);
-    streams.use(this.#options.index.join(key, this.#receiver).membership);
-    this.#begin(key);
+    streams.owned.use(this.#options.index.join(key, streams.receiver).membership);
+    this.#begin(streams, key);
   }
 
-  #begin(key: StreamKey): void {
+  #begin({ receiver }: Streams, key: StreamKey): void {
     const latest = this.#options.manager.state.latest(key);
-    if (latest !== null) this.#receiver.deliver(new Emission(key, latest));
+    if (latest !== null) receiver.deliver(new Emission(key, latest));
   }
 
   /** A status of this subscription alone: nobody else's credentials have changed. */
@@ -138,7 +149,7 @@ export class OpenSubscription implements Disposable {
       const address = { scope: SHARED, broker, symbol, type: 'status', interval: null } as const;
       const stream = new LiveStream(address, randomId());
       const event = stream.stamp({ type: 'status', time: now, receivedAt: now, gap: false, ...status } as const);
-      this.#receiver.deliver(new Emission(stream.key, event));
+      this.#options.subscriber.deliver(new Emission(stream.key, event));
     }
   }
 }

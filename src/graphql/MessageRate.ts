@@ -1,4 +1,4 @@
-import type { Limits } from '../core/Services.ts';
+import type { Limits } from '../core/Limits.ts';
 import type { Clock } from '../shared/clock.ts';
 import { TokenBucket } from '../shared/TokenBucket.ts';
 

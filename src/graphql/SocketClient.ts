@@ -1,7 +1,8 @@
 import type { LoggedIn } from '../core/login/ApiKeyRing.ts';
 import type { Principal } from '../core/Principal.ts';
 import { samePrincipal } from '../core/Principal.ts';
-import type { ClientAddress, Limits } from '../core/Services.ts';
+import type { ClientAddress } from '../core/ClientAddress.ts';
+import type { Limits } from '../core/Limits.ts';
 import type { Session } from '../core/Sessions.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { admitClient, limitsOf, refusePlainText } from './admitClient.ts';

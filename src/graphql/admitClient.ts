@@ -1,6 +1,8 @@
 import type { LoggedIn } from '../core/login/ApiKeyRing.ts';
 import type { LoginEvidence } from '../core/login/loginEvidence.ts';
-import type { ClientAddress, Limits, Services } from '../core/Services.ts';
+import type { ClientAddress } from '../core/ClientAddress.ts';
+import type { Limits } from '../core/Limits.ts';
+import type { Services } from '../core/Services.ts';
 import type { Session } from '../core/Sessions.ts';
 import { GatewayError } from '../shared/errors.ts';
 

@@ -1,5 +1,7 @@
 import type { Principal } from '../core/Principal.ts';
-import type { ClientAddress, Limits, Services } from '../core/Services.ts';
+import type { ClientAddress } from '../core/ClientAddress.ts';
+import type { Limits } from '../core/Limits.ts';
+import type { Services } from '../core/Services.ts';
 import type { Session } from '../core/Sessions.ts';
 import type { ByteBudget } from '../fanout/ByteBudget.ts';
 import type { ClientProtocol } from '../shared/metrics.ts';

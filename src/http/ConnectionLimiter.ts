@@ -1,4 +1,4 @@
-import type { Limits } from '../core/Services.ts';
+import type { Limits } from '../core/Limits.ts';
 
 export type Admission =
   | { readonly admitted: true; readonly lease: Disposable }

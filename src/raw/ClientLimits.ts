@@ -1,5 +1,5 @@
 import type { PartialLimits } from '../core/login/ApiKeyRing.ts';
-import type { Limits } from '../core/Services.ts';
+import type { Limits } from '../core/Limits.ts';
 
 type ClientLimitName =
   | 'messagesPerSecond'

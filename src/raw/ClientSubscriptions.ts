@@ -1,4 +1,5 @@
-import type { Limits, Services } from '../core/Services.ts';
+import type { Limits } from '../core/Limits.ts';
+import type { Services } from '../core/Services.ts';
 import type { BrokerAccess, SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
 import type { FeedType } from '../market/marketData.ts';
 import { GatewayError } from '../shared/errors.ts';

@@ -1,4 +1,5 @@
-import type { Limits, Services } from '../core/Services.ts';
+import type { Limits } from '../core/Limits.ts';
+import type { Services } from '../core/Services.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { TokenBucket } from '../shared/TokenBucket.ts';
 

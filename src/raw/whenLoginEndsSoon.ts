@@ -1,4 +1,3 @@
-import { CLOCK_TOLERANCE_MS } from '../core/login/JwtVerifier.ts';
 import { whenLoginEnds } from '../core/login/whenLoginEnds.ts';
 import type { Principal } from '../core/Principal.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
@@ -21,8 +20,9 @@ export function whenLoginEndsSoon(
   const { expiresAtMs } = principal;
   const leftMs = expiresAtMs - clock.now();
   const noticeAtMs = expiresAtMs - (leftMs > NOTICE_MS ? NOTICE_MS : leftMs / 2);
-  // The same wait, for an earlier end; the tolerance for a login's end is none of the notice's.
-  return whenLoginEnds({ ...principal, expiresAtMs: noticeAtMs - CLOCK_TOLERANCE_MS }, clock, () => {
+  // The same wait, for an earlier end. One that is over its end already is closed before long, and told nothing.
+  if (leftMs <= 0) return { [Symbol.dispose]() {} };
+  return whenLoginEnds({ ...principal, expiresAtMs: noticeAtMs }, clock, () => {
     tell(fromEpochMs(expiresAtMs));
   });
 }

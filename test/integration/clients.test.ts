@@ -126,7 +126,10 @@ describe.each<[string, Listen]>([
   it('subscribes, receives, stops, and leaves nothing behind', async () => {
     await using venue = await StandInBinance.start();
     await using gateway = await startGateway({ config: { brokers: { binance: standInBroker(venue) } }, lingerMs: 50 });
-    await waitFor(() => gateway.manager.broker('binance', NO_ACCESS)?.state === 'connected', 'the broker to be connected');
+    await waitFor(
+      () => gateway.manager.broker('binance', NO_ACCESS)?.state === 'connected',
+      'the broker to be connected',
+    );
     const timersBefore = timers();
 
     const listener = listen(gateway);

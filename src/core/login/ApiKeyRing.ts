@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Principal } from '../Principal.ts';
-import type { Limits } from '../Services.ts';
+import type { Limits } from '../Limits.ts';
 
 /** Some of `limits`, in place of the general ones. */
 export type PartialLimits = { readonly [Name in keyof Limits]?: number | undefined };

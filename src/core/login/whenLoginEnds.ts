@@ -6,12 +6,13 @@ import { CLOCK_TOLERANCE_MS } from './JwtVerifier.ts';
 const LOOK_EVERY_MS = 60_000;
 
 /**
- * Calls `task` once when the principal's login is no longer accepted: at its end and the tolerance in which a new
- * connection could still begin with it. Never for logins that don't end by themselves. Disposed of: not at all.
+ * Calls `task` once when the principal's login ends: at its own end, or, where it was let in after that by the tolerance for
+ * clocks, when the tolerance is over. Never for logins that don't end by themselves. Disposed of: not at all.
  */
 export function whenLoginEnds(principal: Principal, clock: Clock, task: () => void): Disposable {
   if (principal.kind !== 'jwt') return { [Symbol.dispose]() {} };
-  const endsAtMs = principal.expiresAtMs + CLOCK_TOLERANCE_MS;
+  const { expiresAtMs } = principal;
+  const endsAtMs = clock.now() < expiresAtMs ? expiresAtMs : expiresAtMs + CLOCK_TOLERANCE_MS;
   const wait = (): Disposable =>
     clock.after(Math.min(Math.max(0, endsAtMs - clock.now()), LOOK_EVERY_MS), () => {
       if (clock.now() >= endsAtMs) task();

@@ -18,14 +18,15 @@ describe('serve', () => {
     expect(host.listeners).toBe(0);
   });
 
-  it.each([
-    [{ TICKGRAPH_BUS__ENGINE: 'redis', REDIS_URL: 'redis://127.0.0.1' }, 'bus.engine'],
-  ])('is not started where it was told to do what it cannot do yet: %j', async (env, path) => {
-    const host = new FakeProcess(env);
-    expect(await run(['serve'], host)).toBe(2);
-    expect(host.err).toContain(path);
-    expect(host.started).toEqual([]);
-  });
+  it.each([[{ TICKGRAPH_BUS__ENGINE: 'redis', REDIS_URL: 'redis://127.0.0.1' }, 'bus.engine']])(
+    'is not started where it was told to do what it cannot do yet: %j',
+    async (env, path) => {
+      const host = new FakeProcess(env);
+      expect(await run(['serve'], host)).toBe(2);
+      expect(host.err).toContain(path);
+      expect(host.started).toEqual([]);
+    },
+  );
 
   it('reads the file that --config names', async () => {
     const host = new FakeProcess({}, { '/a.yaml': 'server: { port: 5 }' });

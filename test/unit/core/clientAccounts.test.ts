@@ -166,13 +166,14 @@ class Client {
     return this.#venue.authenticator.deauthenticate('oanda', this.#use.session);
   }
 
-  async subscribe(): Promise<void> {
+  async subscribe(throttleMs = 0): Promise<void> {
     if (this.#subscription !== null) return;
+    const options = { ...DEFAULT_OPTIONS, throttleMs };
     const request = {
       broker: 'oanda',
       symbols: [SYMBOL],
       types: ['tick', 'status'] as const,
-      options: DEFAULT_OPTIONS,
+      options,
     };
     const access = this.#use.session;
     const { accepted } = await this.#venue.subscriptions.resolve(request, access);
@@ -254,6 +255,20 @@ describe('a broker that needs the client’s own credentials', () => {
     expect(client.bids).toEqual(['101', '102']);
     expect(client.states).toEqual(['live', 'recovering', 'live']);
     expect(venue.open.map(({ token }) => token)).toEqual(['t2']);
+    await venue.close();
+  });
+
+  it('never tells a price of the old account after one of the new, however slow the client’s rhythm', async () => {
+    const venue = new Venue();
+    const client = venue.client();
+    await client.authenticate('t1');
+    await client.subscribe(300);
+    for (let count = 0; count < 3; count += 1) for (const account of venue.open) account.tick();
+    await client.authenticate('t2');
+    await venue.clock.advance(0);
+    for (const account of venue.open) account.tick();
+    await venue.clock.advance(1_000);
+    expect(client.bids).toEqual(['101', '102']);
     await venue.close();
   });
 

@@ -23,10 +23,10 @@ class Watch {
 }
 
 describe('the end of a login', () => {
-  it('is told once, when a new connection could not begin with it any more', async () => {
+  it('is told once, when the login says that it ends', async () => {
     const watch = new Watch();
     watch.startFor(100_000);
-    await watch.clock.advance(129_999);
+    await watch.clock.advance(99_999);
     expect(watch.ends).toBe(0);
     await watch.clock.advance(1);
     expect(watch.ends).toBe(1);
@@ -45,6 +45,15 @@ describe('the end of a login', () => {
     watch.startFor(DAY);
     watch.clock.jumpWall(2 * DAY);
     await watch.clock.advance(60_000);
+    expect(watch.ends).toBe(1);
+  });
+
+  it('of one that was let in by the tolerance for clocks comes with the end of that', async () => {
+    const watch = new Watch();
+    watch.startFor(-10_000);
+    await watch.clock.advance(19_999);
+    expect(watch.ends).toBe(0);
+    await watch.clock.advance(1);
     expect(watch.ends).toBe(1);
   });
 

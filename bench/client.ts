@@ -1,0 +1,216 @@
+import { randomUUID } from 'node:crypto';
+import { connect as connectSocket } from 'node:net';
+import type { Socket } from 'node:net';
+import { conversationOf } from './cases.ts';
+import type { CaseName, Conversation } from './cases.ts';
+import type { DocumentName } from './documents.ts';
+import { CLIENT_PONG, clientTextFrame, FrameCounter } from './frames.ts';
+import type { FrameKind } from './frames.ts';
+import { serveCalls } from './rpc.ts';
+
+// The child that has the clients: bare sockets that count frames, so that the reader is never what is measured.
+
+export interface ConnectRequest {
+  readonly port: number;
+  readonly name: CaseName;
+  readonly document: DocumentName;
+  readonly count: number;
+  /** The clients have so many different documents between them. */
+  readonly documents: number;
+}
+
+export interface Counts {
+  /** Of all clients that read, since the last `reset`. */
+  readonly messages: number;
+  readonly bytes: number;
+  /** Messages of the client that got the fewest, and of the one that got the most. */
+  readonly least: number;
+  readonly most: number;
+  /** Connections that have had at least one message. */
+  readonly begun: number;
+  readonly closed: number;
+  /** What the first client was sent first: for whoever looks for a fault. */
+  readonly beginning: string;
+}
+
+/** For each sampled event, when each client that reads had it: client after client, microseconds of the monotonic clock. */
+export interface Samples {
+  readonly perClient: number;
+  readonly at: Float64Array;
+}
+
+export interface ClientCalls {
+  connect(request: ConnectRequest): Promise<void>;
+  counts(argument: null): Counts;
+  /** Counts from nothing again; `samples` for each client, one of every `every` messages. */
+  reset(request: { readonly samples: number; readonly every: number }): void;
+  samples(argument: null): Samples;
+  /** One client in so many stops reading. Gives their number. */
+  stall(oneIn: number): number;
+}
+
+const SHOWN_BYTES = 1_500;
+/** Connections that are being opened at the same time. */
+const AT_ONCE = 50;
+
+let sampling = { samples: 0, every: 1 };
+
+class Client {
+  readonly #socket: Socket;
+  readonly #conversation: Conversation;
+  readonly #frames = new FrameCounter();
+  readonly #opened = Promise.withResolvers<void>();
+  #upgrading: string | null;
+  #texts = 0;
+  #at = new Float64Array(0);
+  #now = 0;
+  beginning = '';
+  messages = 0;
+  bytes = 0;
+  closed = false;
+  stalled = false;
+
+  constructor(port: number, conversation: Conversation) {
+    this.#conversation = conversation;
+    this.#upgrading = conversation.upgrade === null ? null : '';
+    this.#socket = connectSocket({ port, host: '127.0.0.1', noDelay: true });
+    this.#socket.on('connect', () => {
+      this.#begin(port);
+    });
+    this.#socket.on('data', (chunk: Buffer) => {
+      this.#receive(chunk);
+    });
+    this.#socket.on('error', (error) => {
+      this.#opened.reject(error);
+    });
+    this.#socket.on('close', () => {
+      this.closed = true;
+      this.#opened.reject(new Error(`closed while opening: ${this.beginning}`));
+    });
+  }
+
+  /** Resolves when all that the client has to say is said. */
+  get opened(): Promise<void> {
+    return this.#opened.promise;
+  }
+
+  /** When it had each of the sampled events. */
+  get samples(): Float64Array {
+    return this.#at;
+  }
+
+  reset(): void {
+    this.messages = 0;
+    this.bytes = 0;
+    this.#at = new Float64Array(sampling.samples);
+  }
+
+  stall(): void {
+    this.stalled = true;
+    this.#socket.pause();
+  }
+
+  readonly #onFrame = (kind: FrameKind): void => {
+    if (kind === 'ping') this.#socket.write(CLIENT_PONG);
+    if (kind !== 'text') return;
+    this.#texts += 1;
+    if (this.#texts <= this.#conversation.preamble) {
+      this.#say();
+      return;
+    }
+    if (this.messages % sampling.every === 0 && this.messages / sampling.every < this.#at.length) {
+      this.#now ||= Number(process.hrtime.bigint()) / 1_000;
+      this.#at[this.messages / sampling.every] = this.#now;
+    }
+    this.messages += 1;
+  };
+
+  #begin(port: number): void {
+    const { upgrade } = this.#conversation;
+    if (upgrade === null) {
+      this.#opened.resolve();
+      return;
+    }
+    const lines = [
+      `GET ${upgrade.path} HTTP/1.1`,
+      `Host: 127.0.0.1:${port}`,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      ...(upgrade.protocol === null ? [] : [`Sec-WebSocket-Protocol: ${upgrade.protocol}`]),
+    ];
+    this.#socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.beginning.length < SHOWN_BYTES) this.beginning += chunk.toString('latin1').slice(0, SHOWN_BYTES);
+    if (this.#upgrading === null) {
+      this.bytes += chunk.length;
+      this.#now = 0;
+      this.#frames.push(chunk, this.#onFrame);
+      return;
+    }
+    const head = this.#upgrading + chunk.toString('latin1');
+    const end = head.indexOf('\r\n\r\n');
+    if (end < 0) {
+      this.#upgrading = head;
+      return;
+    }
+    if (!head.startsWith('HTTP/1.1 101')) throw new Error(head);
+    this.#upgrading = null;
+    this.#say();
+    if (end + 4 < head.length) this.#receive(Buffer.from(head.slice(end + 4), 'latin1'));
+  }
+
+  #say(): void {
+    const { says, preamble } = this.#conversation;
+    const text = says[this.#texts];
+    if (text !== undefined && text !== '') this.#socket.write(clientTextFrame(text.replace('{id}', randomUUID())));
+    if (this.#texts >= preamble) this.#opened.resolve();
+  }
+}
+
+const clients: Client[] = [];
+
+serveCalls<ClientCalls>({
+  async connect({ port, name, document, count, documents }) {
+    for (let left = count; left > 0; left -= AT_ONCE) {
+      const some = Array.from({ length: Math.min(left, AT_ONCE) }, () => {
+        const variant = clients.length % documents;
+        const client = new Client(port, conversationOf(name, document, variant));
+        clients.push(client);
+        return client.opened;
+      });
+      await Promise.all(some);
+    }
+  },
+  counts() {
+    const reading = clients.filter(({ stalled }) => !stalled);
+    const messages = reading.map((client) => client.messages);
+    return {
+      messages: messages.reduce((sum, own) => sum + own, 0),
+      bytes: reading.reduce((sum, { bytes }) => sum + bytes, 0),
+      least: Math.min(...messages),
+      most: Math.max(...messages),
+      begun: messages.filter((own) => own > 0).length,
+      closed: clients.filter(({ closed }) => closed).length,
+      beginning: clients[0]?.beginning ?? '',
+    };
+  },
+  reset(request) {
+    sampling = request;
+    for (const client of clients) client.reset();
+  },
+  samples() {
+    const reading = clients.filter(({ stalled }) => !stalled);
+    const at = new Float64Array(reading.length * sampling.samples);
+    for (const [index, client] of reading.entries()) at.set(client.samples, index * sampling.samples);
+    return { perClient: sampling.samples, at };
+  },
+  stall(oneIn) {
+    const chosen = clients.filter((_, index) => index % oneIn === oneIn - 1);
+    for (const client of chosen) client.stall();
+    return chosen.length;
+  },
+});

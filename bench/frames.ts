@@ -1,0 +1,89 @@
+/** A text frame as a server writes it. */
+export function serverTextFrame(text: string): Buffer {
+  return frame(text, false);
+}
+
+/** A text frame as a client writes it, its mask all zeros: what is masked with it stays as it is. */
+export function clientTextFrame(text: string): Buffer {
+  return frame(text, true);
+}
+
+/** The answer to a ping, without the ping's payload, which no server here looks at. */
+export const CLIENT_PONG: Buffer = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
+
+const TEXT = 0x81;
+const MASKED = 0x80;
+const LENGTH_IN_2_BYTES = 126;
+const LENGTH_IN_8_BYTES = 127;
+const LONGEST_HEADER = 10;
+
+function frame(text: string, masked: boolean): Buffer {
+  const payload = Buffer.from(text);
+  const mask = masked ? MASKED : 0;
+  const isShort = payload.length < LENGTH_IN_2_BYTES;
+  const header = Buffer.alloc(isShort ? 2 : 4);
+  header[0] = TEXT;
+  header[1] = mask | (isShort ? payload.length : LENGTH_IN_2_BYTES);
+  if (!isShort) header.writeUInt16BE(payload.length, 2);
+  return Buffer.concat([header, Buffer.alloc(masked ? 4 : 0), payload]);
+}
+
+export type FrameKind = 'text' | 'ping' | 'close' | 'other';
+
+/** Finds the frames in what a server sends, without looking at what is in them. */
+export class FrameCounter {
+  /** The beginning of a header whose rest has not come yet. */
+  #begun: Buffer = Buffer.alloc(0);
+  #open: FrameKind | null = null;
+  #missing = 0;
+
+  /** Calls back for every frame that ends in this chunk. */
+  push(chunk: Buffer, onFrame: (kind: FrameKind) => void): void {
+    const bytes = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
+    this.#begun = Buffer.alloc(0);
+    let at = 0;
+    while (at < bytes.length || (this.#open !== null && this.#missing === 0)) {
+      if (this.#open === null) {
+        const length = headerLength(bytes, at);
+        if (at + length > bytes.length) break;
+        this.#open = kindOf(bytes[at] ?? 0);
+        this.#missing = payloadLength(bytes, at);
+        at += length;
+      }
+      const taken = Math.min(this.#missing, bytes.length - at);
+      at += taken;
+      this.#missing -= taken;
+      if (this.#missing > 0) return;
+      const kind = this.#open;
+      this.#open = null;
+      onFrame(kind);
+    }
+    if (at < bytes.length) this.#begun = Buffer.from(bytes.subarray(at));
+  }
+}
+
+function headerLength(bytes: Buffer, at: number): number {
+  if (at + 2 > bytes.length) return LONGEST_HEADER;
+  const short = bytes[at + 1] ?? 0;
+  if (short < LENGTH_IN_2_BYTES) return 2;
+  return short === LENGTH_IN_2_BYTES ? 4 : LONGEST_HEADER;
+}
+
+function payloadLength(bytes: Buffer, at: number): number {
+  const short = bytes[at + 1] ?? 0;
+  if (short < LENGTH_IN_2_BYTES) return short;
+  return short === LENGTH_IN_8_BYTES ? Number(bytes.readBigUInt64BE(at + 2)) : bytes.readUInt16BE(at + 2);
+}
+
+function kindOf(first: number): FrameKind {
+  switch (first & 0x0f) {
+    case 1:
+      return 'text';
+    case 8:
+      return 'close';
+    case 9:
+      return 'ping';
+    default:
+      return 'other';
+  }
+}

@@ -1,0 +1,99 @@
+import { parseArgs } from 'node:util';
+import { CASES } from './cases.ts';
+import type { CaseName } from './cases.ts';
+import { DOCUMENTS } from './documents.ts';
+import type { DocumentName } from './documents.ts';
+
+export const SCENARIOS = ['saturated', 'latency', 'throughput', 'memory', 'slow', 'documents'] as const;
+export type ScenarioName = (typeof SCENARIOS)[number];
+
+export interface Options {
+  readonly scenarios: readonly ScenarioName[];
+  readonly cases: readonly CaseName[];
+  /** True where the cases were named on the command line. */
+  readonly chosen: boolean;
+  readonly documents: readonly DocumentName[];
+  readonly perTurn: readonly number[];
+  readonly clients: number;
+  readonly events: number;
+  readonly rounds: number;
+  /** Bound of one measured phase. */
+  readonly seconds: number;
+  readonly eventsPerSecond: number | null;
+  readonly slowOneIn: number;
+  readonly distinct: readonly number[];
+  readonly out: string;
+}
+
+export const USAGE = `node bench/run.ts [options]
+  --scenario saturated      of ${SCENARIOS.join(', ')}; or all
+  --only ${CASES.join(',')}
+                            the cases to run (default: all that the scenario can run)
+  --case trade,book         what is fanned out
+  --per-turn 1,5,20         events in one turn of the event loop (saturated; books: 1 alone)
+  --clients 500             connections, one subscription each
+  --events 2000             events in one measured phase, at most
+  --seconds 4               length of one measured phase, at most (slow cases publish fewer events)
+  --rounds 5                every case once a round
+  --rate N                  events a second where they are paced (latency: 20, throughput: 2000, slow: 500)
+  --slow-every 100          one client in so many stops reading (slow)
+  --distinct 1,10,50,250,500  different documents among the clients (documents)
+  --out bench/results       where the results go`;
+
+/** Throws an error that says what is wrong with the command line. */
+export function readOptions(args: readonly string[]): Options | null {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      scenario: { type: 'string', default: 'saturated' },
+      only: { type: 'string' },
+      case: { type: 'string', default: DOCUMENTS.join(',') },
+      'per-turn': { type: 'string', default: '1,5,20' },
+      clients: { type: 'string', default: '500' },
+      events: { type: 'string', default: '2000' },
+      seconds: { type: 'string', default: '4' },
+      rounds: { type: 'string', default: '5' },
+      rate: { type: 'string' },
+      'slow-every': { type: 'string', default: '100' },
+      distinct: { type: 'string', default: '1,10,50,250,500' },
+      out: { type: 'string', default: new URL('results', import.meta.url).pathname },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return null;
+  return {
+    scenarios: values.scenario === 'all' ? SCENARIOS : oneOf('scenario', values.scenario, SCENARIOS),
+    cases: values.only === undefined ? CASES : oneOf('only', values.only, CASES),
+    chosen: values.only !== undefined,
+    documents: oneOf('case', values.case, DOCUMENTS),
+    perTurn: numbers('per-turn', values['per-turn']),
+    clients: number('clients', values.clients),
+    events: number('events', values.events),
+    seconds: number('seconds', values.seconds),
+    rounds: number('rounds', values.rounds),
+    eventsPerSecond: values.rate === undefined ? null : number('rate', values.rate),
+    slowOneIn: number('slow-every', values['slow-every']),
+    distinct: numbers('distinct', values.distinct),
+    out: values.out,
+  };
+}
+
+function oneOf<Name extends string>(flag: string, text: string, names: readonly Name[]): readonly Name[] {
+  return text.split(',').map((part) => {
+    const found = names.find((name) => name === part);
+    if (found === undefined) throw new Error(`--${flag}: ${part} is none of ${names.join(', ')}`);
+    return found;
+  });
+}
+
+function numbers(flag: string, text: string): readonly number[] {
+  return text.split(',').map((part) => number(flag, part));
+}
+
+function number(flag: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 1_000_000) {
+    throw new Error(`--${flag}: ${text} is no whole number from 1 to 1000000`);
+  }
+  return value;
+}

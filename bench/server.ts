@@ -1,0 +1,180 @@
+import { subscribe } from 'node:diagnostics_channel';
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { assertNever } from '../src/shared/assertNever.ts';
+import type { CaseName } from './cases.ts';
+import { makeEvents } from './documents.ts';
+import type { BenchEvent, DocumentName } from './documents.ts';
+import { serveCalls } from './rpc.ts';
+import type { ServerUnderTest, StartServer } from './servers/ServerUnderTest.ts';
+
+// The child that has the server. Only the server that is asked for is loaded.
+
+export interface SaturateRequest {
+  readonly events: number;
+  readonly perTurn: number;
+  /** No more turns are begun after so long. */
+  readonly seconds: number;
+}
+
+export interface PaceRequest {
+  readonly events: number;
+  readonly eventsPerSecond: number;
+  /** Every so many-th event's time is kept. */
+  readonly sampleEvery: number;
+}
+
+export interface Published {
+  readonly events: number;
+  readonly elapsedMs: number;
+}
+
+export interface Paced extends Published {
+  /** When each sampled event was published, microseconds of the machine's monotonic clock. */
+  readonly at: Float64Array;
+  readonly loopDelayP99Us: number;
+}
+
+/** Microseconds. */
+export interface Cpu {
+  /** Of all threads of the process. */
+  readonly user: number;
+  /** The same, in the kernel. */
+  readonly system: number;
+  /** In which the main thread could have run and another process had the core; NaN where that is not told. */
+  readonly heldUp: number;
+}
+
+export interface ServerCalls {
+  /** Gives the port. */
+  start(what: { readonly name: CaseName; readonly document: DocumentName }): Promise<number>;
+  /** One event at once. */
+  publish(argument: null): void;
+  /** One turn after the other, each when every socket has taken what the one before it wrote. */
+  saturate(request: SaturateRequest): Promise<Published>;
+  pace(request: PaceRequest): Promise<Paced>;
+  /** Since it began to measure last. */
+  cpu(argument: null): Cpu;
+  /** Of the process and of the heap, after a collection; bytes. */
+  memory(argument: null): { readonly rss: number; readonly heap: number };
+}
+
+/** Events that are overdue: more than so many do not go out in one turn. */
+const MOST_AT_ONCE = 100;
+
+const sockets = new Set<Socket>();
+subscribe('net.server.socket', (message) => {
+  const { socket } = message as { readonly socket: Socket };
+  sockets.add(socket);
+  socket.once('close', () => sockets.delete(socket));
+});
+
+let server: ServerUnderTest | null = null;
+let events: readonly BenchEvent[] = [];
+let next = 0;
+let cpuBefore = process.cpuUsage();
+let heldUpBefore = heldUp();
+
+serveCalls<ServerCalls>({
+  async start({ name, document }) {
+    const start = await load(name);
+    events = makeEvents(document);
+    server = await start(document);
+    return server.port;
+  },
+  publish() {
+    publish(1);
+  },
+  async saturate({ events: wanted, perTurn, seconds }) {
+    const before = performance.now();
+    const last = before + seconds * 1_000;
+    beginMeasuring();
+    let published = 0;
+    while (published < wanted && performance.now() < last) {
+      publish(perTurn);
+      published += perTurn;
+      await turn();
+      // By timer, so that waiting for the reader costs nothing that would be counted.
+      while (isBehind()) await sleep(1);
+    }
+    return { events: published, elapsedMs: performance.now() - before };
+  },
+  pace,
+  cpu: () => ({ ...process.cpuUsage(cpuBefore), heldUp: heldUp() - heldUpBefore }),
+  memory() {
+    globalThis.gc?.();
+    globalThis.gc?.();
+    const { rss, heapUsed } = process.memoryUsage();
+    return { rss, heap: heapUsed };
+  },
+});
+
+async function pace({ events: wanted, eventsPerSecond, sampleEvery }: PaceRequest): Promise<Paced> {
+  const at = new Float64Array(Math.ceil(wanted / sampleEvery));
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  beginMeasuring();
+  const before = performance.now();
+  let published = 0;
+  while (published < wanted) {
+    const due = Math.floor(((performance.now() - before) * eventsPerSecond) / 1_000) + 1;
+    const batch = Math.min(wanted - published, due - published, MOST_AT_ONCE);
+    const now = Number(process.hrtime.bigint()) / 1_000;
+    for (let event = published; event < published + batch; event += 1) {
+      if (event % sampleEvery === 0) at[event / sampleEvery] = now;
+    }
+    publish(batch);
+    published += batch;
+    const wait = before + (published * 1_000) / eventsPerSecond - performance.now();
+    await sleep(Math.max(1, Math.floor(wait)));
+  }
+  delay.disable();
+  return { events: published, elapsedMs: performance.now() - before, at, loopDelayP99Us: delay.percentile(99) / 1_000 };
+}
+
+function beginMeasuring(): void {
+  cpuBefore = process.cpuUsage();
+  heldUpBefore = heldUp();
+}
+
+/** What Linux tells of the main thread: nanoseconds on a core, nanoseconds of waiting for one, and turns. */
+function heldUp(): number {
+  try {
+    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1_000;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+function publish(count: number): void {
+  const batch: BenchEvent[] = [];
+  for (; batch.length < count; next += 1) {
+    const event = events[next % events.length];
+    if (event === undefined) throw new Error('not started');
+    batch.push(event);
+  }
+  server?.publish(batch);
+}
+
+function isBehind(): boolean {
+  for (const socket of sockets) if (socket.writableLength > 0) return true;
+  return false;
+}
+
+async function load(name: CaseName): Promise<StartServer> {
+  switch (name) {
+    case 'tcp':
+      return (await import('./servers/tcp.ts')).startTcp;
+    case 'ws':
+      return (await import('./servers/ws.ts')).startWs;
+    case 'stock':
+      return (await import('./servers/stock.ts')).startStock;
+    case 'gateway':
+    case 'gateway-raw':
+      return (await import('./gatewayUnderTest.ts')).startGateway;
+    default:
+      return assertNever(name);
+  }
+}
