@@ -24,7 +24,7 @@ export const BROKER = 'bench';
 export const SYMBOL = 'BTCUSDT';
 export const LEVELS = 20;
 /** Every event says that it happened then: the same bytes in every run. */
-const EVENT_TIME_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+export const EVENT_TIME_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 const EVENT_TIME = new Date(EVENT_TIME_MS).toISOString();
 
 /** So many different events; they come again and again in this order. */

@@ -14,6 +14,7 @@ import { Sessions } from './core/Sessions.ts';
 import { Subscriptions } from './core/Subscriptions.ts';
 import { defineBroker } from './createBroker.ts';
 import { SubscriptionIndex } from './fanout/SubscriptionIndex.ts';
+import { TurnFlusher } from './fanout/TurnFlusher.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
 import { countedAddress, isSecure, TrustedProxies } from './http/clientAddress.ts';
 import { createHealth } from './http/health.ts';
@@ -115,6 +116,7 @@ function buildServices(options: MarketDataServerOptions, owned: AsyncDisposableS
     authenticator,
     clientOf: (request) => ({ address: countedAddress(request, proxies), secure: isSecure(request, proxies) }),
     allowInsecureCredentials: config.server.allowInsecureCredentials,
+    flusher: owned.use(new TurnFlusher(clock)),
     clock,
     logger,
     metrics,

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { TurnFlusher } from '../fanout/TurnFlusher.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
@@ -25,6 +26,8 @@ export interface Services {
   readonly clientOf: (request: IncomingMessage) => ClientAddress;
   /** `server.allowInsecureCredentials`: logins and credentials are taken over plain text from afar too. */
   readonly allowInsecureCredentials: boolean;
+  /** Lets what one turn brings leave in one write a client. */
+  readonly flusher: TurnFlusher;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;

@@ -1,5 +1,6 @@
 import type { MarketData } from '../market/marketData.ts';
 import type { StreamKey } from '../market/streamKey.ts';
+import { SharedFrames } from './SharedFrames.ts';
 
 /** Turns an event into the bytes that a group of clients shares. Its identity is the group. */
 export interface Encoder {
@@ -14,7 +15,10 @@ export class Emission {
   readonly key: StreamKey;
   readonly event: MarketData;
   readonly #fresh: (() => Emission) | null;
-  readonly #encoded = new Map<Encoder, Buffer>();
+  /** Clients of one group follow one another: the last answer is mostly the next one too. */
+  #lastEncoder: Encoder | null = null;
+  #lastFrames: SharedFrames | null = null;
+  #others: Map<Encoder, SharedFrames> | null = null;
 
   /** `fresh` of a book's delta: gives the whole book in its place, as it is when asked. */
   constructor(key: StreamKey, event: MarketData, fresh: (() => Emission) | null = null) {
@@ -33,12 +37,16 @@ export class Emission {
     return this.#fresh === null ? this : this.#fresh();
   }
 
-  bytes(encoder: Encoder): Buffer {
-    let bytes = this.#encoded.get(encoder);
-    if (bytes === undefined) {
-      bytes = encoder.encode(this.event);
-      this.#encoded.set(encoder, bytes);
+  /** The frames of this event for the clients that this encoder serves. */
+  frames(encoder: Encoder): SharedFrames {
+    if (this.#lastEncoder === encoder && this.#lastFrames !== null) return this.#lastFrames;
+    const frames = this.#others?.get(encoder) ?? new SharedFrames(encoder.encode(this.event));
+    if (this.#lastEncoder !== null && this.#lastFrames !== null) {
+      this.#others ??= new Map();
+      this.#others.set(this.#lastEncoder, this.#lastFrames);
     }
-    return bytes;
+    this.#lastEncoder = encoder;
+    this.#lastFrames = frames;
+    return frames;
   }
 }

@@ -65,6 +65,11 @@ export class PendingEvents<Way = null> {
     return { emission: refresh ? emission.fresh() : emission, way };
   }
 
+  /** Nothing that was to leave this way does. */
+  forget(way: Way): void {
+    for (const waiting of this.#queue) if (waiting.way === way) this.#remove(waiting);
+  }
+
   clear(): void {
     for (const waiting of this.#queue) this.#remove(waiting);
   }

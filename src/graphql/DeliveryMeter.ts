@@ -1,4 +1,5 @@
-import type { Emission } from '../fanout/Emission.ts';
+import type { Emission, Encoder } from '../fanout/Emission.ts';
+import type { MarketData } from '../market/marketData.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { ClientProtocol, Metrics } from '../shared/metrics.ts';
 
@@ -12,6 +13,7 @@ export class DeliveryMeter {
   readonly #options: DeliveryMeterOptions;
   /** Live events that no client was told of yet. */
   readonly #fresh = new WeakSet<Emission>();
+  readonly #measured = new WeakMap<Encoder, Encoder>();
 
   constructor(options: DeliveryMeterOptions) {
     this.#options = options;
@@ -22,11 +24,30 @@ export class DeliveryMeter {
     this.#fresh.add(emission);
   }
 
+  /** The encoder, measuring with each event that it is asked for, once for all who get it, how late that is. */
+  measured(encoder: Encoder): Encoder {
+    let measured = this.#measured.get(encoder);
+    if (measured === undefined) {
+      measured = {
+        encode: (event) => {
+          this.#observe(event, 'graphql-ws');
+          return encoder.encode(event);
+        },
+      };
+      this.#measured.set(encoder, measured);
+    }
+    return measured;
+  }
+
   told(emission: Emission, protocol: ClientProtocol): void {
-    const { clock, metrics } = this.#options;
+    const { metrics } = this.#options;
     const { event } = emission;
     metrics.eventsDelivered.inc({ protocol, type: event.type });
-    if (!this.#fresh.delete(emission)) return;
+    if (this.#fresh.delete(emission)) this.#observe(event, protocol);
+  }
+
+  #observe(event: MarketData, protocol: ClientProtocol): void {
+    const { clock, metrics } = this.#options;
     const seconds = (clock.now() - Date.parse(event.receivedAt)) / 1_000;
     metrics.deliveryLatency.observe({ protocol }, Math.max(0, seconds));
   }

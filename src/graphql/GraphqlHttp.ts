@@ -139,6 +139,8 @@ export class GraphqlHttp {
         renewLogin: null,
       },
       meter,
+      direct: null,
+      operation: null,
       protocol: 'graphql-sse',
       budget: new ByteBudget(limits.queueBytesPerConnection),
       onSlowConsumer: () => streamed.stream?.slow(),

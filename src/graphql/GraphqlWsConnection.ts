@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { CloseCode, MessageType, parseMessage } from 'graphql-ws';
 import type { ConnectionInitMessage, Message, SubscribeMessage } from 'graphql-ws';
 import type { WebSocket } from 'ws';
@@ -7,10 +8,12 @@ import type { Limits } from '../core/Limits.ts';
 import type { Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
 import { Outbox } from '../fanout/Outbox.ts';
+import type { Way } from '../fanout/Outbox.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
+import type { SharedShapes } from './SharedShapes.ts';
 import type { ExecuteOperation } from './executeOperation.ts';
 import { MessageRate } from './MessageRate.ts';
 import { SocketClient } from './SocketClient.ts';
@@ -22,12 +25,15 @@ import { WaitingMessages } from './WaitingMessages.ts';
 
 export interface GraphqlWsConnectionOptions {
   readonly socket: WebSocket;
+  /** The connection beneath it. */
+  readonly stream: Duplex;
   /** That which was upgraded. Let go of once the client has said who it is. */
   readonly request: IncomingMessage;
   readonly services: Services;
   readonly execute: ExecuteOperation;
   readonly errors: ClientErrors;
   readonly meter: DeliveryMeter;
+  readonly shapes: SharedShapes;
   readonly heartbeatMs: number;
   readonly initTimeoutMs: number;
   /** Called once, when the socket has closed and nothing is left. */
@@ -78,11 +84,13 @@ export class GraphqlWsConnection {
     this.#rate = new MessageRate(clock);
     this.#outbox = new Outbox({
       socket,
+      stream: options.stream,
+      flusher: services.flusher,
       budget: new ByteBudget(limits.queueBytesPerConnection),
       clock,
       metrics,
       protocol: PROTOCOL,
-      slowConsumerNotice: (error) => this.#slowConsumerNotice(error),
+      slowConsumerNotice: (error, way) => this.#slowConsumerNotice(error, way),
     });
     this.#writer = new SocketWriter(this.#outbox);
     this.#listen(socket);
@@ -278,11 +286,13 @@ export class GraphqlWsConnection {
     this.#outbox.closeSlow();
   }
 
-  #slowConsumerNotice(error: GatewayError): string | null {
-    if (this.#slowId === null) return null;
+  #slowConsumerNotice(error: GatewayError, way: Way | null): string | null {
+    this.#stop();
+    const id: unknown = way?.id ? JSON.parse(way.id.toString()) : this.#slowId;
+    if (id === null) return null;
     const { message } = error;
     return JSON.stringify({
-      id: this.#slowId,
+      id,
       type: MessageType.Error,
       payload: [{ message, extensions: error.toExtensions() }],
     });

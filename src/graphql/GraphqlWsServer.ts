@@ -7,7 +7,10 @@ import { closeReason } from '../fanout/closeReason.ts';
 import { GraphqlWsConnection } from './GraphqlWsConnection.ts';
 import type { GraphqlWsConnectionOptions } from './GraphqlWsConnection.ts';
 
-export interface GraphqlWsServerOptions extends Omit<GraphqlWsConnectionOptions, 'socket' | 'request' | 'onClosed'> {
+export interface GraphqlWsServerOptions extends Omit<
+  GraphqlWsConnectionOptions,
+  'socket' | 'stream' | 'request' | 'onClosed'
+> {
   readonly maxPayloadBytes: number;
 }
 
@@ -41,7 +44,7 @@ export class GraphqlWsServer {
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
-      this.#accept(webSocket, request);
+      this.#accept(webSocket, socket, request);
     });
   }
 
@@ -53,7 +56,7 @@ export class GraphqlWsServer {
     return this.#emptied.promise;
   }
 
-  #accept(socket: WebSocket, request: IncomingMessage): void {
+  #accept(socket: WebSocket, stream: Duplex, request: IncomingMessage): void {
     if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
       this.#refuse(socket);
       return;
@@ -61,6 +64,7 @@ export class GraphqlWsServer {
     const connection = new GraphqlWsConnection({
       ...this.#options,
       socket,
+      stream,
       request,
       onClosed: () => {
         this.#connections.delete(connection);

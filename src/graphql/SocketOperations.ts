@@ -8,6 +8,7 @@ import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlClient } from './context.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
 import type { ExecuteOperation } from './executeOperation.ts';
+import type { SharedShapes } from './SharedShapes.ts';
 import type { SocketWriter } from './SocketWriter.ts';
 
 export interface SocketOperationsOptions {
@@ -16,6 +17,7 @@ export interface SocketOperationsOptions {
   readonly execute: ExecuteOperation;
   readonly errors: ClientErrors;
   readonly meter: DeliveryMeter;
+  readonly shapes: SharedShapes;
   readonly writer: SocketWriter;
   /** The client has not read what may not be dropped of the operation with this id. */
   readonly onSlow: (id: string) => void;
@@ -80,7 +82,7 @@ export class SocketOperations implements Disposable {
 
   /** Never rejects. */
   async #run(operation: Operation, { payload }: SubscribeMessage): Promise<void> {
-    const { client, execute, errors, services, meter, onSlow } = this.#options;
+    const { client, execute, errors, services, meter, shapes, writer, onSlow } = this.#options;
     this.#running += 1;
     try {
       const outcome = await execute(payload, {
@@ -88,6 +90,7 @@ export class SocketOperations implements Disposable {
         client,
         meter,
         protocol: 'graphql-ws',
+        direct: { shapes, writer, id: operation.id },
         budget: this.#budget,
         onSlowConsumer: () => {
           onSlow(operation.id);

@@ -6,6 +6,8 @@ import type { Session } from '../core/Sessions.ts';
 import type { ByteBudget } from '../fanout/ByteBudget.ts';
 import type { ClientProtocol } from '../shared/metrics.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
+import type { OperationRequest, SharedShapes } from './SharedShapes.ts';
+import type { SocketWriter } from './SocketWriter.ts';
 
 /** Whom operations are for. */
 export interface GraphqlClient {
@@ -34,4 +36,8 @@ export interface GraphqlContext {
   readonly budget: ByteBudget;
   /** Called when the client has not read what may not be dropped: it gets nothing any more but the error. */
   readonly onSlowConsumer: () => void;
+  /** The shapes that live subscriptions share, and this operation's place on its socket; null where results are pulled. */
+  readonly direct: { readonly shapes: SharedShapes; readonly writer: SocketWriter; readonly id: string } | null;
+  /** As the client sent it, where results may be told directly. */
+  readonly operation: OperationRequest | null;
 }

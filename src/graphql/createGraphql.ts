@@ -8,6 +8,7 @@ import { GraphiqlPage } from './GraphiqlPage.ts';
 import { GraphqlHttp } from './GraphqlHttp.ts';
 import { GraphqlWsServer } from './GraphqlWsServer.ts';
 import { loadSchema } from './schema.ts';
+import { SharedShapes } from './SharedShapes.ts';
 import { createGatewayYoga } from './yoga.ts';
 
 export interface GraphqlOptions {
@@ -41,7 +42,8 @@ export function createGraphql(options: GraphqlOptions): Graphql {
   const { introspection } = graphql;
   const errors = new ClientErrors({ logger, metrics, suggestions: introspection });
   const meter = new DeliveryMeter({ clock, metrics });
-  const yoga = createGatewayYoga({ schema: loadSchema(), errors, limits, introspection });
+  const schema = loadSchema();
+  const yoga = createGatewayYoga({ schema, errors, limits, introspection });
   const http = new GraphqlHttp({
     services,
     yoga,
@@ -58,6 +60,7 @@ export function createGraphql(options: GraphqlOptions): Graphql {
     execute,
     errors,
     meter,
+    shapes: new SharedShapes({ schema, errors }),
     heartbeatMs,
     initTimeoutMs,
     maxPayloadBytes,

@@ -9,7 +9,7 @@ import type { Yoga } from './yoga.ts';
 /** One operation from its text to its result or results. Never rejects: what is refused is a result with errors and no data. */
 export type ExecuteOperation = (
   payload: SubscribePayload,
-  context: GraphqlContext,
+  context: Omit<GraphqlContext, 'operation'>,
 ) => Promise<ExecutionResult | AsyncIterable<ExecutionResult>>;
 
 /** Over WebSocket an operation runs through the same plugins as over HTTP. */
@@ -26,7 +26,7 @@ export function operationExecutor(yoga: Yoga, errors: ClientErrors): ExecuteOper
 async function execute(
   yoga: Yoga,
   { query, operationName, variables }: SubscribePayload,
-  context: GraphqlContext,
+  context: Omit<GraphqlContext, 'operation'>,
 ): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
   const enveloped = yoga.getEnveloped({ ...context });
   const document = enveloped.parse(query);
@@ -41,7 +41,9 @@ async function execute(
     document,
     operationName,
     variableValues: variables,
-    contextValue: await enveloped.contextFactory(),
+    contextValue: await enveloped.contextFactory({
+      operation: { document, operationName, variableValues: variables },
+    }),
   };
   return operation.operation === OperationTypeNode.SUBSCRIPTION ? enveloped.subscribe(args) : enveloped.execute(args);
 }

@@ -1,6 +1,9 @@
 import type { SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
 import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
+import type { Way } from '../fanout/Outbox.ts';
 import type { GraphqlContext } from './context.ts';
+import { ParkedStream } from './ParkedStream.ts';
+import type { OperationRequest } from './SharedShapes.ts';
 
 export interface MarketDataOpening<Source> {
   readonly context: GraphqlContext;
@@ -47,4 +50,38 @@ export function openMarketData<Source extends Subscriber & Disposable>(opening: 
   }
   begun = true;
   return source;
+}
+
+/**
+ * Joins a socket to live market data past the executor: every event is told in bytes that all subscriptions of its shape
+ * share. What is returned never yields; when it ends, nothing of the subscription is left, and nothing more of it is told.
+ */
+export function openShared(
+  { routes, request, context }: Omit<MarketDataOpening<never>, 'source'>,
+  { shapes, writer, id, operation }: NonNullable<GraphqlContext['direct']> & { readonly operation: OperationRequest },
+): ParkedStream {
+  const { services, client, meter } = context;
+  using opening = new DisposableStack();
+  const { encoder } = opening.use(shapes.use(operation));
+  const idBytes = Buffer.from(JSON.stringify(id));
+  const live: Way = { encoder: meter.measured(encoder), id: idBytes };
+  const beginning: Way = { encoder, id: idBytes };
+  services.metrics.subscriptions.inc({ protocol: context.protocol });
+  opening.defer(() => {
+    services.metrics.subscriptions.dec({ protocol: context.protocol });
+    writer.forget(live);
+    writer.forget(beginning);
+  });
+  let way = beginning;
+  const subscriber: Subscriber = {
+    deliver(emission) {
+      writer.tell(emission, way);
+    },
+  };
+  opening.use(services.subscriptions.open({ routes, request, access: client.session, subscriber }));
+  way = live;
+  const interest = opening.move();
+  return new ParkedStream(() => {
+    interest.dispose();
+  });
 }

@@ -1,8 +1,9 @@
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
-import type { Encoder } from '../fanout/Emission.ts';
 import { Outbox } from '../fanout/Outbox.ts';
+import type { Way } from '../fanout/Outbox.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -30,12 +31,17 @@ export interface ClientConnectionOptions {
   /** The connection owns it from now on. */
   readonly identity: ClientIdentity;
   readonly services: Services;
-  readonly liveEncoder: Encoder;
+  /** The connection beneath the socket. */
+  readonly stream: Duplex;
+  /** How live events are told, to every client alike. */
+  readonly live: Way;
   /** Carries the connection's id. */
   readonly logger: Logger;
 }
 
 const ENDS_SOON = 'Your login ends soon: send auth with a new one.';
+/** For what was known before the subscription began: its age says nothing of the gateway's speed. */
+const BEGINNING: Way = { encoder: eventEncoder, id: null };
 /** To whom sends faster than its messages can be executed. */
 const BUSY_RETRY_MS = 1_000;
 const WELCOME = 'Welcome. Subscribe to market data with {"action":"subscribe","symbols":["…"]}.';
@@ -58,13 +64,15 @@ export class ClientConnection {
 
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
-    const { socket, identity, services, liveEncoder } = options;
+    const { socket, identity, services, stream, live } = options;
     const { access, limits } = identity;
     const { clock, metrics } = services;
     this.#guard = new MessageGuard({ clock, limits });
     this.#budget = new ByteBudget(limits.queueBytesPerConnection);
     this.#outbox = new Outbox({
       socket,
+      stream,
+      flusher: services.flusher,
       budget: this.#budget,
       clock,
       metrics,
@@ -76,7 +84,7 @@ export class ClientConnection {
       access,
       limits,
       deliver: (emission, beginning) => {
-        this.#outbox.deliver(emission, beginning ? eventEncoder : liveEncoder);
+        this.#outbox.deliver(emission, beginning ? BEGINNING : live);
       },
     });
     this.#listen(socket);

@@ -6,6 +6,7 @@ import type { Services } from '../core/Services.ts';
 import { randomId } from '../shared/random.ts';
 import { ClientConnection } from './ClientConnection.ts';
 import { ClientIdentity } from './ClientIdentity.ts';
+import type { Way } from '../fanout/Outbox.ts';
 import { LiveEventEncoder } from './encodeEvent.ts';
 
 export interface RawProtocolOptions {
@@ -25,7 +26,7 @@ export function createRaw(options: RawProtocolOptions): RawProtocol {
 export class RawProtocol implements AsyncDisposable {
   readonly #services: Services;
   readonly #server: WebSocketServer;
-  readonly #liveEncoder: LiveEventEncoder;
+  readonly #live: Way;
   readonly #connections = new Set<ClientConnection>();
   readonly #heartbeat: Disposable;
   #closed = false;
@@ -40,7 +41,7 @@ export class RawProtocol implements AsyncDisposable {
       // There is no sub-protocol here: a client that needs one is told so by the handshake, not by its first frames.
       handleProtocols: () => false,
     });
-    this.#liveEncoder = new LiveEventEncoder(services);
+    this.#live = { encoder: new LiveEventEncoder(services), id: null };
     this.#heartbeat = services.clock.every(heartbeatMs, () => {
       for (const connection of this.#connections) connection.beat();
     });
@@ -59,7 +60,7 @@ export class RawProtocol implements AsyncDisposable {
     if (socket.destroyed) forget();
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('close', forget);
-      this.#accept(webSocket, identity);
+      this.#accept(webSocket, socket, identity);
     });
   }
 
@@ -78,13 +79,14 @@ export class RawProtocol implements AsyncDisposable {
     return this.close();
   }
 
-  #accept(socket: WebSocket, identity: ClientIdentity): void {
+  #accept(socket: WebSocket, stream: Duplex, identity: ClientIdentity): void {
     const logger = this.#services.logger.child({ connection: randomId(), protocol: 'raw' });
     const connection = new ClientConnection({
       socket,
       identity,
       services: this.#services,
-      liveEncoder: this.#liveEncoder,
+      live: this.#live,
+      stream,
       logger,
     });
     this.#connections.add(connection);

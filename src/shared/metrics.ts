@@ -2,6 +2,14 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 export type ClientProtocol = 'graphql-ws' | 'graphql-sse' | 'graphql-http' | 'raw';
 
+type EventType = 'tick' | 'candle' | 'orderbook' | 'trade' | 'status';
+
+/** Counters of what one protocol's clients are written, with their labels already found: they are told of every write. */
+export interface DeliveryCounters {
+  readonly events: Readonly<Record<EventType, { inc(value: number): void }>>;
+  readonly bytes: { inc(value: number): void };
+}
+
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
@@ -35,6 +43,26 @@ export class Metrics {
   readonly errors = this.#counter('errors_total', 'Errors told to clients.', ['code']);
   readonly venueLatency = this.#histogram('venue_latency_seconds', "From the venue's time to receipt.", ['broker']);
   readonly deliveryLatency = this.#histogram('delivery_latency_seconds', 'From receipt to write.', ['protocol']);
+
+  readonly #deliveryCounters = new Map<ClientProtocol, DeliveryCounters>();
+
+  deliveryCounters(protocol: ClientProtocol): DeliveryCounters {
+    const known = this.#deliveryCounters.get(protocol);
+    if (known !== undefined) return known;
+    const of = (type: EventType): { inc(value: number): void } => this.eventsDelivered.labels({ protocol, type });
+    const made: DeliveryCounters = {
+      events: {
+        tick: of('tick'),
+        candle: of('candle'),
+        orderbook: of('orderbook'),
+        trade: of('trade'),
+        status: of('status'),
+      },
+      bytes: this.bytesSent.labels({ protocol }),
+    };
+    this.#deliveryCounters.set(protocol, made);
+    return made;
+  }
 
   #gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
     return new Gauge({ name: `tickgraph_${name}`, help, labelNames, registers: [this.registry] });

@@ -6,6 +6,7 @@ import type { AuthSettings } from '../../src/core/login/ClientLogins.ts';
 import { KeyConnections } from '../../src/core/login/KeyConnections.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Sessions } from '../../src/core/Sessions.ts';
+import { TurnFlusher } from '../../src/fanout/TurnFlusher.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
@@ -24,7 +25,7 @@ export interface ClientServicesOptions {
 
 type ClientServices = Pick<
   Services,
-  'logins' | 'keyConnections' | 'sessions' | 'authenticator' | 'clientOf' | 'allowInsecureCredentials'
+  'flusher' | 'logins' | 'keyConnections' | 'sessions' | 'authenticator' | 'clientOf' | 'allowInsecureCredentials'
 >;
 
 /** What the protocols are given to know their clients by: the real parts, by default letting everybody in. */
@@ -40,6 +41,8 @@ export function clientServices(options: ClientServicesOptions): ClientServices {
   } = options;
   const sessions = new Sessions({ clock, idleTimeoutMs });
   return {
+    // Writes leave in real turns, whatever the time is said to be.
+    flusher: new TurnFlusher(systemClock),
     logins: new ClientLogins({
       auth: { mode: 'none', jwt: null, apiKeys: [], ...auth },
       clock,

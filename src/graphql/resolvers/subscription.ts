@@ -3,13 +3,13 @@ import { DEFAULT_OPTIONS } from '../../core/subscription.ts';
 import type { SubscriptionRequest, SymbolRejection, SymbolRoute } from '../../core/subscription.ts';
 import { checkRange } from '../../core/Subscriptions.ts';
 import { EventQueue } from '../../fanout/EventQueue.ts';
-import type { Emission } from '../../fanout/Emission.ts';
+import { Emission } from '../../fanout/Emission.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { GraphqlContext } from '../context.ts';
 import { BrokerChanges } from '../BrokerChanges.ts';
 import { EventBatches } from '../EventBatches.ts';
 import type { SubscriptionMarketDataArgs, SubscriptionResolvers } from '../generated.ts';
-import { openMarketData } from '../openMarketData.ts';
+import { openMarketData, openShared } from '../openMarketData.ts';
 
 const MAX_EVERY_MS = 60_000;
 /** So many rejections are told in full: the message is for a person, `extensions.symbols` names them all. */
@@ -21,13 +21,18 @@ export const subscription: SubscriptionResolvers = {
       const { budget, services } = context;
       const request = toRequest(args);
       const routes = await admit(request, context);
+      const { direct, operation } = context;
+      if (direct !== null && operation !== null) {
+        return openShared({ context, routes, request }, { ...direct, operation });
+      }
       const source = (onClose: () => void): EventQueue =>
         new EventQueue({ budget, metrics: services.metrics, onClose });
       return openMarketData({ context, routes, request, source });
     },
-    resolve(emission: Emission, _args: unknown, { meter, protocol }: GraphqlContext) {
-      meter.told(emission, protocol);
-      return emission.event;
+    // Of a shape that is shared there is the event alone, and nobody in particular who is told.
+    resolve(told: Pick<Emission, 'event'>, _args: unknown, context: GraphqlContext | undefined) {
+      if (context !== undefined && told instanceof Emission) context.meter.told(told, context.protocol);
+      return told.event;
     },
   },
 

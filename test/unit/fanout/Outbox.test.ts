@@ -1,27 +1,51 @@
+import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { frameReader } from '../../support/frameReader.ts';
 import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
 import { Emission } from '../../../src/fanout/Emission.ts';
+import type { Encoder } from '../../../src/fanout/Emission.ts';
 import { Outbox } from '../../../src/fanout/Outbox.ts';
+import type { OutboxSocket, OutboxStream, Way } from '../../../src/fanout/Outbox.ts';
+import { TurnFlusher } from '../../../src/fanout/TurnFlusher.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
-import { key, tick, trade } from '../../support/events.ts';
+import { book, key, tick, trade } from '../../support/events.ts';
 
-/** A socket whose kernel takes bytes only when the test says so. */
-class StalledSocket {
+/** A connection whose kernel takes bytes at once, or none until the test says so; what it took is read by ws's receiver. */
+class Wire extends EventEmitter {
   readonly readyState = 1;
-  readonly sent: string[] = [];
+  readonly read: string[] = [];
   readonly closed: { code: number | undefined; reason: string }[] = [];
+  writes = 0;
+  stalled = false;
   terminated = false;
-  #callbacks: (() => void)[] = [];
+  writableLength = 0;
+  readonly #receive = frameReader((text) => this.read.push(text));
+  #waiting: Buffer[] = [];
 
-  send(data: unknown, ...rest: unknown[]): void {
-    this.sent.push(String(data));
-    const callback = rest.find((argument): argument is () => void => typeof argument === 'function');
-    if (callback !== undefined) this.#callbacks.push(callback);
+  write(chunk: Buffer): boolean {
+    this.writes += 1;
+    if (this.stalled) {
+      this.#waiting.push(chunk);
+      this.writableLength += chunk.length;
+    } else {
+      this.#receive(Buffer.from(chunk));
+    }
+    return !this.stalled;
   }
 
   drain(): void {
-    for (const callback of this.#callbacks.splice(0)) callback();
+    this.stalled = false;
+    for (const chunk of this.#waiting.splice(0)) this.#receive(Buffer.from(chunk));
+    this.writableLength = 0;
+    this.emit('drain');
+  }
+
+  send(text: unknown): void {
+    const payload = Buffer.from(String(text));
+    const header = payload.length < 126 ? Buffer.from([0x81, payload.length]) : Buffer.from([0x81, 126, 0, 0]);
+    if (payload.length >= 126) header.writeUInt16BE(payload.length, 2);
+    this.write(Buffer.concat([header, payload]));
   }
 
   close(code?: number, reason?: string | Buffer): void {
@@ -33,95 +57,167 @@ class StalledSocket {
   }
 }
 
-const encoder = {
-  encode: ({ type, sequence }: { type: string; sequence: number }) => Buffer.from(`${type} ${sequence}`),
-};
-const bulky = { encode: () => Buffer.alloc(70_000, 'x') };
+const encoder: Encoder = { encode: ({ type, sequence }) => Buffer.from(`"${type} ${sequence}"`) };
+const bulky: Encoder = { encode: () => Buffer.alloc(70_000, 'x') };
+const plain: Way = { encoder, id: null };
+const withId = (id: string): Way => ({ encoder, id: Buffer.from(JSON.stringify(id)) });
 
 function outbox(limitBytes = 10_000) {
-  const socket = new StalledSocket();
+  const wire = new Wire();
   const clock = new FakeClock();
-  const metrics = new Metrics();
   const subject = new Outbox({
-    socket,
+    socket: wire as unknown as OutboxSocket,
+    stream: wire as unknown as OutboxStream,
+    flusher: new TurnFlusher(clock),
     budget: new ByteBudget(limitBytes),
     clock,
-    metrics,
+    metrics: new Metrics(),
     protocol: 'raw',
     slowConsumerNotice: ({ code }) => code,
   });
-  return { socket, clock, metrics, subject };
+  return { wire, clock, subject };
+}
+
+/** A connection that has so much under way that it does not keep up. */
+async function stall({ wire, clock, subject }: ReturnType<typeof outbox>): Promise<void> {
+  wire.stalled = true;
+  subject.deliver(new Emission(key('tick', 'OTHER'), tick(0)), { encoder: bulky, id: null });
+  await clock.advance(0);
 }
 
 describe('Outbox', () => {
-  it('writes at once while the socket keeps up', () => {
-    const { socket, subject } = outbox();
-    subject.deliver(new Emission(key('tick'), tick(1)), encoder);
-    subject.deliver(new Emission(key('tick'), tick(2)), encoder);
-    expect(socket.sent).toEqual(['tick 1', 'tick 2']);
+  it('writes what one turn brings in one write, in order, whatever the subscriptions', async () => {
+    const { wire, clock, subject } = outbox();
+    subject.deliver(new Emission(key('tick'), tick(1)), plain);
+    subject.deliver(new Emission(key('trade'), trade(2)), withId('a'));
+    subject.deliver(new Emission(key('tick'), tick(3)), plain);
+    expect(wire.read).toEqual([]);
+    await clock.advance(0);
+    expect(wire.read).toEqual(['"tick 1"', '{"id":"a","type":"next","payload":"trade 2"}', '"tick 3"']);
+    expect(wire.writes).toBe(1);
   });
 
-  it('conflates ticks while the socket does not keep up, keeps trades, and goes on in order when it drains', () => {
-    const { socket, subject } = outbox(4_000);
-    subject.deliver(new Emission(key('tick', 'OTHER'), tick(0)), bulky);
-    for (let sequence = 1; sequence <= 4; sequence += 1) {
-      subject.deliver(new Emission(key('tick'), tick(sequence)), encoder);
-      subject.deliver(new Emission(key('trade'), trade(sequence)), encoder);
+  it('writes nothing after a reply that was asked for later, and everything before it that came earlier', async () => {
+    const { wire, clock, subject } = outbox();
+    subject.deliver(new Emission(key('tick'), tick(1)), plain);
+    void subject.send('complete');
+    await clock.advance(0);
+    expect(wire.read).toEqual(['"tick 1"', 'complete']);
+  });
+
+  it('keeps the shared frame of a client that does not read apart from the others’ ids', async () => {
+    const [slow, quick] = [outbox(), outbox()];
+    slow.wire.stalled = true;
+    const emission = new Emission(key('tick'), tick(1));
+    slow.subject.deliver(emission, withId('s'));
+    quick.subject.deliver(emission, withId('q'));
+    await slow.clock.advance(0);
+    await quick.clock.advance(0);
+    slow.wire.drain();
+    expect(slow.wire.read).toEqual(['{"id":"s","type":"next","payload":"tick 1"}']);
+    expect(quick.wire.read).toEqual(['{"id":"q","type":"next","payload":"tick 1"}']);
+  });
+
+  it('keeps many frames of a turn whole when the kernel takes none of them', async () => {
+    const [slow, quick] = [outbox(), outbox()];
+    slow.wire.stalled = true;
+    for (let sequence = 1; sequence <= 3; sequence += 1) {
+      const emission = new Emission(key('trade'), trade(sequence));
+      slow.subject.deliver(emission, withId('s'));
+      quick.subject.deliver(emission, withId('q'));
     }
-    expect(socket.sent).toHaveLength(1);
-    socket.drain();
-    expect(socket.sent.slice(1).filter((text) => text.startsWith('trade'))).toEqual(
-      [1, 2, 3, 4].map((n) => `trade ${n}`),
-    );
-    expect(socket.sent.slice(1).filter((text) => text.startsWith('tick'))).toEqual(['tick 1', 'tick 2', 'tick 4']);
+    await slow.clock.advance(0);
+    await quick.clock.advance(0);
+    slow.wire.drain();
+    expect(slow.wire.read.map((text) => text.slice(0, 9))).toEqual(Array<string>(3).fill('{"id":"s"'));
+    expect(quick.wire.read.map((text) => text.slice(0, 9))).toEqual(Array<string>(3).fill('{"id":"q"'));
   });
 
-  it('loses nothing where one stream is told in two ways', () => {
-    const { socket, subject } = outbox(1_000);
-    const other = { encode: () => Buffer.from('other') };
-    subject.deliver(new Emission(key('tick', 'OTHER'), tick(0)), bulky);
-    subject.deliver(new Emission(key('tick'), tick(1)), encoder);
+  it('writes a turn larger than one write in order', async () => {
+    const { wire, clock, subject } = outbox();
+    const large: Encoder = {
+      encode: ({ sequence }) => Buffer.from(`"${'x'.repeat(sequence === 2 ? 70_000 : 30_000)}"`),
+    };
+    for (let sequence = 1; sequence <= 4; sequence += 1) {
+      subject.deliver(new Emission(key('orderbook'), book(sequence, 'snapshot', {})), { encoder: large, id: null });
+    }
+    await clock.advance(0);
+    expect(wire.read.map(({ length }) => length)).toEqual([30_002, 70_002, 30_002, 30_002]);
+  });
+
+  it('conflates ticks while the socket does not keep up, keeps trades, and goes on in order when it drains', async () => {
+    const scene = outbox(4_000);
+    await stall(scene);
+    const { wire, subject } = scene;
+    for (let sequence = 1; sequence <= 4; sequence += 1) {
+      subject.deliver(new Emission(key('tick'), tick(sequence)), plain);
+      subject.deliver(new Emission(key('trade'), trade(sequence)), plain);
+    }
+    wire.drain();
+    const rest = wire.read.slice(1);
+    expect(rest.filter((text) => text.startsWith('"trade'))).toEqual([1, 2, 3, 4].map((n) => `"trade ${n}"`));
+    expect(rest.filter((text) => text.startsWith('"tick'))).toEqual(['"tick 1"', '"tick 2"', '"tick 4"']);
+  });
+
+  it('tells nothing more of a subscription that has ended, written or waiting', async () => {
+    const scene = outbox();
+    const { wire, clock, subject } = scene;
+    const [ended, other] = [withId('e'), withId('o')];
+    subject.deliver(new Emission(key('tick'), tick(1)), ended);
     subject.deliver(new Emission(key('tick'), tick(1)), other);
-    socket.drain();
-    expect(socket.sent.slice(1)).toEqual(['tick 1', 'other']);
+    subject.forget(ended);
+    await clock.advance(0);
+    await stall(scene);
+    subject.deliver(new Emission(key('tick'), tick(2)), ended);
+    subject.deliver(new Emission(key('tick'), tick(2)), other);
+    subject.forget(ended);
+    wire.drain();
+    expect(wire.read.filter((text) => text.includes('"e"'))).toEqual([]);
+    expect(wire.read.filter((text) => text.includes('"o"'))).toHaveLength(2);
   });
 
   it('tells a client that can not keep up with its trades, closes it with 1013, and cuts it off', async () => {
-    const { socket, clock, subject } = outbox(2_000);
-    subject.deliver(new Emission(key('tick', 'OTHER'), tick(0)), bulky);
+    const scene = outbox(2_000);
+    await stall(scene);
+    const { wire, clock, subject } = scene;
     for (let sequence = 1; sequence <= 10; sequence += 1) {
-      subject.deliver(new Emission(key('trade'), trade(sequence)), encoder);
+      subject.deliver(new Emission(key('trade'), trade(sequence)), plain);
     }
-    expect(socket.sent.at(-1)).toBe('SLOW_CONSUMER');
-    expect(socket.closed).toEqual([{ code: 1013, reason: expect.stringContaining('did not read') }]);
+    expect(wire.closed).toEqual([{ code: 1013, reason: expect.stringContaining('did not read') }]);
     await clock.advance(2_000);
-    expect(socket.terminated).toBe(true);
+    expect(wire.terminated).toBe(true);
+    wire.drain();
+    expect(wire.read.at(-1)).toBe('SLOW_CONSUMER');
   });
 
   it('makes a sender of replies wait until there is room', async () => {
-    const { socket, subject } = outbox();
+    const scene = outbox();
+    await stall(scene);
     let sent = false;
-    const sending = subject.send('x'.repeat(70_000)).then(() => (sent = true));
+    const sending = scene.subject.send('answer').then(() => (sent = true));
     await Promise.resolve();
     expect(sent).toBe(false);
-    socket.drain();
+    scene.wire.drain();
     await sending;
     expect(sent).toBe(true);
   });
 
-  it('bounds replies as well: a client that asks and never reads is closed', () => {
-    const { socket, subject } = outbox(10_000);
-    for (let index = 0; index < 100; index += 1) void subject.send('x'.repeat(1_000));
-    expect(socket.closed).toHaveLength(1);
+  it('bounds replies as well: a client that asks and never reads is closed', async () => {
+    const scene = outbox(10_000);
+    await stall(scene);
+    for (let index = 0; index < 100; index += 1) void scene.subject.send('x'.repeat(1_000));
+    expect(scene.wire.closed).toHaveLength(1);
   });
 
-  it('sends nothing after it was closed, and leaves no timer when it is disposed of', () => {
-    const { socket, clock, subject } = outbox();
+  it('sends nothing after it was closed, and leaves neither timer nor listener when it is disposed of', async () => {
+    const { wire, clock, subject } = outbox();
     subject.close(1001, 'bye');
-    subject.deliver(new Emission(key('tick'), tick(1)), encoder);
+    subject.deliver(new Emission(key('tick'), tick(1)), plain);
     void subject.send('late');
-    expect(socket.sent).toEqual([]);
     subject[Symbol.dispose]();
+    await clock.advance(0);
+    expect(wire.read).toEqual([]);
     expect(clock.pending).toBe(0);
+    expect(wire.listenerCount('drain')).toBe(0);
   });
 });
