@@ -10,13 +10,13 @@ const NEXT_END = Buffer.from('}');
 const ID_OFFSET = NEXT_BEFORE_ID.length;
 
 /** Bytes of a frame's header before `payloadBytes` of payload. */
-export function headerBytes(payloadBytes: number): number {
+function headerBytes(payloadBytes: number): number {
   if (payloadBytes < LENGTH_IN_16_BITS) return 2;
   return payloadBytes < 65_536 ? 4 : 10;
 }
 
 /** Writes the header at the beginning of `target`. */
-export function writeHeader(target: Buffer, payloadBytes: number): void {
+function writeHeader(target: Buffer, payloadBytes: number): void {
   target[0] = FINAL_TEXT;
   if (payloadBytes < LENGTH_IN_16_BITS) {
     target[1] = payloadBytes;
@@ -38,17 +38,11 @@ export function textFrame(payload: Buffer): Buffer {
   return frame;
 }
 
-/** Bytes of a graphql-transport-ws `next` frame around these of payload, with an id of so many bytes (its quotes included). */
-export function nextFrameBytes(idBytes: number, payloadBytes: number): number {
-  const message = NEXT_BEFORE_ID.length + idBytes + NEXT_AFTER_ID.length + payloadBytes + NEXT_END.length;
-  return headerBytes(message) + message;
-}
-
 /** A `next` frame around this payload; where the id goes (as JSON, with its quotes) is left open. */
 export function nextFrame(idBytes: number, payload: Buffer): { readonly frame: Buffer; readonly idAt: number } {
-  const frame = Buffer.allocUnsafe(nextFrameBytes(idBytes, payload.length));
   const message = NEXT_BEFORE_ID.length + idBytes + NEXT_AFTER_ID.length + payload.length + NEXT_END.length;
-  const header = frame.length - message;
+  const header = headerBytes(message);
+  const frame = Buffer.allocUnsafe(header + message);
   writeHeader(frame, message);
   NEXT_BEFORE_ID.copy(frame, header);
   const idAt = header + ID_OFFSET;

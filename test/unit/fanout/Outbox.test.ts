@@ -5,7 +5,7 @@ import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
 import { Emission } from '../../../src/fanout/Emission.ts';
 import type { Encoder } from '../../../src/fanout/Emission.ts';
 import { Outbox } from '../../../src/fanout/Outbox.ts';
-import type { OutboxSocket, OutboxStream, Way } from '../../../src/fanout/Outbox.ts';
+import type { OutboxStream, Way } from '../../../src/fanout/Outbox.ts';
 import { TurnFlusher } from '../../../src/fanout/TurnFlusher.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -66,7 +66,7 @@ function outbox(limitBytes = 10_000) {
   const wire = new Wire();
   const clock = new FakeClock();
   const subject = new Outbox({
-    socket: wire as unknown as OutboxSocket,
+    socket: wire,
     stream: wire as unknown as OutboxStream,
     flusher: new TurnFlusher(clock),
     budget: new ByteBudget(limitBytes),
