@@ -349,7 +349,10 @@ const step = fc.oneof(
     kind: fc.constantFrom('deauthenticate', 'subscribe', 'unsubscribe', 'query', 'leave'),
     client: fc.nat(3),
   }),
-  fc.record({ kind: fc.constantFrom('tick', 'lose', 'connect', 'off', 'on', 'wait'), client: fc.constant(0) }),
+  fc.record({
+    kind: fc.constantFrom('tick', 'lose', 'connect', 'off', 'on', 'wait', 'expire'),
+    client: fc.constant(0),
+  }),
 );
 
 it('whatever the order of things, no client ever sees another account’s price', async () => {
@@ -403,6 +406,9 @@ it('whatever the order of things, no client ever sees another account’s price'
             break;
           case 'on':
             venue.manager.configured('oanda').setEnabled(true);
+            break;
+          case 'expire':
+            await venue.clock.advance(IDLE_MS + 1);
             break;
           case 'wait':
             await venue.clock.advance(LINGER_MS + 1);
