@@ -41,7 +41,9 @@ export class PendingEvents<Way = null> {
 
   /** False where the budget is used up: the subscriber is too slow, and the event was not kept. */
   push(emission: Emission, way: Way): boolean {
-    const waiting = this.#isBehind ? this.#last.get(emission.key) : undefined;
+    const last = this.#last.get(emission.key);
+    // A book that leaves whole, as it is then, has in it whatever comes until then: told again it would be out of order.
+    const waiting = last !== undefined && (last.refresh || this.#isBehind) ? last : undefined;
     if (waiting?.way === way) {
       this.#options.onConflated(emission.event.type);
       waiting.refresh ||= emission.isDelta;
