@@ -1,5 +1,6 @@
 import type { BrokerContext, BrokerSink } from './brokers/BaseBroker.ts';
 import { BINANCE_TRAITS, BinanceBroker } from './brokers/binance/BinanceBroker.ts';
+import type { BinanceHosts } from './brokers/binance/BinanceHosts.ts';
 import { checkBinanceCredentials } from './brokers/binance/checkBinanceCredentials.ts';
 import { checkMockCredentials } from './brokers/mock/checkMockCredentials.ts';
 import { MockBroker, mockTraits } from './brokers/mock/MockBroker.ts';
@@ -15,6 +16,7 @@ import { GatewayError } from './shared/errors.ts';
 
 /** What every adapter is given, but for the sink. */
 export interface BrokerSurroundings extends Omit<BrokerContext, 'sink'> {
+  readonly binanceHosts: BinanceHosts;
   readonly oandaBudgets: OandaBudgets;
 }
 
@@ -43,14 +45,15 @@ function definitionOf(config: BrokerConfig, surroundings: BrokerSurroundings): D
 
 /** Its market data is public; credentials only prove who somebody is. */
 function defineBinance(config: BrokerConfigOf<'binance'>, surroundings: BrokerSurroundings): DefinitionOf {
+  const hosts = surroundings.binanceHosts;
   return {
     traits: BINANCE_TRAITS,
-    shared: (sink) => new BinanceBroker({ ...surroundings, sink }, config),
+    shared: (sink) => new BinanceBroker({ ...surroundings, sink }, { ...config, hosts }),
     clients: {
       check: ({ apiKey, apiSecret }, signal) =>
         checkBinanceCredentials(
           { apiKey: given(apiKey, 'apiKey'), apiSecret: given(apiSecret, 'apiSecret') },
-          { ...surroundings, restUrl: config.restUrl, brokerId: surroundings.id },
+          { ...surroundings, restUrl: config.restUrl, hosts, brokerId: surroundings.id },
           signal,
         ),
       create: null,

@@ -7,6 +7,6 @@ export interface BrokerCredentials {
 }
 
 /** Credentials that are lent for the moment of their use: nothing of them may be kept afterwards. */
-export interface CredentialSource {
-  use<T>(task: (credentials: BrokerCredentials) => T): T;
+export interface CredentialSource<Credentials = BrokerCredentials> {
+  use<T>(task: (credentials: Credentials) => T): T;
 }

@@ -1,5 +1,7 @@
+import { Backoff } from '../shared/backoff.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
+import type { Random } from '../shared/random.ts';
 import type { SlidingWindow } from './SlidingWindow.ts';
 import { WeightBudget } from './WeightBudget.ts';
 
@@ -16,18 +18,24 @@ export interface Demand {
 }
 
 export interface RequestQueueOptions {
-  /** The broker's id, for sentences. */
-  readonly name: string;
   readonly clock: Clock;
-  readonly concurrency: number;
+  readonly random: Random;
+  /** Request weight a minute that the venue allows, until the setter says better. At most 80 % of it is used. */
   readonly weightPerMinute: number;
-  /** Requests of each patience that may wait; one more is refused with RATE_LIMITED. */
-  readonly bounds: Readonly<Record<Patience, number>>;
-  /** Shared with others who ask the same venue: how many requests it bears in a while. */
-  readonly pace?: SlidingWindow | undefined;
+  /** How many requests the venue bears in a while, shared with other queues. */
+  readonly pace?: SlidingWindow;
+  /** @default 4 */
+  readonly concurrency?: number;
+  /** Requests of each patience that may wait; one more is refused with RATE_LIMITED. @default 2048 */
+  readonly bound?: number;
 }
 
-interface Ticket extends Demand {
+interface Entrant extends Demand {
+  /** The broker's id, for sentences. */
+  readonly name: string;
+}
+
+interface Ticket extends Entrant {
   readonly admit: () => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -40,20 +48,26 @@ const LONGEST_NAP_MS = 3_600_000;
 const SOON_MS = 1_000;
 
 /**
- * Decides when a request may go out to one venue: so many at a time, within the weight budget, never during a pause that the
- * venue asked for. First come, first served within a patience. Owned by a RestClient.
+ * Decides when a request may go out to one host: so many at a time, within the weight budget, never during a pause that the
+ * venue asked for. First come, first served within a patience. Every RestClient of the host is given the same one where the
+ * venue counts for our address. It has nothing to close: its one timer runs only while somebody waits.
  */
 export class RequestQueue {
+  readonly concurrency: number;
   readonly #options: RequestQueueOptions;
   readonly #budget: WeightBudget;
+  /** Grows while one pause follows another. */
+  readonly #pauses: Backoff;
   readonly #tickets: Readonly<Record<Patience, Set<Ticket>>> = { wait: new Set(), fail: new Set() };
   #active = 0;
   #pausedUntil = Number.NEGATIVE_INFINITY;
-  #closed: Error | null = null;
   #alarm: Disposable | null = null;
 
   constructor(options: RequestQueueOptions) {
+    const { random, concurrency = 4 } = options;
     this.#options = options;
+    this.concurrency = concurrency;
+    this.#pauses = new Backoff({ baseMs: 1_000, maxMs: 120_000, random });
     this.#budget = new WeightBudget(options.weightPerMinute);
   }
 
@@ -75,12 +89,12 @@ export class RequestQueue {
    * Resolves when the request may be sent; then `leave` must be called when it has ended. Rejects with a GatewayError when it
    * may not be sent in time, or with the reason of the signal.
    */
-  async enter(demand: Demand, signal: AbortSignal): Promise<void> {
+  async enter(entrant: Entrant, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const refusal = this.#refusal(demand);
+    const refusal = this.#refusal(entrant);
     if (refusal !== null) throw refusal;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const ticket: Ticket = { ...demand, admit: resolve, reject };
+    const ticket: Ticket = { ...entrant, admit: resolve, reject };
     using stack = new DisposableStack();
     const abort = (): void => {
       this.#refuse(ticket, signal.reason);
@@ -90,8 +104,8 @@ export class RequestQueue {
     stack.defer(() => {
       signal.removeEventListener('abort', abort);
     });
-    if (demand.patience === 'fail') stack.use(this.#impatience(ticket));
-    this.#tickets[demand.patience].add(ticket);
+    if (ticket.patience === 'fail') stack.use(this.#impatience(ticket));
+    this.#tickets[ticket.patience].add(ticket);
     this.#pump();
     await promise;
   }
@@ -103,31 +117,34 @@ export class RequestQueue {
     this.#pump();
   }
 
-  /** Nothing is sent for so long; requests that would rather fail do so now. */
-  pause(durationMs: number): void {
+  /**
+   * Nothing is sent for at least so long, and longer where one pause follows another; requests that would rather fail do so
+   * now. Gives the milliseconds.
+   */
+  pause(askedMs: number): number {
+    const durationMs = Math.ceil(this.#pauses.next(askedMs));
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#options.clock.monotonic() + durationMs);
-    for (const ticket of this.#tickets.fail) this.#refuse(ticket, this.#pausedError());
+    for (const ticket of this.#tickets.fail) this.#refuse(ticket, this.#pausedError(ticket));
     this.#pump();
+    return durationMs;
   }
 
-  /** Refuses all that wait and all that will come with this reason. */
-  close(reason: Error): void {
-    this.#closed = reason;
-    for (const ticket of [...this.#tickets.wait, ...this.#tickets.fail]) this.#refuse(ticket, reason);
-    this.#pump();
+  /** The venue has answered: the next pause follows no other. */
+  answered(): void {
+    this.#pauses.reset();
   }
 
   #pump(): void {
     this.#alarm?.[Symbol.dispose]();
     this.#alarm = null;
-    while (this.#active < this.#options.concurrency) {
+    while (this.#active < this.concurrency) {
       const ticket = first(this.#tickets.wait) ?? first(this.#tickets.fail);
       if (ticket === undefined) return;
       const waitMs = Math.max(this.#pauseMs, this.#budgetWaitMs(ticket), this.#options.pace?.delayMs ?? 0);
       if (waitMs === 0) {
         this.#admit(ticket);
       } else if (ticket.patience === 'fail' && waitMs > LONGEST_WAIT_MS) {
-        this.#refuse(ticket, this.#exhausted(waitMs));
+        this.#refuse(ticket, this.#exhausted(ticket, waitMs));
       } else {
         // Nobody overtakes: a light request would for ever go before a heavy one.
         this.#alarm = this.#options.clock.after(Math.min(waitMs, LONGEST_NAP_MS), () => {
@@ -158,28 +175,28 @@ export class RequestQueue {
 
   #impatience(ticket: Ticket): Disposable {
     return this.#options.clock.after(LONGEST_WAIT_MS, () => {
-      this.#refuse(ticket, this.#exhausted(this.#budgetWaitMs(ticket)));
+      this.#refuse(ticket, this.#exhausted(ticket, this.#budgetWaitMs(ticket)));
       this.#pump();
     });
   }
 
-  #refusal(demand: Demand): Error | null {
-    if (this.#closed !== null) return this.#closed;
-    const hurried = demand.patience === 'fail';
-    if (hurried && this.#pauseMs > 0) return this.#pausedError();
-    const waitMs = Math.max(this.#pauseMs, this.#budgetWaitMs(demand));
-    const full = this.#tickets[demand.patience].size >= this.#options.bounds[demand.patience];
-    return full || (hurried && waitMs > LONGEST_WAIT_MS) ? this.#exhausted(waitMs) : null;
+  #refusal(entrant: Entrant): GatewayError | null {
+    const { bound = 2_048 } = this.#options;
+    const hurried = entrant.patience === 'fail';
+    if (hurried && this.#pauseMs > 0) return this.#pausedError(entrant);
+    const waitMs = Math.max(this.#pauseMs, this.#budgetWaitMs(entrant));
+    const full = this.#tickets[entrant.patience].size >= bound;
+    return full || (hurried && waitMs > LONGEST_WAIT_MS) ? this.#exhausted(entrant, waitMs) : null;
   }
 
-  #pausedError(): GatewayError {
-    return new GatewayError('BROKER_UNAVAILABLE', `The venue told broker ${this.#options.name} to pause.`, {
+  #pausedError({ name }: Entrant): GatewayError {
+    return new GatewayError('BROKER_UNAVAILABLE', `The venue told broker ${name} to pause.`, {
       retryAfterMs: Math.ceil(this.#pauseMs),
     });
   }
 
-  #exhausted(waitMs: number): GatewayError {
-    return new GatewayError('RATE_LIMITED', `Broker ${this.#options.name} has used up its requests for the moment.`, {
+  #exhausted({ name }: Entrant, waitMs: number): GatewayError {
+    return new GatewayError('RATE_LIMITED', `Broker ${name} has used up its requests for the moment.`, {
       retryAfterMs: Math.ceil(Math.max(waitMs, SOON_MS)),
     });
   }

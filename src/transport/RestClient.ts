@@ -9,8 +9,7 @@ import type { Random } from '../shared/random.ts';
 import { BodyTooLargeError, httpGet, keepAliveAgent } from './httpGet.ts';
 import type { HttpReply } from './httpGet.ts';
 import { readJson } from './readJson.ts';
-import { RequestQueue } from './RequestQueue.ts';
-import type { Demand } from './RequestQueue.ts';
+import type { Demand, RequestQueue } from './RequestQueue.ts';
 import { retryAfterMs } from './retryAfter.ts';
 import { SingleFlight } from './SingleFlight.ts';
 import type { SlidingWindow } from './SlidingWindow.ts';
@@ -20,14 +19,13 @@ export interface RestClientOptions {
   readonly name: string;
   /** Scheme, host, and a path in front of every request's where there is one. */
   readonly baseUrl: string;
-  /** Request weight a minute that the venue allows, until `weightPerMinute` says better. At most 80 % of it is used. */
-  readonly weightPerMinute: number;
+  /** Says when each request may go out; shared with other clients of the host where the venue counts them together. */
+  readonly queue: RequestQueue;
   /** The reply's header with the weight used in this minute, in lower case. */
   readonly usedWeightHeader?: string;
   /** Sent beside our own. Asked for anew for each request, and not kept: they may hold a secret. */
   readonly headers?: () => Readonly<Record<string, string>>;
-  /** Shared with others who ask the same venue: how many requests, and how many new connections, it bears in a while. */
-  readonly pace?: SlidingWindow;
+  /** Shared with others who ask the same venue: how many new connections it bears in a while. */
   readonly connections?: SlidingWindow;
   /** What the body of a 2xx or 4xx says; undefined where it makes no sense. @default readJson */
   readonly read?: (reply: HttpReply) => unknown;
@@ -41,10 +39,6 @@ export interface RestClientOptions {
   readonly timeoutMs?: number;
   /** Of a reply's body, unpacked. @default 16777216 */
   readonly maxBodyBytes?: number;
-  /** @default 4 */
-  readonly concurrency?: number;
-  /** Requests that may wait, of each patience. @default 2048 */
-  readonly queueBound?: number;
 }
 
 export interface RestRequest extends Demand {
@@ -75,7 +69,7 @@ const LONGEST_CLIENT_DELAY_MS = 5_000;
 const LOOK_AGAIN_MS = 50;
 
 /**
- * Asks one venue's HTTP host for JSON. Everything goes through one queue (RequestQueue): bounded, within the venue's weight
+ * Asks one venue's HTTP host for JSON. Everything goes through a queue (RequestQueue): bounded, within the venue's weight
  * limit, and silent while the venue has told us to wait. Faults of the network and of the server are tried again; the same
  * question asked by several at once with the same patience is asked once. Whoever constructs it owns it until `close()`.
  */
@@ -85,32 +79,12 @@ export class RestClient implements AsyncDisposable {
   readonly #agent: Agent;
   readonly #queue: RequestQueue;
   readonly #flights = new SingleFlight<RestReply>();
-  /** Grows while one pause follows another. */
-  readonly #pauses: Backoff;
 
   constructor(options: RestClientOptions) {
-    const { name, clock, random, weightPerMinute, concurrency = 4, queueBound = 2_048, pace } = options;
     this.#options = options;
     this.#baseUrl = options.baseUrl.replace(/\/+$/, '');
-    this.#agent = keepAliveAgent(this.#baseUrl, concurrency);
-    this.#pauses = new Backoff({ baseMs: 1_000, maxMs: 120_000, random });
-    this.#queue = new RequestQueue({
-      name,
-      clock,
-      concurrency,
-      weightPerMinute,
-      bounds: { wait: queueBound, fail: queueBound },
-      pace,
-    });
-  }
-
-  set weightPerMinute(limit: number) {
-    this.#queue.weightPerMinute = limit;
-  }
-
-  /** Until when the venue wants no request, on the clock's monotonic scale; null when it did not say so. */
-  get pausedUntilMs(): number | null {
-    return this.#queue.pausedUntilMs;
+    this.#queue = options.queue;
+    this.#agent = keepAliveAgent(this.#baseUrl, this.#queue.concurrency);
   }
 
   /**
@@ -124,9 +98,7 @@ export class RestClient implements AsyncDisposable {
 
   /** Aborts what is on its way, refuses what waits, and closes every connection. May be called again. */
   async close(): Promise<void> {
-    const reason = this.#unavailable('is shutting down');
-    this.#queue.close(reason);
-    await this.#flights.close(reason);
+    await this.#flights.close(this.#unavailable('is shutting down'));
     this.#agent.destroy();
   }
 
@@ -135,16 +107,17 @@ export class RestClient implements AsyncDisposable {
   }
 
   async #perform(request: RestRequest, signal: AbortSignal): Promise<RestReply> {
-    const { clock, random } = this.#options;
+    const { clock, random, name } = this.#options;
+    const { weight, patience } = request;
     const backoff = new Backoff({ ...RETRY, random });
     for (;;) {
-      await this.#queue.enter(request, signal);
+      await this.#queue.enter({ name, weight, patience }, signal);
       const outcome = await this.#attempt(request, signal);
       if (outcome.kind === 'reply') return outcome.reply;
       // After a pause the queue decides: it lets the patient wait and refuses the others.
       if (outcome.kind === 'paused') continue;
       const delayMs = backoff.next(outcome.retryAfterMs);
-      const tooLong = request.patience === 'fail' && delayMs > LONGEST_CLIENT_DELAY_MS;
+      const tooLong = patience === 'fail' && delayMs > LONGEST_CLIENT_DELAY_MS;
       if (!outcome.retry || tooLong || backoff.attempt > RETRIES) throw outcome.error;
       await sleep(clock, delayMs, signal);
       signal.throwIfAborted();
@@ -205,13 +178,12 @@ export class RestClient implements AsyncDisposable {
     }
     const body = status < 300 || status >= 400 ? read(reply) : undefined;
     if (body === undefined) return this.#senseless(status);
-    this.#pauses.reset();
+    this.#queue.answered();
     return { kind: 'reply', reply: { status, body } };
   }
 
   #pause(status: number, askedMs: number): void {
-    const durationMs = Math.ceil(this.#pauses.next(askedMs));
-    this.#queue.pause(durationMs);
+    const durationMs = this.#queue.pause(askedMs);
     this.#options.logger.warn({ status, durationMs }, 'venue wants no requests');
   }
 

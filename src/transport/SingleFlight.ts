@@ -10,9 +10,11 @@ interface Flight<T> {
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
+  #closed: Error | null = null;
 
   /** Rejects as the work does, or with the reason of the caller's own signal. */
   async run(key: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (this.#closed !== null) throw this.#closed;
     signal?.throwIfAborted();
     const flight = this.#flights.get(key) ?? this.#depart(key, work);
     flight.passengers += 1;
@@ -27,8 +29,9 @@ export class SingleFlight<T> {
     }
   }
 
-  /** Aborts all that is on its way with this reason; resolves when it has ended. */
+  /** Aborts all that is on its way with this reason, and refuses what comes later; resolves when nothing is left. */
   async close(reason: Error): Promise<void> {
+    this.#closed = reason;
     const flights = [...this.#flights.values()];
     for (const { controller } of flights) controller.abort(reason);
     await Promise.allSettled(flights.map(({ promise }) => promise));

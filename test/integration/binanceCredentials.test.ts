@@ -1,13 +1,17 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
+import { BinanceHosts } from '../../src/brokers/binance/BinanceHosts.ts';
+import { BinanceRest } from '../../src/brokers/binance/BinanceRest.ts';
 import { accountHost, checkBinanceCredentials } from '../../src/brokers/binance/checkBinanceCredentials.ts';
 import type { BinanceCredentials } from '../../src/brokers/binance/checkBinanceCredentials.ts';
-import { createLogger } from '../../src/shared/logger.ts';
+import { createLogger, silentLogger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
 import { seededRandom } from '../../src/shared/random.ts';
 import { FakeClock } from '../support/FakeClock.ts';
 import { logLines } from '../support/logLines.ts';
+import { RawClient } from '../support/RawClient.ts';
+import { startGateway, standInBroker } from '../support/startGateway.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { ScriptedServer } from '../unit/transport/ScriptedServer.ts';
 import { DEFAULT_ACCOUNT } from '../venues/binance/account.ts';
@@ -27,12 +31,14 @@ afterEach(async () => {
 /** One gateway's side of a check, and all that it wrote. */
 class Asker {
   readonly clock = new FakeClock();
+  readonly random = seededRandom(1);
+  readonly hosts = new BinanceHosts(this);
   readonly metrics = new Metrics();
   /** Its log, and everything that it threw, as deep as one can look. */
   written = '';
 
   check(restUrl: string, credentials: BinanceCredentials, signal = new AbortController().signal): Promise<void> {
-    const { clock, metrics } = this;
+    const { clock, random, hosts, metrics } = this;
     const output = {
       isTTY: false,
       write: (line: string): boolean => {
@@ -41,7 +47,7 @@ class Asker {
       },
     };
     const logger = createLogger({ level: 'trace', pretty: false, output });
-    const options = { restUrl, brokerId: 'binance', clock, random: seededRandom(1), logger, metrics };
+    const options = { restUrl, hosts, brokerId: 'binance', clock, random, logger, metrics };
     return checkBinanceCredentials(credentials, options, signal).catch((thrown: unknown) => {
       this.written += inspect(thrown, { depth: 20, showHidden: true });
       throw thrown;
@@ -99,8 +105,10 @@ function secretsOf({ apiKey, apiSecret }: BinanceCredentials): string[] {
   return [apiKey, ...apiSecret.split('\n')].filter((text) => text !== '' && !text.startsWith('-----'));
 }
 
-function ed25519Account(): { credentials: BinanceCredentials; publicKey: string } {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+const ed25519 = generateKeyPairSync('ed25519');
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+
+function accountOf({ publicKey, privateKey }: typeof rsa): { credentials: BinanceCredentials; publicKey: string } {
   const apiSecret = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   return {
     credentials: { apiKey: 'e'.repeat(64), apiSecret },
@@ -124,8 +132,11 @@ describe('checkBinanceCredentials', () => {
     expect(asker.written).toBe('');
   });
 
-  it('signs with an Ed25519 key where the secret is one', async () => {
-    const { credentials, publicKey } = ed25519Account();
+  it.each([
+    ['Ed25519', ed25519],
+    ['RSA', rsa],
+  ])('signs with the private key where the secret is one: %s', async (_name, pair) => {
+    const { credentials, publicKey } = accountOf(pair);
     const { check, venue, asker } = await set({ accounts: [{ apiKey: credentials.apiKey, publicKey }] });
     // Each moment has a signature of its own: among so many there are some with every character that has to be encoded.
     for (let round = 0; round < 10; round += 1) {
@@ -141,7 +152,7 @@ describe('checkBinanceCredentials', () => {
     ['a secret of another key (-1022)', { ...HMAC, apiSecret: 'y'.repeat(64) }, /secret does not belong/],
     [
       'an Ed25519 key of another account (-1022)',
-      { ...ed25519Account().credentials, apiKey: HMAC.apiKey },
+      { ...accountOf(ed25519).credentials, apiKey: HMAC.apiKey },
       /secret does not belong/,
     ],
   ])('says that the venue refuses %s, and asks only once', async (_name, credentials, message) => {
@@ -198,6 +209,65 @@ describe('checkBinanceCredentials', () => {
     });
     expect(paths()).toEqual([ACCOUNT]);
     expect(logLines(asker.written).map(({ msg }) => msg)).toEqual(['venue wants no requests']);
+  });
+
+  it.each([429, 418])(
+    'heeds the pause that the answer to another check ordered, until it ends (%i)',
+    async (status) => {
+      const { check, paths, venue, asker } = await set();
+      venue.faults.rest.nextStatus(status, { retryAfterSeconds: 7 });
+      await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+      await asker.clock.advance(6_000);
+      await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE', details: { retryAfterMs: 1_000 } });
+      expect(paths()).toEqual([ACCOUNT]);
+      const elsewhere = stack.use(await StandInBinance.start({ now: () => asker.clock.now() }));
+      await asker.check(elsewhere.restUrl, HMAC);
+      await asker.clock.advance(1_000);
+      await check();
+      expect(paths()).toEqual([ACCOUNT, ACCOUNT]);
+    },
+  );
+
+  it('heeds what all checks of a minute used together, whichever credentials they were for', async () => {
+    const { check, asker, venue } = await set();
+    // At 20 of the 6000 that the venue bears in a minute, of which clients have 60 %.
+    for (let count = 0; count < 180; count += 1) await check();
+    await expect(check({ ...HMAC, apiKey: 'x'.repeat(64) })).rejects.toMatchObject({
+      code: 'RATE_LIMITED',
+      details: { retryAfterMs: 60_000 },
+    });
+    expect(venue.requests).toHaveLength(180);
+    await asker.clock.advance(60_000);
+    await check();
+  });
+
+  it('shares pauses with the broker, either way, where its market data comes from the same host', async () => {
+    const { check, paths, venue, asker } = await set();
+    const { clock, random, hosts, metrics } = asker;
+    const rest = stack.use(
+      new BinanceRest({
+        brokerId: 'binance',
+        restUrl: venue.restUrl,
+        queue: hosts.requests(venue.restUrl),
+        trades: 'individual',
+        clock,
+        random,
+        logger: silentLogger(),
+        metrics,
+      }),
+    );
+    venue.faults.rest.nextStatus(418, { retryAfterSeconds: 120 });
+    await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    const snapshot = rest.fetchDepth('BTCUSDT', 100);
+    await clock.advance(119_999);
+    expect(rest.bannedUntilMs).toBe(120_000);
+    expect(paths()).toEqual([ACCOUNT]);
+    await clock.advance(1);
+    expect(await snapshot).toHaveProperty('lastUpdateId');
+    venue.faults.rest.nextStatus(429, { retryAfterSeconds: 7 });
+    await expect(rest.fetchTick('BTCUSDT')).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE', details: { retryAfterMs: 7_000 } });
+    expect(paths()).toEqual([ACCOUNT, '/api/v3/depth', '/api/v3/ticker/bookTicker']);
   });
 
   it('gets over a fault of the venue’s server that does not last', async () => {
@@ -308,6 +378,23 @@ describe('checkBinanceCredentials', () => {
     await waitFor(() => server.openConnections === 0, 'the connection to close', 2_000);
     expect(server.connections).toBe(1);
   });
+});
+
+it('brokers of one gateway that ask the same host heed one pause', async () => {
+  const venue = stack.use(await StandInBinance.start());
+  const brokers = { one: standInBroker(venue), two: standInBroker(venue) };
+  const gateway = stack.use(await startGateway({ config: { brokers } }));
+  await waitFor(() => venue.requests.filter(({ status }) => status === 200).length === 2, 'what each broker lists');
+  const client = stack.use(await RawClient.connect(gateway.urls.raw));
+  const authenticate = (broker: string): Promise<unknown> =>
+    client.ask({ action: 'authenticate', broker, credentials: HMAC });
+  venue.faults.rest.nextStatus(418, { retryAfterSeconds: 120 });
+  const answers = [await authenticate('one'), await authenticate('two')];
+  for (const answer of answers) {
+    expect(answer).toMatchObject({ code: 'BROKER_UNAVAILABLE', retryable: true });
+    expect(answer).toHaveProperty('retryAfterMs', expect.closeTo(120_000, -4));
+  }
+  expect(venue.requests.filter(({ path }) => path === ACCOUNT)).toHaveLength(1);
 });
 
 describe('accountHost', () => {

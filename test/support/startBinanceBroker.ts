@@ -1,6 +1,7 @@
 import type { BrokerStatus, Feed, FeedCondition } from '../../src/brokers/BaseBroker.ts';
 import { BinanceBroker } from '../../src/brokers/binance/BinanceBroker.ts';
 import type { BinanceBrokerOptions } from '../../src/brokers/binance/BinanceBroker.ts';
+import { BinanceHosts } from '../../src/brokers/binance/BinanceHosts.ts';
 import type { CandleInterval, FeedEventDraft, FeedType } from '../../src/market/marketData.ts';
 import { OrderBook } from '../../src/market/OrderBook.ts';
 import { systemClock } from '../../src/shared/clock.ts';
@@ -71,7 +72,13 @@ export async function startBinanceBroker(
         onCatalog: () => {},
       },
     },
-    { websocketUrl: venue.websocketUrl, restUrl: venue.restUrl, trades: 'individual', ...options.broker },
+    {
+      websocketUrl: venue.websocketUrl,
+      restUrl: venue.restUrl,
+      hosts: new BinanceHosts({ clock: systemClock, random: systemRandom }),
+      trades: 'individual',
+      ...options.broker,
+    },
   );
   stack.use(broker);
   broker.setWanted(new Set(wanted));

@@ -7,7 +7,7 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
-import type { Patience } from '../../transport/RequestQueue.ts';
+import type { Patience, RequestQueue } from '../../transport/RequestQueue.ts';
 import { RestClient } from '../../transport/RestClient.ts';
 import type { RestReply } from '../../transport/RestClient.ts';
 import type { CandleQuery } from '../BaseBroker.ts';
@@ -49,6 +49,8 @@ import type { AggTradesWindow, BinanceRequest } from './restRequests.ts';
 export interface BinanceRestOptions {
   readonly brokerId: string;
   readonly restUrl: string;
+  /** That of the host: BinanceHosts. */
+  readonly queue: RequestQueue;
   /** Which of the venue's two tellings of trades: each execution, or the fills of one order at one price together. */
   readonly trades: 'individual' | 'aggregate';
   readonly clock: Clock;
@@ -72,16 +74,14 @@ interface Manner {
   readonly symbol?: string;
 }
 
-/** Until the listing says what holds: the venue's limit since 2023. */
-const WEIGHT_PER_MINUTE = 6_000;
 /** The venue's clock is asked again after so long, for ours may run at another speed. */
 const TIME_HOLDS_MS = 600_000;
 /** What the venue answers to a symbol that it does not know, cannot spell, or finds empty. */
 const SYMBOL_CODES: ReadonlySet<number> = new Set([-1121, -1100, -1102, -1105]);
 
 /**
- * What Binance tells on request. All of it goes through one queue with one weight budget; `patience` says what becomes of a
- * request while the venue wants none (a ban): `wait` is for the live feed, and goes first; `fail` is for clients' queries.
+ * What Binance tells on request. All of it goes through the queue of the host; `patience` says what becomes of a request
+ * while the venue wants none (a ban): `wait` is for the live feed, and goes first; `fail` is for clients' queries.
  * Every method rejects with a GatewayError, or with the reason of its signal. Whoever constructs it owns it until `close()`.
  */
 export class BinanceRest implements AsyncDisposable {
@@ -91,12 +91,12 @@ export class BinanceRest implements AsyncDisposable {
   #venueTime: { readonly ms: number; readonly at: number } | null = null;
 
   constructor(options: BinanceRestOptions) {
-    const { brokerId, restUrl, clock, random, logger, metrics } = options;
+    const { brokerId, restUrl, queue, clock, random, logger, metrics } = options;
     this.#options = options;
     this.#client = new RestClient({
       name: brokerId,
       baseUrl: restUrl,
-      weightPerMinute: WEIGHT_PER_MINUTE,
+      queue,
       usedWeightHeader: 'x-mbx-used-weight-1m',
       clock,
       random,
@@ -107,7 +107,7 @@ export class BinanceRest implements AsyncDisposable {
 
   /** Until when the venue wants no request (429, 418), on the clock's monotonic scale; null when it did not say so. */
   get bannedUntilMs(): number | null {
-    return this.#client.pausedUntilMs;
+    return this.#options.queue.pausedUntilMs;
   }
 
   /** What can be traded now; also takes over the venue's request limit. Patient. */
@@ -281,7 +281,7 @@ export class BinanceRest implements AsyncDisposable {
   #adoptLimit(rateLimits: readonly unknown[]): void {
     for (const entry of rateLimits) {
       const { data } = WeightLimit.safeParse(entry);
-      if (data !== undefined) this.#client.weightPerMinute = data.limit / data.intervalNum;
+      if (data !== undefined) this.#options.queue.weightPerMinute = data.limit / data.intervalNum;
     }
   }
 

@@ -7,6 +7,7 @@ import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
 import { RestClient } from '../../transport/RestClient.ts';
 import type { RestReply } from '../../transport/RestClient.ts';
+import type { BinanceHosts } from './BinanceHosts.ts';
 import { RestRefusal, ServerTime } from './restMessages.ts';
 import { timeRequest } from './restRequests.ts';
 import type { BinanceRequest } from './restRequests.ts';
@@ -14,13 +15,14 @@ import { signQuery, toSigningKey } from './signing.ts';
 
 export interface BinanceCredentials {
   readonly apiKey: string;
-  /** An HMAC secret, or an Ed25519 private key as PEM. */
+  /** An HMAC secret, or an Ed25519 or RSA private key as PEM. */
   readonly apiSecret: string;
 }
 
 export interface CheckBinanceOptions {
   /** Where the broker asks for market data: see `accountHost`. */
   readonly restUrl: string;
+  readonly hosts: BinanceHosts;
   readonly brokerId: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -40,7 +42,6 @@ const Account = z.object({ canTrade: z.boolean(), accountType: z.string() });
 /** What can stand in a header: no white space, nothing invisible. The venue's own have 64 letters and digits. */
 const API_KEY = /^[!-~]{1,512}$/;
 const RECV_WINDOW_MS = 5_000;
-const WEIGHT_PER_MINUTE = 6_000;
 const MAX_BODY_BYTES = 1_048_576;
 /** The stamp of a request is too old, or ahead of the venue's clock. */
 const WRONG_TIME = -1021;
@@ -66,16 +67,16 @@ export async function checkBinanceCredentials(
   options: CheckBinanceOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { restUrl, brokerId, clock, random, logger, metrics } = options;
+  const { restUrl, hosts, brokerId, clock, random, logger, metrics } = options;
   const { apiKey, key } = parseCredentials(credentials);
+  const baseUrl = accountHost(restUrl);
   await using client = new RestClient({
     name: brokerId,
-    baseUrl: accountHost(restUrl),
-    weightPerMinute: WEIGHT_PER_MINUTE,
+    baseUrl,
+    queue: hosts.requests(baseUrl),
     usedWeightHeader: 'x-mbx-used-weight-1m',
     headers: () => ({ 'x-mbx-apikey': apiKey }),
     maxBodyBytes: MAX_BODY_BYTES,
-    concurrency: 1,
     clock,
     random,
     logger,
@@ -103,7 +104,7 @@ function parseCredentials({ apiKey, apiSecret }: BinanceCredentials): { apiKey: 
   if (key !== null) return { apiKey, key };
   throw new GatewayError(
     'BAD_REQUEST',
-    'apiSecret: expected an HMAC secret (1 to 512 visible ASCII characters without white space) or an Ed25519 private key (PEM, without a passphrase).',
+    'apiSecret: expected an HMAC secret (1 to 512 visible ASCII characters without white space) or an Ed25519 or RSA private key (PEM, without a passphrase; RSA of 2048 to 4096 bits).',
   );
 }
 

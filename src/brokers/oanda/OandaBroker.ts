@@ -1,3 +1,4 @@
+import type { CredentialSource } from '../../market/credentials.ts';
 import { fractionDigits } from '../../market/decimal.ts';
 import type { CandleDraft, FeedType, OrderBookDraft, TickDraft } from '../../market/marketData.ts';
 import { fromEpochMs } from '../../market/timestamp.ts';
@@ -9,7 +10,7 @@ import { brokerStatus } from './brokerStatus.ts';
 import { CandleConfirmer } from './CandleConfirmer.ts';
 import { CatalogKeeper } from './CatalogKeeper.ts';
 import { checkFormat } from './credentials.ts';
-import type { CredentialSource } from './credentials.ts';
+import type { OandaCredentials } from './credentials.ts';
 import { hostsOf, streamTarget } from './hosts.ts';
 import type { OandaEnvironment } from './hosts.ts';
 import { InstrumentStreams } from './InstrumentStreams.ts';
@@ -27,7 +28,7 @@ export interface OandaBrokerOptions {
   /** In place of the environment's own; null: that. */
   readonly streamUrl: string | null;
   readonly restUrl: string | null;
-  readonly credentials: CredentialSource;
+  readonly credentials: CredentialSource<OandaCredentials>;
   readonly budgets: OandaBudgets;
   /** False where the credentials are the gateway's own, and serve every client. */
   readonly requiresAuthentication: boolean;

@@ -5,11 +5,6 @@ export interface OandaCredentials {
   readonly accountId: string;
 }
 
-/** Credentials that are lent for the moment of their use: nothing of them may be kept afterwards. */
-export interface CredentialSource {
-  use<T>(task: (credentials: OandaCredentials) => T): T;
-}
-
 /** What can stand in a header: no white space, nothing invisible. The venue's own have 65 characters. */
 const TOKEN = /^[!-~]{1,512}$/;
 /** What can stand in a path and mean nothing else there. The venue's own are like 101-004-1435156-001. */

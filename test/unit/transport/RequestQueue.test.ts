@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RequestQueue } from '../../../src/transport/RequestQueue.ts';
 import type { Patience } from '../../../src/transport/RequestQueue.ts';
+import { seededRandom } from '../../../src/shared/random.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 
 let clock: FakeClock;
@@ -10,20 +11,18 @@ let refused: Map<string, unknown>;
 
 beforeEach(() => {
   clock = new FakeClock();
-  queue = new RequestQueue({
-    name: 'venue',
-    clock,
-    concurrency: 2,
-    weightPerMinute: 100,
-    bounds: { wait: 3, fail: 3 },
-  });
+  queue = new RequestQueue({ clock, random: seededRandom(1), concurrency: 2, weightPerMinute: 100, bound: 3 });
   entered = [];
   refused = new Map();
 });
 
-function enter(label: string, patience: Patience, options: { weight?: number; signal?: AbortSignal } = {}): void {
-  const { weight = 1, signal = new AbortController().signal } = options;
-  queue.enter({ weight, patience }, signal).then(
+function enter(
+  label: string,
+  patience: Patience,
+  options: { name?: string; weight?: number; signal?: AbortSignal } = {},
+): void {
+  const { name = 'venue', weight = 1, signal = new AbortController().signal } = options;
+  queue.enter({ name, weight, patience }, signal).then(
     () => entered.push(label),
     (reason: unknown) => refused.set(label, reason),
   );
@@ -159,13 +158,36 @@ describe('RequestQueue', () => {
     expect(entered).toEqual(['first', 'light']);
   });
 
-  it('refuses everyone when it closes, and leaves no timer', async () => {
+  it('makes each pause that follows another longer, until the venue has answered', () => {
+    const first = queue.pause(0);
+    for (let count = 0; count < 10; count += 1) queue.pause(0);
+    expect(first).toBeLessThanOrEqual(1_000);
+    expect(queue.pause(0)).toBeGreaterThan(10_000);
+    queue.answered();
+    expect(queue.pause(0)).toBeLessThanOrEqual(1_000);
+  });
+
+  it('tells each who is refused of its own broker', async () => {
+    enter('first', 'fail', { name: 'binance', weight: 50 });
+    enter('too many', 'fail', { name: 'binance', weight: 50 });
     queue.pause(1_000);
-    for (const label of ['a', 'b']) enter(label, 'wait');
-    queue.close(new Error('closing'));
-    enter('late', 'wait');
+    enter('another', 'fail', { name: 'binance-us' });
     await clock.advance(0);
-    expect([...refused.keys()].toSorted()).toEqual(['a', 'b', 'late']);
+    expect(refused.get('too many')).toMatchObject({
+      message: 'Broker binance has used up its requests for the moment.',
+    });
+    expect(refused.get('another')).toMatchObject({ message: 'The venue told broker binance-us to pause.' });
+  });
+
+  it('has no timer when those who waited have left', async () => {
+    queue.pause(1_000);
+    const leaving = new AbortController();
+    for (const label of ['a', 'b']) enter(label, 'wait', { signal: leaving.signal });
+    await clock.advance(0);
+    expect(clock.pending).toBe(1);
+    leaving.abort('closing');
+    await clock.advance(0);
+    expect([...refused.values()]).toEqual(['closing', 'closing']);
     expect(clock.pending).toBe(0);
   });
 });

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import { seededRandom } from '../../../src/shared/random.ts';
+import { RequestQueue } from '../../../src/transport/RequestQueue.ts';
 import type { Patience } from '../../../src/transport/RequestQueue.ts';
 import { RestClient } from '../../../src/transport/RestClient.ts';
 import type { RestReply } from '../../../src/transport/RestClient.ts';
@@ -20,6 +21,7 @@ afterEach(async () => {
 interface Setting {
   readonly server: ScriptedServer;
   readonly client: RestClient;
+  readonly queue: RequestQueue;
   readonly clock: FakeClock;
   readonly metrics: Metrics;
   /** Moves time on by small steps until the promise has settled. */
@@ -33,11 +35,12 @@ async function set(
   const server = stack.use(await ScriptedServer.start(script));
   const clock = new FakeClock();
   const metrics = new Metrics();
+  const queue = new RequestQueue({ clock, random: seededRandom(1), weightPerMinute: 1_000 });
   const client = stack.use(
     new RestClient({
       name: 'venue',
       baseUrl: `${server.url}/`,
-      weightPerMinute: 1_000,
+      queue,
       usedWeightHeader: 'x-used',
       clock,
       random: seededRandom(1),
@@ -59,7 +62,7 @@ async function set(
     });
     return promise;
   };
-  return { server, client, clock, metrics, settle };
+  return { server, client, queue, clock, metrics, settle };
 }
 
 function ask(
@@ -181,11 +184,11 @@ describe('RestClient', () => {
   });
 
   it.each([429, 418])('sends nothing until the Retry-After of a %i has passed, then goes on', async (status) => {
-    const { client, server, clock } = await set(
+    const { client, queue, server, clock } = await set(
       inTurn({ status, headers: { 'retry-after': '7' }, body: { code: -1003 } }, { body: { ok: true } }),
     );
     const feed = ask(client, '/feed', { patience: 'wait' });
-    await waitFor(() => client.pausedUntilMs !== null);
+    await waitFor(() => queue.pausedUntilMs !== null);
     const later = ask(client, '/later', { patience: 'wait' });
     await expect(ask(client, '/client')).rejects.toMatchObject({ ...unavailable, details: { retryAfterMs: 7_000 } });
     await clock.advance(6_999);
@@ -194,13 +197,31 @@ describe('RestClient', () => {
     expect(server.requests).toEqual(['/feed', '/witness']);
     await clock.advance(1);
     await Promise.all([feed, later]);
-    expect(client.pausedUntilMs).toBeNull();
+    expect(queue.pausedUntilMs).toBeNull();
     expect(server.requests.toSorted()).toEqual(['/feed', '/feed', '/later', '/witness']);
+  });
+
+  it('comes back ever later while pause follows pause, and soon again once the venue has answered', async () => {
+    const refusal = { status: 429, headers: { 'retry-after': '0' }, body: {} };
+    const { client, clock, queue } = await set(
+      inTurn(...Array.from({ length: 8 }, () => refusal), { body: {} }, refusal),
+    );
+    const pauseMs = async (): Promise<number> => {
+      await expect(ask(client)).rejects.toMatchObject(unavailable);
+      const startedAt = clock.monotonic();
+      const endsAt = queue.pausedUntilMs ?? startedAt;
+      await clock.advance(endsAt - startedAt);
+      return endsAt - startedAt;
+    };
+    for (let count = 1; count < 8; count += 1) await pauseMs();
+    expect(await pauseMs()).toBeGreaterThan(12_000);
+    await ask(client);
+    expect(await pauseMs()).toBeLessThanOrEqual(1_000);
   });
 
   it('lets no waiting request out when the answer to another is a ban', async () => {
     const held: (() => void)[] = [];
-    const { client, server } = await set(async () => {
+    const { client, queue, server } = await set(async () => {
       if (server.requests.length > 4) return { body: {} };
       await new Promise<void>((resolve) => held.push(resolve));
       return { status: 418, headers: { 'retry-after': '120' }, body: {} };
@@ -208,7 +229,7 @@ describe('RestClient', () => {
     const asked = Array.from({ length: 8 }, (_, index) => ask(client, `/${index}`).catch((error: unknown) => error));
     await waitFor(() => held.length === 4);
     held[0]?.();
-    await waitFor(() => client.pausedUntilMs !== null);
+    await waitFor(() => queue.pausedUntilMs !== null);
     for (const release of held) release();
     for (const outcome of await Promise.all(asked)) expect(outcome).toMatchObject(unavailable);
     expect(server.requests).toHaveLength(4);

@@ -50,12 +50,14 @@ describe('SingleFlight', () => {
     expect(signals).toHaveLength(0);
   });
 
-  it('tells everyone why it closes', async () => {
+  it('tells everyone why it closes, those too who come later', async () => {
     const flights = new SingleFlight<string>();
-    const { work } = pendingWork();
+    const { work, signals } = pendingWork();
     const run = flights.run('a', work);
     const told = expect(run).rejects.toThrow('closing');
     await flights.close(new Error('closing'));
     await told;
+    await expect(flights.run('b', work)).rejects.toThrow('closing');
+    expect(signals).toHaveLength(1);
   });
 });

@@ -2,12 +2,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { seededRandom } from '../../../src/shared/random.ts';
+import { RequestQueue } from '../../../src/transport/RequestQueue.ts';
+import type { RequestQueueOptions } from '../../../src/transport/RequestQueue.ts';
 import { RestClient } from '../../../src/transport/RestClient.ts';
 import type { RestClientOptions } from '../../../src/transport/RestClient.ts';
 import { SlidingWindow } from '../../../src/transport/SlidingWindow.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { ScriptedServer } from './ScriptedServer.ts';
+import type { Answer } from './ScriptedServer.ts';
 
 let stack = new AsyncDisposableStack();
 afterEach(async () => {
@@ -17,23 +20,23 @@ afterEach(async () => {
 
 async function set(
   script: ScriptedServer['script'],
-  optionsOf: (clock: FakeClock) => Partial<RestClientOptions>,
-): Promise<{ server: ScriptedServer; clock: FakeClock; client: RestClient }> {
+  optionsOf: (clock: FakeClock) => Partial<RestClientOptions & RequestQueueOptions>,
+): Promise<{ server: ScriptedServer; clock: FakeClock; queue: RequestQueue; client: RestClient }> {
   const server = stack.use(await ScriptedServer.start(script));
   const clock = new FakeClock();
+  const options = { clock, random: seededRandom(1), ...optionsOf(clock) };
+  const queue = new RequestQueue({ weightPerMinute: 10_000, ...options });
   const client = stack.use(
     new RestClient({
       name: 'venue',
       baseUrl: server.url,
-      weightPerMinute: 10_000,
-      clock,
-      random: seededRandom(1),
+      queue,
       logger: silentLogger(),
       metrics: new Metrics(),
-      ...optionsOf(clock),
+      ...options,
     }),
   );
-  return { server, clock, client };
+  return { server, clock, queue, client };
 }
 
 const ask = (path: string) => ({ path, weight: 1, patience: 'wait' }) as const;
@@ -102,15 +105,46 @@ describe("what a venue counts for its clients' tokens", () => {
 
   it('reads bodies in a way of its own, and pauses for as long as it is told', async () => {
     let status = 429;
-    const { server, clock, client } = await set(
+    const { server, clock, queue, client } = await set(
       () => ({ status, body: '' }),
       () => ({ read: ({ text }) => (text === '' ? null : undefined), pauseMs: 1_000 }),
     );
     const answer = client.get(ask('/a'));
     await waitFor(() => server.requests.length === 1);
-    await waitFor(() => client.pausedUntilMs !== null);
+    await waitFor(() => queue.pausedUntilMs !== null);
     status = 401;
     await clock.advance(2_000);
     expect(await answer).toEqual({ status: 401, body: null });
+  });
+
+  it('keeps clients of one host to its pauses and its weight together, and lets each be closed alone', async () => {
+    let answer: Answer = { status: 418, headers: { 'retry-after': '7' }, body: '' };
+    const { server, clock, queue, client } = await set(
+      () => answer,
+      () => ({ weightPerMinute: 100 }),
+    );
+    const options = { clock, queue, random: seededRandom(2), logger: silentLogger(), metrics: new Metrics() };
+    const other = stack.use(new RestClient({ name: 'other', baseUrl: server.url, ...options }));
+    const hurried = { path: '/hurried', weight: 60, patience: 'fail' } as const;
+    await expect(client.get(hurried)).rejects.toMatchObject({ details: { retryAfterMs: 7_000 } });
+    await expect(other.get(hurried)).rejects.toMatchObject({
+      code: 'BROKER_UNAVAILABLE',
+      message: 'The venue told broker other to pause.',
+      details: { retryAfterMs: 7_000 },
+    });
+    const patient = other.get(ask('/patient'));
+    answer = {};
+    await clock.advance(6_999);
+    expect(server.requests).toEqual(['/hurried']);
+    await clock.advance(1);
+    await patient;
+    expect(server.requests).toEqual(['/hurried', '/patient']);
+    const light = { ...hurried, weight: 1 };
+    await expect(other.get(light)).rejects.toMatchObject({ code: 'RATE_LIMITED', details: { retryAfterMs: 53_000 } });
+    await client.close();
+    await clock.advance(53_000);
+    expect(await other.get(light)).toMatchObject({ status: 200 });
+    await expect(client.get(light)).rejects.toThrow('Broker venue is shutting down.');
+    expect(clock.pending).toBe(0);
   });
 });

@@ -3,7 +3,7 @@ import type { RestRequest, RestWorld } from './restEndpoints.ts';
 import { RestError } from './restParams.ts';
 import { inUnit, parameterToMs } from './time.ts';
 
-/** A key that the stand-in knows: an HMAC secret, or the public half of an Ed25519 pair as PEM. */
+/** A key that the stand-in knows: an HMAC secret, or the public half of an Ed25519 or RSA pair as PEM. */
 export type StandInAccount = { readonly apiKey: string } & (
   { readonly secret: string } | { readonly publicKey: string }
 );
@@ -72,7 +72,8 @@ function isSigned(rawQuery: string, signature: string, account: StandInAccount):
   if (payload === undefined) return false;
   if ('secret' in account) return isHmac(payload, signature, account.secret);
   const key = createPublicKey(account.publicKey);
-  return verify(null, Buffer.from(payload), key, Buffer.from(signature, 'base64'));
+  const digest = key.asymmetricKeyType === 'rsa' ? 'sha256' : null;
+  return verify(digest, Buffer.from(payload), key, Buffer.from(signature, 'base64'));
 }
 
 function isHmac(payload: string, signature: string, secret: string): boolean {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { BinanceHosts } from '../../../../src/brokers/binance/BinanceHosts.ts';
 import { BinanceRest } from '../../../../src/brokers/binance/BinanceRest.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';
 import { Metrics } from '../../../../src/shared/metrics.ts';
@@ -33,13 +34,15 @@ async function set(script: (url: URL) => Answer, trades: 'individual' | 'aggrega
   );
   const clock = new FakeClock();
   const metrics = new Metrics();
+  const random = seededRandom(1);
   const rest = stack.use(
     new BinanceRest({
       brokerId: 'binance',
       restUrl: venue.url,
+      queue: new BinanceHosts({ clock, random }).requests(venue.url),
       trades,
       clock,
-      random: seededRandom(1),
+      random,
       logger: silentLogger(),
       metrics,
     }),

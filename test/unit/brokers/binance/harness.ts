@@ -1,6 +1,7 @@
 import type { BrokerStatus, Feed, FeedCondition } from '../../../../src/brokers/BaseBroker.ts';
 import { BinanceBroker } from '../../../../src/brokers/binance/BinanceBroker.ts';
 import type { BinanceBrokerOptions } from '../../../../src/brokers/binance/BinanceBroker.ts';
+import { BinanceHosts } from '../../../../src/brokers/binance/BinanceHosts.ts';
 import type { DepthSnapshot, HistoricTrade } from '../../../../src/brokers/binance/restMapping.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
 import { InstrumentCatalog } from '../../../../src/market/instrument.ts';
@@ -76,11 +77,11 @@ export function feedOf(symbol: string, type: FeedType, interval: CandleInterval 
   return { symbol, type, interval };
 }
 
-export function startBroker(options: Partial<BinanceBrokerOptions> = {}) {
+export function startBroker(options: Partial<BinanceBrokerOptions> = {}, metrics = new Metrics()) {
   const clock = new FakeClock();
   const sockets = new FakeSockets();
   const rest = new FakeRest();
-  const metrics = new Metrics();
+  const random = (): number => 0.5;
   const told: Told[] = [];
   const statuses: BrokerStatus[] = [];
   const activity = { count: 0 };
@@ -88,7 +89,7 @@ export function startBroker(options: Partial<BinanceBrokerOptions> = {}) {
     {
       id: 'binance',
       clock,
-      random: () => 0.5,
+      random,
       logger: silentLogger(),
       metrics,
       staleAfterMs: 10_000,
@@ -103,7 +104,15 @@ export function startBroker(options: Partial<BinanceBrokerOptions> = {}) {
         onCatalog: () => {},
       },
     },
-    { websocketUrl: 'ws://venue', restUrl: 'http://venue', trades: 'individual', open: sockets.open, rest, ...options },
+    {
+      websocketUrl: 'ws://venue',
+      restUrl: 'http://venue',
+      hosts: new BinanceHosts({ clock, random }),
+      trades: 'individual',
+      open: sockets.open,
+      rest,
+      ...options,
+    },
   );
   return {
     clock,
@@ -138,9 +147,8 @@ export function startBroker(options: Partial<BinanceBrokerOptions> = {}) {
       await openAndAcknowledge(clock, socket);
       return socket;
     },
-    counter: async (
-      metric: 'gaps' | 'resyncs' | 'reconnects' | 'invalidMessages' | 'upstreamConnections' | 'upstreamStreams',
-    ) => (await metrics[metric].get()).values.map(({ labels, value }) => ({ ...labels, value })),
+    counter: async (metric: 'gaps' | 'resyncs' | 'reconnects' | 'invalidMessages' | 'upstreamConnections') =>
+      (await metrics[metric].get()).values.map(({ labels, value }) => ({ ...labels, value })),
   };
 }
 

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, verify } from 'node:crypto';
+import { constants, createPrivateKey, generateKeyPairSync, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -28,11 +28,17 @@ function parametersOf(payload: string): Record<string, string> {
   return Object.fromEntries(new URLSearchParams(payload));
 }
 
+const pkcs8 = { type: 'pkcs8', format: 'pem' } as const;
 const pair = generateKeyPairSync('ed25519');
-const PEM = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const PEM = pair.privateKey.export(pkcs8).toString();
+const rsaPair = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+const RSA_PEM = rsaPair.privateKey.export(pkcs8).toString();
 
-function isSignedByPair(payload: string, signature: string): boolean {
-  return verify(null, Buffer.from(payload), pair.publicKey, Buffer.from(signature, 'base64'));
+/** RSA with another number in place of one of its own. */
+function brokenRsa(part: 'n' | 'p', value: (own: Buffer) => Buffer): string {
+  const jwk = rsaPair.privateKey.export({ format: 'jwk' });
+  const broken = { ...jwk, [part]: value(Buffer.from(jwk[part] ?? '', 'base64url')).toString('base64url') };
+  return createPrivateKey({ key: broken, format: 'jwk' }).export(pkcs8).toString();
 }
 
 describe.skipIf(!hasRecordings)("signing, by the venue's own examples", () => {
@@ -52,9 +58,15 @@ describe.skipIf(!hasRecordings)("signing, by the venue's own examples", () => {
   });
 });
 
-describe('signing with an Ed25519 key', () => {
+describe.each([
+  ['an Ed25519 key', PEM, pair.publicKey, null],
+  ['an RSA key', RSA_PEM, { key: rsaPair.publicKey, padding: constants.RSA_PKCS1_PADDING }, 'sha256'],
+])('signing with %s', (_name, pem, publicKey, digest) => {
+  const isSignedByPair = (payload: string, signature: string): boolean =>
+    verify(digest, Buffer.from(payload), publicKey, Buffer.from(signature, 'base64'));
+
   it('gives a signature that its public key verifies, over the bytes as they are sent', () => {
-    const query = signQuery({ symbol: '１２３', note: 'a b&c=d+e', timestamp: 1_499_827_319_559 }, keyOf(PEM));
+    const query = signQuery({ symbol: '１２３', note: 'a b&c=d+e', timestamp: 1_499_827_319_559 }, keyOf(pem));
     const [payload = '', signature = ''] = query.split('&signature=');
     expect(payload).toBe('symbol=%EF%BC%91%EF%BC%92%EF%BC%93&note=a%20b%26c%3Dd%2Be&timestamp=1499827319559');
     expect(isSignedByPair(payload, decodeURIComponent(signature))).toBe(true);
@@ -62,7 +74,7 @@ describe('signing with an Ed25519 key', () => {
   });
 
   it('encodes whatever base64 has that means something in a URL', () => {
-    const key = keyOf(PEM);
+    const key = keyOf(pem);
     fc.assert(
       fc.property(fc.nat(), (timestamp) => {
         const [payload = '', signature = ''] = signQuery({ timestamp }, key).split('&signature=');
@@ -78,6 +90,12 @@ describe('toSigningKey', () => {
     ['64 letters and digits, as the venue gives them', 'Aa0'.padEnd(64, '9'), 'secret'],
     ['one visible character', '!', 'secret'],
     ['an Ed25519 key', PEM, 'private'],
+    ['an RSA key', RSA_PEM, 'private'],
+    [
+      'the longest RSA key',
+      generateKeyPairSync('rsa', { modulusLength: 4_096 }).privateKey.export(pkcs8).toString(),
+      'private',
+    ],
     [
       'an Ed25519 key from a file of another system, with blank lines about it',
       `\n ${PEM.replaceAll('\n', '\r\n')}\n`,
@@ -87,7 +105,6 @@ describe('toSigningKey', () => {
     expect(toSigningKey(secret)?.type).toBe(type);
   });
 
-  const pkcs8 = { type: 'pkcs8', format: 'pem' } as const;
   it.each([
     ['nothing', ''],
     ['too long a secret', 'x'.repeat(513)],
@@ -101,7 +118,23 @@ describe('toSigningKey', () => {
       'a key that takes a passphrase',
       pair.privateKey.export({ ...pkcs8, cipher: 'aes-256-cbc', passphrase: 'p' }).toString(),
     ],
-    ['an RSA key', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export(pkcs8).toString()],
+    [
+      'an RSA key that is too short',
+      generateKeyPairSync('rsa', { modulusLength: 2_047 }).privateKey.export(pkcs8).toString(),
+    ],
+    [
+      'an RSA key that is too long',
+      generateKeyPairSync('rsa', { modulusLength: 4_104 }).privateKey.export(pkcs8).toString(),
+    ],
+    [
+      'an RSA key for another padding',
+      generateKeyPairSync('rsa-pss', { modulusLength: 2_048 }).privateKey.export(pkcs8).toString(),
+    ],
+    ['an RSA key that can sign nothing', brokenRsa('p', () => Buffer.from([0]))],
+    [
+      'an RSA key of numbers that are none',
+      brokenRsa('n', (n) => Buffer.concat([n.subarray(0, -1), Buffer.from([0])])),
+    ],
     ['an EC key', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export(pkcs8).toString()],
     ['an X25519 key, which can sign nothing', generateKeyPairSync('x25519').privateKey.export(pkcs8).toString()],
     ['a PEM with too much about it', `${PEM}${'# \n'.repeat(2_000)}`],
