@@ -1,54 +1,37 @@
 import { z } from 'zod';
-import { isMap, listOf, oneOf, secretText, section, text, url } from './fields.ts';
+import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS, readPublicKey, usableAlgorithms } from '../shared/jwtKeys.ts';
+import { isMap, keySetUrl, listOf, oneOf, publicKey, secretText, section, text } from './fields.ts';
 import { LIMITS } from './limits.ts';
 import { withRule } from './rule.ts';
-
-/** By where the key comes from, so that a public key is never taken for a shared secret. */
-const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
-const PUBLIC_KEY_ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-] as const;
+import type { Rule } from './rule.ts';
 
 const printable = text('text of at most 1024 characters', /^[^\p{Cc}]+$/u, 1_024);
 const audienceExpected = 'an audience, or a list of audiences';
 
-const jwt = withRule(
-  withRule(
-    section({
-      jwksUrl: url('https:', 'http:').nullable().default(null),
-      /** Of HS256 and its kin: 32 characters at least. */
-      secret: secretText('a secret of 32 characters or more, without white space', 32).nullable().default(null),
-      /** PEM. */
-      publicKey: text('a public key in PEM format', /^\s*-----BEGIN [A-Z ]+-----/, 16_384)
-        .nullable()
-        .default(null),
-      issuer: printable.nullable().default(null),
-      audience: z
-        .union([printable, listOf(printable, audienceExpected, 32).min(1)], { error: audienceExpected })
-        .nullable()
-        .default(null),
-      /** Null: HS256 where there is a secret, else RS256 and ES256. */
-      algorithms: listOf(oneOf([...SECRET_ALGORITHMS, ...PUBLIC_KEY_ALGORITHMS]), 'a list of algorithms', 13)
-        .min(1, { error: 'at least one algorithm' })
-        .nullable()
-        .default(null),
-    }),
-    {
-      holds: ({ jwksUrl, secret, publicKey }) =>
-        [jwksUrl, secret, publicKey].filter((key) => key !== null).length === 1,
-      expected: 'exactly one of jwksUrl, secret and publicKey',
-      at: 'jwksUrl',
-    },
-  ),
+const jwtSettings = section({
+  jwksUrl: keySetUrl().nullable().default(null),
+  /** Of HS256 and its kin: 32 characters at least. */
+  secret: secretText('a secret of 32 characters or more, without white space', 32).nullable().default(null),
+  /** PEM. */
+  publicKey: publicKey().nullable().default(null),
+  issuer: printable.nullable().default(null),
+  audience: z
+    .union([printable, listOf(printable, audienceExpected, 32).min(1)], { error: audienceExpected })
+    .nullable()
+    .default(null),
+  /** Null: HS256 where there is a secret, else RS256 and ES256. */
+  algorithms: listOf(oneOf([...SECRET_ALGORITHMS, ...PUBLIC_KEY_ALGORITHMS]), 'a list of algorithms', 13)
+    .min(1, { error: 'at least one algorithm' })
+    .nullable()
+    .default(null),
+});
+
+const RULES: readonly Rule[] = [
+  {
+    holds: ({ jwksUrl, secret, publicKey: pem }) => [jwksUrl, secret, pem].filter((key) => key !== null).length === 1,
+    expected: 'exactly one of jwksUrl, secret and publicKey',
+    at: 'jwksUrl',
+  },
   {
     holds: ({ secret, algorithms }) =>
       !Array.isArray(algorithms) ||
@@ -56,7 +39,19 @@ const jwt = withRule(
     expected: 'HS256, HS384, HS512 with a secret, and only other algorithms with a public key or jwksUrl',
     at: 'algorithms',
   },
-);
+  {
+    holds: ({ publicKey: pem, algorithms }) => {
+      const key = typeof pem === 'string' ? readPublicKey(pem) : null;
+      if (key === null || (algorithms !== null && !Array.isArray(algorithms))) return true;
+      return usableAlgorithms(key.algorithms, algorithms).length > 0;
+    },
+    expected:
+      'an algorithm of the key: RS or PS with 256, 384 or 512 of RSA; ES256, ES384, ES512 of P-256, P-384, P-521; EdDSA of Ed25519',
+    at: 'algorithms',
+  },
+];
+
+const jwt = RULES.reduce(withRule, jwtSettings);
 
 const apiKey = section({
   id: text('an id of letters, digits, - and _, 64 at most', /^[\w-]{1,64}$/),

@@ -2,7 +2,7 @@ import { distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
 import type { Schema } from './schemaWalk.ts';
 import { keysOf, schemaAt } from './schemaWalk.ts';
-import { isSecret, maskUserInfo } from './secrets.ts';
+import { maskUserInfo, mayComeFromFile } from './secrets.ts';
 import { REDACTED } from '../shared/scrub.ts';
 import type { Path } from './tree.ts';
 import { valueAt } from './tree.ts';
@@ -58,7 +58,7 @@ function issueFaults(issue: z.core.$ZodIssue, { schema, document, sourceOf }: Fa
     return [{ source: sourceOf(path), path: path.join('.'), found: 'a key of another form', expected }];
   }
   const wantsMap = issue.code === 'invalid_type' && ['object', 'record', 'array'].includes(issue.expected);
-  const found = describe(valueAt(document, path), wantsMap || isSecret(path));
+  const found = describe(valueAt(document, path), wantsMap || mayComeFromFile(path));
   return [{ source: sourceOf(path), path: path.join('.'), found, expected: issue.message }];
 }
 
@@ -80,13 +80,14 @@ export function nearest(known: readonly string[], word: string, most = Math.max(
   return best !== null && best.apart <= most ? best.candidate : null;
 }
 
-/** What a value is, and the value itself unless it is or may hold a secret. */
+/** What a value is, and the value itself unless it is long, or is or may hold a secret. */
 function describe(value: unknown, secret: boolean): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
   if (isMap(value)) return 'a map';
   if (typeof value === 'string') {
+    if (/PRIVATE KEY-----/.test(value)) return 'a private key';
     if (secret) return value === '' ? 'an empty text' : `a text (${REDACTED})`;
     return JSON.stringify(maskUserInfo(value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value));
   }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { Decimal } from '../market/decimal.ts';
 import { compare, decimal } from '../market/decimal.ts';
+import { readPublicKey } from '../shared/jwtKeys.ts';
 
 // The leaves of the schema. The message of every check of a leaf is the same: what was expected there.
 
@@ -45,17 +46,36 @@ export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.Zo
 /** An absolute URL of one of the schemes (`https:`), without user name, password and fragment. */
 export function url(...protocols: readonly string[]): z.ZodString {
   const error = `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}, without credentials`;
+  return urlWhere(error, ({ protocol }) => protocols.includes(protocol));
+}
+
+/** Whoever can change the keys of logins on their way can log in as anybody. */
+export function keySetUrl(): z.ZodString {
+  const error = 'a URL that begins with https:// (http:// for this machine alone), without credentials';
+  const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+  return urlWhere(error, ({ protocol, hostname }) => {
+    return protocol === 'https:' || (protocol === 'http:' && loopback.test(hostname));
+  });
+}
+
+function urlWhere(error: string, allows: (url: URL) => boolean): z.ZodString {
   return z
     .string({ error })
     .max(2_048, { error })
     .refine(
       (value) => {
         const parsed = URL.parse(value);
-        if (parsed === null || !protocols.includes(parsed.protocol)) return false;
+        if (parsed === null || !allows(parsed)) return false;
         return parsed.hostname !== '' && parsed.username === '' && parsed.password === '' && parsed.hash === '';
       },
       { error },
     );
+}
+
+/** A key that logins can be verified with. */
+export function publicKey(): z.ZodString {
+  const error = 'a public key in PEM format: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519';
+  return z.string({ error }).refine((pem) => readPublicKey(pem) !== null, { error });
 }
 
 /** The Redis server's URL: the one that may hold a password, and is a secret for it. */

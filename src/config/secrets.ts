@@ -18,7 +18,7 @@ const LONG_PATHS: readonly (readonly string[])[] = [
   ['auth', 'apiKeys'],
 ];
 
-export function isSecret(path: readonly string[]): boolean {
+function isSecret(path: readonly string[]): boolean {
   return SECRET_PATHS.some((pattern) => matches(pattern, path));
 }
 

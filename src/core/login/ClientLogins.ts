@@ -42,7 +42,6 @@ export class ClientLogins implements Disposable {
   readonly #apiKeys: ApiKeyRing;
   readonly #gate: AttemptGate;
 
-  /** Throws a RangeError where the settings can't work: what they need is said in it. */
   constructor({ auth, clock, logger, metrics }: ClientLoginsOptions) {
     this.required = auth.mode === 'required';
     this.#logger = logger;

@@ -1,13 +1,14 @@
+import { createSecretKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose';
 import type { Clock } from '../../shared/clock.ts';
+import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS, readPublicKey, usableAlgorithms } from '../../shared/jwtKeys.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Principal } from '../Principal.ts';
-import { publicAlgorithms, publicKey, secretKey } from './fixedKey.ts';
 import { KeysUnavailableError, RemoteKeys } from './RemoteKeys.ts';
 
-/** `auth.jwt`: one of the first three is given. */
+/** `auth.jwt`: one of the first three is given, and is good for what it is there for: the configuration sees to that. */
 export interface JwtSettings {
   readonly jwksUrl: string | null;
   readonly secret: string | null;
@@ -39,22 +40,16 @@ const MAX_TIME_MS = 8_640_000_000_000_000;
 export class JwtVerifier implements Disposable {
   readonly #clock: Clock;
   readonly #key: KeyObject | JWTVerifyGetKey;
-  readonly #remote: RemoteKeys | null = null;
+  readonly #remote: RemoteKeys | null;
   readonly #options: JWTVerifyOptions;
 
-  /** Throws a RangeError where the settings can't work: what they need is said in it. */
   constructor(options: { readonly settings: JwtSettings; readonly clock: Clock; readonly logger: Logger }) {
     const { settings, clock, logger } = options;
     this.#clock = clock;
-    if (settings.jwksUrl !== null) {
-      this.#remote = new RemoteKeys({ url: settings.jwksUrl, clock, logger });
-      this.#key = this.#remote.find;
-      this.#options = verifyOptions(settings, publicAlgorithms(settings.algorithms));
-    } else {
-      const { key, algorithms } = fixedKey(settings);
-      this.#key = key;
-      this.#options = verifyOptions(settings, algorithms);
-    }
+    this.#remote = settings.jwksUrl === null ? null : new RemoteKeys({ url: settings.jwksUrl, clock, logger });
+    const { key, algorithms } = this.#remote === null ? fixedKey(settings) : remoteKey(this.#remote);
+    this.#key = key;
+    this.#options = verifyOptions(settings, usableAlgorithms(algorithms, settings.algorithms));
   }
 
   /** Never rejects. */
@@ -76,10 +71,21 @@ export class JwtVerifier implements Disposable {
   }
 }
 
-function fixedKey(settings: JwtSettings): ReturnType<typeof secretKey> {
-  if (settings.secret !== null) return secretKey(settings.secret, settings.algorithms);
-  if (settings.publicKey !== null) return publicKey(settings.publicKey, settings.algorithms);
-  throw new RangeError('auth.jwt needs one of jwksUrl, secret and publicKey');
+/** What tokens are verified with, and the algorithms that it is good for. */
+interface Key {
+  readonly key: KeyObject | JWTVerifyGetKey;
+  readonly algorithms: readonly string[];
+}
+
+function remoteKey({ find }: RemoteKeys): Key {
+  return { key: find, algorithms: PUBLIC_KEY_ALGORITHMS };
+}
+
+function fixedKey({ secret, publicKey }: JwtSettings): Key {
+  if (secret !== null) return { key: createSecretKey(secret, 'utf8'), algorithms: SECRET_ALGORITHMS };
+  const key = publicKey === null ? null : readPublicKey(publicKey);
+  if (key === null) throw new RangeError('auth.jwt has no key that tokens could be verified with');
+  return key;
 }
 
 function verifyOptions({ issuer, audience }: JwtSettings, algorithms: readonly string[]): JWTVerifyOptions {

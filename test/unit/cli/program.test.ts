@@ -70,6 +70,21 @@ describe('check-config', () => {
   });
 });
 
+describe('a login that could never work', () => {
+  const jwt = (setting: string): string => `auth: { mode: required, jwt: { ${setting} } }`;
+  it.each([
+    ['serve', 'auth.jwt.jwksUrl', jwt('jwksUrl: http://login.example.com/keys')],
+    ['check-config', 'auth.jwt.jwksUrl', jwt('jwksUrl: http://login.example.com/keys')],
+    ['serve', 'auth.jwt.publicKey', jwt('publicKey: "-----BEGIN PUBLIC KEY-----"')],
+    ['check-config', 'auth.jwt.publicKey', jwt('publicKey: "-----BEGIN PUBLIC KEY-----"')],
+  ])('is a fault of the configuration: %s ends with 2, names %s, and starts nothing', async (command, path, yaml) => {
+    const host = new FakeProcess({}, { '/etc/tickgraph/config.yaml': yaml });
+    expect(await run([command], host)).toBe(2);
+    expect(host.err).toContain(`config.yaml:1: ${path}: found `);
+    expect(host.started).toEqual([]);
+  });
+});
+
 describe('nodeTooOld', () => {
   it.each([
     ['20.19.0', false],

@@ -1,9 +1,15 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatFault } from '../../../src/config/faults.ts';
 import { loadConfig, parseConfig } from '../../../src/config/load.ts';
 import { faultsIn, load, valid } from './support.ts';
+
+const PAIR = generateKeyPairSync('ed25519');
+const ED25519 = PAIR.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+
+const keysAt = (jwksUrl: string): [string, object] => ['auth.jwt.jwksUrl', { auth: { jwt: { jwksUrl } } }];
 
 describe('layers', () => {
   it('has every default of the contract where nothing is configured', () => {
@@ -223,9 +229,23 @@ describe('faults', () => {
     ['metrics.access', { metrics: { access: 'token' } }],
     ['auth.mode', { auth: { mode: 'required' } }],
     ['auth.jwt.jwksUrl', { auth: { jwt: { issuer: 'x' } } }],
+    ['auth.jwt.jwksUrl', { auth: { jwt: { jwksUrl: 'https://user:word@x.example/keys' } } }],
+    ...['ftp:', 'file:///etc/keys', 'x.example/keys', ''].map(keysAt),
+    // From beyond this machine never over plain text.
+    ...['x.example', '127.0.0.1.evil.example', 'localhost.evil.example', '10.0.0.1', '[::2]'].map((host) =>
+      keysAt(`http://${host}/keys`),
+    ),
     ['auth.jwt.secret', { auth: { jwt: { secret: 'too short' } } }],
     ['auth.jwt.algorithms', { auth: { jwt: { jwksUrl: 'https://x.example/keys', algorithms: ['HS256'] } } }],
     ['auth.jwt.algorithms.0', { auth: { jwt: { jwksUrl: 'https://x.example/keys', algorithms: ['none'] } } }],
+    [
+      'auth.jwt.publicKey',
+      { auth: { jwt: { publicKey: '-----BEGIN PUBLIC KEY-----\nc2VjcmV0\n-----END PUBLIC KEY-----' } } },
+    ],
+    ['auth.jwt.publicKey', { auth: { jwt: { publicKey: 'a key' } } }],
+    ['auth.jwt.algorithms', { auth: { jwt: { publicKey: ED25519 } } }],
+    ['auth.jwt.algorithms', { auth: { jwt: { publicKey: ED25519, algorithms: ['RS256', 'ES256'] } } }],
+    ['auth.jwt.algorithms', { auth: { jwt: { publicKey: ED25519, algorithms: ['HS256'] } } }],
     ['auth.apiKeys.0.sha256', { auth: { apiKeys: [{ id: 'a', sha256: 'zz' }] } }],
     ['auth.apiKeys', { auth: { apiKeys: [1, 2].map(() => ({ id: 'a', sha256: digest })) } }],
     [
@@ -254,6 +274,10 @@ describe('faults', () => {
 
   it.each([
     { auth: { mode: 'required', jwt: { secret: 's'.repeat(32), algorithms: ['HS512'], audience: ['a', 'b'] } } },
+    { auth: { jwt: { publicKey: ED25519, algorithms: ['RS256', 'EdDSA'] } } },
+    ...['https://x.example/keys', 'http://localhost:1/keys', 'http://[::1]:1/keys', 'http://127.1.2.3/keys'].map(
+      (jwksUrl) => ({ auth: { jwt: { jwksUrl } } }),
+    ),
     { auth: { mode: 'required', apiKeys: [{ id: 'ops', sha256: digest, roles: ['admin'] }] } },
     {
       server: {
@@ -266,6 +290,19 @@ describe('faults', () => {
     { log: { pretty: false } },
   ])('%j is fine', (document) => {
     expect(faultsIn(parseConfig(document, 'a test'))).toEqual([]);
+  });
+
+  it('never show a word of a private key, nor of what may be one', () => {
+    const pem = PAIR.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const document = {
+      auth: { jwt: { publicKey: pem } },
+      server: { host: pem },
+      brokers: { oanda: { token: pem }, binance: { restUrl: pem } },
+    };
+    const faults = parseConfig(document, 'a test');
+    expect(faults.ok ? [] : faults.faults.map(({ found }) => found)).toEqual(Array(4).fill('a private key'));
+    const broken = parseConfig({ auth: { jwt: { publicKey: pem.replaceAll('-----', '') } } }, 'a test');
+    expect(broken.ok ? [] : broken.faults.map(({ found }) => found)).toEqual(['a text ([redacted])']);
   });
 
   it('never show a secret, wherever it was put', () => {
