@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('../../../shared/venues/', import.meta.url));
@@ -17,6 +17,12 @@ if (!hasRecordings) {
 
 export function recordingText(path: string): string {
   return readFileSync(`${folder}${path}`, 'utf8');
+}
+
+/** The files of one venue's folder, as `recordingText` takes them; no folders. */
+export function recordingPaths(venue: string): string[] {
+  const entries = readdirSync(`${folder}${venue}`, { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => `${venue}/${name}`);
 }
 
 export function recordingJson(path: string): unknown {

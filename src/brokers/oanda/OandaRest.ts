@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { CredentialSource } from '../../market/credentials.ts';
 import { InstrumentCatalog } from '../../market/instrument.ts';
 import type { Instrument } from '../../market/instrument.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
@@ -10,12 +11,13 @@ import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
 import type { HttpReply } from '../../transport/httpGet.ts';
 import { readJson } from '../../transport/readJson.ts';
+import { RequestQueue } from '../../transport/RequestQueue.ts';
 import type { Patience } from '../../transport/RequestQueue.ts';
 import { RestClient } from '../../transport/RestClient.ts';
 import type { CandleQuery } from '../BaseBroker.ts';
 import { fetchSpan } from './candlePages.ts';
 import type { CandleSpan } from './candlePages.ts';
-import type { CredentialSource } from './credentials.ts';
+import type { OandaCredentials } from './credentials.ts';
 import { parseExactly } from './exactJson.ts';
 import { requestHeaders } from './hosts.ts';
 import type { OandaBudget } from './OandaBudgets.ts';
@@ -48,7 +50,7 @@ import type { VenuePrice } from './streamMessages.ts';
 export interface OandaRestOptions {
   readonly brokerId: string;
   readonly restUrl: string;
-  readonly credentials: CredentialSource;
+  readonly credentials: CredentialSource<OandaCredentials>;
   readonly budget: OandaBudget;
   readonly clock: Clock;
   readonly random: Random;
@@ -82,21 +84,27 @@ export const MAX_RECENT_CANDLES = 5_000;
  */
 export class OandaRest implements AsyncDisposable {
   readonly #options: OandaRestOptions;
+  readonly #queue: RequestQueue;
   readonly #client: RestClient;
 
   constructor(options: OandaRestOptions) {
     const { brokerId, restUrl, credentials, budget, clock, random, logger, metrics } = options;
     this.#options = options;
+    this.#queue = new RequestQueue({
+      clock,
+      random,
+      weightPerMinute: REQUESTS_PER_MINUTE,
+      pace: budget.requests,
+      concurrency: CONCURRENCY,
+    });
     this.#client = new RestClient({
       name: brokerId,
       baseUrl: restUrl,
-      weightPerMinute: REQUESTS_PER_MINUTE,
+      queue: this.#queue,
       headers: () => credentials.use(({ token }) => requestHeaders(token)),
-      pace: budget.requests,
       connections: budget.connections,
       read: readReply,
       pauseMs: PAUSE_MS,
-      concurrency: CONCURRENCY,
       clock,
       random,
       logger,
@@ -106,7 +114,7 @@ export class OandaRest implements AsyncDisposable {
 
   /** Until when the venue wants no request, on the clock's monotonic scale; null when it did not say so. */
   get pausedUntilMs(): number | null {
-    return this.#client.pausedUntilMs;
+    return this.#queue.pausedUntilMs;
   }
 
   /** The accounts that the token opens. */
@@ -129,10 +137,12 @@ export class OandaRest implements AsyncDisposable {
   async fetchPrice(symbol: string, signal?: AbortSignal, patience: Patience = 'fail'): Promise<VenuePrice | null> {
     const body = await this.#ask((accountId) => pricingPath(accountId, [symbol]), { patience, signal, symbol });
     const { prices } = this.#read(Pricing, body);
-    const parsed = prices.map(parsePrice);
-    if (parsed.includes(undefined)) this.#countInvalid();
-    // The name is not compared: some answers had it in another spelling.
-    return parsed.find((price) => price !== undefined) ?? null;
+    if (prices.length === 0) return null;
+    // Names had a slash in some answers of 2016.
+    const price = prices.map(parsePrice).find((each) => each?.instrument.replace('/', '_') === symbol);
+    if (price !== undefined) return price;
+    this.#countInvalid();
+    throw this.#nonsense();
   }
 
   /** False where the venue refuses to quote one of these, though it may list it. Patient. */

@@ -1,4 +1,5 @@
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
+import { GatewayError } from '../../shared/errors.ts';
 import type { VenueCandle } from './restMapping.ts';
 import { PAGE_CANDLES } from './restRequests.ts';
 import type { CandleWindow, VenueInterval } from './restRequests.ts';
@@ -71,7 +72,10 @@ async function newest({ toMs, limit }: CandleSpan, nowMs: number, pages: Pages):
   return candles;
 }
 
-/** The venue took no more than 500 at a time for a while in 2019: the page is halved where it finds one too large. */
+/**
+ * The venue took no more than 500 at a time for a while in 2019: the page is halved where it finds one too large. Throws
+ * BROKER_UNAVAILABLE where it finds every page too large.
+ */
 class Pages {
   readonly #span: CandleSpan;
   readonly #fetchPage: FetchPage;
@@ -94,7 +98,8 @@ class Pages {
         if (endMs === null) return [];
         endMs = null;
       } else {
-        if (count <= SMALLEST_PAGE) return [];
+        // To say that there are none would be a lie.
+        if (count <= SMALLEST_PAGE) throw new GatewayError('BROKER_UNAVAILABLE', 'The venue gives no page of candles.');
         this.#size = Math.ceil(count / 2);
       }
     }

@@ -38,10 +38,13 @@ export class SamplePlayer {
   readonly #standIn: StandInOanda;
   #place = 0;
 
-  /** The path is relative to the folder of recordings: `oanda/stream-….ndjson`. */
-  constructor(standIn: StandInOanda, recordingPath: string) {
+  /**
+   * The path is relative to the folder of recordings: `oanda/stream-….ndjson`. `toLines`: how the venue would have streamed
+   * what a file has in another form; the last line, too, has an end.
+   */
+  constructor(standIn: StandInOanda, recordingPath: string, toLines = (text: string): string => text) {
     this.#standIn = standIn;
-    const text = recordingText(recordingPath);
+    const text = toLines(recordingText(recordingPath));
     this.bytes = Buffer.from(text);
     this.lines = text.split(/\r?\n/).filter((line) => line !== '');
     const prices = this.lines.flatMap((line) => priceOf(line) ?? []);

@@ -87,8 +87,12 @@ describe('the candles of a query', () => {
     expect(minutesOf(await fetchSpan(span({ limit: 800 }), now, fetch))).toEqual(minutes.slice(100));
   });
 
-  it('end where a venue takes no page at all, or no notice of the window', async () => {
-    expect(await fetchSpan(span({ fromMs: at(0) }), START, () => Promise.resolve('count'))).toEqual([]);
+  it.each([{ fromMs: at(0) }, {}])('are not told to be none where a venue takes no page at all', async (fields) => {
+    const asked = fetchSpan(span(fields), START, () => Promise.resolve('count'));
+    await expect(asked).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+  });
+
+  it('end where a venue takes no notice of the window', async () => {
     const same = [{ openMs: at(5), complete: true, bar }];
     expect(await fetchSpan(span({ fromMs: at(0), limit: 10 }), START, () => Promise.resolve(same))).toEqual(same);
     expect(await fetchSpan(span({ limit: 10 }), START, () => Promise.resolve(same))).toEqual(same);
