@@ -8,6 +8,7 @@ import type { CredentialVault } from './CredentialVault.ts';
 import type { ClientCredentials, ConfiguredBroker } from './ConfiguredBroker.ts';
 import { AttemptGate } from './login/AttemptGate.ts';
 import type { ClientAddress } from './ClientAddress.ts';
+import { refusePlainText } from './refusePlainText.ts';
 import type { Session, Sessions } from './Sessions.ts';
 
 export interface BrokerAuthenticatorOptions {
@@ -37,10 +38,14 @@ export interface BrokerAuthenticated {
 const CHECK_TIMEOUT_MS = 15_000;
 const MAX_CREDENTIAL_LENGTH = 8_192;
 
-/** Takes clients' own credentials for brokers: asks the venue, and only then lets the session hold what they open. */
+/**
+ * Takes clients' own credentials for brokers: asks the venue, and only then lets the session hold what they open. Disposed
+ * of, it asks no more: whoever waits for a venue's answer is told so, and what may still come of it opens nothing.
+ */
 export class BrokerAuthenticator implements Disposable {
   readonly #options: BrokerAuthenticatorOptions;
   readonly #attempts: AttemptGate;
+  readonly #closing = new AbortController();
 
   constructor(options: BrokerAuthenticatorOptions) {
     this.#options = options;
@@ -49,8 +54,8 @@ export class BrokerAuthenticator implements Disposable {
 
   /**
    * Rejects with UNKNOWN_BROKER, BROKER_DISABLED, BAD_REQUEST, BROKER_AUTHENTICATION_FAILED (the venue refused them),
-   * BROKER_UNAVAILABLE (it can't be asked, or answers nonsense), RATE_LIMITED, FORBIDDEN (over plain text from afar). What
-   * the session held for the broker before stays as it is then.
+   * BROKER_UNAVAILABLE (it can't be asked, or answers nonsense; or this is disposed of), RATE_LIMITED, FORBIDDEN (over plain
+   * text from afar), and as `Sessions.hold`. What the session held for the broker before stays as it is then.
    */
   async authenticate({
     broker: id,
@@ -59,11 +64,12 @@ export class BrokerAuthenticator implements Disposable {
     client,
   }: AuthenticationRequest): Promise<BrokerAuthenticated> {
     const { allowInsecure, sessions } = this.#options;
-    if (!client.secure && !allowInsecure) throw overPlainText();
+    refusePlainText(client, allowInsecure);
     const broker = this.#options.manager.configured(id);
     if (!broker.enabled) throw new GatewayError('BROKER_DISABLED', `Broker ${id} is out of service.`);
     checkLengths(credentials);
     await this.#check(broker, credentials, client);
+    this.#closing.signal.throwIfAborted();
     this.#hold(broker, credentials, session);
     return { broker: id, session: session.token, expiresAt: fromEpochMs(sessions.expiresAtMs()) };
   }
@@ -74,6 +80,7 @@ export class BrokerAuthenticator implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#closing.abort(new GatewayError('BROKER_UNAVAILABLE', 'The gateway is shutting down; connect again.'));
     this.#attempts[Symbol.dispose]();
   }
 
@@ -96,11 +103,13 @@ export class BrokerAuthenticator implements Disposable {
     using _timer = this.#options.clock.after(CHECK_TIMEOUT_MS, () => {
       patience.abort(new GatewayError('BROKER_UNAVAILABLE', 'The venue did not answer in time; try again later.'));
     });
+    const signal = AbortSignal.any([this.#closing.signal, patience.signal]);
     try {
-      await clients.check(credentials, patience.signal);
+      signal.throwIfAborted();
+      await clients.check(credentials, signal);
       return null;
     } catch (error) {
-      return GatewayError.from(patience.signal.aborted ? patience.signal.reason : error);
+      return GatewayError.from(signal.aborted ? signal.reason : error);
     }
   }
 
@@ -118,11 +127,4 @@ function checkLengths(credentials: BrokerCredentials): void {
       throw new GatewayError('BAD_REQUEST', `credentials.${name}: expected 1 to ${MAX_CREDENTIAL_LENGTH} characters.`);
     }
   }
-}
-
-function overPlainText(): GatewayError {
-  return new GatewayError(
-    'FORBIDDEN',
-    'Credentials are not taken over plain text from afar: use TLS (https, wss) in front of the gateway.',
-  );
 }

@@ -31,8 +31,7 @@ const MAX_SESSIONS = 20_000;
  */
 export class Session {
   readonly principal: Principal;
-  /** Opaque and secret. */
-  readonly token: string;
+  #token: string | null = null;
   readonly #held = new Map<string, HeldScope>();
   readonly #listeners = new Set<ScopeListener>();
   users = 0;
@@ -40,7 +39,17 @@ export class Session {
 
   constructor(principal: Principal) {
     this.principal = principal;
-    this.token = randomBytes(TOKEN_BYTES).toString('base64url');
+  }
+
+  /** Opaque and secret. Few are ever asked for. */
+  get token(): string {
+    this.#token ??= randomBytes(TOKEN_BYTES).toString('base64url');
+    return this.#token;
+  }
+
+  /** True where somebody may have its token. */
+  get isKnown(): boolean {
+    return this.#token !== null;
   }
 
   get holdsCredentials(): boolean {
@@ -167,7 +176,7 @@ export class Sessions implements Disposable {
 
   #rest(session: Session): void {
     if (!session.holdsCredentials) {
-      this.#byDigest.delete(digest(session.token));
+      if (session.isKnown) this.#byDigest.delete(digest(session.token));
       return;
     }
     session.idle = this.#options.clock.after(this.#options.idleTimeoutMs, () => {

@@ -1,7 +1,8 @@
 import { GatewayError } from '../shared/errors.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { ByteBudget } from './ByteBudget.ts';
-import type { Emission } from './Emission.ts';
+import type { Delivery, Emission } from './Emission.ts';
+import { Handover } from './Handover.ts';
 import { PendingEvents } from './PendingEvents.ts';
 import type { Subscriber } from './SubscriptionIndex.ts';
 
@@ -14,77 +15,33 @@ export interface EventQueueOptions {
 
 /**
  * Market data for whoever pulls it: a bounded async iterator. What is not pulled in time is conflated; over the budget
- * `next()` rejects once with SLOW_CONSUMER and the queue is at its end. Whoever iterates owns it; closing wakes a waiting
- * `next()`.
+ * `next()` rejects once with SLOW_CONSUMER and the queue is at its end.
  */
-export class EventQueue implements Subscriber, AsyncIterableIterator<Emission, undefined>, Disposable {
-  readonly #options: EventQueueOptions;
+export class EventQueue extends Handover<Emission> implements Subscriber {
   readonly #pending: PendingEvents;
-  readonly #waiting: PromiseWithResolvers<IteratorResult<Emission, undefined>>[] = [];
-  #failure: GatewayError | null = null;
-  #closed = false;
 
-  constructor(options: EventQueueOptions) {
-    this.#options = options;
-    const { budget, metrics } = options;
-    this.#pending = new PendingEvents({
+  constructor({ budget, metrics, onClose }: EventQueueOptions) {
+    const pending = new PendingEvents({
       budget,
       onConflated: (type) => {
         metrics.conflated.inc({ type });
       },
     });
+    super({
+      take: () => pending.shift()?.emission,
+      onClose: () => {
+        pending.clear();
+        onClose();
+      },
+    });
+    this.#pending = pending;
   }
 
-  deliver(emission: Emission): void {
-    if (this.#closed) return;
-    const waiting = this.#waiting.shift();
-    if (waiting !== undefined) waiting.resolve({ done: false, value: emission });
-    else if (!this.#pending.push(emission, null)) this.#fail();
-  }
-
-  next(): Promise<IteratorResult<Emission, undefined>> {
-    const failure = this.#failure;
-    if (failure !== null) {
-      this.#failure = null;
-      return Promise.reject(failure);
+  deliver({ emissions }: Delivery): void {
+    for (const emission of emissions) {
+      if (this.closed) return;
+      if (!this.give(emission) && !this.#pending.push(emission, null)) this.fail(slowConsumer());
     }
-    if (this.#closed) return Promise.resolve({ done: true, value: undefined });
-    const first = this.#pending.shift();
-    if (first !== undefined) return Promise.resolve({ done: false, value: first.emission });
-    const waiting = Promise.withResolvers<IteratorResult<Emission, undefined>>();
-    this.#waiting.push(waiting);
-    return waiting.promise;
-  }
-
-  return(): Promise<IteratorResult<Emission, undefined>> {
-    this[Symbol.dispose]();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  throw(error: unknown): Promise<IteratorResult<Emission, undefined>> {
-    this[Symbol.dispose]();
-    return Promise.reject(GatewayError.from(error));
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#pending.clear();
-    for (const waiting of this.#waiting.splice(0)) waiting.resolve({ done: true, value: undefined });
-    this.#options.onClose();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
-  }
-
-  #fail(): void {
-    this.#failure = slowConsumer();
-    this[Symbol.dispose]();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { BrokerManager } from '../core/BrokerManager.ts';
 import type { BrokerInfo } from '../core/brokerInfo.ts';
 import type { BrokerAccess } from '../core/subscription.ts';
-import { Handover } from './Handover.ts';
+import { Handover } from '../fanout/Handover.ts';
 
 export interface BrokerChangesOptions {
   readonly manager: Pick<BrokerManager, 'watch'>;

@@ -1,6 +1,7 @@
 import { GraphQLError, Kind } from 'graphql';
 import type { ExecutionResult, FormattedExecutionResult, GraphQLFormattedError } from 'graphql';
 import { ERROR_CODES, GatewayError } from '../shared/errors.ts';
+import { logFault } from '../shared/logFault.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import { withoutValues } from './withoutValues.ts';
@@ -69,9 +70,7 @@ export class ClientErrors {
     }
     // A GraphQLError that is no refusal is one of ours about what we have told: as much a fault of ours as any other.
     const error = GatewayError.from(root);
-    if (error.code === 'INTERNAL') {
-      this.#options.logger.error({ err: error.details.cause ?? error, id: error.details.id }, 'an operation failed');
-    }
+    logFault(this.#options.logger, error, 'an operation failed');
     return located(thrown, error.message, { ...error.toExtensions(), ...httpOf(thrown, error) });
   }
 

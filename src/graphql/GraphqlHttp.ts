@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { evidenceFromHeaders } from '../core/login/loginEvidence.ts';
-import { whenLoginEnds } from '../core/login/whenLoginEnds.ts';
+import { LoginTerm } from '../core/login/LoginTerm.ts';
+import { limitsOf } from '../core/login/limitsOf.ts';
 import type { Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
 import { GatewayError } from '../shared/errors.ts';
-import type { ErrorCode } from '../shared/errors.ts';
-import { admitClient, limitsOf } from './admitClient.ts';
+import { httpRefusal } from '../shared/httpRefusal.ts';
+import { admitClient } from './admitClient.ts';
 import type { AdmittedClient } from './admitClient.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
@@ -120,15 +121,20 @@ export class GraphqlHttp {
     response.writeHead(answer.status, { ...headers, 'x-accel-buffering': 'no' });
     const stream = this.#stream(response, streamed.results);
     streamed.stream = stream;
-    using _term = whenLoginEnds(client.login.principal, this.#options.services.clock, () => {
-      stream.close();
+    using _term = new LoginTerm({
+      principal: client.login.principal,
+      clock: this.#options.services.clock,
+      onNotice: null,
+      onEnd: () => {
+        stream.close();
+      },
     });
     await stream.run().finally(() => this.#streams.delete(stream));
   }
 
   #context({ client }: Exchange, streamed: Streamed): HttpContext {
     const { services, meter } = this.#options;
-    const limits = limitsOf(client.login, services);
+    const limits = limitsOf(client.login.limits, services.limits);
     return {
       services,
       client: {
@@ -151,9 +157,9 @@ export class GraphqlHttp {
   }
 
   /** A stream is a connection, of which an API key may have so many. Throws LIMIT_EXCEEDED. */
-  #takePlace({ login }: AdmittedClient, results: AsyncIterable<ExecutionResult>): Disposable {
+  #takePlace({ login, address }: AdmittedClient, results: AsyncIterable<ExecutionResult>): Disposable {
     try {
-      return this.#options.services.keyConnections.take(login);
+      return this.#options.services.keyConnections.take(login, address);
     } catch (error) {
       void results[Symbol.asyncIterator]().return?.();
       throw error;
@@ -189,8 +195,9 @@ export class GraphqlHttp {
       response.destroy();
       return;
     }
-    const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
-    this.#end(response, STATUS[error.code] ?? 500, { ...headers, ...headersOf(error) }, body);
+    const { status, headers } = httpRefusal(error);
+    const always = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
+    this.#end(response, status, { ...always, ...headers }, body);
   }
 }
 
@@ -206,21 +213,6 @@ interface Exchange {
 interface Streamed {
   results: AsyncIterable<ExecutionResult> | null;
   stream: EventStream | null;
-}
-
-/** Of a request that is not let in. */
-const STATUS: { readonly [Code in ErrorCode]?: number } = {
-  BAD_REQUEST: 400,
-  UNAUTHENTICATED: 401,
-  FORBIDDEN: 403,
-  RATE_LIMITED: 429,
-  LIMIT_EXCEEDED: 429,
-};
-
-function headersOf({ code, details }: GatewayError): Record<string, string> {
-  if (code === 'UNAUTHENTICATED') return { 'www-authenticate': 'Bearer' };
-  const { retryAfterMs } = details;
-  return retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
 }
 
 /** What is said of the answer itself; how it is carried is for whoever writes it to say. */

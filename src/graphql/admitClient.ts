@@ -1,10 +1,9 @@
 import type { LoggedIn } from '../core/login/ApiKeyRing.ts';
 import type { LoginEvidence } from '../core/login/loginEvidence.ts';
 import type { ClientAddress } from '../core/ClientAddress.ts';
-import type { Limits } from '../core/Limits.ts';
+import { refusePlainText } from '../core/refusePlainText.ts';
 import type { Services } from '../core/Services.ts';
 import type { Session } from '../core/Sessions.ts';
-import { GatewayError } from '../shared/errors.ts';
 
 export interface AdmissionRequest {
   readonly services: Services;
@@ -28,7 +27,7 @@ export interface AdmittedClient extends Disposable {
  */
 export async function admitClient(request: AdmissionRequest): Promise<AdmittedClient> {
   const { services, address, evidence, sessionToken } = request;
-  if (evidence !== null || sessionToken !== null) refusePlainText(services, address);
+  if (evidence !== null || sessionToken !== null) refusePlainText(address, services.allowInsecureCredentials);
   const login = await services.logins.verify(evidence, address.address);
   const { principal } = login;
   const use =
@@ -41,19 +40,4 @@ export async function admitClient(request: AdmissionRequest): Promise<AdmittedCl
       use[Symbol.dispose]();
     },
   };
-}
-
-/** Throws FORBIDDEN where somebody in between could have read what the client brought. */
-export function refusePlainText({ allowInsecureCredentials }: Services, { secure }: ClientAddress): void {
-  if (secure || allowInsecureCredentials) return;
-  throw new GatewayError(
-    'FORBIDDEN',
-    'Logins and sessions are not taken over plain text from afar: use TLS (https, wss) in front of the gateway.',
-  );
-}
-
-/** What a client may take just now: its login's own limits, else the general ones, which may change. */
-export function limitsOf({ limits: own }: LoggedIn, { limits }: Services): Limits {
-  if (own === null) return limits;
-  return { ...limits, ...Object.fromEntries(Object.entries(own).filter(([, most]) => most !== undefined)) };
 }

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Limits } from '../core/Limits.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
+import { logFault } from '../shared/logFault.ts';
 import type { Logger } from '../shared/logger.ts';
 import { countedAddress } from './clientAddress.ts';
 import type { TrustedProxies } from './clientAddress.ts';
@@ -229,9 +230,7 @@ export class HttpServer implements AsyncDisposable {
   /** What a handler threw, logged where it is a fault of ours. */
   #faultOf(thrown: unknown): GatewayError {
     const error = GatewayError.from(thrown);
-    if (error.code === 'INTERNAL') {
-      this.#options.logger.error({ err: error.cause ?? error, faultId: error.details.id }, 'a request failed');
-    }
+    logFault(this.#options.logger, error, 'a request failed');
     return error;
   }
 

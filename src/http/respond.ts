@@ -3,6 +3,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { Duplex } from 'node:stream';
 import { ERROR_CODES } from '../shared/errors.ts';
 import type { ErrorCode, GatewayError } from '../shared/errors.ts';
+import { httpRefusal } from '../shared/httpRefusal.ts';
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -15,15 +16,6 @@ export interface Refusal {
   readonly headers?: OutgoingHttpHeaders;
 }
 
-/** The statuses of what is wrong with who asks; all else is a fault of ours. */
-const STATUSES: ReadonlyMap<ErrorCode, number> = new Map([
-  ['BAD_REQUEST', 400],
-  ['UNAUTHENTICATED', 401],
-  ['FORBIDDEN', 403],
-  ['RATE_LIMITED', 429],
-  ['LIMIT_EXCEEDED', 429],
-]);
-
 const JSON_HEADERS = {
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
@@ -31,12 +23,9 @@ const JSON_HEADERS = {
 };
 
 /** How an error is told to who has not been let in yet. */
-export function refusalOf({ code, message, details }: GatewayError): Refusal {
-  const { retryAfterMs } = details;
-  const headers: OutgoingHttpHeaders = {};
-  if (code === 'UNAUTHENTICATED') headers['www-authenticate'] = 'Bearer';
-  if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
-  return { status: STATUSES.get(code) ?? 500, code, message, headers };
+export function refusalOf(error: GatewayError): Refusal {
+  const { code, message } = error;
+  return { code, message, ...httpRefusal(error) };
 }
 
 export function sendJson(response: ServerResponse, status: number, body: object): void {

@@ -1,15 +1,13 @@
-import type { Session, SessionUse } from '../core/Sessions.ts';
+import type { ScopeListener, Session, SessionUse } from '../core/Sessions.ts';
 import type { BrokerAccess } from '../core/subscription.ts';
 import type { Scope } from '../market/streamKey.ts';
-
-type Listener = (broker: string, scope: Scope | null) => void;
 
 /**
  * What one connection may use of the brokers: all that its session holds, whichever session that is just now. Who watches
  * is told of the session's changes, and of what differs when the connection takes up another one.
  */
 export class ClientAccess implements BrokerAccess, Disposable {
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Set<ScopeListener>();
   #use: SessionUse;
   #watching: Disposable;
 
@@ -26,7 +24,7 @@ export class ClientAccess implements BrokerAccess, Disposable {
     return this.session.scopeOf(broker);
   }
 
-  watch(listener: Listener): Disposable {
+  watch(listener: ScopeListener): Disposable {
     this.#listeners.add(listener);
     return {
       [Symbol.dispose]: () => {

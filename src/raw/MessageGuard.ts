@@ -1,9 +1,8 @@
 import type { Limits } from '../core/Limits.ts';
 import type { Services } from '../core/Services.ts';
 import { GatewayError } from '../shared/errors.ts';
+import { MinuteCount } from '../shared/MinuteCount.ts';
 import { TokenBucket } from '../shared/TokenBucket.ts';
-
-const MINUTE_MS = 60_000;
 
 export interface MessageGuardOptions extends Pick<Services, 'clock'> {
   /** Read at each use: they may change while a client is connected. */
@@ -15,13 +14,13 @@ export class MessageGuard {
   readonly #options: MessageGuardOptions;
   readonly #messages: TokenBucket;
   readonly #refusals: TokenBucket;
-  /** Monotonic times of the bad messages of the last minute, oldest first. */
-  #bad: number[] = [];
+  readonly #bad: MinuteCount;
 
   constructor(options: MessageGuardOptions) {
     this.#options = options;
     this.#messages = new TokenBucket(options.clock);
     this.#refusals = new TokenBucket(options.clock);
+    this.#bad = new MinuteCount(options.clock);
   }
 
   /**
@@ -42,9 +41,6 @@ export class MessageGuard {
 
   /** Counts a bad message. False where it is one too many within a minute. */
   countBad(): boolean {
-    const now = this.#options.clock.monotonic();
-    this.#bad = this.#bad.filter((at) => now - at < MINUTE_MS);
-    this.#bad.push(now);
-    return this.#bad.length <= this.#options.limits.invalidMessagesPerMinute;
+    return this.#bad.add(this.#options.limits.invalidMessagesPerMinute);
   }
 }

@@ -1,5 +1,5 @@
 import type { LoginEvidence } from '../core/login/loginEvidence.ts';
-import type { SubscriptionOptions } from '../core/subscription.ts';
+import type { SubscriptionOptions, SubscriptionRequest } from '../core/subscription.ts';
 import type { BrokerCredentials } from '../market/credentials.ts';
 import type { FeedType } from '../market/marketData.ts';
 import type { Timestamp } from '../market/timestamp.ts';
@@ -11,14 +11,10 @@ export type MessageId = string | number;
 /** What a client may ask for. How a feed stands (`status`) is always told, and need not be asked for. */
 export const RAW_TYPES = ['tick', 'candle', 'orderbook', 'trade'] as const satisfies readonly FeedType[];
 
-export interface SubscribeMessage {
+/** Nothing in it is repeated, and its symbols are never empty. */
+export interface SubscribeMessage extends SubscriptionRequest {
   readonly action: 'subscribe';
-  /** Null: each symbol is routed to the broker that lists it. */
-  readonly broker: string | null;
-  /** Without repetitions, never empty. */
-  readonly symbols: readonly string[];
   readonly types: readonly FeedType[];
-  readonly options: SubscriptionOptions;
 }
 
 /** Whatever is null is not narrowed down: all null is everything. */

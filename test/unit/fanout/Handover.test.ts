@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Handover } from '../../../src/graphql/Handover.ts';
+import { Handover } from '../../../src/fanout/Handover.ts';
 import { GatewayError } from '../../../src/shared/errors.ts';
 
 function setUp(): { handover: Handover<number>; values: number[]; closes: () => number } {
@@ -21,6 +21,14 @@ describe('Handover', () => {
     handover.offer();
     expect(await second).toEqual({ done: false, value: 2 });
     expect(await third).toEqual({ done: false, value: 3 });
+  });
+
+  it('takes what it is given only where somebody waits, whose turn comes first', async () => {
+    const { handover } = setUp();
+    expect(handover.give(1)).toBe(false);
+    const [first, second] = [handover.next(), handover.next()];
+    expect([handover.give(2), handover.give(3), handover.give(4)]).toEqual([true, true, false]);
+    expect([(await first).value, (await second).value]).toEqual([2, 3]);
   });
 
   it('does not let an offer of nothing wake anybody', async () => {

@@ -30,12 +30,19 @@ export class Handover<T> implements AsyncIterableIterator<T, undefined>, Disposa
     return this.#waiting.length > 0;
   }
 
+  /** The value goes to whoever waits for one. False, and it is not kept, where nobody does. */
+  give(value: T): boolean {
+    const waiting = this.#waiting.shift();
+    waiting?.resolve({ done: false, value });
+    return waiting !== undefined;
+  }
+
   /** There may be values now: whoever waits gets them. */
   offer(): void {
     while (this.wanted) {
       const value = this.#options.take();
       if (value === undefined) return;
-      this.#waiting.shift()?.resolve({ done: false, value });
+      this.give(value);
     }
   }
 

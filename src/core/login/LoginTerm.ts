@@ -1,12 +1,12 @@
-import type { Principal } from '../core/Principal.ts';
-import { whenLoginEnds } from '../core/login/whenLoginEnds.ts';
-import type { Clock } from '../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { Principal } from '../Principal.ts';
+import { CLOCK_TOLERANCE_MS } from './JwtVerifier.ts';
 
 export interface LoginTermOptions {
   readonly principal: Principal;
   readonly clock: Clock;
-  /** The login ends soon: at this moment, in wall milliseconds. */
-  readonly onNotice: (expiresAtMs: number) => void;
+  /** The login ends soon: at this moment, in wall milliseconds. Null: nobody is told. */
+  readonly onNotice: ((endsAtMs: number) => void) | null;
   /** The login has ended, and is no longer accepted. */
   readonly onEnd: () => void;
 }
@@ -17,11 +17,13 @@ const LOOK_EVERY_MS = 60_000;
 
 /**
  * Looks after how long a connection's login lasts: a notice a minute before its end (half-way to it, where that is nearer),
- * then the end. A renewal moves both. Logins that don't end by themselves have neither.
+ * then the end, each told once. A login that was let in after its own end, by the tolerance for clocks, ends with that. A
+ * renewal moves both. Logins that don't end by themselves have neither. Disposed of, nothing more is told.
  */
 export class LoginTerm implements Disposable {
   readonly #options: LoginTermOptions;
-  #timers = new DisposableStack();
+  /** Null for a login that doesn't end by itself. */
+  #timers: DisposableStack | null = null;
   #over = false;
 
   constructor(options: LoginTermOptions) {
@@ -32,24 +34,27 @@ export class LoginTerm implements Disposable {
   /** From now on it is this login that counts. */
   renew(principal: Principal): void {
     if (this.#over) return;
-    this.#timers.dispose();
-    this.#timers = new DisposableStack();
+    this.#timers?.dispose();
+    this.#timers = null;
     if (principal.kind !== 'jwt') return;
+    const timers = new DisposableStack();
+    this.#timers = timers;
     const { clock, onEnd, onNotice } = this.#options;
     const { expiresAtMs } = principal;
-    const left = expiresAtMs - clock.now();
-    const noticeAtMs = expiresAtMs - Math.min(NOTICE_MS, left / 2);
-    this.#timers.use(
-      atWallTime(clock, noticeAtMs, () => {
-        onNotice(expiresAtMs);
-      }),
-    );
-    this.#timers.use(whenLoginEnds(principal, clock, onEnd));
+    const endsAtMs = clock.now() < expiresAtMs ? expiresAtMs : expiresAtMs + CLOCK_TOLERANCE_MS;
+    const leftMs = endsAtMs - clock.now();
+    if (onNotice !== null && leftMs > 0) {
+      const tell = (): void => {
+        onNotice(endsAtMs);
+      };
+      timers.use(atWallTime(clock, endsAtMs - Math.min(NOTICE_MS, leftMs / 2), tell));
+    }
+    timers.use(atWallTime(clock, endsAtMs, onEnd));
   }
 
   [Symbol.dispose](): void {
     this.#over = true;
-    this.#timers.dispose();
+    this.#timers?.dispose();
   }
 }
 

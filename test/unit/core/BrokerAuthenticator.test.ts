@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
+import { BrokerAuthenticator } from '../../../src/core/BrokerAuthenticator.ts';
+import type { BrokerAuthenticated } from '../../../src/core/BrokerAuthenticator.ts';
+import { BrokerManager } from '../../../src/core/BrokerManager.ts';
+import { CredentialVault } from '../../../src/core/CredentialVault.ts';
+import { ANONYMOUS } from '../../../src/core/Principal.ts';
+import { Sessions } from '../../../src/core/Sessions.ts';
+import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
+import { Metrics } from '../../../src/shared/metrics.ts';
+import { FakeClock } from '../../support/FakeClock.ts';
+import { brokerContext, ScriptedBroker, TRAITS } from '../../support/ScriptedBroker.ts';
+import { turnAtOnce } from '../../support/turnAtOnce.ts';
+import { waitFor } from '../../support/waitFor.ts';
+
+/** A question to the venue, which has no answer yet. */
+interface Question {
+  readonly signal: AbortSignal;
+  readonly accept: () => void;
+}
+
+/** The gateway's half of asking a venue that takes its time. */
+class Gateway {
+  readonly clock = new FakeClock();
+  readonly opened: ScriptedBroker[] = [];
+  readonly questions: Question[] = [];
+  readonly manager = new BrokerManager({
+    bus: new MemoryBus(),
+    index: new SubscriptionIndex(turnAtOnce),
+    clock: this.clock,
+    metrics: new Metrics(),
+    staleAfterMs: 10_000,
+  });
+  readonly sessions = new Sessions({ clock: this.clock, idleTimeoutMs: 60_000 });
+  readonly client = this.sessions.begin(ANONYMOUS);
+  readonly authenticator = new BrokerAuthenticator({
+    manager: this.manager,
+    sessions: this.sessions,
+    vault: new CredentialVault(),
+    clock: this.clock,
+    allowInsecure: false,
+  });
+
+  /** `heeds`: what asks the venue gives up when it is told to. */
+  constructor({ heeds }: { readonly heeds: boolean }) {
+    this.manager.addBroker({
+      id: 'oanda',
+      enabled: true,
+      traits: { ...TRAITS, requiresAuthentication: true },
+      shared: null,
+      clients: {
+        check: (_credentials, signal) => {
+          const { promise, resolve, reject } = Promise.withResolvers<void>();
+          this.questions.push({ signal, accept: resolve });
+          if (heeds) signal.addEventListener('abort', reject);
+          return promise;
+        },
+        create: (sink) => {
+          const account = new ScriptedBroker(brokerContext('oanda', sink, this.clock), {
+            requiresAuthentication: true,
+          });
+          this.opened.push(account);
+          return account;
+        },
+      },
+    });
+  }
+
+  authenticate(): Promise<BrokerAuthenticated> {
+    return this.authenticator.authenticate({
+      broker: 'oanda',
+      credentials: { token: 'secret', accountId: 'a', apiKey: null, apiSecret: null },
+      session: this.client.session,
+      client: { address: '127.0.0.1', secure: true },
+    });
+  }
+
+  /** Resolves when the venue is being asked. */
+  async asks(): Promise<void> {
+    await waitFor(() => this.questions.length > 0, 'the venue to be asked');
+  }
+
+  async close(): Promise<void> {
+    this.authenticator[Symbol.dispose]();
+    this.sessions[Symbol.dispose]();
+    await this.manager.close();
+  }
+
+  accept(): void {
+    for (const { accept } of this.questions) accept();
+  }
+}
+
+const SHUTTING_DOWN = { code: 'BROKER_UNAVAILABLE', message: expect.stringContaining('shutting down') };
+
+describe('credentials that a venue is being asked about', () => {
+  it('open nothing where it accepts them after the end of the gateway, and the client is told', async () => {
+    const gateway = new Gateway({ heeds: false });
+    const told = expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);
+    await gateway.asks();
+    await gateway.close();
+    gateway.accept();
+    await told;
+    expect(gateway.opened).toEqual([]);
+    expect(gateway.client.session.holdsCredentials).toBe(false);
+    expect([gateway.sessions.size, gateway.clock.pending]).toEqual([0, 0]);
+  });
+
+  it('open nothing where it accepts them in the very moment of the end', async () => {
+    const gateway = new Gateway({ heeds: false });
+    const told = expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);
+    await gateway.asks();
+    gateway.accept();
+    await gateway.close();
+    await told;
+    expect(gateway.opened).toEqual([]);
+  });
+
+  it('are not asked about any longer when the gateway ends, and the client is told at once', async () => {
+    const gateway = new Gateway({ heeds: true });
+    const told = expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);
+    await gateway.asks();
+    await gateway.close();
+    await told;
+    expect(gateway.questions.map(({ signal }) => signal.aborted)).toEqual([true]);
+    expect(gateway.clock.pending).toBe(0);
+  });
+
+  it('are not asked about at all once the gateway has ended, those included that waited for their turn', async () => {
+    const gateway = new Gateway({ heeds: true });
+    const answers = Array.from({ length: 30 }, () => gateway.authenticate());
+    const told = Promise.all(answers.map((answer) => expect(answer).rejects.toMatchObject(SHUTTING_DOWN)));
+    await gateway.asks();
+    const asked = gateway.questions.length;
+    expect(asked).toBeLessThan(30);
+    await gateway.close();
+    await told;
+    await expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);
+    expect(gateway.questions).toHaveLength(asked);
+  });
+});

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import { LoginTerm } from '../../../../src/core/login/LoginTerm.ts';
+import { ANONYMOUS } from '../../../../src/core/Principal.ts';
+import type { Principal } from '../../../../src/core/Principal.ts';
+import { FakeClock } from '../../../support/FakeClock.ts';
+
+const DAY = 86_400_000;
+
+class Watch {
+  readonly clock = new FakeClock();
+  /** Of each notice, how long before the end that it names it came. */
+  readonly notices: number[] = [];
+  ends = 0;
+
+  start(principal: Principal): LoginTerm {
+    return new LoginTerm({
+      principal,
+      clock: this.clock,
+      onNotice: (endsAtMs) => {
+        this.notices.push(endsAtMs - this.clock.now());
+      },
+      onEnd: () => {
+        this.ends += 1;
+      },
+    });
+  }
+
+  startFor(lifeMs: number): LoginTerm {
+    return this.start(this.loginFor(lifeMs));
+  }
+
+  loginFor(lifeMs: number): Principal {
+    return { kind: 'jwt', issuer: null, subject: 'alice', roles: [], expiresAtMs: this.clock.now() + lifeMs };
+  }
+}
+
+describe('the end of a login', () => {
+  it('is told once, when the login says that it ends', async () => {
+    const watch = new Watch();
+    watch.startFor(100_000);
+    await watch.clock.advance(99_999);
+    expect(watch.ends).toBe(0);
+    await watch.clock.advance(1);
+    expect(watch.ends).toBe(1);
+    expect(watch.clock.pending).toBe(0);
+  });
+
+  it('is not told early because it is further away than a timer can wait', async () => {
+    const watch = new Watch();
+    watch.startFor(30 * DAY);
+    await watch.clock.advance(DAY);
+    expect(watch.ends).toBe(0);
+  });
+
+  it('follows the wall clock within a minute when that is set', async () => {
+    const watch = new Watch();
+    watch.startFor(DAY);
+    watch.clock.jumpWall(2 * DAY);
+    await watch.clock.advance(60_000);
+    expect(watch.ends).toBe(1);
+  });
+
+  it('of one that was let in by the tolerance for clocks comes with the end of that', async () => {
+    const watch = new Watch();
+    watch.startFor(-10_000);
+    await watch.clock.advance(19_999);
+    expect(watch.ends).toBe(0);
+    await watch.clock.advance(1);
+    expect(watch.ends).toBe(1);
+  });
+
+  it('is told for one that had ended already', async () => {
+    const watch = new Watch();
+    watch.startFor(-DAY);
+    await watch.clock.advance(0);
+    expect(watch.ends).toBe(1);
+  });
+
+  it('is not told to who has given up, nor of logins that don’t end, and leaves no timer', async () => {
+    const watch = new Watch();
+    const waiting = watch.startFor(DAY);
+    await watch.clock.advance(120_000);
+    waiting[Symbol.dispose]();
+    watch.start(ANONYMOUS);
+    watch.start({ kind: 'apiKey', id: 'first', roles: [] });
+    expect(watch.clock.pending).toBe(0);
+    await watch.clock.advance(2 * DAY);
+    expect(watch.ends).toBe(0);
+  });
+});
+
+describe('the notice before the end of a login', () => {
+  it.each([
+    ['a minute before', 600_000, 60_000],
+    ['half-way where less than two minutes are left', 20_000, 10_000],
+    ['half-way to the end of the tolerance for one that was let in by that', -10_000, 10_000],
+  ])('comes once, %s', async (_when, lifeMs, beforeMs) => {
+    const watch = new Watch();
+    watch.startFor(lifeMs);
+    await watch.clock.advance(1_000_000);
+    expect(watch.notices).toEqual([beforeMs]);
+    expect(watch.ends).toBe(1);
+  });
+
+  it('does not come for one that had ended already', async () => {
+    const watch = new Watch();
+    watch.startFor(-DAY);
+    await watch.clock.advance(DAY);
+    expect(watch.notices).toEqual([]);
+  });
+});
+
+describe('a login that is renewed', () => {
+  it('has the notice and the end of the new one, and those alone', async () => {
+    const watch = new Watch();
+    const term = watch.startFor(600_000);
+    await watch.clock.advance(500_000);
+    term.renew(watch.loginFor(600_000));
+    await watch.clock.advance(539_999);
+    expect([watch.notices, watch.ends]).toEqual([[], 0]);
+    await watch.clock.advance(60_001);
+    expect([watch.notices, watch.ends]).toEqual([[60_000], 1]);
+    expect(watch.clock.pending).toBe(0);
+  });
+
+  it('has neither where its client has left meanwhile', () => {
+    const watch = new Watch();
+    const term = watch.startFor(600_000);
+    term[Symbol.dispose]();
+    term.renew(watch.loginFor(600_000));
+    expect(watch.clock.pending).toBe(0);
+  });
+});
