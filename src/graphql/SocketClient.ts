@@ -1,18 +1,23 @@
 import type { LoggedIn } from '../core/login/ApiKeyRing.ts';
+import { limitsOf } from '../core/login/limitsOf.ts';
+import { LoginTerm } from '../core/login/LoginTerm.ts';
 import type { Principal } from '../core/Principal.ts';
 import { samePrincipal } from '../core/Principal.ts';
 import type { ClientAddress } from '../core/ClientAddress.ts';
 import type { Limits } from '../core/Limits.ts';
+import { refusePlainText } from '../core/refusePlainText.ts';
 import type { Session } from '../core/Sessions.ts';
 import { GatewayError } from '../shared/errors.ts';
-import { admitClient, limitsOf, refusePlainText } from './admitClient.ts';
+import { admitClient } from './admitClient.ts';
 import type { AdmissionRequest, AdmittedClient } from './admitClient.ts';
 import type { GraphqlClient } from './context.ts';
-import { LoginTerm } from './LoginTerm.ts';
-import type { LoginTermOptions } from './LoginTerm.ts';
 
-export type SocketAdmission = Pick<AdmissionRequest, 'services' | 'address'> &
-  Pick<LoginTermOptions, 'onNotice' | 'onEnd'>;
+export interface SocketAdmission extends Pick<AdmissionRequest, 'services' | 'address'> {
+  /** The login ends soon: at this moment, in wall milliseconds. */
+  readonly onNotice: (endsAtMs: number) => void;
+  /** The login has ended, and is no longer accepted. */
+  readonly onEnd: () => void;
+}
 
 /** Who is at the other end of a socket, from its login on until this is disposed of. */
 export class SocketClient implements GraphqlClient, Disposable {
@@ -39,7 +44,7 @@ export class SocketClient implements GraphqlClient, Disposable {
     const { services, address } = admission;
     using owned = new DisposableStack();
     const admitted = owned.use(await admitClient({ services, address, ...brought }));
-    owned.use(services.keyConnections.take(admitted.login));
+    owned.use(services.keyConnections.take(admitted.login, address));
     return new SocketClient(admission, admitted, owned.move());
   }
 
@@ -52,13 +57,13 @@ export class SocketClient implements GraphqlClient, Disposable {
   }
 
   get limits(): Limits {
-    return limitsOf(this.#login, this.#admission.services);
+    return limitsOf(this.#login.limits, this.#admission.services.limits);
   }
 
   /** Rejects with UNAUTHENTICATED, RATE_LIMITED, and FORBIDDEN where the token is another client's: then nothing changes. */
   readonly renewLogin = async (token: string): Promise<number | null> => {
     const { services, address } = this.#admission;
-    refusePlainText(services, address);
+    refusePlainText(address, services.allowInsecureCredentials);
     const login = await services.logins.verify({ kind: 'token', token }, address.address);
     const { principal } = login;
     if (!samePrincipal(principal, this.principal)) {

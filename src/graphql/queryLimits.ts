@@ -1,49 +1,43 @@
-import { GraphQLError, Kind, NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from 'graphql';
-import type {
-  DocumentNode,
-  FragmentDefinitionNode,
-  GraphQLSchema,
-  SelectionNode,
-  SelectionSetNode,
-  ValidationContext,
-  ValidationRule,
-} from 'graphql';
+import { maxAliasesRule } from '@escape.tech/graphql-armor-max-aliases';
+import { maxDepthRule } from '@escape.tech/graphql-armor-max-depth';
+import { GraphQLError, NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from 'graphql';
+import type { DocumentNode, GraphQLSchema } from 'graphql';
+import type { Limits } from '../core/Limits.ts';
 import { GatewayError } from '../shared/errors.ts';
 
-export interface QueryLimits {
-  readonly queryDepth: number;
-  readonly queryAliases: number;
-  readonly queryTokens: number;
-}
+/** Of whoever sent the document: they differ from client to client. */
+export type QueryLimits = Pick<Limits, 'queryDepth' | 'queryAliases' | 'queryTokens'>;
 
-export type ParseDocument = (text: string) => DocumentNode;
-export type ValidateDocument = (schema: GraphQLSchema, document: DocumentNode) => readonly GraphQLError[];
+export type ValidateDocument = (document: DocumentNode, limits: QueryLimits) => readonly GraphQLError[];
 
 /** Parses within the limits, whatever it is given: throws a GraphQLError for bad syntax, else a GatewayError. */
-export function boundedParse({ queryTokens }: QueryLimits): ParseDocument {
-  return (text) => {
-    try {
-      return parse(text, { maxTokens: queryTokens });
-    } catch (error) {
-      if (error instanceof RangeError) throw tooDeep();
-      if (error instanceof GraphQLError && error.message.includes('Parsing aborted')) {
-        throw new GatewayError('LIMIT_EXCEEDED', `The document has more than ${queryTokens} tokens.`);
-      }
-      throw error;
-    }
-  };
+export function boundedParse(text: string, { queryTokens }: QueryLimits): DocumentNode {
+  try {
+    return parse(text, { maxTokens: queryTokens });
+  } catch (error) {
+    if (error instanceof RangeError) throw tooDeep();
+    if (error instanceof GraphQLError && error.message.includes('Parsing aborted')) throw tooLong(queryTokens);
+    throw error;
+  }
 }
 
-/** Validates by the specification's rules and the limits; never throws. */
-export function boundedValidate(limits: QueryLimits, introspection: boolean): ValidateDocument {
-  const rules: ValidationRule[] = [
-    ...specifiedRules,
-    (context) => limitsRule(limits, context),
-    ...(introspection ? [] : [NoSchemaIntrospectionCustomRule]),
-  ];
-  return (schema, document) => {
+/** What is wrong with a document that was parsed already, maybe for somebody who may send longer ones. */
+export function refuseLength({ tokenCount = 0 }: DocumentNode, { queryTokens }: QueryLimits): GatewayError | null {
+  return tokenCount > queryTokens ? tooLong(queryTokens) : null;
+}
+
+/**
+ * Validates by the limits, then by the specification's rules; never throws. What is found out about a document is kept as
+ * long as the document.
+ */
+export function boundedValidate(schema: GraphQLSchema, introspection: boolean): ValidateDocument {
+  const rules = [...specifiedRules, ...(introspection ? [] : [NoSchemaIntrospectionCustomRule])];
+  const size = oncePerDocument((document) => measure(schema, document));
+  const faults = oncePerDocument((document) => validate(schema, document, rules).map(told));
+  return (document, limits) => {
     try {
-      return validate(schema, document, rules);
+      const excess = excessOf(size(document), limits);
+      return excess.length > 0 ? excess : faults(document);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       return [refusal(tooDeep())];
@@ -51,19 +45,18 @@ export function boundedValidate(limits: QueryLimits, introspection: boolean): Va
   };
 }
 
-/** Depth and aliases of each operation, its fragments included. The schema's own description may be asked for in full. */
-function limitsRule({ queryDepth, queryAliases }: QueryLimits, context: ValidationContext): ReturnType<ValidationRule> {
-  return {
-    OperationDefinition(operation) {
-      const measure = new Measure((name) => context.getFragment(name) ?? undefined);
-      const { depth, aliases } = measure.of(operation.selectionSet);
-      const excess = (what: string, most: number): void => {
-        const error = new GatewayError('LIMIT_EXCEEDED', `The operation has ${what}; ${most} are allowed.`);
-        context.reportError(refusal(error, operation.loc === undefined ? undefined : operation));
-      };
-      if (depth > queryDepth) excess(`${depth} levels of fields`, queryDepth);
-      if (aliases > queryAliases) excess(`${aliases} aliases`, queryAliases);
-    },
+/** graphql-js compares fields of one name with one another, and gives up where that would take long. */
+function told(error: GraphQLError): GraphQLError {
+  if (error.message !== 'Validation aborted.') return error;
+  return refusal(new GatewayError('LIMIT_EXCEEDED', 'The document names the same fields too often.'));
+}
+
+function oncePerDocument<T extends object>(find: (document: DocumentNode) => T): (document: DocumentNode) => T {
+  const known = new WeakMap<DocumentNode, T>();
+  return (document) => {
+    const found = known.get(document) ?? find(document);
+    known.set(document, found);
+    return found;
   };
 }
 
@@ -72,50 +65,43 @@ interface Size {
   readonly aliases: number;
 }
 
-/** Fragments are measured once each, so that a few that spread each other many times over cost no more than their text. */
-class Measure {
-  readonly #fragment: (name: string) => FragmentDefinitionNode | undefined;
-  readonly #known = new Map<string, Size>();
+/** Of the largest operation, fragments included. The schema's own description (`__schema`) has no depth. */
+function measure(schema: GraphQLSchema, document: DocumentNode): Size {
+  let depth = 0;
+  let aliases = 0;
+  const ofDepth = (_context: unknown, { n }: { readonly n: number }): void => {
+    depth = Math.max(depth, n);
+  };
+  const ofAliases = (_context: unknown, { n }: { readonly n: number }): void => {
+    aliases = Math.max(aliases, n);
+  };
+  // These rules accept whatever it is, and say how much it was.
+  validate(schema, document, [
+    maxDepthRule({ n: Infinity, flattenFragments: true, onAccept: [ofDepth] }),
+    maxAliasesRule({ n: Infinity, allowList: [], onAccept: [ofAliases] }),
+  ]);
+  return { depth, aliases };
+}
 
-  constructor(fragment: (name: string) => FragmentDefinitionNode | undefined) {
-    this.#fragment = fragment;
-  }
+function excessOf({ depth, aliases }: Size, { queryDepth, queryAliases }: QueryLimits): GraphQLError[] {
+  return [
+    ...(depth > queryDepth ? [tooMuch(`${depth} levels of fields`, queryDepth)] : []),
+    ...(aliases > queryAliases ? [tooMuch(`${aliases} aliases`, queryAliases)] : []),
+  ];
+}
 
-  of(set: SelectionSetNode | undefined): Size {
-    let depth = 0;
-    let aliases = 0;
-    for (const selection of set?.selections ?? []) {
-      const size = this.#selection(selection);
-      depth = Math.max(depth, size.depth);
-      aliases += size.aliases;
-    }
-    return { depth, aliases };
-  }
+function tooMuch(found: string, most: number): GraphQLError {
+  return refusal(new GatewayError('LIMIT_EXCEEDED', `The operation has ${found}; ${most} are allowed.`));
+}
 
-  #selection(selection: SelectionNode): Size {
-    if (selection.kind === Kind.INLINE_FRAGMENT) return this.of(selection.selectionSet);
-    if (selection.kind === Kind.FRAGMENT_SPREAD) return this.#spread(selection.name.value);
-    const own = selection.alias === undefined ? 0 : 1;
-    if (selection.name.value.startsWith('__')) return { depth: 1, aliases: own };
-    const { depth, aliases } = this.of(selection.selectionSet);
-    return { depth: depth + 1, aliases: aliases + own };
-  }
-
-  #spread(name: string): Size {
-    const known = this.#known.get(name);
-    if (known !== undefined) return known;
-    // One that spreads itself is told by another rule; here it must only come to an end.
-    this.#known.set(name, { depth: 0, aliases: 0 });
-    const size = this.of(this.#fragment(name)?.selectionSet);
-    this.#known.set(name, size);
-    return size;
-  }
+function tooLong(most: number): GatewayError {
+  return new GatewayError('LIMIT_EXCEEDED', `The document has more than ${most} tokens.`);
 }
 
 function tooDeep(): GatewayError {
   return new GatewayError('BAD_REQUEST', 'The document is nested too deeply.');
 }
 
-function refusal(error: GatewayError, node?: DocumentNode['definitions'][number]): GraphQLError {
-  return new GraphQLError(error.message, { ...(node === undefined ? {} : { nodes: node }), originalError: error });
+function refusal(error: GatewayError): GraphQLError {
+  return new GraphQLError(error.message, { originalError: error });
 }

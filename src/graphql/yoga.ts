@@ -6,8 +6,7 @@ import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlContext } from './context.ts';
 import { DocumentCache } from './DocumentCache.ts';
-import { boundedParse, boundedValidate } from './queryLimits.ts';
-import type { QueryLimits } from './queryLimits.ts';
+import { boundedParse, boundedValidate, refuseLength } from './queryLimits.ts';
 
 /** What an HTTP request's operation is given beside what every operation is. */
 export interface HttpContext extends GraphqlContext {
@@ -20,7 +19,6 @@ export type Yoga = ReturnType<typeof createYoga<HttpContext>>;
 export interface YogaOptions {
   readonly schema: GraphQLSchema;
   readonly errors: ClientErrors;
-  readonly limits: QueryLimits;
   readonly introspection: boolean;
 }
 
@@ -41,7 +39,8 @@ export function createGatewayYoga(options: YogaOptions): Yoga {
     batching: false,
     maxRequestBodySize: false,
     maskedErrors: { maskError: (error) => errors.tell(error) },
-    parserAndValidationCache: { documentCache: new DocumentCache(), errorCache: NO_CACHE },
+    // What one client's limits refuse another's may allow: verdicts are kept where limits are none of them.
+    parserAndValidationCache: { documentCache: new DocumentCache(), errorCache: NO_CACHE, validationCache: false },
     plugins: [pipeline(options), eventStreams(errors)],
   });
 }
@@ -52,18 +51,20 @@ const NO_CACHE = {
   set: (): void => {},
 };
 
-function pipeline({ errors, limits, introspection }: YogaOptions): Plugin {
-  const parseDocument = boundedParse(limits);
-  const validateDocument = boundedValidate(limits, introspection);
+function pipeline({ schema, errors, introspection }: YogaOptions): Plugin<GraphqlContext> {
+  const validateDocument = boundedValidate(schema, introspection);
   return {
-    onParse({ setParseFn }) {
-      setParseFn((source) => parseDocument(typeof source === 'string' ? source : source.body));
+    onParse({ context, setParseFn }) {
+      const { limits } = context.client;
+      setParseFn((source) => boundedParse(typeof source === 'string' ? source : source.body, limits));
       return ({ result, replaceParseResult }) => {
-        if (result instanceof Error) replaceParseResult(errors.tell(result));
+        const refusal = result === null || result instanceof Error ? result : refuseLength(result, limits);
+        if (refusal !== null) replaceParseResult(errors.tell(refusal));
       };
     },
-    onValidate({ setValidationFn }) {
-      setValidationFn((schema, document) => validateDocument(schema, document));
+    onValidate({ context, setValidationFn }) {
+      const { limits } = context.client;
+      setValidationFn((_schema, document) => validateDocument(document, limits));
       return ({ valid, result, setResult }) => {
         if (!valid) setResult(errors.tellAll(result));
       };

@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { BrokerAuthenticated } from '../core/BrokerAuthenticator.ts';
+import type { Limits } from '../core/Limits.ts';
 import type { LoggedIn } from '../core/login/ApiKeyRing.ts';
+import { limitsOf } from '../core/login/limitsOf.ts';
+import { LoginTerm } from '../core/login/LoginTerm.ts';
 import { evidenceFromHeaders } from '../core/login/loginEvidence.ts';
 import type { LoginEvidence } from '../core/login/loginEvidence.ts';
-import { whenLoginEnds } from '../core/login/whenLoginEnds.ts';
 import { ANONYMOUS, samePrincipal } from '../core/Principal.ts';
 import type { ClientAddress } from '../core/ClientAddress.ts';
+import { refusePlainText } from '../core/refusePlainText.ts';
 import type { Services } from '../core/Services.ts';
 import { NO_ACCESS } from '../core/subscription.ts';
 import type { BrokerCredentials } from '../market/credentials.ts';
@@ -13,9 +16,7 @@ import { fromEpochMs } from '../market/timestamp.ts';
 import type { Timestamp } from '../market/timestamp.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { ClientAccess } from './ClientAccess.ts';
-import { ClientLimits } from './ClientLimits.ts';
 import type { ClientLogin } from './messages.ts';
-import { whenLoginEndsSoon } from './whenLoginEndsSoon.ts';
 
 /** What the connection does when time is up. */
 export interface LoginNotices {
@@ -43,22 +44,22 @@ const NO_PLACE: Disposable = { [Symbol.dispose]: () => undefined };
  */
 export class ClientIdentity implements Disposable {
   readonly access: ClientAccess;
-  readonly limits: ClientLimits;
   readonly #services: Services;
   readonly #client: ClientAddress;
   /** Null: it must log in, and has not yet. */
   #login: LoggedIn | null;
   #place: Disposable;
-  #notices: LoginNotices | null = null;
-  #timers: readonly Disposable[] = [];
+  /** From `begin` on. */
+  #term: LoginTerm | null = null;
+  /** Where there was no login then. */
+  #patience: Disposable | null = null;
   #gone = false;
 
   private constructor(services: Services, client: ClientAddress, login: LoggedIn | null) {
     this.#services = services;
     this.#client = client;
     this.#login = login;
-    this.#place = login === null ? NO_PLACE : services.keyConnections.take(login);
-    this.limits = new ClientLimits(services.limits, login?.limits ?? null);
+    this.#place = login === null ? NO_PLACE : services.keyConnections.take(login, client);
     this.access = new ClientAccess(services.sessions.begin(login?.principal ?? ANONYMOUS));
   }
 
@@ -71,7 +72,7 @@ export class ClientIdentity implements Disposable {
     const client = clientOf(request);
     const evidence = evidenceFromHeaders(request.headers);
     if (evidence === null && logins.required) return new ClientIdentity(services, client, null);
-    if (evidence !== null) refuseOverPlainText(client, services);
+    if (evidence !== null) refusePlainText(client, services.allowInsecureCredentials);
     return new ClientIdentity(services, client, await logins.verify(evidence, client.address));
   }
 
@@ -79,10 +80,28 @@ export class ClientIdentity implements Disposable {
     return this.#login === null;
   }
 
-  /** From now on the end of the login, or of the patience for one, is told. */
-  begin(notices: LoginNotices): void {
-    this.#notices = notices;
-    this.#schedule();
+  /** To be asked at each use: they change with the login. */
+  get limits(): Limits {
+    return limitsOf(this.#login?.limits ?? null, this.#services.limits);
+  }
+
+  /** From now on the end of the login, or of the patience for one, is told. To be called once. */
+  begin({ endsSoon, over }: LoginNotices): void {
+    const { clock } = this.#services;
+    this.#term = new LoginTerm({
+      principal: this.#login?.principal ?? ANONYMOUS,
+      clock,
+      onNotice: (endsAtMs) => {
+        endsSoon(fromEpochMs(endsAtMs));
+      },
+      onEnd: () => {
+        over('Your login has ended; connect again with a new one.');
+      },
+    });
+    if (this.#login !== null) return;
+    this.#patience = clock.after(LOG_IN_WITHIN_MS, () => {
+      over(`Nobody logged in within ${LOG_IN_WITHIN_MS / 1_000} seconds.`);
+    });
   }
 
   /**
@@ -90,7 +109,7 @@ export class ClientIdentity implements Disposable {
    * login is FORBIDDEN.
    */
   async logIn(login: ClientLogin): Promise<LoginOutcome> {
-    refuseOverPlainText(this.#client, this.#services);
+    refusePlainText(this.#client, this.#services.allowInsecureCredentials);
     return login.kind === 'session' ? this.#resume(login.session) : this.#verify(login);
   }
 
@@ -103,7 +122,8 @@ export class ClientIdentity implements Disposable {
   [Symbol.dispose](): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#unschedule();
+    this.#patience?.[Symbol.dispose]();
+    this.#term?.[Symbol.dispose]();
     this.#place[Symbol.dispose]();
     this.access[Symbol.dispose]();
   }
@@ -123,12 +143,12 @@ export class ClientIdentity implements Disposable {
     if (this.#login === null || !samePrincipal(before, login.principal)) {
       if (before.kind !== 'anonymous') throw new GatewayError('FORBIDDEN', ANOTHERS);
       if (this.access.session.holdsCredentials) throw new GatewayError('FORBIDDEN', TOO_LATE);
-      this.#place = this.#services.keyConnections.take(login);
+      this.#place = this.#services.keyConnections.take(login, this.#client);
       this.#move(this.#services.sessions.begin(login.principal));
     }
     this.#login = login;
-    this.limits.own = login.limits;
-    this.#schedule();
+    this.#patience?.[Symbol.dispose]();
+    this.#term?.renew(login.principal);
   }
 
   #resume(token: string): LoginOutcome {
@@ -142,33 +162,6 @@ export class ClientIdentity implements Disposable {
     const brokers = this.#services.manager.brokers(NO_ACCESS).map(({ id }) => id);
     this.access.move(use, brokers);
   }
-
-  #schedule(): void {
-    this.#unschedule();
-    const { clock } = this.#services;
-    const notices = this.#notices;
-    if (notices === null) return;
-    if (this.#login === null) {
-      this.#timers = [
-        clock.after(LOG_IN_WITHIN_MS, () => {
-          notices.over(`Nobody logged in within ${LOG_IN_WITHIN_MS / 1_000} seconds.`);
-        }),
-      ];
-      return;
-    }
-    const { principal } = this.#login;
-    this.#timers = [
-      whenLoginEndsSoon(principal, clock, notices.endsSoon),
-      whenLoginEnds(principal, clock, () => {
-        notices.over('Your login has ended; connect again with a new one.');
-      }),
-    ];
-  }
-
-  #unschedule(): void {
-    for (const timer of this.#timers) timer[Symbol.dispose]();
-    this.#timers = [];
-  }
 }
 
 const ANOTHERS = 'This connection is logged in as somebody else: connect anew for another login.';
@@ -178,13 +171,5 @@ export function logInFirst(): GatewayError {
   return new GatewayError(
     'UNAUTHENTICATED',
     'Log in first: {"action":"auth","credentials":{"token":"…"}}, or with "apiKey" in place of "token".',
-  );
-}
-
-function refuseOverPlainText({ secure }: ClientAddress, { allowInsecureCredentials }: Services): void {
-  if (secure || allowInsecureCredentials) return;
-  throw new GatewayError(
-    'FORBIDDEN',
-    'Logins are not taken over plain text from afar: use TLS (wss) in front of the gateway.',
   );
 }

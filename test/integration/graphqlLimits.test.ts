@@ -1,7 +1,10 @@
+import { getIntrospectionQuery } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../support/FakeClock.ts';
-import type { GraphqlResponse, GraphqlResponseError } from '../support/GraphqlGateway.ts';
+import type { GraphqlGateway, GraphqlResponseError } from '../support/GraphqlGateway.ts';
 import { logIn, startGuarded } from '../support/graphqlLogins.ts';
+import { SseClient } from '../support/SseClient.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const TYPENAME = '{ __typename }';
 const TICKS = 'subscription { marketData(symbols: ["BTCUSDT"]) { ... on Tick { bid } } }';
@@ -23,6 +26,16 @@ describe('limits', () => {
     large.subscribe('1', 'subscription { marketData(symbols: ["BTCUSDT", "ETHUSDT", "SOLUSDT"]) { symbol } }');
     await gateway.settles('subscriptions', { protocol: 'graphql-ws' }, 2);
     expect(large.messages).toHaveLength(1);
+  });
+
+  it('of a key count for its messages', async () => {
+    await using gateway = await startGuarded();
+    await using small = await logIn(gateway, { apiKey: 'key-of-small' });
+    await using other = await logIn(gateway, { apiKey: 'key-of-plain' });
+    // It may send five a second, and twice that at once.
+    for (const client of [small, other]) for (let id = 1; id <= 11; id += 1) client.subscribe(String(id), TYPENAME);
+    expect(refusal((await small.typed('error', '11')).payload)).toMatchObject({ code: 'RATE_LIMITED' });
+    await other.typed('complete', '11');
   });
 
   it('of messages refuse the operation that comes too soon, and say when to try again', async () => {
@@ -66,21 +79,115 @@ describe('limits', () => {
     expect(client.messages.filter(({ type }) => type === 'error').length).toBeLessThanOrEqual(11);
   });
 
+  const typeOf = (levels: number): string => `{ __type(name: "Tick") { ${nested('ofType', levels - 2)} } }`;
+  const aliased = (count: number): string =>
+    `{ ${Array.from({ length: count }, (_, n) => `a${n}: __typename`).join(' ')} }`;
+
   it.each([
-    ['depth', `{ ${'brokers { '.repeat(11)} id ${'} '.repeat(11)} }`],
-    ['aliases', `{ ${Array.from({ length: 31 }, (_, n) => `a${n}: __typename`).join(' ')} }`],
-    ['tokens', `{ ${'__typename '.repeat(2_001)} }`],
-  ])('of a document hold over HTTP, server-sent events and WebSocket: %s', async (_name, query) => {
+    ['levels', typeOf(4), typeOf(12)],
+    ['aliases', aliased(2), aliased(31)],
+    ['tokens', `{ ${'__typename '.repeat(40)} }`, aliased(700)],
+  ])('of a document are the client’s own, whoever sent it before: %s', async (what, beyondNarrow, beyondPlain) => {
     await using gateway = await startGuarded();
-    const headers = { 'x-api-key': 'key-of-plain' };
-    const codes = ({ errors }: GraphqlResponse): unknown[] => errors?.map(({ extensions }) => extensions['code']) ?? [];
-    expect(codes((await gateway.post(query, { headers })).body)).toContain('LIMIT_EXCEEDED');
-    const accept = { ...headers, accept: 'text/event-stream' };
-    const url = `${gateway.url}?query=${encodeURIComponent(query)}`;
-    if (url.length < 16_000) expect(await (await fetch(url, { headers: accept })).text()).toContain('LIMIT_EXCEEDED');
-    await using client = await logIn(gateway, undefined, headers);
-    client.subscribe('1', query);
-    const { payload } = await client.typed('error', '1');
-    expect(JSON.stringify(payload)).toContain('LIMIT_EXCEEDED');
+    const refused = Array<string>(3).fill(`LIMIT_EXCEEDED: ${what}`);
+    const accepted = Array<string>(3).fill('accepted');
+    for (const key of ['narrow', 'plain', 'narrow', 'plain']) {
+      expect(await verdicts(gateway, beyondNarrow, key)).toEqual(key === 'plain' ? accepted : refused);
+    }
+    for (const key of ['wide', 'plain', 'wide', 'plain']) {
+      expect(await verdicts(gateway, beyondPlain, key)).toEqual(key === 'wide' ? accepted : refused);
+    }
+  });
+
+  it.each([
+    ['GraphiQL and graphql-js', {}],
+    [
+      'whoever wants all of it',
+      { schemaDescription: true, specifiedByUrl: true, directiveIsRepeatable: true, inputValueDeprecation: true },
+    ],
+  ])('of a document let pass what %s asks of the schema', async (_name, options) => {
+    await using gateway = await startGuarded();
+    const accepted = Array<string>(3).fill('accepted');
+    expect(await verdicts(gateway, getIntrospectionQuery(options), 'plain')).toEqual(accepted);
   });
 });
+
+describe('what may wait for a client that does not read is bounded by its key', () => {
+  const limits = { queueBytesPerConnection: 64 * 1_048_576 };
+  const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
+  /** Trades go on until one client was cut off, and then some more; `taken` waits until who reads has read them. */
+  async function flood(
+    gateway: GraphqlGateway,
+    protocol: string,
+    taken: (count: number) => Promise<unknown>,
+  ): Promise<number> {
+    const closed = (): Promise<number> => gateway.metric('slow_consumers_closed_total', { protocol });
+    let count = 0;
+    for (let more = 10; more > 0 && count < 50_000; more -= (await closed()) === 0 ? 0 : 1) {
+      for (let burst = 0; burst < 100; burst += 1) gateway.trade((count += 1));
+      await taken(count);
+    }
+    expect(await closed()).toBe(1);
+    return count;
+  }
+
+  it('over WebSocket, and who may have more waiting loses nothing', async () => {
+    await using gateway = await startGuarded({ limits });
+    await using narrow = await logIn(gateway, { apiKey: 'key-of-narrow' });
+    await using patient = await logIn(gateway, { apiKey: 'key-of-plain' });
+    await using healthy = await logIn(gateway, { apiKey: 'key-of-plain' });
+    // An id is in every frame: a long one fills the kernel's buffers soon.
+    const id = 's'.repeat(4_000);
+    for (const client of [narrow, patient]) client.subscribe(id, TRADES);
+    healthy.subscribe('h', TRADES);
+    await gateway.settles('subscriptions', { protocol: 'graphql-ws' }, 3);
+    for (const { socket } of [narrow, patient]) socket.pause();
+    const sent = await flood(gateway, 'graphql-ws', (count) => waitFor(() => healthy.of('h').length === count));
+    for (const { socket } of [narrow, patient]) socket.resume();
+    expect((await narrow.closing()).code).toBe(1013);
+    await waitFor(() => patient.of(id).length === sent);
+    expect([patient.closed, healthy.closed]).toEqual([null, null]);
+  });
+
+  it('over server-sent events, and who may have more waiting loses nothing', async () => {
+    await using gateway = await startGuarded({ limits });
+    const wide = TRADES.replace('{ id }', `{ id ${aliases(30)} }`);
+    await using narrow = await SseClient.subscribe(gateway.url, TRADES.replace('{ id }', `{ id ${aliases(1)} }`), {
+      'x-api-key': 'key-of-narrow',
+    });
+    await using patient = await SseClient.subscribe(gateway.url, wide, { 'x-api-key': 'key-of-plain' });
+    await using healthy = await SseClient.subscribe(gateway.url, TRADES, { 'x-api-key': 'key-of-plain' });
+    await gateway.settles('subscriptions', { protocol: 'graphql-sse' }, 3);
+    for (const { response } of [narrow, patient]) response.pause();
+    const sent = await flood(gateway, 'graphql-sse', (count) => healthy.count(count));
+    for (const { response } of [narrow, patient]) response.resume();
+    await waitFor(() => narrow.events.at(-1)?.event === 'complete');
+    expect(narrow.events.at(-2)?.data).toContain('"SLOW_CONSUMER"');
+    await patient.count(sent);
+    expect([patient.ended, healthy.ended]).toEqual([false, false]);
+  });
+});
+
+/** Names so long that few events fill what lies between the gateway and a client that does not read. */
+function aliases(count: number): string {
+  return Array.from({ length: count }, (_, n) => `${'x'.repeat(2_000)}${n}: receivedAt`).join(' ');
+}
+
+function nested(field: string, levels: number): string {
+  return `${`${field} { `.repeat(levels)} name ${'} '.repeat(levels)}`;
+}
+
+/** What becomes of the document for the owner of a key: over HTTP, server-sent events and WebSocket. */
+async function verdicts(gateway: GraphqlGateway, query: string, key: string): Promise<string[]> {
+  const headers = { 'x-api-key': `key-of-${key}` };
+  const { body } = await gateway.post(query, { headers });
+  await using stream = await SseClient.subscribe(gateway.url, query, headers);
+  const [streamed] = await stream.count(2);
+  await using client = await logIn(gateway, undefined, headers);
+  client.subscribe('1', query);
+  const told = await client.message(({ id }) => id === '1');
+  return [JSON.stringify(body), streamed?.data ?? '', JSON.stringify(told.payload)].map((text) => {
+    const code = /"code":"(\w+)"/.exec(text)?.[1];
+    return code === undefined ? 'accepted' : `${code}: ${/tokens|levels|aliases/.exec(text)?.[0]}`;
+  });
+}

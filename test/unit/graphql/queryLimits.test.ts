@@ -1,13 +1,13 @@
 import { buildSchema, getIntrospectionQuery, parse } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { boundedParse, boundedValidate } from '../../../src/graphql/queryLimits.ts';
+import { boundedParse, boundedValidate, refuseLength } from '../../../src/graphql/queryLimits.ts';
 import { GatewayError } from '../../../src/shared/errors.ts';
 
 const schema = buildSchema('type Query { a: Query, b: Int }');
 const limits = { queryDepth: 3, queryAliases: 2, queryTokens: 1_000_000 };
 
 function faults(query: string, introspection = true): string[] {
-  return boundedValidate(limits, introspection)(schema, parse(query)).map(({ message }) => message);
+  return boundedValidate(schema, introspection)(parse(query), limits).map(({ message }) => message);
 }
 
 describe('the limits of a query', () => {
@@ -32,6 +32,11 @@ describe('the limits of a query', () => {
   it.each([
     ['fields', '{ x: b y: b }', '{ x: b y: b z: b }'],
     ['the schema itself', '{ x: __typename y: __typename }', '{ x: __typename y: __typename z: __typename }'],
+    [
+      'what describes the schema, whose answer each makes longer',
+      '{ __schema { x: types { y: name } } }',
+      '{ __schema { x: types { name } y: types { name } z: types { name } } }',
+    ],
     [
       'fragments, each time they are spread',
       '{ ...F } fragment F on Query { x: b y: b }',
@@ -61,11 +66,39 @@ describe('the limits of a query', () => {
     expect(faults(getIntrospectionQuery(), false).join()).toContain('introspection');
   });
 
+  it('hold for each client by its own, whoever sent the document before', () => {
+    const validate = boundedValidate(schema, true);
+    const document = parse('{ a { a { a { b } } } x: b y: b z: b }');
+    const narrow = [
+      'The operation has 4 levels of fields; 3 are allowed.',
+      'The operation has 3 aliases; 2 are allowed.',
+    ];
+    const told = (queryDepth: number, queryAliases: number): string[] =>
+      validate(document, { ...limits, queryDepth, queryAliases }).map(({ message }) => message);
+    expect(told(3, 2)).toEqual(narrow);
+    expect(told(4, 3)).toEqual([]);
+    expect(told(3, 2)).toEqual(narrow);
+  });
+
+  it('refuse a document that names a field so often that comparing them all would take long', () => {
+    const [error, ...others] = boundedValidate(schema, true)(parse(`{ ${'b '.repeat(1_500)} }`), limits);
+    expect(error?.originalError).toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    expect(others).toEqual([]);
+  });
+
+  it('do not forgive what is wrong otherwise', () => {
+    const validate = boundedValidate(schema, true);
+    const document = parse('{ nonsense }');
+    for (let time = 0; time < 2; time += 1) expect(validate(document, limits)).toHaveLength(1);
+  });
+
   it('stop a document with too many tokens before it is parsed', () => {
-    expect(() => boundedParse({ ...limits, queryTokens: 4 })('{ a b c }')).toThrow(
-      expect.objectContaining({ code: 'LIMIT_EXCEEDED' }),
-    );
-    expect(boundedParse({ ...limits, queryTokens: 5 })('{ a b c }').definitions).toHaveLength(1);
+    const tooLong = expect.objectContaining({ code: 'LIMIT_EXCEEDED' });
+    expect(() => boundedParse('{ a b c }', { ...limits, queryTokens: 4 })).toThrow(tooLong);
+    const document = boundedParse('{ a b c }', { ...limits, queryTokens: 5 });
+    expect(document.definitions).toHaveLength(1);
+    expect(refuseLength(document, { ...limits, queryTokens: 4 })).toEqual(tooLong);
+    expect(refuseLength(document, { ...limits, queryTokens: 5 })).toBeNull();
   });
 
   it.each([
@@ -75,7 +108,7 @@ describe('the limits of a query', () => {
   ])('refuse what is nested deeper than the parser can follow: %s', (_name, text) => {
     let thrown: unknown;
     try {
-      boundedParse(limits)(text);
+      boundedParse(text, limits);
     } catch (error) {
       thrown = error;
     }
