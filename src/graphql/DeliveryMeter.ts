@@ -1,4 +1,5 @@
-import type { Emission, Encoder } from '../fanout/Emission.ts';
+import type { Emission } from '../fanout/Emission.ts';
+import type { Encoder } from '../fanout/PerEncoder.ts';
 import type { MarketData } from '../market/marketData.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { ClientProtocol, Metrics } from '../shared/metrics.ts';

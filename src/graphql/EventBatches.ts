@@ -1,11 +1,11 @@
 import type { ByteBudget } from '../fanout/ByteBudget.ts';
-import type { Emission } from '../fanout/Emission.ts';
+import type { Delivery, Emission } from '../fanout/Emission.ts';
 import { slowConsumer } from '../fanout/EventQueue.ts';
+import { Handover } from '../fanout/Handover.ts';
 import { PendingEvents } from '../fanout/PendingEvents.ts';
 import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Metrics } from '../shared/metrics.ts';
-import { Handover } from './Handover.ts';
 
 export interface EventBatchesOptions {
   /** How long events are gathered, from the first one on. */
@@ -51,7 +51,15 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly Emission
     });
   }
 
-  deliver(emission: Emission): void {
+  get closed(): boolean {
+    return this.#handover.closed;
+  }
+
+  deliver(delivery: Delivery): void {
+    for (const emission of delivery.emissions) this.#gather(emission);
+  }
+
+  #gather(emission: Emission): void {
     if (this.#handover.closed) return;
     const { budget, clock, everyMs } = this.#options;
     if (!this.#gathered.push(emission, null)) {

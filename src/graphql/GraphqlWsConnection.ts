@@ -7,10 +7,12 @@ import type { ClientAddress } from '../core/ClientAddress.ts';
 import type { Limits } from '../core/Limits.ts';
 import type { Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
+import type { Heartbeats } from '../fanout/Heartbeats.ts';
 import { Outbox } from '../fanout/Outbox.ts';
 import type { Way } from '../fanout/Outbox.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
+import { logFault } from '../shared/logFault.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
 import type { SharedShapes } from './SharedShapes.ts';
@@ -34,14 +36,16 @@ export interface GraphqlWsConnectionOptions {
   readonly errors: ClientErrors;
   readonly meter: DeliveryMeter;
   readonly shapes: SharedShapes;
-  readonly heartbeatMs: number;
+  /** As Outbox has it. */
+  readonly compressFromBytes: number | null;
+  readonly heartbeats: Heartbeats;
   readonly initTimeoutMs: number;
   /** Called once, when the socket has closed and nothing is left. */
   readonly onClosed: () => void;
 }
 
 type State =
-  | { readonly kind: 'opened'; readonly request: IncomingMessage }
+  | { readonly kind: 'opened'; readonly request: IncomingMessage; readonly patience: Disposable }
   /** The client has said who it is, which is being looked at. */
   | { readonly kind: 'admitting'; readonly waiting: WaitingMessages }
   | { readonly kind: 'admitted'; readonly client: SocketClient; readonly operations: SocketOperations }
@@ -64,47 +68,43 @@ const PROTOCOL = 'graphql-ws';
 export class GraphqlWsConnection {
   readonly #options: Omit<GraphqlWsConnectionOptions, 'request'>;
   readonly #address: ClientAddress;
+  /** Of all that waits for this client. */
+  readonly #budget: ByteBudget;
   readonly #outbox: Outbox;
   readonly #writer: SocketWriter;
   readonly #rate: MessageRate;
   /** Until the socket has closed. */
   readonly #owned = new DisposableStack();
-  readonly #initTimer: Disposable;
   #state: State;
-  #heard = true;
   /** The operation that the client did not read, where it is to be told so. */
   #slowId: string | null = null;
 
   constructor({ request, ...options }: GraphqlWsConnectionOptions) {
     this.#options = options;
-    const { socket, services, heartbeatMs, initTimeoutMs } = options;
+    const { socket, services, heartbeats, initTimeoutMs } = options;
     const { clock, metrics, limits } = services;
-    this.#state = { kind: 'opened', request };
     this.#address = services.clientOf(request);
     this.#rate = new MessageRate(clock);
+    this.#budget = new ByteBudget(limits.queueBytesPerConnection);
     this.#outbox = new Outbox({
       socket,
       stream: options.stream,
-      flusher: services.flusher,
-      budget: new ByteBudget(limits.queueBytesPerConnection),
+      turn: services.turn,
+      compressFromBytes: options.compressFromBytes,
+      budget: this.#budget,
       clock,
       metrics,
       protocol: PROTOCOL,
-      slowConsumerNotice: (error, way) => this.#slowConsumerNotice(error, way),
+      lastWords: (error, way) => this.#lastWords(error, way),
     });
     this.#writer = new SocketWriter(this.#outbox);
     this.#listen(socket);
     metrics.connections.inc({ protocol: PROTOCOL });
-    this.#initTimer = this.#owned.use(
-      clock.after(initTimeoutMs, () => {
-        this.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout');
-      }),
-    );
-    this.#owned.use(
-      clock.every(heartbeatMs, () => {
-        this.#beat();
-      }),
-    );
+    const patience = clock.after(initTimeoutMs, () => {
+      this.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout');
+    });
+    this.#state = { kind: 'opened', request, patience };
+    this.#owned.use(heartbeats.add(socket));
   }
 
   close(code: number, reason: string): void {
@@ -119,9 +119,6 @@ export class GraphqlWsConnection {
     });
     socket.on('close', () => {
       this.#closed();
-    });
-    socket.on('pong', () => {
-      this.#heard = true;
     });
     socket.on('message', (data, isBinary) => {
       this.#receive(data, isBinary);
@@ -155,10 +152,10 @@ export class GraphqlWsConnection {
       this.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
       return;
     }
-    const { request } = this.#state;
+    const { request, patience } = this.#state;
+    patience[Symbol.dispose]();
     const waiting = new WaitingMessages();
     this.#state = { kind: 'admitting', waiting };
-    this.#initTimer[Symbol.dispose]();
     void this.#admit({ request, payload, waiting });
   }
 
@@ -189,10 +186,12 @@ export class GraphqlWsConnection {
       return;
     }
     this.#owned.use(client);
+    this.#budget.limit = client.limits.queueBytesPerConnection;
     const operations = new SocketOperations({
       ...this.#options,
       client,
       writer: this.#writer,
+      budget: this.#budget,
       onSlow: (id) => {
         this.#cutOff(id);
       },
@@ -286,8 +285,9 @@ export class GraphqlWsConnection {
     this.#outbox.closeSlow();
   }
 
-  #slowConsumerNotice(error: GatewayError, way: Way | null): string | null {
+  #lastWords(error: GatewayError, way: Way | null): string | null {
     this.#stop();
+    logFault(this.#options.services.logger, error, 'a client could not be told its market data');
     const id: unknown = way?.id ? JSON.parse(way.id.toString()) : this.#slowId;
     if (id === null) return null;
     const { message } = error;
@@ -303,17 +303,11 @@ export class GraphqlWsConnection {
     this.close(CloseCode.BadRequest, reason);
   }
 
-  #beat(): void {
-    const { socket } = this.#options;
-    if (!this.#heard) socket.terminate();
-    else if (socket.readyState === socket.OPEN) socket.ping();
-    this.#heard = false;
-  }
-
   /** From now on nothing that the client says counts, and nothing of its operations is told. */
   #stop(): void {
     const state = this.#state;
     this.#state = { kind: 'closing' };
+    if (state.kind === 'opened') state.patience[Symbol.dispose]();
     if (state.kind === 'admitted') state.operations[Symbol.dispose]();
   }
 

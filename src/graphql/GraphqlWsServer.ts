@@ -1,17 +1,22 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CloseCode, DEPRECATED_GRAPHQL_WS_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
-import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { closeReason } from '../fanout/closeReason.ts';
+import { Heartbeats } from '../fanout/Heartbeats.ts';
+import { SocketUpgrades } from '../fanout/SocketUpgrades.ts';
+import type { CompressionSettings } from '../fanout/SocketUpgrades.ts';
 import { GraphqlWsConnection } from './GraphqlWsConnection.ts';
 import type { GraphqlWsConnectionOptions } from './GraphqlWsConnection.ts';
 
 export interface GraphqlWsServerOptions extends Omit<
   GraphqlWsConnectionOptions,
-  'socket' | 'stream' | 'request' | 'onClosed'
+  'socket' | 'stream' | 'request' | 'compressFromBytes' | 'heartbeats' | 'onClosed'
 > {
+  readonly heartbeatMs: number;
   readonly maxPayloadBytes: number;
+  /** `server.compression`. */
+  readonly compression: CompressionSettings;
 }
 
 /** How long a client that was refused may take to close. */
@@ -20,29 +25,21 @@ const REFUSAL_GRACE_MS = 2_000;
 /** Takes the sockets that were routed to GraphQL and owns what becomes of them. */
 export class GraphqlWsServer {
   readonly #options: GraphqlWsServerOptions;
-  readonly #server: WebSocketServer;
+  readonly #upgrades: SocketUpgrades;
+  readonly #heartbeats: Heartbeats;
   readonly #connections = new Set<GraphqlWsConnection>();
   readonly #emptied = Promise.withResolvers<void>();
   #closing = false;
 
   constructor(options: GraphqlWsServerOptions) {
     this.#options = options;
-    this.#server = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: options.maxPayloadBytes,
-      handleProtocols: chooseProtocol,
-    });
+    this.#upgrades = new SocketUpgrades({ ...options, handleProtocols: chooseProtocol });
+    this.#heartbeats = new Heartbeats({ clock: options.services.clock, periodMs: options.heartbeatMs });
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', ignore);
-    if (this.#closing) {
-      socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-      return;
-    }
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+    this.#upgrades.upgrade({ request, socket, head }, (webSocket) => {
       socket.off('error', ignore);
       this.#accept(webSocket, socket, request);
     });
@@ -51,6 +48,8 @@ export class GraphqlWsServer {
   /** Tells every client; resolves when the last one has gone. */
   close(code: number, reason: string): Promise<void> {
     this.#closing = true;
+    this.#heartbeats[Symbol.dispose]();
+    this.#upgrades.close();
     for (const connection of this.#connections) connection.close(code, reason);
     if (this.#connections.size === 0) this.#emptied.resolve();
     return this.#emptied.promise;
@@ -66,6 +65,8 @@ export class GraphqlWsServer {
       socket,
       stream,
       request,
+      compressFromBytes: this.#upgrades.compressFromBytes(socket),
+      heartbeats: this.#heartbeats,
       onClosed: () => {
         this.#connections.delete(connection);
         if (this.#closing && this.#connections.size === 0) this.#emptied.resolve();

@@ -1,8 +1,11 @@
 import { execute, Kind, print, visit } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema } from 'graphql';
-import type { Encoder } from '../fanout/Emission.ts';
+import type { Encoder } from '../fanout/PerEncoder.ts';
 import type { MarketData } from '../market/marketData.ts';
 import type { ClientErrors } from './ClientErrors.ts';
+import { compileSelection } from './compileSelection.ts';
+import type { WriteEvent } from './compileSelection.ts';
+import type { eventOf, eventsOf } from './resolvers/eventOf.ts';
 
 /** An operation as its client sent it. */
 export interface OperationRequest {
@@ -16,9 +19,15 @@ export interface SharedShapesOptions {
   readonly errors: ClientErrors;
 }
 
-/** The encoder of one shape, used until disposed of. */
+/** How a field tells events: each in a result of its own, or in lists. */
+export type Telling = 'single' | 'list';
+
+/** One shape, used until disposed of. */
 export interface ShapeUse extends Disposable {
+  /** Of a field that tells lists: each event as a list of its own. */
   readonly encoder: Encoder;
+  /** The result with all of these events, as graphql-js gives it. */
+  readonly encodeAll: (events: readonly MarketData[]) => Buffer;
 }
 
 /** What of a document matters for its shape: its text, and the variables that only say where events come from. */
@@ -28,17 +37,17 @@ interface DocumentShape {
 }
 
 /** The arguments that route, and have no part in what an event looks like. */
-const ROUTING_ARGUMENTS: ReadonlySet<string> = new Set(['broker', 'symbols']);
-const FIELD = 'marketData';
+const ROUTING_ARGUMENTS: ReadonlySet<string> = new Set(['broker', 'symbols', 'everyMs']);
+const FIELDS: ReadonlySet<string> = new Set(['marketData', 'marketDataBatch']);
 
 /**
- * The shapes in which `marketData` is told just now. Subscriptions whose documents, operations and variables are alike but
- * for the variables that route are of one shape: an event is executed and made into text once for all of them, by
- * graphql-js itself, with exactly the result that each would have got.
+ * The shapes in which market data is told just now. Subscriptions whose documents, operations and variables are alike but
+ * for the variables that route are of one shape: an event is made into text once for all of them, and is exactly the result
+ * that graphql-js would have given each.
  */
 export class SharedShapes {
   readonly #options: SharedShapesOptions;
-  readonly #shapes = new Map<string, { readonly encoder: Encoder; users: number }>();
+  readonly #shapes = new Map<string, { readonly encoder: ShapeEncoder; users: number }>();
   readonly #documents = new WeakMap<DocumentNode, DocumentShape>();
 
   constructor(options: SharedShapesOptions) {
@@ -49,14 +58,15 @@ export class SharedShapes {
     return this.#shapes.size;
   }
 
-  use(request: OperationRequest): ShapeUse {
+  use(request: OperationRequest, telling: Telling = 'single'): ShapeUse {
     const key = this.#keyOf(request);
-    const shape = this.#shapes.get(key) ?? { encoder: new ShapeEncoder(this.#options, request), users: 0 };
+    const shape = this.#shapes.get(key) ?? { encoder: new ShapeEncoder(this.#options, request, telling), users: 0 };
     this.#shapes.set(key, shape);
     shape.users += 1;
     let used = true;
     return {
       encoder: shape.encoder,
+      encodeAll: (events) => shape.encoder.encodeAll(events),
       [Symbol.dispose]: () => {
         if (!used) return;
         used = false;
@@ -84,18 +94,34 @@ export class SharedShapes {
 class ShapeEncoder implements Encoder {
   readonly #options: SharedShapesOptions;
   readonly #request: OperationRequest;
+  readonly #telling: Telling;
+  /** Undefined until the first event: many subscriptions never see one. */
+  #write: WriteEvent | null | undefined;
 
-  constructor(options: SharedShapesOptions, request: OperationRequest) {
+  constructor(options: SharedShapesOptions, request: OperationRequest, telling: Telling) {
     this.#options = options;
     this.#request = request;
+    this.#telling = telling;
   }
 
   encode(event: MarketData): Buffer {
+    if (this.#write === undefined) {
+      this.#write = compileSelection({ schema: this.#options.schema, ...this.#request });
+    }
+    return Buffer.from(this.#write?.(event) ?? this.#execute(this.#telling === 'list' ? [{ event }] : { event }));
+  }
+
+  encodeAll(events: readonly MarketData[]): Buffer {
+    return Buffer.from(this.#execute(events.map((event) => ({ event }))));
+  }
+
+  /** `rootValue`: what the field's resolver takes. */
+  #execute(rootValue: Parameters<typeof eventOf>[0] | Parameters<typeof eventsOf>[0]): string {
     const { schema, errors } = this.#options;
     const { document, operationName, variableValues } = this.#request;
-    const result = execute({ schema, document, operationName, variableValues, rootValue: { event } });
+    const result = execute({ schema, document, operationName, variableValues, rootValue });
     if (isPromise(result)) throw new Error('a field of market data was resolved asynchronously');
-    return Buffer.from(JSON.stringify(errors.formatResult(result)));
+    return JSON.stringify(errors.formatResult(result));
   }
 }
 
@@ -118,7 +144,7 @@ function routingVariables(document: DocumentNode): ReadonlySet<string> {
     },
     Argument: {
       enter: ({ name }) => {
-        inRouting = field === FIELD && ROUTING_ARGUMENTS.has(name.value);
+        inRouting = FIELDS.has(field) && ROUTING_ARGUMENTS.has(name.value);
       },
       leave: () => {
         inRouting = false;

@@ -2,7 +2,7 @@ import { MessageType } from 'graphql-ws';
 import type { SubscribeMessage } from 'graphql-ws';
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { Services } from '../core/Services.ts';
-import { ByteBudget } from '../fanout/ByteBudget.ts';
+import type { ByteBudget } from '../fanout/ByteBudget.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlClient } from './context.ts';
@@ -19,6 +19,8 @@ export interface SocketOperationsOptions {
   readonly meter: DeliveryMeter;
   readonly shapes: SharedShapes;
   readonly writer: SocketWriter;
+  /** The connection's. */
+  readonly budget: ByteBudget;
   /** The client has not read what may not be dropped of the operation with this id. */
   readonly onSlow: (id: string) => void;
 }
@@ -26,8 +28,8 @@ export interface SocketOperationsOptions {
 /** One `subscribe` of a client. Told apart by identity: its id is the client's, and may be used again when it is over. */
 interface Operation {
   readonly id: string;
-  /** Null until the operation has turned out to be a stream. */
-  results: AsyncIterator<ExecutionResult> | null;
+  /** Ends what is told of it in more than one message; null as long as there is no such thing. */
+  stop: (() => void) | null;
   /** Nothing is sent for it any more. */
   ended: boolean;
 }
@@ -38,14 +40,12 @@ interface Operation {
  */
 export class SocketOperations implements Disposable {
   readonly #options: SocketOperationsOptions;
-  readonly #budget: ByteBudget;
   readonly #operations = new Map<string, Operation>();
   /** Those that the client has completed and that are still being prepared count too. */
   #running = 0;
 
   constructor(options: SocketOperationsOptions) {
     this.#options = options;
-    this.#budget = new ByteBudget(options.client.limits.queueBytesPerConnection);
   }
 
   has(id: string): boolean {
@@ -61,7 +61,7 @@ export class SocketOperations implements Disposable {
       this.refuse(id, new GatewayError('LIMIT_EXCEEDED', told));
       return;
     }
-    const operation: Operation = { id, results: null, ended: false };
+    const operation: Operation = { id, stop: null, ended: false };
     this.#operations.set(id, operation);
     void this.#run(operation, message);
   }
@@ -82,7 +82,7 @@ export class SocketOperations implements Disposable {
 
   /** Never rejects. */
   async #run(operation: Operation, { payload }: SubscribeMessage): Promise<void> {
-    const { client, execute, errors, services, meter, shapes, writer, onSlow } = this.#options;
+    const { budget, client, execute, errors, services, meter, shapes, writer, onSlow } = this.#options;
     this.#running += 1;
     try {
       const outcome = await execute(payload, {
@@ -90,12 +90,24 @@ export class SocketOperations implements Disposable {
         client,
         meter,
         protocol: 'graphql-ws',
-        direct: { shapes, writer, id: operation.id },
-        budget: this.#budget,
+        direct: {
+          shapes,
+          outbox: writer.outbox,
+          id: operation.id,
+          take: (subscription) => {
+            this.#take(operation, subscription);
+          },
+          fail: (error) => {
+            void this.#fail(operation, [errors.tell(error)]);
+          },
+        },
+        budget,
         onSlowConsumer: () => {
           onSlow(operation.id);
         },
       });
+      // What the executor has of a subscription that is told past it is let go of.
+      if (operation.stop !== null) return;
       if (Symbol.asyncIterator in outcome) await this.#stream(operation, outcome[Symbol.asyncIterator]());
       else await this.#answer(operation, outcome);
     } catch (error) {
@@ -105,10 +117,21 @@ export class SocketOperations implements Disposable {
     }
   }
 
-  async #stream(operation: Operation, results: AsyncIterator<ExecutionResult>): Promise<void> {
-    operation.results = results;
+  #take(operation: Operation, subscription: Disposable): void {
+    operation.stop = () => {
+      subscription[Symbol.dispose]();
+    };
     // The client may have left while this was being prepared.
-    if (operation.ended) await results.return?.();
+    if (operation.ended) operation.stop();
+  }
+
+  async #stream(operation: Operation, results: AsyncIterator<ExecutionResult>): Promise<void> {
+    operation.stop = () => {
+      // It settles by itself, and has nobody to tell.
+      results.return?.().then(undefined, () => {});
+    };
+    // The client may have left while this was being prepared.
+    if (operation.ended) operation.stop();
     while (!operation.ended) {
       // Not before there is room: what waits in the stream is conflated, and what was taken from it grows old.
       await this.#options.writer.room;
@@ -168,7 +191,6 @@ export class SocketOperations implements Disposable {
     if (operation === undefined || operation.ended) return;
     operation.ended = true;
     if (this.#operations.get(operation.id) === operation) this.#operations.delete(operation.id);
-    // It settles by itself, and has nobody to tell.
-    operation.results?.return?.().then(undefined, () => {});
+    operation.stop?.();
   }
 }

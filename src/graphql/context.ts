@@ -4,10 +4,10 @@ import type { Limits } from '../core/Limits.ts';
 import type { Services } from '../core/Services.ts';
 import type { Session } from '../core/Sessions.ts';
 import type { ByteBudget } from '../fanout/ByteBudget.ts';
+import type { Outbox } from '../fanout/Outbox.ts';
 import type { ClientProtocol } from '../shared/metrics.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
 import type { OperationRequest, SharedShapes } from './SharedShapes.ts';
-import type { SocketWriter } from './SocketWriter.ts';
 
 /** Whom operations are for. */
 export interface GraphqlClient {
@@ -25,6 +25,17 @@ export interface GraphqlClient {
   readonly renewLogin: ((token: string) => Promise<number | null>) | null;
 }
 
+/** The shapes that live subscriptions share, and an operation's place on its socket. */
+export interface DirectTelling {
+  readonly shapes: SharedShapes;
+  readonly outbox: Outbox;
+  readonly id: string;
+  /** Owns the subscription from now on: nothing that the executor has of it is looked at. */
+  readonly take: (subscription: Disposable) => void;
+  /** Ends the operation with this error. */
+  readonly fail: (error: unknown) => void;
+}
+
 /** What resolvers are given of the operation that they serve. Made for one operation; nothing in it outlives that. */
 export interface GraphqlContext {
   readonly services: Services;
@@ -36,8 +47,8 @@ export interface GraphqlContext {
   readonly budget: ByteBudget;
   /** Called when the client has not read what may not be dropped: it gets nothing any more but the error. */
   readonly onSlowConsumer: () => void;
-  /** The shapes that live subscriptions share, and this operation's place on its socket; null where results are pulled. */
-  readonly direct: { readonly shapes: SharedShapes; readonly writer: SocketWriter; readonly id: string } | null;
+  /** How a subscription may be told past the executor; null where results are pulled. */
+  readonly direct: DirectTelling | null;
   /** As the client sent it, where results may be told directly. */
   readonly operation: OperationRequest | null;
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { CompressionSettings } from '../fanout/SocketUpgrades.ts';
 import type { Services } from '../core/Services.ts';
 import { ClientErrors } from './ClientErrors.ts';
 import { DeliveryMeter } from './DeliveryMeter.ts';
@@ -19,6 +20,8 @@ export interface GraphqlOptions {
   readonly heartbeatMs: number;
   /** Of a message, or of a request's body. */
   readonly maxPayloadBytes: number;
+  /** `server.compression`: of messages over WebSocket. */
+  readonly compression: CompressionSettings;
   /** How long a WebSocket client may take to begin. @default 10000 */
   readonly initTimeoutMs?: number;
   /** May pages of this origin read the answers over HTTP (CORS)? @default none may */
@@ -36,14 +39,14 @@ export interface Graphql {
 const INIT_TIMEOUT_MS = 10_000;
 
 export function createGraphql(options: GraphqlOptions): Graphql {
-  const { services, graphql, heartbeatMs, maxPayloadBytes } = options;
+  const { services, graphql, heartbeatMs, maxPayloadBytes, compression } = options;
   const { initTimeoutMs = INIT_TIMEOUT_MS, allowsOrigin = () => false } = options;
-  const { clock, logger, metrics, limits } = services;
+  const { clock, logger, metrics } = services;
   const { introspection } = graphql;
   const errors = new ClientErrors({ logger, metrics, suggestions: introspection });
   const meter = new DeliveryMeter({ clock, metrics });
   const schema = loadSchema();
-  const yoga = createGatewayYoga({ schema, errors, limits, introspection });
+  const yoga = createGatewayYoga({ schema, errors, introspection });
   const http = new GraphqlHttp({
     services,
     yoga,
@@ -64,6 +67,7 @@ export function createGraphql(options: GraphqlOptions): Graphql {
     heartbeatMs,
     initTimeoutMs,
     maxPayloadBytes,
+    compression,
   });
   return {
     handle: (request, response) => {

@@ -1,8 +1,8 @@
 import type { SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
 import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
-import type { Way } from '../fanout/Outbox.ts';
-import type { GraphqlContext } from './context.ts';
-import { ParkedStream } from './ParkedStream.ts';
+import type { Delivery } from '../fanout/Emission.ts';
+import type { Outbox, Way } from '../fanout/Outbox.ts';
+import type { DirectTelling, GraphqlContext } from './context.ts';
 import type { OperationRequest } from './SharedShapes.ts';
 
 export interface MarketDataOpening<Source> {
@@ -33,10 +33,10 @@ export function openMarketData<Source extends Subscriber & Disposable>(opening: 
     metrics.subscriptions.dec({ protocol: context.protocol });
   });
   const subscriber: Subscriber = {
-    deliver(emission) {
-      if (begun) context.meter.arrived(emission);
+    deliver(delivery) {
+      if (begun) for (const emission of delivery.emissions) context.meter.arrived(emission);
       delivering = true;
-      source.deliver(emission);
+      source.deliver(delivery);
       delivering = false;
     },
   };
@@ -52,36 +52,49 @@ export function openMarketData<Source extends Subscriber & Disposable>(opening: 
   return source;
 }
 
+/** A subscription whose events go straight to its client's socket. */
+class SharedSubscriber implements Subscriber {
+  way: Way;
+  readonly #outbox: Outbox;
+
+  constructor(outbox: Outbox, way: Way) {
+    this.#outbox = outbox;
+    this.way = way;
+  }
+
+  deliver(delivery: Delivery): void {
+    this.#outbox.deliver(delivery, this.way);
+  }
+}
+
 /**
  * Joins a socket to live market data past the executor: every event is told in bytes that all subscriptions of its shape
- * share. What is returned never yields; when it ends, nothing of the subscription is left, and nothing more of it is told.
+ * share. It is handed to whoever owns the operation; disposed of, nothing of it is left, and nothing more of it is told.
  */
 export function openShared(
   { routes, request, context }: Omit<MarketDataOpening<never>, 'source'>,
-  { shapes, writer, id, operation }: NonNullable<GraphqlContext['direct']> & { readonly operation: OperationRequest },
-): ParkedStream {
-  const { services, client, meter } = context;
+  { shapes, outbox, id, take, operation }: DirectTelling & { readonly operation: OperationRequest },
+): AsyncIterable<never> {
+  const { services, client, meter, protocol } = context;
   using opening = new DisposableStack();
   const { encoder } = opening.use(shapes.use(operation));
   const idBytes = Buffer.from(JSON.stringify(id));
   const live: Way = { encoder: meter.measured(encoder), id: idBytes };
   const beginning: Way = { encoder, id: idBytes };
-  services.metrics.subscriptions.inc({ protocol: context.protocol });
+  services.metrics.subscriptions.inc({ protocol });
   opening.defer(() => {
-    services.metrics.subscriptions.dec({ protocol: context.protocol });
-    writer.forget(live);
-    writer.forget(beginning);
+    services.metrics.subscriptions.dec({ protocol });
+    outbox.forget(live);
+    outbox.forget(beginning);
   });
-  let way = beginning;
-  const subscriber: Subscriber = {
-    deliver(emission) {
-      writer.tell(emission, way);
-    },
-  };
+  const subscriber = new SharedSubscriber(outbox, beginning);
   opening.use(services.subscriptions.open({ routes, request, access: client.session, subscriber }));
-  way = live;
-  const interest = opening.move();
-  return new ParkedStream(() => {
-    interest.dispose();
-  });
+  subscriber.way = live;
+  take(opening.move());
+  return NOTHING;
 }
+
+/** What the executor gets in place of results: nobody ever looks at them. */
+export const NOTHING: AsyncIterable<never> = {
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+};

@@ -189,6 +189,7 @@ describe('marketDataBatch', () => {
     gateway.tick('1');
     gateway.trade(1);
     gateway.tick('2');
+    await client.roundTrip();
     await clock.advance(99);
     await client.roundTrip();
     expect(client.of('b')).toEqual([]);
@@ -202,6 +203,7 @@ describe('marketDataBatch', () => {
     expect(batches(client)).toEqual([first]);
     await clock.advance(1_000);
     gateway.tick('3');
+    await client.roundTrip();
     await clock.advance(100);
     await waitFor(() => client.of('b').length === 2);
     expect(batches(client)).toEqual([first, [{ __typename: 'Tick', bid: '3' }]]);
@@ -209,6 +211,36 @@ describe('marketDataBatch', () => {
     client.send({ type: 'complete', id: 'b' });
     await gateway.isIdle();
     await gateway.settles('subscriptions', { protocol: 'graphql-ws' }, 0);
+  });
+
+  it('is told to clients with lists and rhythms of their own, each event once and in order, and ends with complete', async () => {
+    await using gateway = await GraphqlGateway.start();
+    await using client = await TransportWsClient.connect(gateway.wsUrl);
+    const of = (id: string): unknown[] =>
+      client
+        .of(id)
+        .filter(({ type }) => type === 'next')
+        .flatMap(({ payload }) => (payload as { data: { marketDataBatch: { id: string }[] } }).data.marketDataBatch);
+    client.subscribe('b', query, { ms: 20 });
+    client.subscribe('c', query, { ms: 70 });
+    client.subscribe('kept', 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { cursor } }');
+    await gateway.wanted('trade BTCUSDT');
+    await gateway.settles('subscriptions', { protocol: 'graphql-ws' }, 3);
+    for (let id = 1; id <= 300; id += 1) {
+      gateway.trade(id);
+      if (id % 10 === 0) await client.roundTrip();
+    }
+    const expected = Array.from({ length: 300 }, (_, at) => ({ __typename: 'Trade', id: String(at + 1) }));
+    for (const id of ['b', 'c']) {
+      await waitFor(() => of(id).length === 300);
+      expect(of(id)).toEqual(expected);
+      client.send({ type: 'complete', id });
+    }
+    await gateway.settles('subscriptions', { protocol: 'graphql-ws' }, 1);
+    gateway.trade(301);
+    await waitFor(() => client.of('kept').length === 301);
+    await client.roundTrip();
+    for (const id of ['b', 'c']) expect(of(id)).toEqual(expected);
   });
 });
 

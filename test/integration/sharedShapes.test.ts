@@ -2,6 +2,7 @@ import { execute, parse, validate } from 'graphql';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClientErrors } from '../../src/graphql/ClientErrors.ts';
+import { joinLists } from '../../src/graphql/joinLists.ts';
 import { loadSchema } from '../../src/graphql/schema.ts';
 import { SharedShapes } from '../../src/graphql/SharedShapes.ts';
 import type { MarketData } from '../../src/market/marketData.ts';
@@ -9,78 +10,65 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
 import { GraphqlGateway } from '../support/GraphqlGateway.ts';
 import { TransportWsClient } from '../support/TransportWsClient.ts';
-import { book, tick, trade } from '../support/events.ts';
+import { tick } from '../support/events.ts';
+import { oddEvents, randomEvents } from '../support/randomEvents.ts';
+import { randomSubscriptions } from '../support/randomSubscriptions.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 const schema = loadSchema();
 const errors = new ClientErrors({ logger: silentLogger(), metrics: new Metrics(), suggestions: true });
 
-const FIELDS = ['broker', 'symbol', 'type', 'time', 'receivedAt', 'sequence', 'cursor', '__typename'];
-const OWN: Record<string, readonly string[]> = {
-  Tick: ['bid', 'bidSize', 'ask', 'askSize', 'last', 'mid', 'spread'],
-  Trade: ['id', 'price', 'size', 'side'],
-  OrderBook: ['kind', 'bids { price }', 'asks { size price }'],
-};
-
-const directive = fc.constantFrom(
-  '',
-  ' @include(if: true)',
-  ' @skip(if: true)',
-  ' @include(if: $on)',
-  ' @skip(if: $on)',
-);
-const field = (names: readonly string[]) =>
-  fc
-    .tuple(fc.constantFrom(...names), fc.constantFrom('', 'a', 'b'), directive)
-    // An alias is made of the field's name: two fields of one name would conflict.
-    .map(
-      ([name, alias, when]) =>
-        `${alias === '' ? '' : `${alias}_${name.split(' ')[0] ?? ''}: `}${name.replace(/ \{/, `${when} {`)}${name.includes('{') ? '' : when}`,
-    );
-const selection = fc
-  .record({
-    common: fc.array(field(FIELDS), { minLength: 1, maxLength: 6 }),
-    tick: fc.array(field(OWN['Tick'] ?? []), { maxLength: 5 }),
-    trade: fc.array(field(OWN['Trade'] ?? []), { maxLength: 4 }),
-    book: fc.array(field(OWN['OrderBook'] ?? []), { maxLength: 3 }),
-    spread: fc.boolean(),
-  })
-  .map(({ common, tick: ofTick, trade: ofTrade, book: ofBook, spread }) => {
-    const on = (type: string, fields: string[]): string =>
-      fields.length === 0 ? '' : `... on ${type} { ${fields.join(' ')} }`;
-    const rest = [on('Tick', ofTick), on('Trade', ofTrade), on('OrderBook', ofBook)].join(' ');
-    return spread
-      ? { body: `...F ${rest}`, fragment: `fragment F on MarketData { ${common.join(' ')} }` }
-      : { body: `${common.join(' ')} ${rest}`, fragment: '' };
-  });
-
-const events: readonly MarketData[] = [
-  tick(1),
-  trade(2),
-  book(3, 'snapshot', { bids: [['1.10', '5']], asks: [['1.20', '7.000']] }),
-  book(4, 'delta', {}),
-];
+/** A fault has another id each time that it happens. */
+const masked = (text: string | Buffer): string => text.toString().replaceAll(/logged as [\w-]+/g, 'logged');
 
 describe('an event told in a shared shape', () => {
-  it('is byte for byte what graphql-js and JSON.stringify give, whatever the document', () => {
+  it('is byte for byte what graphql-js and JSON.stringify give, whatever the document and the event', () => {
     let valid = 0;
     fc.assert(
-      fc.property(selection, fc.boolean(), fc.constantFrom('', 'm: '), ({ body, fragment }, on, alias) => {
-        const text = `subscription S($symbols: [String!]!, $on: Boolean = ${on}) { ${alias}marketData(symbols: $symbols) { ${body} } } ${fragment}`;
+      fc.property(randomSubscriptions(schema), fc.array(randomEvents), ({ text, ...operation }, events) => {
         const document = parse(text);
-        const unused = text.includes('$on)') ? [] : ['Variable "$on" is never used in operation "S".'];
-        const found = validate(schema, document).map(({ message }) => message);
-        if (found.some((message) => !unused.includes(message))) return;
+        if (validate(schema, document).length > 0) return;
         valid += 1;
-        const variableValues = { symbols: ['BTCUSDT'] };
-        using shape = new SharedShapes({ schema, errors }).use({ document, operationName: 'S', variableValues });
+        using shape = new SharedShapes({ schema, errors }).use({ document, ...operation });
         for (const event of events) {
-          const stock = execute({ schema, document, operationName: 'S', variableValues, rootValue: { event } });
-          expect(shape.encoder.encode(event).toString()).toBe(JSON.stringify(stock));
+          const stock = execute({ schema, document, ...operation, rootValue: { event } });
+          if ('then' in stock) expect.unreachable();
+          else expect(shape.encoder.encode(event).toString()).toBe(JSON.stringify(errors.formatResult(stock)));
         }
       }),
     );
-    expect(valid).toBeGreaterThan(20);
+    expect(valid).toBeGreaterThan(80);
+  });
+
+  it('is told in lists as graphql-js tells them, put together from the texts of single events', () => {
+    let joined = 0;
+    const events = fc.array(fc.oneof({ weight: 9, arbitrary: randomEvents }, { weight: 1, arbitrary: oddEvents }), {
+      minLength: 1,
+    });
+    fc.assert(
+      fc.property(randomSubscriptions(schema), events, ({ text, ...operation }, list) => {
+        const document = parse(text.replace(/\bmarketData\(/, 'marketDataBatch('));
+        if (validate(schema, document).length > 0) return;
+        using shape = new SharedShapes({ schema, errors }).use({ document, ...operation }, 'list');
+        const stock = execute({ schema, document, ...operation, rootValue: list.map((event) => ({ event })) });
+        if ('then' in stock) return;
+        const told = joinLists(list.map((event) => shape.encoder.encode(event)));
+        if (told !== null) joined += 1;
+        expect(masked(told ?? shape.encodeAll(list))).toBe(masked(JSON.stringify(errors.formatResult(stock))));
+      }),
+    );
+    expect(joined).toBeGreaterThan(20);
+  });
+
+  it('that is not as it should be is told with the error that graphql-js makes of it, and the next one is told again', () => {
+    const document = parse('subscription { marketData(symbols: ["A"]) { ... on Tick { bid } } }');
+    const request = { document, operationName: undefined, variableValues: {} };
+    using shape = new SharedShapes({ schema, errors }).use(request);
+    const told = (event: MarketData): unknown => JSON.parse(shape.encoder.encode(event).toString());
+    const wrong = { ...tick(1), bid: null } as unknown as MarketData;
+    const path = ['marketData', 'bid'];
+    expect(told(wrong)).toMatchObject({ data: null, errors: [{ path, extensions: { code: 'INTERNAL' } }] });
+    expect(told(tick(2))).toEqual({ data: { marketData: { bid: '100.10' } } });
   });
 });
 

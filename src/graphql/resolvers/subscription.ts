@@ -3,13 +3,14 @@ import { DEFAULT_OPTIONS } from '../../core/subscription.ts';
 import type { SubscriptionRequest, SymbolRejection, SymbolRoute } from '../../core/subscription.ts';
 import { checkRange } from '../../core/Subscriptions.ts';
 import { EventQueue } from '../../fanout/EventQueue.ts';
-import { Emission } from '../../fanout/Emission.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { GraphqlContext } from '../context.ts';
 import { BrokerChanges } from '../BrokerChanges.ts';
 import { EventBatches } from '../EventBatches.ts';
 import type { SubscriptionMarketDataArgs, SubscriptionResolvers } from '../generated.ts';
 import { openMarketData, openShared } from '../openMarketData.ts';
+import { openSharedBatches } from '../openSharedBatches.ts';
+import { eventOf, eventsOf } from './eventOf.ts';
 
 const MAX_EVERY_MS = 60_000;
 /** So many rejections are told in full: the message is for a person, `extensions.symbols` names them all. */
@@ -29,11 +30,7 @@ export const subscription: SubscriptionResolvers = {
         new EventQueue({ budget, metrics: services.metrics, onClose });
       return openMarketData({ context, routes, request, source });
     },
-    // Of a shape that is shared there is the event alone, and nobody in particular who is told.
-    resolve(told: Pick<Emission, 'event'>, _args: unknown, context: GraphqlContext | undefined) {
-      if (context !== undefined && told instanceof Emission) context.meter.told(told, context.protocol);
-      return told.event;
-    },
+    resolve: eventOf,
   },
 
   marketDataBatch: {
@@ -42,16 +39,15 @@ export const subscription: SubscriptionResolvers = {
       checkRange('everyMs', everyMs, { from: 1, to: MAX_EVERY_MS });
       const request = toRequest(args);
       const routes = await admit(request, context);
+      const { direct, operation } = context;
+      if (direct !== null && operation !== null) {
+        return openSharedBatches({ context, routes, request, everyMs }, { ...direct, operation });
+      }
       const source = (onClose: () => void): EventBatches =>
         new EventBatches({ everyMs, budget, clock: services.clock, metrics: services.metrics, onClose });
       return openMarketData({ context, routes, request, source });
     },
-    resolve(emissions: readonly Emission[], _args: unknown, { meter, protocol }: GraphqlContext) {
-      return emissions.map((emission) => {
-        meter.told(emission, protocol);
-        return emission.event;
-      });
-    },
+    resolve: eventsOf,
   },
 
   brokerStatus: {

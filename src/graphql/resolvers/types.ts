@@ -1,13 +1,6 @@
 import type { MarketDataResolvers } from '../generated.ts';
-
-const TYPE_NAMES = {
-  tick: 'Tick',
-  trade: 'Trade',
-  candle: 'Candle',
-  orderbook: 'OrderBook',
-  status: 'FeedStatus',
-} as const;
+import { typeNameOf } from './typeNameOf.ts';
 
 export const marketData: MarketDataResolvers = {
-  __resolveType: (event) => TYPE_NAMES[event.type],
+  __resolveType: typeNameOf,
 };

@@ -79,7 +79,7 @@ describe('EventBatches', () => {
     const { clock, batches, next } = setUp(1_000);
     const whole = new Emission(key('orderbook'), book(9, 'snapshot', {}));
     for (let sequence = 1; sequence <= 8; sequence += 1) {
-      batches.deliver(new Emission(key('orderbook'), book(sequence, 'delta', {}), () => whole));
+      batches.deliver(new Emission(key('orderbook'), book(sequence, 'delta', {}), { fresh: () => whole }));
     }
     await clock.advance(100);
     expect((await next()).at(-1)).toBe('orderbook 9');

@@ -1,0 +1,237 @@
+import * as fc from 'fast-check';
+import { execute, isObjectType, parse, validate } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { ClientErrors } from '../../../src/graphql/ClientErrors.ts';
+import { compileSelection } from '../../../src/graphql/compileSelection.ts';
+import type { Selection } from '../../../src/graphql/compileSelection.ts';
+import { loadSchema } from '../../../src/graphql/schema.ts';
+import type { MarketData } from '../../../src/market/marketData.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
+import { Metrics } from '../../../src/shared/metrics.ts';
+import { book, tick, trade } from '../../support/events.ts';
+import { oddEvents, randomEvents } from '../../support/randomEvents.ts';
+import { randomSubscriptions } from '../../support/randomSubscriptions.ts';
+
+const ours = loadSchema();
+const errors = new ClientErrors({ logger: silentLogger(), metrics: new Metrics(), suggestions: true });
+
+/** What graphql-js and JSON.stringify give; null where they do not give it at once. */
+function reference(selection: Selection, event: MarketData): string | null {
+  const result = execute({ ...selection, rootValue: { event } });
+  return 'then' in result ? null : JSON.stringify(errors.formatResult(result));
+}
+
+/** A selection of `marketData`, and whatever follows the operation. */
+function asking(body: string, rest = ''): Selection {
+  return request(`subscription { marketData(symbols: ["A"]) { ${body} } } ${rest}`);
+}
+
+function request(text: string, variableValues: Record<string, unknown> = {}, operationName?: string): Selection {
+  return { schema: ours, document: parse(text), operationName, variableValues };
+}
+
+const odd = (event: MarketData, members: object): MarketData => ({ ...event, ...members });
+const levels = book(3, 'snapshot', { bids: [['1.10', '5']], asks: [['1.20', '7.000']] });
+const BIDS = 'bids { price } kind bids { __typename size price }';
+const TOLD_BIDS = '"bids":[{"price":"1.10","__typename":"PriceLevel","size":"5"}],"kind":"SNAPSHOT"';
+const ESCAPED = '\\"\\\\\\n\\u0000\\ud800\u2028é';
+
+describe('a compiled selection tells, as graphql-js does,', () => {
+  it.each<[string, Selection, MarketData, string]>([
+    [
+      'members in the order in which they first appear',
+      asking('symbol __typename broker symbol'),
+      trade(2),
+      '"symbol":"BTCUSDT","__typename":"Trade","broker":"binance"',
+    ],
+    [
+      'members under their aliases, whatever these mean elsewhere',
+      asking('__proto__: symbol toJSON: cursor then: broker'),
+      trade(2),
+      '"__proto__":"BTCUSDT","toJSON":"life.2","then":"binance"',
+    ],
+    ['all that the mentions of a member select, together', asking(`... on OrderBook { ${BIDS} }`), levels, TOLD_BIDS],
+    [
+      'a fragment once, where it is spread first',
+      asking('...F symbol ... on Trade { ...F }', 'fragment F on MarketData { cursor type }'),
+      trade(2),
+      '"cursor":"life.2","type":"TRADE","symbol":"BTCUSDT"',
+    ],
+    ['lists that are empty', asking('... on OrderBook { asks { price } }'), book(4, 'delta', {}), '"asks":[]'],
+    [
+      'levels of which nothing is selected',
+      asking('... on OrderBook { asks { price @skip(if: true) } }'),
+      levels,
+      '"asks":[{}]',
+    ],
+    [
+      'of fragments only those that hold for the type',
+      asking('... on Tick { bid last } ... on Trade { side } ... on MarketData { type } ... { sequence }'),
+      tick(1),
+      '"bid":"100.10","last":null,"type":"TICK","sequence":1',
+    ],
+    ['nothing, where nothing is selected of the type', asking('... on Tick { bid }'), trade(2), ''],
+    [
+      'text with what JSON escapes',
+      asking('symbol cursor'),
+      { ...trade(2), symbol: '"\\\n\0\ud800\u2028é', cursor: '' },
+      `"symbol":"${ESCAPED}","cursor":""`,
+    ],
+    ['zero without a sign', asking('sequence'), { ...trade(2), sequence: -0 }, '"sequence":0'],
+    [
+      'what is selected, though other members are wrong',
+      asking('sequence'),
+      odd(trade(2), { time: 'now' }),
+      '"sequence":2',
+    ],
+  ])('%s', (_law, selection, event, told) => {
+    const text = `{"data":{"marketData":{${told}}}}`;
+    expect(compileSelection(selection)?.(event)).toBe(text);
+    expect(reference(selection, event)).toBe(text);
+  });
+
+  it.each<[string, string, Record<string, unknown>, string]>([
+    ['a variable', '$a: Boolean!', { a: true }, 'symbol'],
+    ['a default', '$a: Boolean! = true', {}, 'symbol'],
+    ['a value before the default', '$a: Boolean! = true', { a: false }, 'broker'],
+  ])('members by the condition that is %s', (_which, definition, variables, member) => {
+    const text = `subscription (${definition}) { marketData(symbols: []) {
+      symbol @include(if: $a) broker @skip(if: $a) cursor @include(if: true) @skip(if: true)
+      ...F @skip(if: true) ...F @include(if: $a) } } fragment F on Trade { __typename }`;
+    const selection = request(text, variables);
+    const told = compileSelection(selection)?.(trade(2)) ?? '';
+    expect(told).toContain(`{"${member}":`);
+    expect(told).toBe(reference(selection, trade(2)));
+  });
+
+  it('the operation that is named, the field under its alias', () => {
+    const text =
+      'query A { brokers { id } } subscription B { b: marketData(symbols: []) { type } } subscription C { c: marketData(symbols: []) { cursor } }';
+    expect(compileSelection(request(text, {}, 'C'))?.(trade(2))).toBe('{"data":{"c":{"cursor":"life.2"}}}');
+    expect(compileSelection(request(text, {}, 'B'))?.(trade(2))).toBe('{"data":{"b":{"type":"TRADE"}}}');
+  });
+});
+
+describe('what is left to graphql-js', () => {
+  const field = 'marketData(symbols: []) { symbol }';
+
+  it.each<[string, Selection]>([
+    ['a query', request('{ brokers { id } }')],
+    ['an operation that is not there', request(`subscription A { ${field} }`, {}, 'B')],
+    ['several operations, of which none is named', request(`subscription A { ${field} } subscription B { ${field} }`)],
+    [
+      'an operation without a variable that it needs',
+      request(`subscription ($s: ID!) { marketData(broker: $s, symbols: []) { symbol } }`),
+    ],
+    ['an argument that is not what it should be', request('subscription { marketData(symbols: 1) { symbol } }')],
+    ['another field', request('subscription { brokerStatus { id } }')],
+    ['several fields', request(`subscription { ${field} other: ${field} }`)],
+    ['no field', request(`subscription { marketData(symbols: []) @skip(if: true) { symbol } }`)],
+  ])('is %s', (_what, selection) => {
+    expect(compileSelection(selection)).toBeNull();
+  });
+
+  it('is a condition that has no value, and only what it would be asked for', () => {
+    const text =
+      'subscription ($no: Boolean = false) { marketData(symbols: []) { symbol ... on Tick { bid @skip(if: $no) } } }';
+    const write = compileSelection(request(text, { no: null }));
+    expect(write?.(tick(1))).toBeNull();
+    expect(write?.(trade(1))).toBe('{"data":{"marketData":{"symbol":"BTCUSDT"}}}');
+  });
+
+  it.each<[string, MarketData]>([
+    ['without what may not be null', odd(tick(1), { bid: null })],
+    ['with a number for a decimal', odd(tick(1), { bid: 100.1 })],
+    ['with an exponent in a decimal', odd(tick(1), { bid: '1e5' })],
+    ['with a decimal that is longer than any', odd(tick(1), { last: '1'.repeat(41) })],
+    ['with a time of another spelling', odd(tick(1), { time: '2026-01-02' })],
+    ['with a number for text', odd(tick(1), { symbol: 7 })],
+    ['with a sequence that is no whole number', odd(tick(1), { sequence: 1.5 })],
+    ['with a function for a value', odd(tick(1), { symbol: () => 'BTCUSDT' })],
+    ['with a level that is not there', odd(levels, { bids: [null] })],
+    ['with a level that is an error', odd(levels, { bids: [new Error('odd')] })],
+    ['with levels that are no list', odd(levels, { bids: new Set() })],
+    ['of a kind that the schema has not', odd(levels, { kind: 'update' })],
+    ['of a type that the schema has not', odd(tick(1), { type: 'toString' })],
+    ['that is none', null as unknown as MarketData],
+  ])('is an event %s', (_what, event) => {
+    const selection = asking(
+      'symbol time sequence ... on Tick { bid last } ... on OrderBook { kind bids { __typename } }',
+    );
+    expect(compileSelection(selection)?.(event)).toBeNull();
+  });
+});
+
+describe('a schema with ways of its own is left to graphql-js', () => {
+  const field = (schema: GraphQLSchema, type: string, name: string): object => {
+    const parent = schema.getType(type);
+    return (isObjectType(parent) && parent.getFields()[name]) || expect.unreachable();
+  };
+  const resolve = (): string => '1';
+
+  it.each<[string, MarketData, (schema: GraphQLSchema) => unknown]>([
+    ['a resolver of a field', tick(1), (schema) => Object.assign(field(schema, 'Tick', 'bid'), { resolve })],
+    ['a resolver of a level', levels, (schema) => Object.assign(field(schema, 'PriceLevel', 'size'), { resolve })],
+    [
+      'another resolver of the subscription',
+      tick(1),
+      (schema) => Object.assign(field(schema, 'Subscription', 'marketData'), { resolve: () => tick(9) }),
+    ],
+    [
+      'another way to tell types apart',
+      tick(1),
+      (schema) => Object.assign(schema.getType('MarketData') ?? {}, { resolveType: () => 'Tick' }),
+    ],
+    ['a test of a type', tick(1), (schema) => Object.assign(schema.getType('Tick') ?? {}, { isTypeOf: () => true })],
+    [
+      'another way to write a scalar',
+      tick(1),
+      (schema) => Object.assign(schema.getType('Decimal') ?? {}, { serialize: resolve }),
+    ],
+  ])('%s', (_way, event, change) => {
+    const selection = asking('broker ... on Tick { bid } ... on OrderBook { bids { size } }');
+    const schema = loadSchema();
+    expect(compileSelection({ ...selection, schema })?.(event)).toEqual(expect.any(String));
+    change(schema);
+    expect(compileSelection({ ...selection, schema })?.(event) ?? null).toBeNull();
+  });
+});
+
+describe('whatever is asked for', () => {
+  const trial = fc.record({
+    asked: randomSubscriptions(ours),
+    events: fc.array(randomEvents, { minLength: 1 }),
+    oddOnes: fc.array(oddEvents),
+  });
+
+  it('a compiled selection gives byte for byte what graphql-js does, and leaves it nothing that is in order', () => {
+    const seen = { valid: 0, events: 0, told: 0, odd: 0, oddTold: 0 };
+    const property = fc.property(trial, ({ asked, events, oddOnes }) => {
+      const selection = request(asked.text, asked.variableValues, asked.operationName);
+      if (validate(ours, selection.document).length > 0) return;
+      seen.valid += 1;
+      const write = compileSelection(selection);
+      for (const event of events) {
+        const told = write?.(event) ?? null;
+        // The one thing that is not in order here is a condition that is null.
+        if (told === null) expect(asked.variableValues['no']).toBeNull();
+        else expect(told).toBe(reference(selection, event));
+        seen.events += 1;
+        seen.told += told === null ? 0 : 1;
+      }
+      for (const event of oddOnes) {
+        const told = write?.(event) ?? null;
+        if (told !== null) expect(told).toBe(reference(selection, event));
+        seen.odd += 1;
+        seen.oddTold += told === null ? 0 : 1;
+      }
+    });
+    fc.assert(property, { numRuns: 200 });
+    expect(seen.valid).toBeGreaterThan(180);
+    expect(seen.told).toBeGreaterThan(0.9 * seen.events);
+    // What is odd is not always asked for.
+    expect(seen.oddTold).toBeGreaterThan(0.2 * seen.odd);
+    expect(seen.oddTold).toBeLessThan(0.8 * seen.odd);
+  });
+});
