@@ -20,4 +20,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.TICKGRAPH_SERVER__PORT || process.env.PORT || 4000) + '/health').then((response) => process.exit(response.ok ? 0 : 1), () => process.exit(1))"]
 # The list form: node is process 1 and hears the signals itself.
-CMD ["node", "src/index.ts", "serve"]
+CMD ["node", "--max-semi-space-size=16", "src/index.ts", "serve"]

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics } from 'prom-client';
 import { MemoryBus } from './bus/MemoryBus.ts';
+import { BinanceHosts } from './brokers/binance/BinanceHosts.ts';
 import { OandaBudgets } from './brokers/oanda/OandaBudgets.ts';
 import type { Config } from './config/schema.ts';
 import { BrokerAuthenticator } from './core/BrokerAuthenticator.ts';
@@ -14,7 +15,7 @@ import { Sessions } from './core/Sessions.ts';
 import { Subscriptions } from './core/Subscriptions.ts';
 import { defineBroker } from './createBroker.ts';
 import { SubscriptionIndex } from './fanout/SubscriptionIndex.ts';
-import { TurnFlusher } from './fanout/TurnFlusher.ts';
+import { Turn } from './fanout/Turn.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
 import { countedAddress, isSecure, TrustedProxies } from './http/clientAddress.ts';
 import { createHealth } from './http/health.ts';
@@ -64,6 +65,8 @@ export class MarketDataServer implements AsyncDisposable {
     await using owned = new AsyncDisposableStack();
     const services = buildServices(options, owned);
     const http = owned.use(buildHttp(options, services));
+    // The first to end: who waits for a venue's answer is told, before the connections go.
+    owned.use(services.authenticator);
     await http.listen();
     addBrokers(options, services);
     const { manager, metrics } = services;
@@ -90,21 +93,20 @@ function buildServices(options: MarketDataServerOptions, owned: AsyncDisposableS
   const metrics = new Metrics();
   collectDefaultMetrics({ register: metrics.registry });
   const clock = systemClock;
-  const index = new SubscriptionIndex();
+  const turn = owned.use(new Turn(clock));
+  const index = new SubscriptionIndex(turn);
   const manager = owned.use(buildManager(options, { index, metrics, bus: owned.use(new MemoryBus()) }));
   const { symbolsPerSubscription } = config.limits;
   const subscriptions = new Subscriptions({ manager, index, clock, symbolsPerSubscription });
   const logins = owned.use(new ClientLogins({ auth: config.auth, clock, logger, metrics }));
   const sessions = owned.use(new Sessions({ clock, idleTimeoutMs: config.sessions.idleTimeoutMs }));
-  const authenticator = owned.use(
-    new BrokerAuthenticator({
-      manager,
-      sessions,
-      vault: new CredentialVault(),
-      clock,
-      allowInsecure: config.server.allowInsecureCredentials,
-    }),
-  );
+  const authenticator = new BrokerAuthenticator({
+    manager,
+    sessions,
+    vault: new CredentialVault(),
+    clock,
+    allowInsecure: config.server.allowInsecureCredentials,
+  });
   const proxies = new TrustedProxies(config.server.trustedProxies);
   return {
     manager,
@@ -116,7 +118,7 @@ function buildServices(options: MarketDataServerOptions, owned: AsyncDisposableS
     authenticator,
     clientOf: (request) => ({ address: countedAddress(request, proxies), secure: isSecure(request, proxies) }),
     allowInsecureCredentials: config.server.allowInsecureCredentials,
-    flusher: owned.use(new TurnFlusher(clock)),
+    turn,
     clock,
     logger,
     metrics,
@@ -139,16 +141,17 @@ function buildManager(
 
 function buildHttp({ config, logger, version }: MarketDataServerOptions, services: Services): HttpServer {
   const { clock, limits, manager, metrics } = services;
-  const { maxPayloadBytes, allowedOrigins, trustedProxies, host, port, shutdownTimeoutMs } = config.server;
+  const { maxPayloadBytes, compression, allowedOrigins, trustedProxies, host, port, shutdownTimeoutMs } = config.server;
   const { graphqlMs, rawMs } = config.heartbeat;
   const graphql = createGraphql({
     services,
     graphql: config.graphql,
     heartbeatMs: graphqlMs,
     maxPayloadBytes,
+    compression,
     allowsOrigin: (origin) => isAllowedOrigin({ origin, host: undefined, allowedOrigins }),
   });
-  const raw = createRaw({ services, heartbeatMs: rawMs, maxPayloadBytes });
+  const raw = createRaw({ services, heartbeatMs: rawMs, maxPayloadBytes, compression });
   const proxies = new TrustedProxies(trustedProxies);
   const { health, ready } = createHealth({
     manager,
@@ -196,6 +199,7 @@ function buildHttp({ config, logger, version }: MarketDataServerOptions, service
 
 /** Last, so that a port in use is told before any venue is called. */
 function addBrokers({ config, logger }: MarketDataServerOptions, { manager, clock, metrics }: Services): void {
+  const binanceHosts = new BinanceHosts({ clock, random: systemRandom });
   const oandaBudgets = new OandaBudgets({ clock });
   const { staleAfterMs, reconnect } = config.feeds;
   for (const [id, broker] of Object.entries(config.brokers)) {
@@ -208,6 +212,7 @@ function addBrokers({ config, logger }: MarketDataServerOptions, { manager, cloc
       metrics,
       staleAfterMs,
       reconnect,
+      binanceHosts,
       oandaBudgets,
     };
     manager.addBroker(defineBroker(broker, surroundings));

@@ -44,7 +44,7 @@ interface Streams {
 export class OpenSubscription implements Disposable {
   readonly #options: OpenSubscriptionOptions;
   readonly #parts = new Map<string, Part>();
-  readonly #owned = new DisposableStack();
+  readonly #watch: Disposable;
 
   constructor(options: OpenSubscriptionOptions) {
     this.#options = options;
@@ -55,15 +55,13 @@ export class OpenSubscription implements Disposable {
       this.#parts.set(broker, part);
     }
     for (const [broker, part] of this.#parts) this.#join(broker, part);
-    this.#owned.use(
-      access.watch((broker) => {
-        this.#move(broker);
-      }),
-    );
+    this.#watch = access.watch((broker) => {
+      this.#move(broker);
+    });
   }
 
   [Symbol.dispose](): void {
-    this.#owned[Symbol.dispose]();
+    this.#watch[Symbol.dispose]();
     for (const { streams } of this.#parts.values()) streams.owned.dispose();
     this.#parts.clear();
   }

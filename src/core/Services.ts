@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { TurnFlusher } from '../fanout/TurnFlusher.ts';
+import type { Turn } from '../fanout/Turn.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
@@ -27,7 +27,7 @@ export interface Services {
   /** `server.allowInsecureCredentials`: logins and credentials are taken over plain text from afar too. */
   readonly allowInsecureCredentials: boolean;
   /** Lets what one turn brings leave in one write a client. */
-  readonly flusher: TurnFlusher;
+  readonly turn: Turn;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;

@@ -1,15 +1,16 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
-import type { MarketData } from '../market/marketData.ts';
 import type { Clock } from '../shared/clock.ts';
-import type { GatewayError } from '../shared/errors.ts';
-import type { ClientProtocol, DeliveryCounters, Metrics } from '../shared/metrics.ts';
+import { GatewayError } from '../shared/errors.ts';
+import type { ClientProtocol, DeliveryTally, Metrics } from '../shared/metrics.ts';
 import type { ByteBudget } from './ByteBudget.ts';
 import { closeReason } from './closeReason.ts';
-import type { Emission, Encoder } from './Emission.ts';
+import type { DeflateWindow } from './CompressedFrames.ts';
+import type { Delivery } from './Emission.ts';
 import { slowConsumer } from './EventQueue.ts';
 import { PendingEvents } from './PendingEvents.ts';
-import type { Flushable, TurnFlusher } from './TurnFlusher.ts';
+import type { Encoder } from './PerEncoder.ts';
+import type { Flushable, Turn } from './Turn.ts';
 
 /** What an outbox needs of a WebSocket, and of the connection beneath it. */
 export type OutboxSocket = Pick<WebSocket, 'send' | 'close' | 'terminate' | 'readyState'>;
@@ -26,28 +27,32 @@ export interface OutboxOptions {
   readonly socket: OutboxSocket;
   /** What the socket writes to. Nobody else writes to it. */
   readonly stream: OutboxStream;
-  readonly flusher: TurnFlusher;
+  readonly turn: Turn;
+  /** Of a client that takes compressed messages: payloads of so many bytes are compressed. Null: none. */
+  readonly compressFromBytes: number | null;
   readonly budget: ByteBudget;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly protocol: ClientProtocol;
-  /** Called once, when a client that was too slow is given up: gives the last frame for it, which says so; null: none. */
-  readonly slowConsumerNotice: (error: GatewayError, way: Way | null) => string | null;
+  /** Called once, when the client is given up for this error: gives the last frame for it, which says so; null: none. */
+  readonly lastWords: (error: GatewayError, way: Way | null) => string | null;
 }
 
 interface Unwritten {
-  readonly emission: Emission;
+  readonly delivery: Delivery;
   readonly way: Way;
 }
 
 /** While this much is under way to the kernel, the socket does not keep up. */
 const HIGH_WATER_BYTES = 64 * 1024;
-/** Events of one turn that share a write at most; over it they are written in the middle of the turn. */
-const MAX_TURN = 1_024;
+/** So many deliveries wait for the end of a turn at most; over it they are written in the middle of it. */
+const MAX_UNWRITTEN = 256;
 /** How long a client that was told to go may take to answer. */
 const CLOSE_GRACE_MS = 2_000;
 const OPEN = 1;
 const SCRATCH_BYTES = 64 * 1024;
+/** More than any frame has around its payload and its id, compressed or not. */
+const FRAME_BYTES = 128;
 
 /** Where the frames of one turn are gathered for one write; as long as the kernel takes it at once it serves every client. */
 let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
@@ -60,23 +65,27 @@ let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
  */
 export class Outbox implements Disposable, Flushable {
   readonly #options: OutboxOptions;
-  readonly #counters: DeliveryCounters;
-  readonly #pending: PendingEvents<Way>;
-  readonly #waiters: (() => void)[] = [];
-  #turn: Unwritten[] = [];
+  readonly #socket: OutboxSocket;
+  readonly #stream: OutboxStream;
+  readonly #turn: Turn;
+  readonly #tally: DeliveryTally;
+  readonly #window: DeflateWindow | null;
+  /** Of the turn that is not over yet. */
+  #unwritten: Unwritten[] = [];
+  /** What the socket has no room for; null while there is nothing. */
+  #pending: PendingEvents<Way> | null = null;
+  #waiters: (() => void)[] = [];
   #closing = false;
   #grace: Disposable | null = null;
 
   constructor(options: OutboxOptions) {
+    const { compressFromBytes, metrics, protocol, socket, stream, turn } = options;
     this.#options = options;
-    const { budget, metrics, protocol, stream } = options;
-    this.#counters = metrics.deliveryCounters(protocol);
-    this.#pending = new PendingEvents({
-      budget,
-      onConflated: (type) => {
-        metrics.conflated.inc({ type });
-      },
-    });
+    this.#socket = socket;
+    this.#stream = stream;
+    this.#turn = turn;
+    this.#tally = metrics.deliveryTally(protocol);
+    this.#window = compressFromBytes === null ? null : { thresholdBytes: compressFromBytes, mark: null, id: null };
     stream.on('drain', this.#drained);
   }
 
@@ -84,11 +93,13 @@ export class Outbox implements Disposable, Flushable {
    * A reply: never dropped. Resolves when the socket has room for more, or is gone. Whoever asks on while answers wait
    * unread is too slow; one answer, whatever its size, is no reason.
    */
-  send(text: string): Promise<void> {
-    const { socket, stream, budget } = this.#options;
-    if (this.#closing || socket.readyState !== OPEN) return Promise.resolve();
+  send(text: string | Buffer): Promise<void> {
+    const { budget } = this.#options;
+    if (this.#closing || this.#socket.readyState !== OPEN) return Promise.resolve();
+    // What was published before the reply was made is told before it.
+    this.#turn.end();
     this.flush();
-    if (stream.writableLength > HIGH_WATER_BYTES + budget.limit) {
+    if (this.#stream.writableLength > HIGH_WATER_BYTES + budget.limit) {
       this.closeSlow();
       return Promise.resolve();
     }
@@ -100,45 +111,41 @@ export class Outbox implements Disposable, Flushable {
   }
 
   /** Market data; it leaves at the end of the turn. */
-  deliver(emission: Emission, way: Way): void {
-    if (this.#closing || this.#options.socket.readyState !== OPEN) return;
-    if (this.#pending.size > 0 || !this.#hasRoom) {
-      if (!this.#pending.push(emission, way)) this.closeSlow(way);
-      return;
+  deliver(delivery: Delivery, way: Way): void {
+    if (this.#closing || this.#socket.readyState !== OPEN) return;
+    if (this.#pending !== null || !this.#hasRoom) {
+      this.#keep(delivery, way);
+    } else if (this.#turn.isDirect) {
+      this.#attempt(delivery, way);
+    } else {
+      this.#unwritten.push({ delivery, way });
+      if (this.#unwritten.length === 1) this.#turn.flushAtEnd(this);
+      else if (this.#unwritten.length >= MAX_UNWRITTEN) this.flush();
     }
-    this.#turn.push({ emission, way });
-    if (this.#turn.length === 1) this.#options.flusher.add(this);
-    else if (this.#turn.length >= MAX_TURN) this.flush();
   }
 
   /** Nothing more of this subscription leaves: it has ended. */
   forget(way: Way): void {
-    this.#turn = this.#turn.filter((unwritten) => unwritten.way !== way);
-    this.#pending.forget(way);
+    this.#unwritten = this.#unwritten.filter((unwritten) => unwritten.way !== way);
+    this.#pending?.forget(way);
+    this.#endPending();
   }
 
   /** Writes what this turn has brought. */
   flush(): void {
-    const turn = this.#turn;
-    if (turn.length === 0 || this.#closing) return;
-    this.#turn = [];
-    const [first] = turn;
-    if (turn.length === 1 && first !== undefined) this.#writeOne(first);
-    else this.#writeTogether(turn);
+    const unwritten = this.#unwritten;
+    const [first] = unwritten;
+    if (first === undefined || this.#closing) return;
+    this.#unwritten = [];
+    if (unwritten.length === 1) this.#attempt(first.delivery, first.way);
+    else this.#attemptTogether(unwritten);
   }
 
   /** The client could not keep up with what may not be dropped: it is told, and closed with 1013. */
   closeSlow(way: Way | null = null): void {
     if (this.#closing) return;
-    // Nothing more of the market follows the notice.
-    this.#turn = [];
-    const error = slowConsumer();
-    const { metrics, protocol, slowConsumerNotice } = this.#options;
-    const notice = slowConsumerNotice(error, way);
-    if (notice !== null) this.#reply(notice);
-    metrics.slowConsumersClosed.inc({ protocol });
-    metrics.errors.inc({ code: error.code });
-    this.close(1013, error.message);
+    this.#options.metrics.slowConsumersClosed.inc({ protocol: this.#options.protocol });
+    this.#giveUp(slowConsumer(), way);
   }
 
   /** Closes the socket; one that does not answer is cut off after a while. */
@@ -148,83 +155,146 @@ export class Outbox implements Disposable, Flushable {
     this.#closing = true;
     this.#drop();
     this.#grace = this.#options.clock.after(CLOSE_GRACE_MS, () => {
-      this.#options.socket.terminate();
+      this.#socket.terminate();
     });
-    this.#options.socket.close(code, closeReason(reason));
+    this.#socket.close(code, closeReason(reason));
   }
 
   [Symbol.dispose](): void {
     this.#closing = true;
     this.#drop();
     this.#grace?.[Symbol.dispose]();
-    this.#options.stream.off('drain', this.#drained);
+    this.#stream.off('drain', this.#drained);
   }
 
   get #hasRoom(): boolean {
-    return this.#options.stream.writableLength < HIGH_WATER_BYTES;
+    return this.#stream.writableLength < HIGH_WATER_BYTES;
   }
 
   #drop(): void {
-    this.#turn = [];
-    this.#pending.clear();
+    this.#unwritten = [];
+    this.#pending?.clear();
+    this.#pending = null;
     for (const wake of this.#waiters.splice(0)) wake();
   }
 
-  #reply(text: string): void {
-    this.#counters.bytes.inc(Buffer.byteLength(text));
-    this.#options.socket.send(text);
+  #reply(text: string | Buffer): void {
+    this.#tally.bytes += Buffer.byteLength(text);
+    // What the library compressed would be in the client's window, unknown to us.
+    this.#socket.send(text, { binary: false, compress: false });
   }
 
-  /** The frame is shared: it stays so if the kernel takes it at once, and else belongs to the stream that waits with it. */
-  #writeOne({ emission, way }: Unwritten): void {
-    const frames = emission.frames(way.encoder);
-    const { stream } = this.#options;
-    const frame = way.id === null ? frames.plain() : frames.withId(way.id);
-    stream.write(frame);
-    if (stream.writableLength > 0) frames.give();
-    this.#count(emission.event.type, frame.length);
+  /** Nothing more of the market follows what the client is told of the error. */
+  #giveUp(error: GatewayError, way: Way | null): void {
+    if (this.#closing) return;
+    this.#unwritten = [];
+    const { metrics, lastWords } = this.#options;
+    const notice = lastWords(error, way);
+    if (notice !== null) this.#reply(notice);
+    metrics.errors.inc({ code: error.code });
+    this.close(1013, error.message);
   }
 
-  #writeTogether(turn: readonly Unwritten[]): void {
+  /** A fault of ours while a client is told something ends that client, and nobody else. */
+  #attempt(delivery: Delivery, way: Way): void {
+    try {
+      this.#write(delivery, way);
+    } catch (thrown) {
+      this.#giveUp(GatewayError.from(thrown), way);
+    }
+  }
+
+  #attemptTogether(unwritten: readonly Unwritten[]): void {
+    try {
+      this.#writeTogether(unwritten);
+    } catch (thrown) {
+      this.#giveUp(GatewayError.from(thrown), null);
+    }
+  }
+
+  /** The frames are shared: they stay so if the kernel takes them at once, and else belong to the stream that waits. */
+  #write(delivery: Delivery, way: Way): void {
+    const frames = delivery.frames(way.encoder);
+    if (frames.payloadBytes > HIGH_WATER_BYTES && delivery.emissions.length > 1) {
+      this.#writeApart(delivery, way);
+      return;
+    }
+    const bytes = frames.bytes(way.id, this.#window);
+    this.#stream.write(bytes);
+    if (this.#stream.writableLength > 0) frames.give();
+    this.#count(delivery, bytes.length);
+  }
+
+  /** One after the other, as long as there is room. */
+  #writeApart({ emissions }: Delivery, way: Way): void {
+    for (const emission of emissions) {
+      if (this.#pending === null && this.#hasRoom) this.#write(emission, way);
+      else this.#keep(emission, way);
+    }
+  }
+
+  #writeTogether(unwritten: readonly Unwritten[]): void {
     let end = 0;
-    for (const unwritten of turn) {
-      const { emission, way } = unwritten;
-      const frames = emission.frames(way.encoder);
-      const frame = way.id === null ? frames.plain() : frames.withId(way.id);
-      if (end + frame.length > SCRATCH_BYTES) {
+    for (const { delivery, way } of unwritten) {
+      const frames = delivery.frames(way.encoder);
+      // No frame is so much longer than its payload.
+      const most = frames.payloadBytes + delivery.emissions.length * (FRAME_BYTES + (way.id?.length ?? 0));
+      if (end + most > SCRATCH_BYTES) {
         this.#writeScratch(end);
         end = 0;
       }
-      if (frame.length > SCRATCH_BYTES) {
-        this.#writeOne(unwritten);
-        continue;
+      if (this.#pending !== null || !this.#hasRoom) {
+        this.#keep(delivery, way);
+      } else if (most > SCRATCH_BYTES) {
+        this.#write(delivery, way);
+      } else {
+        const bytes = frames.bytes(way.id, this.#window);
+        scratch.set(bytes, end);
+        end += bytes.length;
+        this.#count(delivery, bytes.length);
       }
-      frame.copy(scratch, end);
-      end += frame.length;
-      this.#count(emission.event.type, frame.length);
     }
     this.#writeScratch(end);
   }
 
   #writeScratch(end: number): void {
     if (end === 0) return;
-    const { stream } = this.#options;
-    stream.write(scratch.subarray(0, end));
+    this.#stream.write(scratch.subarray(0, end));
     // What the kernel did not take at once is the stream's now.
-    if (stream.writableLength > 0) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    if (this.#stream.writableLength > 0) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   }
 
-  #count(type: MarketData['type'], bytes: number): void {
-    this.#counters.events[type].inc(1);
-    this.#counters.bytes.inc(bytes);
+  #count({ emissions }: Delivery, bytes: number): void {
+    const [first] = emissions;
+    if (first !== undefined) this.#tally.events[first.event.type] += emissions.length;
+    this.#tally.bytes += bytes;
+  }
+
+  #keep({ emissions }: Delivery, way: Way): void {
+    if (this.#closing) return;
+    const { budget, metrics } = this.#options;
+    this.#pending ??= new PendingEvents({
+      budget,
+      onConflated: (type) => {
+        metrics.conflated.inc({ type });
+      },
+    });
+    for (const emission of emissions) {
+      if (this.#pending?.push(emission, way) === false) this.closeSlow(way);
+    }
+  }
+
+  #endPending(): void {
+    if (this.#pending?.size === 0) this.#pending = null;
   }
 
   readonly #drained = (): void => {
     while (this.#hasRoom && !this.#closing) {
-      const first = this.#pending.shift();
+      const first = this.#pending?.shift();
       if (first === undefined) break;
-      this.#writeOne(first);
+      this.#attempt(first.emission, first.way);
     }
+    this.#endPending();
     if (this.#hasRoom) for (const wake of this.#waiters.splice(0)) wake();
   };
 }

@@ -1,45 +1,73 @@
-import { nextFrame, textFrame } from './frames.ts';
+import { CompressedFrames } from './CompressedFrames.ts';
+import type { DeflateWindow } from './CompressedFrames.ts';
+import type { CompressedMessage } from './DeflateChain.ts';
+import { nextFrames, textFrames } from './frames.ts';
+import type { PatchedFrames } from './frames.ts';
 
-interface Patched {
-  readonly frame: Buffer;
-  readonly idAt: number;
+/** A payload, and what it is when it is compressed. */
+export interface SharedPayload {
+  readonly bytes: Buffer;
+  readonly compressed: () => CompressedMessage;
 }
 
 /**
- * The WebSocket frames of one payload, for all the clients that get it. Without an id there is one frame for everybody.
- * With ids, those of equal length share one buffer, in which the id is overwritten before each write: whoever writes it
- * must have it written before anybody else asks, or keep it for itself (`give`).
+ * The WebSocket frames of some payloads, one after the other, for all the clients that get them. Without an id they are the
+ * same for everybody. With ids, those of equal length share one buffer, in which the id is overwritten before each write:
+ * whoever writes it must have it written before anybody else asks, or keep it for itself (`give`).
  */
 export class SharedFrames {
-  readonly payload: Buffer;
+  readonly payloads: readonly SharedPayload[];
+  /** Of all payloads together. */
+  readonly payloadBytes: number;
+  readonly #smallest: number;
   #plain: Buffer | null = null;
   /** By the length of the id; nearly always there is one. */
-  #patched: Patched | null = null;
+  #patched: PatchedFrames | null = null;
   #patchedLength = -1;
+  #compressed: CompressedFrames | null = null;
 
-  constructor(payload: Buffer) {
-    this.payload = payload;
+  constructor(payloads: readonly SharedPayload[]) {
+    this.payloads = payloads;
+    const sizes = payloads.map(({ bytes }) => bytes.length);
+    this.payloadBytes = sizes.reduce((sum, size) => sum + size, 0);
+    this.#smallest = Math.min(...sizes);
   }
 
-  /** The frame for whoever has no id: never changed, may be kept. */
-  plain(): Buffer {
-    this.#plain ??= textFrame(this.payload);
+  /**
+   * The frames with this id (as JSON, with its quotes; null: none), for whoever is sent them now: until the next call, unless
+   * they are given away. `window` of a client that takes compressed messages.
+   */
+  bytes(id: Buffer | null, window: DeflateWindow | null): Buffer {
+    if (window !== null && this.#smallest >= window.thresholdBytes) {
+      this.#compressed ??= new CompressedFrames(this.payloads.map(({ compressed }) => compressed()));
+      const compressed = this.#compressed.bytes(id, window);
+      if (compressed !== null) return compressed;
+    }
+    return id === null ? this.#withoutId() : this.#withId(id);
+  }
+
+  /** The bytes that were asked for last belong to who asked: the next are made anew. */
+  give(): void {
+    this.#patched = null;
+    this.#compressed?.give();
+  }
+
+  /** Never changed, may be kept. */
+  #withoutId(): Buffer {
+    this.#plain ??= textFrames(this.payloads.map(({ bytes }) => bytes));
     return this.#plain;
   }
 
-  /** The frame with this id (as JSON, with its quotes): until the next call, unless it is given away. */
-  withId(id: Buffer): Buffer {
+  #withId(id: Buffer): Buffer {
     if (this.#patched === null || this.#patchedLength !== id.length) {
-      this.#patched = nextFrame(id.length, this.payload);
+      this.#patched = nextFrames(
+        id.length,
+        this.payloads.map(({ bytes }) => bytes),
+      );
       this.#patchedLength = id.length;
     }
-    const { frame, idAt } = this.#patched;
-    frame.set(id, idAt);
-    return frame;
-  }
-
-  /** The frame that was asked for last belongs to who asked: the next one is made anew. */
-  give(): void {
-    this.#patched = null;
+    const { bytes, idsAt } = this.#patched;
+    for (const at of idsAt) bytes.set(id, at);
+    return bytes;
   }
 }

@@ -2,11 +2,14 @@ import type { MarketData } from '../market/marketData.ts';
 import type { StreamKey } from '../market/streamKey.ts';
 import { BookView } from './BookView.ts';
 import type { BookSource, BookViewSpec } from './BookView.ts';
-import { Emission } from './Emission.ts';
+import { Burst } from './Burst.ts';
+import { DeflateChains, Emission } from './Emission.ts';
+import type { Delivery } from './Emission.ts';
+import type { Spread, Turn } from './Turn.ts';
 
-/** Who gets the events of a stream: synchronously, in the stream's order. Never throws. */
+/** Who gets the events of a stream: in the stream's order. Never throws. */
 export interface Subscriber {
-  deliver(emission: Emission): void;
+  deliver(delivery: Delivery): void;
 }
 
 /** The last event of a book's stream, and the book itself. */
@@ -19,6 +22,7 @@ export interface KnownBook {
 class Audience {
   readonly view: BookView | null;
   readonly subscribers = new Set<Subscriber>();
+  readonly #chains = new DeflateChains();
 
   constructor(view: BookView | null) {
     this.view = view;
@@ -26,9 +30,11 @@ class Audience {
 
   emission(key: StreamKey, event: MarketData, book: BookSource | null): Emission {
     const { view } = this;
-    if (view === null || event.type !== 'orderbook' || book === null) return new Emission(key, event);
+    const chains = this.#chains;
+    if (view === null || event.type !== 'orderbook' || book === null) return new Emission(key, event, { chains });
     const told = view.next(event, book);
-    return told.kind === 'delta' ? new Emission(key, told, () => this.#whole(key, told)) : new Emission(key, told);
+    const fresh = told.kind === 'delta' ? () => this.#whole(key, told) : null;
+    return new Emission(key, told, { fresh, chains });
   }
 
   /** The whole of what the view shows now, for whoever can't begin with a delta. */
@@ -42,12 +48,53 @@ class Audience {
   }
 }
 
+/** Frames of so many events are gathered at most. */
+const MAX_RUN = 64;
+
+/** What one audience gets in one turn, as long as nothing for anybody else comes between. */
+class Run implements Spread {
+  readonly #audience: Audience;
+  readonly #emissions: [Emission, ...Emission[]];
+  #handed = false;
+
+  constructor(audience: Audience, first: Emission) {
+    this.#audience = audience;
+    this.#emissions = [first];
+  }
+
+  get isHanded(): boolean {
+    return this.#handed;
+  }
+
+  /** False where the emission can't be a part of it any more. */
+  add(audience: Audience, emission: Emission): boolean {
+    if (this.#handed || this.#audience !== audience || this.#emissions.length >= MAX_RUN) return false;
+    this.#emissions.push(emission);
+    return true;
+  }
+
+  hand(): void {
+    this.#handed = true;
+    const emissions = this.#emissions;
+    const delivery = emissions.length === 1 ? emissions[0] : new Burst(emissions);
+    for (const subscriber of this.#audience.subscribers) subscriber.deliver(delivery);
+  }
+}
+
 /**
  * Who listens to which stream. An event costs its deliveries and nothing else; where nobody listens it costs one look.
- * Owned by the composition root; subscribers own their memberships.
+ * What is published is handed out at the end of the turn, all that came for one audience together. Owned by the composition
+ * root; subscribers own their memberships.
  */
 export class SubscriptionIndex {
+  readonly #turn: Pick<Turn, 'spread' | 'end'>;
   readonly #streams = new Map<StreamKey, Map<string, Audience>>();
+  /** What was published last. */
+  #run: Run | null = null;
+
+  constructor(turn: Pick<Turn, 'spread' | 'end'>) {
+    this.#turn = turn;
+  }
 
   /** Streams that somebody listens to. */
   get size(): number {
@@ -64,6 +111,8 @@ export class SubscriptionIndex {
     subscriber: Subscriber,
     cut: { readonly view: BookViewSpec; readonly known: KnownBook | null } | null = null,
   ): { readonly membership: Disposable; readonly snapshot: Emission | null } {
+    // What was published before is known to whoever joins, and not told again.
+    if (this.#run?.isHanded === false) this.#turn.end();
     const audiences = this.#streams.get(key) ?? new Map<string, Audience>();
     this.#streams.set(key, audiences);
     const name = cut === null ? '' : `${cut.view.kind} ${cut.view.depth}`;
@@ -82,7 +131,9 @@ export class SubscriptionIndex {
     if (audiences === undefined) return;
     for (const audience of audiences.values()) {
       const emission = audience.emission(key, event, book);
-      for (const subscriber of audience.subscribers) subscriber.deliver(emission);
+      if (this.#run?.add(audience, emission)) continue;
+      this.#run = new Run(audience, emission);
+      this.#turn.spread(this.#run);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { StreamKey } from '../market/streamKey.ts';
 import type { Clock } from '../shared/clock.ts';
 import { Emission } from './Emission.ts';
+import type { Delivery } from './Emission.ts';
 import type { Subscriber } from './SubscriptionIndex.ts';
 import { mergeDeltas } from './mergeDeltas.ts';
 
@@ -29,8 +30,20 @@ export class Throttle implements Subscriber, Disposable {
     this.#options = options;
   }
 
-  deliver(emission: Emission): void {
-    if (this.#closed) return;
+  deliver(delivery: Delivery): void {
+    for (const emission of delivery.emissions) {
+      if (this.#closed) return;
+      this.#deliver(emission);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    for (const beat of this.#beats.values()) beat.timer[Symbol.dispose]();
+    this.#beats.clear();
+  }
+
+  #deliver(emission: Emission): void {
     const { type } = emission.event;
     if (type === 'trade' || type === 'status') {
       this.#options.subscriber.deliver(emission);
@@ -39,12 +52,6 @@ export class Throttle implements Subscriber, Disposable {
     const beat = this.#beats.get(emission.key);
     if (beat === undefined) this.#pass(emission);
     else beat.held = beat.held === null ? emission : combined(beat.held, emission);
-  }
-
-  [Symbol.dispose](): void {
-    this.#closed = true;
-    for (const beat of this.#beats.values()) beat.timer[Symbol.dispose]();
-    this.#beats.clear();
   }
 
   #pass(emission: Emission): void {
@@ -67,5 +74,5 @@ function combined(held: Emission, next: Emission): Emission {
   if (!next.isDelta || next.event.type !== 'orderbook' || held.event.type !== 'orderbook') return next;
   // A snapshot that waits takes the changes in: what leaves is then the whole book as it is now.
   if (!held.isDelta) return next.fresh();
-  return new Emission(next.key, mergeDeltas(held.event, next.event), () => next.fresh());
+  return new Emission(next.key, mergeDeltas(held.event, next.event), { fresh: () => next.fresh() });
 }

@@ -1,13 +1,16 @@
-/** A server's text frames are not masked, and these are not fragmented or compressed (RFC 6455, 5.2). */
+/** A server's text frames are not masked, and these are not fragmented (RFC 6455, 5.2). */
 const FINAL_TEXT = 0x81;
+/** RSV1: the message is compressed (RFC 7692, 6). */
+const COMPRESSED = 0x40;
 const LENGTH_IN_16_BITS = 126;
 const LENGTH_IN_64_BITS = 127;
 
 const NEXT_BEFORE_ID = Buffer.from('{"id":');
 const NEXT_AFTER_ID = Buffer.from(',"type":"next","payload":');
-const NEXT_END = Buffer.from('}');
-/** Where an id begins behind the header of a `next` frame. */
-const ID_OFFSET = NEXT_BEFORE_ID.length;
+/** What a `next` message ends with. */
+export const NEXT_END = Buffer.from('}');
+/** Where in a `next` message its id begins. */
+export const NEXT_ID_AT = NEXT_BEFORE_ID.length;
 
 /** Bytes of a frame's header before `payloadBytes` of payload. */
 function headerBytes(payloadBytes: number): number {
@@ -15,39 +18,71 @@ function headerBytes(payloadBytes: number): number {
   return payloadBytes < 65_536 ? 4 : 10;
 }
 
-/** Writes the header at the beginning of `target`. */
-function writeHeader(target: Buffer, payloadBytes: number): void {
-  target[0] = FINAL_TEXT;
+/** Writes the header at `at`, and gives where the payload begins. */
+function writeHeader(target: Buffer, at: number, payloadBytes: number): number {
+  target[at] = FINAL_TEXT;
   if (payloadBytes < LENGTH_IN_16_BITS) {
-    target[1] = payloadBytes;
+    target[at + 1] = payloadBytes;
   } else if (payloadBytes < 65_536) {
-    target[1] = LENGTH_IN_16_BITS;
-    target.writeUInt16BE(payloadBytes, 2);
+    target[at + 1] = LENGTH_IN_16_BITS;
+    target.writeUInt16BE(payloadBytes, at + 2);
   } else {
-    target[1] = LENGTH_IN_64_BITS;
-    target.writeBigUInt64BE(BigInt(payloadBytes), 2);
+    target[at + 1] = LENGTH_IN_64_BITS;
+    target.writeBigUInt64BE(BigInt(payloadBytes), at + 2);
   }
+  return at + headerBytes(payloadBytes);
 }
 
-/** One frame with this payload. */
-export function textFrame(payload: Buffer): Buffer {
-  const header = headerBytes(payload.length);
-  const frame = Buffer.allocUnsafe(header + payload.length);
-  writeHeader(frame, payload.length);
-  payload.copy(frame, header);
+/** A frame for each of these payloads, one after the other. */
+export function textFrames(payloads: readonly Buffer[]): Buffer {
+  let size = 0;
+  for (const { length } of payloads) size += headerBytes(length) + length;
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const payload of payloads) {
+    at = writeHeader(bytes, at, payload.length);
+    at += payload.copy(bytes, at);
+  }
+  return bytes;
+}
+
+export interface PatchedFrames {
+  readonly bytes: Buffer;
+  readonly idsAt: readonly number[];
+}
+
+/** A `next` frame around each of these payloads; where the ids go (as JSON, with their quotes) is left open. */
+export function nextFrames(idBytes: number, payloads: readonly Buffer[]): PatchedFrames {
+  const around = NEXT_BEFORE_ID.length + idBytes + NEXT_AFTER_ID.length + NEXT_END.length;
+  let size = 0;
+  for (const { length } of payloads) size += headerBytes(around + length) + around + length;
+  const bytes = Buffer.allocUnsafe(size);
+  const idsAt: number[] = [];
+  let at = 0;
+  for (const payload of payloads) {
+    at = writeHeader(bytes, at, around + payload.length);
+    at += NEXT_BEFORE_ID.copy(bytes, at);
+    idsAt.push(at);
+    at += idBytes;
+    at += NEXT_AFTER_ID.copy(bytes, at);
+    at += payload.copy(bytes, at);
+    at += NEXT_END.copy(bytes, at);
+  }
+  return { bytes, idsAt };
+}
+
+/** What stands before the payload of a `next` message, with NUL for each byte of its id. */
+export function nextPrefix(idBytes: number): Buffer {
+  return Buffer.concat([NEXT_BEFORE_ID, Buffer.alloc(idBytes), NEXT_AFTER_ID]);
+}
+
+/** One frame of a compressed message (RFC 7692), which these parts make up. */
+export function compressedFrame(parts: readonly Buffer[]): Buffer {
+  let size = 0;
+  for (const { length } of parts) size += length;
+  const frame = Buffer.allocUnsafe(headerBytes(size) + size);
+  let at = writeHeader(frame, 0, size);
+  frame[0] = FINAL_TEXT | COMPRESSED;
+  for (const part of parts) at += part.copy(frame, at);
   return frame;
-}
-
-/** A `next` frame around this payload; where the id goes (as JSON, with its quotes) is left open. */
-export function nextFrame(idBytes: number, payload: Buffer): { readonly frame: Buffer; readonly idAt: number } {
-  const message = NEXT_BEFORE_ID.length + idBytes + NEXT_AFTER_ID.length + payload.length + NEXT_END.length;
-  const header = headerBytes(message);
-  const frame = Buffer.allocUnsafe(header + message);
-  writeHeader(frame, message);
-  NEXT_BEFORE_ID.copy(frame, header);
-  const idAt = header + ID_OFFSET;
-  NEXT_AFTER_ID.copy(frame, idAt + idBytes);
-  payload.copy(frame, idAt + idBytes + NEXT_AFTER_ID.length);
-  NEXT_END.copy(frame, frame.length - NEXT_END.length);
-  return { frame, idAt };
 }

@@ -2,11 +2,14 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
+import type { Heartbeats } from '../fanout/Heartbeats.ts';
 import { Outbox } from '../fanout/Outbox.ts';
 import type { Way } from '../fanout/Outbox.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
+import { logFault } from '../shared/logFault.ts';
 import type { Logger } from '../shared/logger.ts';
+import { randomId } from '../shared/random.ts';
 import { logInFirst } from './ClientIdentity.ts';
 import type { ClientIdentity } from './ClientIdentity.ts';
 import { ClientSubscriptions } from './ClientSubscriptions.ts';
@@ -35,8 +38,9 @@ export interface ClientConnectionOptions {
   readonly stream: Duplex;
   /** How live events are told, to every client alike. */
   readonly live: Way;
-  /** Carries the connection's id. */
-  readonly logger: Logger;
+  /** As Outbox has it. */
+  readonly compressFromBytes: number | null;
+  readonly heartbeats: Heartbeats;
 }
 
 const ENDS_SOON = 'Your login ends soon: send auth with a new one.';
@@ -59,36 +63,50 @@ export class ClientConnection {
   readonly #commands = new CommandQueue();
   readonly #subscriptions: ClientSubscriptions;
   readonly #closed = Promise.withResolvers<void>();
+  readonly #heartbeat: Disposable;
+  readonly #id = randomId();
   #gone = false;
-  #ponged = true;
 
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
     const { socket, identity, services, stream, live } = options;
-    const { access, limits } = identity;
+    const { access } = identity;
     const { clock, metrics } = services;
-    this.#guard = new MessageGuard({ clock, limits });
-    this.#budget = new ByteBudget(limits.queueBytesPerConnection);
+    this.#guard = new MessageGuard({
+      clock,
+      get limits() {
+        return identity.limits;
+      },
+    });
+    this.#budget = new ByteBudget(identity.limits.queueBytesPerConnection);
     this.#outbox = new Outbox({
       socket,
       stream,
-      flusher: services.flusher,
+      turn: services.turn,
+      compressFromBytes: options.compressFromBytes,
       budget: this.#budget,
       clock,
       metrics,
       protocol: 'raw',
-      slowConsumerNotice: (error) => encodeError(error),
+      lastWords: (error) => {
+        logFault(this.#logger(), error, 'a client could not be told its market data');
+        return encodeError(error);
+      },
     });
     this.#subscriptions = new ClientSubscriptions({
       services,
       access,
-      limits,
-      deliver: (emission, beginning) => {
-        this.#outbox.deliver(emission, beginning ? BEGINNING : live);
+      get limits() {
+        return identity.limits;
+      },
+      deliver: (delivery, beginning) => {
+        this.#outbox.deliver(delivery, beginning ? BEGINNING : live);
       },
     });
+    this.#heartbeat = options.heartbeats.add(socket);
     this.#listen(socket);
     metrics.connections.inc({ protocol: 'raw' });
+    this.#logger().debug('client connected');
     const message = identity.mustLogIn ? WELCOME_STRANGER : WELCOME;
     void this.#outbox.send(encodeStatus({ type: 'status', status: 'connected', message }));
     identity.begin({
@@ -112,30 +130,16 @@ export class ClientConnection {
     this.#outbox.close(code, reason);
   }
 
-  /** Called in the rhythm of the heartbeat: who has not answered the last ping is cut off. */
-  beat(): void {
-    const { socket } = this.#options;
-    if (!this.#ponged) {
-      socket.terminate();
-      return;
-    }
-    this.#ponged = false;
-    socket.ping();
-  }
-
   #listen(socket: WebSocket): void {
     socket.on('message', (data, isBinary) => {
       if (socket.readyState !== socket.OPEN) return;
       if (Buffer.isBuffer(data) && !isBinary) this.#receive(data.toString('utf8'));
       else this.#refuseBinary();
     });
-    socket.on('pong', () => {
-      this.#ponged = true;
-    });
     socket.on('error', (error: Error & { readonly code?: unknown }) => {
       // A frame that breaks the WebSocket protocol or the size limit: the library closes with the code for it.
       if (typeof error.code === 'string' && error.code.startsWith('WS_ERR')) this.#countInvalid();
-      this.#options.logger.debug({ code: error.code }, 'socket error');
+      this.#logger().debug({ code: error.code }, 'socket error');
     });
     socket.once('close', (code) => {
       this.#leave(code);
@@ -250,21 +254,26 @@ export class ClientConnection {
   }
 
   #answerError(error: GatewayError, context: ErrorContext): Promise<void> {
-    const { logger, services } = this.#options;
+    const { services } = this.#options;
     services.metrics.errors.inc({ code: error.code });
-    if (error.code === 'INTERNAL')
-      logger.error({ err: error.cause, faultId: error.details.id }, 'client message failed');
+    logFault(this.#logger(), error, 'a client message failed');
     return this.#outbox.send(encodeError(error, context));
+  }
+
+  /** Made when it is needed: thousands of connections have nothing to say. */
+  #logger(): Logger {
+    return this.#options.services.logger.child({ connection: this.#id, protocol: 'raw' });
   }
 
   #leave(code: number): void {
     this.#gone = true;
     this.#commands[Symbol.dispose]();
+    this.#heartbeat[Symbol.dispose]();
     this.#subscriptions[Symbol.dispose]();
     this.#outbox[Symbol.dispose]();
     this.#options.identity[Symbol.dispose]();
     this.#options.services.metrics.connections.dec({ protocol: 'raw' });
-    this.#options.logger.debug({ code }, 'client left');
+    this.#logger().debug({ code }, 'client left');
     this.#closed.resolve();
   }
 }

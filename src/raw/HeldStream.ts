@@ -1,12 +1,13 @@
 import type { BrokerAccess, SubscriptionOptions, SymbolRoute } from '../core/subscription.ts';
 import type { Subscriptions } from '../core/Subscriptions.ts';
 import { Emission } from '../fanout/Emission.ts';
+import type { Delivery } from '../fanout/Emission.ts';
 import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
 import type { FeedState, FeedStatus, FeedType } from '../market/marketData.ts';
 import { assertNever } from '../shared/assertNever.ts';
 
 /** Where a client's market data goes. `beginning`: it was known before the client asked for it. */
-export type Deliver = (emission: Emission, beginning: boolean) => void;
+export type Deliver = (delivery: Delivery, beginning: boolean) => void;
 
 /** One symbol that a client has streams of, and what it was last told of how its feeds do. Until told otherwise: live. */
 export class HeldSymbol {
@@ -15,7 +16,7 @@ export class HeldSymbol {
   readonly streams = new Map<FeedType, HeldStream>();
   readonly #deliver: Deliver;
   #told: FeedState = 'live';
-  #seenCursor = '';
+  #seen: WeakSet<FeedStatus> | null = null;
 
   constructor({ broker, symbol }: Pick<SymbolRoute, 'broker' | 'symbol'>, deliver: Deliver) {
     this.broker = broker;
@@ -25,8 +26,9 @@ export class HeldSymbol {
 
   /** Each of the symbol's streams brings every status: the first to bring it has it told, where it is news. */
   tell(emission: Emission, status: FeedStatus, beginning: boolean): void {
-    if (status.cursor === this.#seenCursor) return;
-    this.#seenCursor = status.cursor;
+    this.#seen ??= new WeakSet();
+    if (this.#seen.has(status)) return;
+    this.#seen.add(status);
     const { gap, state } = status;
     // A hole of before the client came is none of its own.
     if (gap && !beginning) this.#deliver(emission, beginning);
@@ -60,7 +62,7 @@ export class HeldStream implements Subscriber, Disposable {
   readonly symbol: HeldSymbol;
   readonly #deliver: Deliver;
   readonly #membership: Disposable;
-  #waiting: Emission[] | null = [];
+  #waiting: Delivery[] | null = [];
   /** The event before the one that comes next, where there was one; of that event a repetition is left out. */
   #previousCursor: string | null = null;
   #lastCursor: string | null = null;
@@ -86,16 +88,16 @@ export class HeldStream implements Subscriber, Disposable {
     });
   }
 
-  deliver(emission: Emission): void {
-    if (this.#waiting === null) this.#pass(emission, false);
-    else this.#waiting.push(emission);
+  deliver(delivery: Delivery): void {
+    if (this.#waiting === null) this.#pass(delivery, false);
+    else this.#waiting.push(delivery);
   }
 
   /** Lets through what was known at the opening, and everything from now on. */
   begin(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = null;
-    for (const emission of waiting) this.#pass(emission, true);
+    for (const delivery of waiting) this.#pass(delivery, true);
   }
 
   [Symbol.dispose](): void {
@@ -103,16 +105,18 @@ export class HeldStream implements Subscriber, Disposable {
     this.#waiting = null;
   }
 
-  #pass(emission: Emission, beginning: boolean): void {
-    const { event } = emission;
-    if (event.type === 'status') {
-      this.symbol.tell(emission, event, beginning);
-      return;
+  #pass(delivery: Delivery, beginning: boolean): void {
+    const { emissions } = delivery;
+    for (const emission of emissions) {
+      if (emission.event.type === 'status') this.symbol.tell(emission, emission.event, beginning);
     }
-    this.#lastCursor = event.cursor;
-    const repeated = event.cursor === this.#previousCursor;
+    const last = emissions.at(-1)?.event;
+    if (last === undefined || last.type === 'status') return;
+    const previous = this.#previousCursor;
     this.#previousCursor = null;
-    if (!repeated) this.#deliver(emission, beginning);
+    this.#lastCursor = last.cursor;
+    if (previous === null) this.#deliver(delivery, beginning);
+    else for (const emission of emissions) if (emission.event.cursor !== previous) this.#deliver(emission, beginning);
   }
 }
 

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { Services } from '../core/Services.ts';
-import { randomId } from '../shared/random.ts';
 import { ClientConnection } from './ClientConnection.ts';
 import { ClientIdentity } from './ClientIdentity.ts';
+import { Heartbeats } from '../fanout/Heartbeats.ts';
 import type { Way } from '../fanout/Outbox.ts';
+import { SocketUpgrades } from '../fanout/SocketUpgrades.ts';
+import type { CompressionSettings } from '../fanout/SocketUpgrades.ts';
 import { LiveEventEncoder } from './encodeEvent.ts';
 
 export interface RawProtocolOptions {
@@ -15,6 +16,8 @@ export interface RawProtocolOptions {
   readonly heartbeatMs: number;
   /** `server.maxPayloadBytes`: a longer message closes its connection with 1009. */
   readonly maxPayloadBytes: number;
+  /** `server.compression`. */
+  readonly compression: CompressionSettings;
 }
 
 /** Makes the raw JSON protocol (contract, section 3). Whoever makes it routes upgrades to it, and closes it. */
@@ -25,26 +28,18 @@ export function createRaw(options: RawProtocolOptions): RawProtocol {
 /** The raw JSON protocol: owns every connection that speaks it, and their heartbeat. */
 export class RawProtocol implements AsyncDisposable {
   readonly #services: Services;
-  readonly #server: WebSocketServer;
+  readonly #upgrades: SocketUpgrades;
   readonly #live: Way;
   readonly #connections = new Set<ClientConnection>();
-  readonly #heartbeat: Disposable;
+  readonly #heartbeats: Heartbeats;
   #closed = false;
 
-  constructor({ services, heartbeatMs, maxPayloadBytes }: RawProtocolOptions) {
+  constructor({ services, heartbeatMs, ...upgrades }: RawProtocolOptions) {
     this.#services = services;
-    this.#server = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: maxPayloadBytes,
-      // There is no sub-protocol here: a client that needs one is told so by the handshake, not by its first frames.
-      handleProtocols: () => false,
-    });
+    // There is no sub-protocol here: a client that needs one is told so by the handshake, not by its first frames.
+    this.#upgrades = new SocketUpgrades({ ...upgrades, handleProtocols: () => false });
     this.#live = { encoder: new LiveEventEncoder(services), id: null };
-    this.#heartbeat = services.clock.every(heartbeatMs, () => {
-      for (const connection of this.#connections) connection.beat();
-    });
+    this.#heartbeats = new Heartbeats({ clock: services.clock, periodMs: heartbeatMs });
   }
 
   /**
@@ -58,7 +53,7 @@ export class RawProtocol implements AsyncDisposable {
     };
     socket.once('close', forget);
     if (socket.destroyed) forget();
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+    this.#upgrades.upgrade({ request, socket, head }, (webSocket) => {
       socket.off('close', forget);
       this.#accept(webSocket, socket, identity);
     });
@@ -68,8 +63,8 @@ export class RawProtocol implements AsyncDisposable {
   async close(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
-      this.#heartbeat[Symbol.dispose]();
-      this.#server.close();
+      this.#heartbeats[Symbol.dispose]();
+      this.#upgrades.close();
       for (const connection of this.#connections) connection.close(1001, 'The gateway is shutting down.');
     }
     await Promise.all([...this.#connections].map((connection) => connection.closed));
@@ -80,17 +75,16 @@ export class RawProtocol implements AsyncDisposable {
   }
 
   #accept(socket: WebSocket, stream: Duplex, identity: ClientIdentity): void {
-    const logger = this.#services.logger.child({ connection: randomId(), protocol: 'raw' });
     const connection = new ClientConnection({
       socket,
       identity,
       services: this.#services,
       live: this.#live,
       stream,
-      logger,
+      compressFromBytes: this.#upgrades.compressFromBytes(socket),
+      heartbeats: this.#heartbeats,
     });
     this.#connections.add(connection);
     void connection.closed.then(() => this.#connections.delete(connection));
-    logger.debug('client connected');
   }
 }

@@ -1,4 +1,4 @@
-import type { Encoder } from '../fanout/Emission.ts';
+import type { Encoder } from '../fanout/PerEncoder.ts';
 import type { FeedEvent, FeedStatus, MarketData, PriceLevel } from '../market/marketData.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import type { Clock } from '../shared/clock.ts';

@@ -1,13 +1,25 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { TalliedHistogram } from './TalliedHistogram.ts';
 
 export type ClientProtocol = 'graphql-ws' | 'graphql-sse' | 'graphql-http' | 'raw';
 
-type EventType = 'tick' | 'candle' | 'orderbook' | 'trade' | 'status';
+const EVENT_TYPES = ['tick', 'candle', 'orderbook', 'trade', 'status'] as const;
+type EventType = (typeof EVENT_TYPES)[number];
 
-/** Counters of what one protocol's clients are written, with their labels already found: they are told of every write. */
-export interface DeliveryCounters {
-  readonly events: Readonly<Record<EventType, { inc(value: number): void }>>;
-  readonly bytes: { inc(value: number): void };
+/**
+ * What one protocol's clients were written since the metrics were looked at last. Every write counts here: adding to a
+ * number costs nothing, a counter's labels do.
+ */
+export interface DeliveryTally {
+  readonly events: Record<EventType, number>;
+  bytes: number;
+}
+
+/** Events of one type that one broker sent since the metrics were looked at last. */
+interface ReceivedTally {
+  readonly broker: string;
+  readonly type: EventType;
+  count: number;
 }
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -21,14 +33,36 @@ export class Metrics {
   readonly connections = this.#gauge('connections', 'Client connections open now.', ['protocol']);
   readonly subscriptions = this.#gauge('subscriptions', 'Client subscriptions open now.', ['protocol']);
   readonly upstreamConnections = this.#gauge('upstream_connections', 'Connections to the venue open now.', ['broker']);
-  readonly upstreamStreams = this.#gauge('upstream_streams', 'Streams wanted of the venue now.', ['broker']);
+  readonly upstreamStreams = this.#gauge(
+    'upstream_streams',
+    'Streams open upstream now, those included that only linger.',
+    ['broker'],
+  );
   readonly brokerState = this.#gauge('broker_state', '1 for the state the broker is in, else 0.', ['broker', 'state']);
-  readonly eventsReceived = this.#counter('events_received_total', 'Market events from venues.', ['broker', 'type']);
-  readonly eventsDelivered = this.#counter('events_delivered_total', 'Market events written to clients.', [
-    'protocol',
-    'type',
-  ]);
-  readonly bytesSent = this.#counter('bytes_sent_total', 'Bytes written to clients.', ['protocol']);
+  readonly eventsReceived: Counter<'broker' | 'type'> = this.#counter(
+    'events_received_total',
+    'Market events from venues.',
+    ['broker', 'type'],
+    () => {
+      this.#collectReceived();
+    },
+  );
+  readonly eventsDelivered: Counter<'protocol' | 'type'> = this.#counter(
+    'events_delivered_total',
+    'Market events written to clients.',
+    ['protocol', 'type'],
+    () => {
+      this.#collectEvents();
+    },
+  );
+  readonly bytesSent: Counter<'protocol'> = this.#counter(
+    'bytes_sent_total',
+    'Bytes written to clients.',
+    ['protocol'],
+    () => {
+      this.#collectBytes();
+    },
+  );
   readonly conflated = this.#counter('conflated_total', 'Events superseded by newer ones before a slow client read.', [
     'type',
   ]);
@@ -41,44 +75,76 @@ export class Metrics {
   readonly invalidMessages = this.#counter('invalid_messages_total', 'Messages dropped as malformed.', ['source']);
   readonly logins = this.#counter('logins_total', "Clients' logins to the gateway itself.", ['outcome']);
   readonly errors = this.#counter('errors_total', 'Errors told to clients.', ['code']);
-  readonly venueLatency = this.#histogram('venue_latency_seconds', "From the venue's time to receipt.", ['broker']);
-  readonly deliveryLatency = this.#histogram('delivery_latency_seconds', 'From receipt to write.', ['protocol']);
+  readonly venueLatency = this.#histogram('venue_latency_seconds', "From the venue's time to receipt.", 'broker');
+  readonly deliveryLatency = this.#histogram('delivery_latency_seconds', 'From receipt to write.', 'protocol');
 
-  readonly #deliveryCounters = new Map<ClientProtocol, DeliveryCounters>();
+  readonly #tallies = new Map<ClientProtocol, DeliveryTally>();
 
-  deliveryCounters(protocol: ClientProtocol): DeliveryCounters {
-    const known = this.#deliveryCounters.get(protocol);
+  readonly #received = new Map<string, ReceivedTally>();
+
+  /** For whoever receives events of one type from one broker: all of them count in the same place. */
+  receivedTally(broker: string, type: EventType): { count: number } {
+    const name = `${type} ${broker}`;
+    const known = this.#received.get(name);
     if (known !== undefined) return known;
-    const of = (type: EventType): { inc(value: number): void } => this.eventsDelivered.labels({ protocol, type });
-    const made: DeliveryCounters = {
-      events: {
-        tick: of('tick'),
-        candle: of('candle'),
-        orderbook: of('orderbook'),
-        trade: of('trade'),
-        status: of('status'),
-      },
-      bytes: this.bytesSent.labels({ protocol }),
-    };
-    this.#deliveryCounters.set(protocol, made);
+    const made: ReceivedTally = { broker, type, count: 0 };
+    this.#received.set(name, made);
     return made;
+  }
+
+  deliveryTally(protocol: ClientProtocol): DeliveryTally {
+    const known = this.#tallies.get(protocol);
+    if (known !== undefined) return known;
+    const made: DeliveryTally = { events: { tick: 0, candle: 0, orderbook: 0, trade: 0, status: 0 }, bytes: 0 };
+    this.#tallies.set(protocol, made);
+    return made;
+  }
+
+  #collectReceived(): void {
+    for (const tally of this.#received.values()) {
+      const { broker, type, count } = tally;
+      this.eventsReceived.inc({ broker, type }, count);
+      tally.count = 0;
+    }
+  }
+
+  #collectEvents(): void {
+    for (const [protocol, { events }] of this.#tallies) {
+      for (const type of EVENT_TYPES) {
+        if (events[type] > 0) this.eventsDelivered.inc({ protocol, type }, events[type]);
+        events[type] = 0;
+      }
+    }
+  }
+
+  #collectBytes(): void {
+    for (const [protocol, tally] of this.#tallies) {
+      this.bytesSent.inc({ protocol }, tally.bytes);
+      tally.bytes = 0;
+    }
   }
 
   #gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
     return new Gauge({ name: `tickgraph_${name}`, help, labelNames, registers: [this.registry] });
   }
 
-  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
-    return new Counter({ name: `tickgraph_${name}`, help, labelNames, registers: [this.registry] });
+  /** `collect` is called before each look at it. */
+  #counter<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    collect: () => void = () => undefined,
+  ): Counter<Label> {
+    return new Counter({ name: `tickgraph_${name}`, help, labelNames, collect, registers: [this.registry] });
   }
 
-  #histogram<Label extends string>(name: string, help: string, labelNames: Label[]): Histogram<Label> {
-    return new Histogram({
+  #histogram<Label extends string>(name: string, help: string, label: Label): TalliedHistogram<Label> {
+    return new TalliedHistogram({
       name: `tickgraph_${name}`,
       help,
-      labelNames,
+      label,
       buckets: LATENCY_BUCKETS,
-      registers: [this.registry],
+      registry: this.registry,
     });
   }
 }

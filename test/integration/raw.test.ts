@@ -410,6 +410,7 @@ describe('feed trouble', () => {
     await gateway.wanted('tick BTCUSDT');
     const broker = gateway.broker();
     broker.sink.onFeed(broker.feed('tick BTCUSDT'), { kind: 'stale', reason: 'Silence.' });
+    await client.waitFor(({ status }) => status === 'stale');
     await client.ask({ action: 'unsubscribe' });
     await client.subscribe('binance', ['BTCUSDT']);
     await waitFor(() => client.messages.filter(({ status }) => status === 'stale').length === 2);

@@ -13,6 +13,7 @@ import type { Limits } from '../../src/core/Limits.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Subscriptions } from '../../src/core/Subscriptions.ts';
 import { SubscriptionIndex } from '../../src/fanout/SubscriptionIndex.ts';
+import { Turn } from '../../src/fanout/Turn.ts';
 import { createGraphql } from '../../src/graphql/createGraphql.ts';
 import type { Graphql, GraphqlOptions } from '../../src/graphql/createGraphql.ts';
 import { decimal } from '../../src/market/decimal.ts';
@@ -46,7 +47,7 @@ export interface GraphqlGatewayOptions {
   readonly secure?: boolean;
   readonly allowInsecureCredentials?: boolean;
   readonly options?: Partial<
-    Pick<GraphqlOptions, 'heartbeatMs' | 'initTimeoutMs' | 'maxPayloadBytes' | 'allowsOrigin'>
+    Pick<GraphqlOptions, 'heartbeatMs' | 'initTimeoutMs' | 'maxPayloadBytes' | 'compression' | 'allowsOrigin'>
   >;
   /** Stands between the protocol and the real services. */
   readonly wrap?: (services: Services) => Services;
@@ -57,7 +58,9 @@ const DEFAULT_BROKERS = { binance: { lists: ['BTCUSDT', 'ETHUSDT', 'SOLUSDT'] } 
 /** The real core and the GraphQL half on a free port of a plain HTTP server, fed by scripted brokers. */
 export class GraphqlGateway implements AsyncDisposable {
   readonly metrics = new Metrics();
-  readonly index = new SubscriptionIndex();
+  /** Writes leave in real turns, whatever the time is said to be. */
+  readonly #turn = new Turn(systemClock);
+  readonly index = new SubscriptionIndex(this.#turn);
   readonly manager: BrokerManager;
   readonly graphql: Graphql;
   readonly services: Services;
@@ -81,6 +84,7 @@ export class GraphqlGateway implements AsyncDisposable {
       queries: new Queries(manager),
       ...clientServices({
         manager,
+        turn: this.#turn,
         clock,
         metrics,
         ...(auth === undefined ? {} : { auth }),
@@ -99,6 +103,7 @@ export class GraphqlGateway implements AsyncDisposable {
       graphql: { introspection: true, graphiql: true, ...options.graphql },
       heartbeatMs: 12_000,
       maxPayloadBytes: 65_536,
+      compression: { enabled: false, thresholdBytes: 1_024 },
       ...options.options,
     });
     this.#server = createServer((request, response) => {

@@ -8,6 +8,8 @@ import type { Limits } from '../../src/core/Limits.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Subscriptions } from '../../src/core/Subscriptions.ts';
 import { SubscriptionIndex } from '../../src/fanout/SubscriptionIndex.ts';
+import type { CompressionSettings } from '../../src/fanout/SocketUpgrades.ts';
+import { Turn } from '../../src/fanout/Turn.ts';
 import { TrustedProxies } from '../../src/http/clientAddress.ts';
 import { HttpServer } from '../../src/http/HttpServer.ts';
 import type { HttpServerOptions } from '../../src/http/HttpServer.ts';
@@ -49,6 +51,7 @@ export interface RawGatewayOptions {
   readonly clock?: Clock;
   readonly heartbeatMs?: number;
   readonly maxPayloadBytes?: number;
+  readonly compression?: CompressionSettings;
   readonly http?: Partial<HttpServerOptions>;
   readonly logger?: Logger;
   readonly auth?: Partial<AuthSettings>;
@@ -72,7 +75,10 @@ export class RawGateway implements AsyncDisposable {
 
   private constructor(options: RawGatewayOptions) {
     const { clock = systemClock, heartbeatMs = 30_000, maxPayloadBytes = 65_536 } = options;
-    const index = new SubscriptionIndex();
+    const { compression = { enabled: false, thresholdBytes: 1_024 } } = options;
+    // Writes leave in real turns, whatever the time is said to be.
+    const turn = new Turn(systemClock);
+    const index = new SubscriptionIndex(turn);
     const limits = { ...LIMITS, ...options.limits };
     const core = { index, clock: systemClock, metrics: this.metrics };
     this.manager = new BrokerManager({ ...core, bus: new MemoryBus(), staleAfterMs: 60_000, lingerMs: 0 });
@@ -84,6 +90,7 @@ export class RawGateway implements AsyncDisposable {
       queries: new Queries(this.manager),
       ...clientServices({
         manager: this.manager,
+        turn,
         clock,
         metrics: this.metrics,
         ...(options.auth === undefined ? {} : { auth: options.auth }),
@@ -97,7 +104,7 @@ export class RawGateway implements AsyncDisposable {
       metrics: this.metrics,
       limits,
     };
-    this.raw = createRaw({ services: this.services, heartbeatMs, maxPayloadBytes });
+    this.raw = createRaw({ services: this.services, heartbeatMs, maxPayloadBytes, compression });
     this.http = new HttpServer({
       host: '127.0.0.1',
       port: 0,

@@ -6,7 +6,7 @@ import type { AuthSettings } from '../../src/core/login/ClientLogins.ts';
 import { KeyConnections } from '../../src/core/login/KeyConnections.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Sessions } from '../../src/core/Sessions.ts';
-import { TurnFlusher } from '../../src/fanout/TurnFlusher.ts';
+import { Turn } from '../../src/fanout/Turn.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
@@ -14,6 +14,7 @@ import { Metrics } from '../../src/shared/metrics.ts';
 
 export interface ClientServicesOptions {
   readonly manager: BrokerManager;
+  readonly turn: Turn;
   readonly clock?: Clock;
   readonly metrics?: Metrics;
   readonly auth?: Partial<AuthSettings>;
@@ -25,13 +26,14 @@ export interface ClientServicesOptions {
 
 type ClientServices = Pick<
   Services,
-  'flusher' | 'logins' | 'keyConnections' | 'sessions' | 'authenticator' | 'clientOf' | 'allowInsecureCredentials'
+  'turn' | 'logins' | 'keyConnections' | 'sessions' | 'authenticator' | 'clientOf' | 'allowInsecureCredentials'
 >;
 
 /** What the protocols are given to know their clients by: the real parts, by default letting everybody in. */
 export function clientServices(options: ClientServicesOptions): ClientServices {
   const {
     manager,
+    turn,
     clock = systemClock,
     metrics = new Metrics(),
     auth,
@@ -41,8 +43,7 @@ export function clientServices(options: ClientServicesOptions): ClientServices {
   } = options;
   const sessions = new Sessions({ clock, idleTimeoutMs });
   return {
-    // Writes leave in real turns, whatever the time is said to be.
-    flusher: new TurnFlusher(systemClock),
+    turn,
     logins: new ClientLogins({
       auth: { mode: 'none', jwt: null, apiKeys: [], ...auth },
       clock,

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { frameReader } from '../../support/frameReader.ts';
 import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
 import { Emission } from '../../../src/fanout/Emission.ts';
-import type { Encoder } from '../../../src/fanout/Emission.ts';
+import type { Encoder } from '../../../src/fanout/PerEncoder.ts';
 import { Outbox } from '../../../src/fanout/Outbox.ts';
 import type { OutboxStream, Way } from '../../../src/fanout/Outbox.ts';
-import { TurnFlusher } from '../../../src/fanout/TurnFlusher.ts';
+import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
+import { Turn } from '../../../src/fanout/Turn.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { book, key, tick, trade } from '../../support/events.ts';
@@ -62,20 +63,22 @@ const bulky: Encoder = { encode: () => Buffer.alloc(70_000, 'x') };
 const plain: Way = { encoder, id: null };
 const withId = (id: string): Way => ({ encoder, id: Buffer.from(JSON.stringify(id)) });
 
-function outbox(limitBytes = 10_000) {
+function outbox(limitBytes = 10_000, compressFromBytes: number | null = null) {
   const wire = new Wire();
   const clock = new FakeClock();
+  const turn = new Turn(clock);
   const subject = new Outbox({
     socket: wire,
     stream: wire as unknown as OutboxStream,
-    flusher: new TurnFlusher(clock),
+    turn,
+    compressFromBytes,
     budget: new ByteBudget(limitBytes),
     clock,
     metrics: new Metrics(),
     protocol: 'raw',
-    slowConsumerNotice: ({ code }) => code,
+    lastWords: ({ code }) => code,
   });
-  return { wire, clock, subject };
+  return { wire, clock, subject, turn };
 }
 
 /** A connection that has so much under way that it does not keep up. */
@@ -219,5 +222,49 @@ describe('Outbox', () => {
     expect(wire.read).toEqual([]);
     expect(clock.pending).toBe(0);
     expect(wire.listenerCount('drain')).toBe(0);
+  });
+
+  it('gives up the client that a fault of ours keeps from being told, and no other of the same turn', async () => {
+    const [broken, well] = [outbox(), outbox()];
+    const faulty: Way = {
+      encoder: {
+        encode: () => {
+          throw new Error('a fault');
+        },
+      },
+      id: null,
+    };
+    const turn = new Turn(broken.clock);
+    const index = new SubscriptionIndex(turn);
+    index.join(key('tick'), { deliver: (delivery) => broken.subject.deliver(delivery, faulty) });
+    index.join(key('tick'), { deliver: (delivery) => well.subject.deliver(delivery, plain) });
+    index.publish(key('tick'), tick(1), null);
+    await broken.clock.advance(0);
+    await well.clock.advance(0);
+    expect(broken.wire.read).toEqual(['INTERNAL']);
+    expect(broken.wire.closed.map(({ code }) => code)).toEqual([1013]);
+    expect(well.wire.read).toEqual(['"tick 1"']);
+  });
+
+  it('writes what a turn brought of one stream at once, where it brought nothing else', async () => {
+    const { wire, clock, subject, turn } = outbox();
+    const index = new SubscriptionIndex(turn);
+    index.join(key('trade'), { deliver: (delivery) => subject.deliver(delivery, withId('a')) });
+    for (const sequence of [1, 2, 3]) index.publish(key('trade'), trade(sequence), null);
+    await clock.advance(0);
+    expect(wire.writes).toBe(1);
+    expect(wire.read).toEqual([1, 2, 3].map((sequence) => `{"id":"a","type":"next","payload":"trade ${sequence}"}`));
+  });
+
+  it('writes no more of a large turn than a client takes that stops reading in the middle of it', async () => {
+    const { wire, clock, subject } = outbox(3_000_000);
+    wire.stalled = true;
+    for (let sequence = 1; sequence <= 20; sequence += 1) {
+      subject.deliver(new Emission(key('trade'), trade(sequence)), { encoder: bulky, id: null });
+    }
+    await clock.advance(0);
+    expect(wire.writes).toBe(1);
+    wire.drain();
+    expect(wire.read).toHaveLength(20);
   });
 });

@@ -54,7 +54,7 @@ describe('PendingEvents', () => {
     let newest = 0;
     const fresh = (): Emission => new Emission(key('orderbook'), book(newest, 'snapshot', { bids: [['1', '1']] }));
     for (newest = 1; newest <= 3; newest += 1) {
-      pending.push(new Emission(key('orderbook'), book(newest, 'delta', {}), fresh), null);
+      pending.push(new Emission(key('orderbook'), book(newest, 'delta', {}), { fresh }), null);
     }
     newest = 7;
     let left: Emission | undefined;
@@ -66,8 +66,10 @@ describe('PendingEvents', () => {
 
   it('passes a single waiting delta on as it is', () => {
     const { pending } = pendingEvents();
-    const delta = new Emission(key('orderbook'), book(4, 'delta', {}), () => {
-      throw new Error('not asked for');
+    const delta = new Emission(key('orderbook'), book(4, 'delta', {}), {
+      fresh: () => {
+        throw new Error('not asked for');
+      },
     });
     pending.push(delta, null);
     expect(pending.shift()?.emission).toBe(delta);

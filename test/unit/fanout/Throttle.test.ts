@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Emission } from '../../../src/fanout/Emission.ts';
+import type { Subscriber } from '../../../src/fanout/SubscriptionIndex.ts';
 import { Throttle } from '../../../src/fanout/Throttle.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { book, key, tick, trade } from '../../support/events.ts';
@@ -7,7 +8,8 @@ import { book, key, tick, trade } from '../../support/events.ts';
 function throttle(throttleMs = 100) {
   const clock = new FakeClock();
   const received: Emission[] = [];
-  const subject = new Throttle({ subscriber: { deliver: (emission) => received.push(emission) }, throttleMs, clock });
+  const subscriber: Subscriber = { deliver: ({ emissions }) => received.push(...emissions) };
+  const subject = new Throttle({ subscriber, throttleMs, clock });
   return { clock, received, subject };
 }
 
@@ -40,7 +42,7 @@ describe('Throttle', () => {
     const { clock, received, subject } = throttle();
     const whole = (): Emission => new Emission(key('orderbook'), book(9, 'snapshot', {}));
     const delta = (sequence: number, bids: [string, string][]): Emission =>
-      new Emission(key('orderbook'), book(sequence, 'delta', { bids }), whole);
+      new Emission(key('orderbook'), book(sequence, 'delta', { bids }), { fresh: whole });
     subject.deliver(delta(1, [['10', '1']]));
     subject.deliver(
       delta(2, [
@@ -71,7 +73,7 @@ describe('Throttle', () => {
     const whole = (): Emission => new Emission(key('orderbook'), book(3, 'snapshot', { bids: [['1', '1']] }));
     subject.deliver(new Emission(key('orderbook'), book(1, 'snapshot', {})));
     subject.deliver(new Emission(key('orderbook'), book(2, 'snapshot', {})));
-    subject.deliver(new Emission(key('orderbook'), book(3, 'delta', {}), whole));
+    subject.deliver(new Emission(key('orderbook'), book(3, 'delta', {}), { fresh: whole }));
     await clock.advance(100);
     expect(received[1]?.event).toMatchObject({ kind: 'snapshot', sequence: 3 });
   });

@@ -1,11 +1,12 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
-import type { Emission } from '../../../src/fanout/Emission.ts';
+import type { Delivery } from '../../../src/fanout/Emission.ts';
 import { PendingEvents } from '../../../src/fanout/PendingEvents.ts';
 import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
 import { OrderBook } from '../../../src/market/OrderBook.ts';
 import { book, key } from '../../support/events.ts';
+import { turnAtOnce } from '../../support/turnAtOnce.ts';
 
 const DEPTH = 3;
 
@@ -19,15 +20,15 @@ it('a client that is behind now and then has the right book after every event th
   let collapsed = 0;
   fc.assert(
     fc.property(fc.array(step, { minLength: 10, maxLength: 120 }), (steps) => {
-      const index = new SubscriptionIndex();
+      const index = new SubscriptionIndex(turnAtOnce);
       const source = new OrderBook();
       const pending = new PendingEvents({ budget: new ByteBudget(2_500), onConflated: () => (collapsed += 1) });
       const truth = new Map<number, unknown>();
       const client = new OrderBook();
       let told = 0;
       const view = { depth: DEPTH, kind: 'delta' } as const;
-      const deliver = (emission: Emission): void => {
-        expect(pending.push(emission, null)).toBe(true);
+      const deliver = ({ emissions }: Delivery): void => {
+        for (const emission of emissions) expect(pending.push(emission, null)).toBe(true);
       };
       index.join(key('orderbook'), { deliver }, { view, known: null });
       const take = (): boolean => {

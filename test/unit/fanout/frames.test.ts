@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { frameReader } from '../../support/frameReader.ts';
+import { DeflateChain } from '../../../src/fanout/DeflateChain.ts';
 import { SharedFrames } from '../../../src/fanout/SharedFrames.ts';
 
 /** What ws's own receiver, as a client, reads out of these bytes. */
@@ -12,34 +13,46 @@ function received(...frames: Buffer[]): string[] {
 }
 
 const lengths = fc.oneof(fc.nat(200), fc.constantFrom(124, 125, 126, 127, 65_535, 65_536, 70_000));
-const payloads = lengths.map((length) => JSON.stringify('é'.repeat(length / 2)));
+const payload = lengths.map((length) => JSON.stringify('é'.repeat(length / 2)));
+const payloads = fc.array(payload, { minLength: 1, maxLength: 4 });
+const framesOf = (texts: readonly string[]): SharedFrames => {
+  const chain = new DeflateChain();
+  return new SharedFrames(
+    texts.map((text) => {
+      const bytes = Buffer.from(text);
+      return { bytes, compressed: () => chain.next(bytes) };
+    }),
+  );
+};
 
 describe('frames', () => {
-  it('without an id carry the payload, whatever its length', () => {
+  it('without an id carry the payloads one after the other, whatever their lengths', () => {
     fc.assert(
-      fc.property(payloads, (payload) => {
-        expect(received(new SharedFrames(Buffer.from(payload)).plain())).toEqual([payload]);
+      fc.property(payloads, (texts) => {
+        expect(received(framesOf(texts).bytes(null, null))).toEqual(texts);
       }),
     );
   });
 
   it('with an id are graphql-transport-ws next messages, each with its own id', () => {
     fc.assert(
-      fc.property(payloads, fc.array(fc.string({ maxLength: 20 }), { minLength: 1, maxLength: 5 }), (payload, ids) => {
-        const frames = new SharedFrames(Buffer.from(payload));
-        const messages = ids.flatMap((id) => received(Buffer.from(frames.withId(Buffer.from(JSON.stringify(id))))));
-        expect(messages).toEqual(
-          ids.map((id) => JSON.stringify({ id, type: 'next', payload: JSON.parse(payload) as unknown })),
+      fc.property(payloads, fc.array(fc.string({ maxLength: 20 }), { minLength: 1, maxLength: 5 }), (texts, ids) => {
+        const frames = framesOf(texts);
+        const messages = ids.flatMap((id) =>
+          received(Buffer.from(frames.bytes(Buffer.from(JSON.stringify(id)), null))),
         );
+        const next = (id: string, text: string): string =>
+          `{"id":${JSON.stringify(id)},"type":"next","payload":${text}}`;
+        expect(messages).toEqual(ids.flatMap((id) => texts.map((text) => next(id, text))));
       }),
     );
   });
 
   it('that were given away are not changed any more', () => {
-    const frames = new SharedFrames(Buffer.from('{}'));
-    const kept = frames.withId(Buffer.from('"a"'));
+    const frames = framesOf(['{}', '[]']);
+    const kept = frames.bytes(Buffer.from('"a"'), null);
     frames.give();
-    frames.withId(Buffer.from('"b"'));
-    expect(received(kept)).toEqual(['{"id":"a","type":"next","payload":{}}']);
+    frames.bytes(Buffer.from('"b"'), null);
+    expect(received(kept)).toEqual(['{"id":"a","type":"next","payload":{}}', '{"id":"a","type":"next","payload":[]}']);
   });
 });

@@ -1,0 +1,176 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { OrderBookDraft } from '../../src/market/marketData.ts';
+import { fromEpochMs } from '../../src/market/timestamp.ts';
+import { levels } from '../support/events.ts';
+import { GraphqlGateway } from '../support/GraphqlGateway.ts';
+import { RawClient } from '../support/RawClient.ts';
+import { RawGateway } from '../support/RawGateway.ts';
+import { TransportWsClient } from '../support/TransportWsClient.ts';
+import { waitFor } from '../support/waitFor.ts';
+
+interface BookData {
+  readonly bids: readonly (readonly [string, string])[];
+}
+
+const AT = fromEpochMs(Date.UTC(2026, 0, 2, 3, 4, 5));
+const ON = { enabled: true, thresholdBytes: 0 };
+const PLAIN = { perMessageDeflate: false };
+const SUBSCRIPTION = `subscription ($symbols: [String!]!, $types: [MarketDataType!]!) {
+  marketData(broker: "binance", symbols: $symbols, types: $types, options: { snapshot: false }) {
+    __typename broker symbol time sequence cursor
+    ... on Trade { id price size }
+    ... on Tick { bid ask }
+  }
+}`;
+
+/** What happens: so many events of a stream in one turn of the event loop, or a newcomer, or somebody leaves. */
+const step = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({ what: fc.constantFrom('tick', 'trade'), count: fc.integer({ min: 1, max: 4 }) }),
+  },
+  { weight: 4, arbitrary: fc.record({ what: fc.constant('both'), count: fc.integer({ min: 1, max: 3 }) }) },
+  { weight: 1, arbitrary: fc.record({ what: fc.constant('join'), count: fc.constant(1) }) },
+  { weight: 1, arbitrary: fc.record({ what: fc.constant('leave'), count: fc.constant(1) }) },
+);
+
+async function subscribed(gateway: GraphqlGateway, options: object, id: string): Promise<TransportWsClient> {
+  const client = await TransportWsClient.connect(gateway.wsUrl, options);
+  client.subscribe(`${id}-trades`, SUBSCRIPTION, { symbols: ['BTCUSDT'], types: ['TRADE'] });
+  client.subscribe(`${id}-all`, SUBSCRIPTION, { symbols: ['BTCUSDT', 'ETHUSDT'], types: ['TICK', 'TRADE'] });
+  await client.roundTrip();
+  return client;
+}
+
+/** What a client was told, without the ids it chose. */
+const told = (client: TransportWsClient, name: string): unknown[] =>
+  client.messages.filter(({ type, id }) => type === 'next' && id?.endsWith(name)).map(({ payload }) => payload);
+
+describe('compressed messages', () => {
+  it('say what plain ones say, to clients that come, go and subscribe to several streams', async () => {
+    let linked = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
+        await using owned = new AsyncDisposableStack();
+        const gateway = owned.use(await GraphqlGateway.start({ options: { compression: ON } }));
+        const plain = owned.use(await subscribed(gateway, PLAIN, 'p'));
+        const whole = owned.use(await subscribed(gateway, {}, 'w'));
+        expect(whole.socket.extensions).toBe('permessage-deflate');
+        expect(plain.socket.extensions).toBe('');
+        await gateway.wanted('trade BTCUSDT');
+        await gateway.wanted('tick BTCUSDT');
+        const late: { readonly client: TransportWsClient; readonly from: number }[] = [];
+        let next = 1;
+        for (const { what, count } of steps) {
+          if (what === 'join') {
+            const from = told(plain, 'all').length;
+            late.push({ client: owned.use(await subscribed(gateway, {}, `l${late.length}`)), from });
+            continue;
+          }
+          if (what === 'leave') {
+            late.pop()?.client.socket.close();
+            continue;
+          }
+          for (let event = 0; event < count; event += 1) {
+            if (what !== 'tick') gateway.trade(next);
+            if (what !== 'trade') gateway.tick(String(next));
+            next += 1;
+          }
+          await plain.roundTrip();
+          await whole.roundTrip();
+          for (const { client } of late) await client.roundTrip();
+        }
+        expect(told(whole, 'trades')).toEqual(told(plain, 'trades'));
+        expect(told(whole, 'all')).toEqual(told(plain, 'all'));
+        for (const { client, from } of late) expect(told(client, 'all')).toEqual(told(plain, 'all').slice(from));
+        linked += told(whole, 'all').length;
+      }),
+      { numRuns: 15 },
+    );
+    expect(linked).toBeGreaterThan(100);
+  });
+
+  it('are a fraction of the plain ones', async () => {
+    const gateways = [
+      await GraphqlGateway.start({ options: { compression: ON } }),
+      await GraphqlGateway.start({ options: { compression: { enabled: false, thresholdBytes: 0 } } }),
+    ];
+    const bytes: number[] = [];
+    for (const gateway of gateways) {
+      await using owned = new AsyncDisposableStack();
+      owned.use(gateway);
+      const client = owned.use(await TransportWsClient.connect(gateway.wsUrl));
+      client.subscribe('t', SUBSCRIPTION, { symbols: ['BTCUSDT'], types: ['TRADE'] });
+      await gateway.wanted('trade BTCUSDT');
+      for (let id = 1; id <= 100; id += 1) {
+        gateway.trade(id);
+        await client.roundTrip();
+      }
+      expect(client.of('t')).toHaveLength(100);
+      bytes.push(await gateway.metric('bytes_sent_total', { protocol: 'graphql-ws' }));
+    }
+    const [compressed = 0, plain = 1] = bytes;
+    // The answers to the client's pings are among them, and plain.
+    expect(compressed).toBeLessThan(plain / 2.5);
+  });
+
+  it('are right after a client that did not read has caught up', async () => {
+    await using gateway = await RawGateway.start({ compression: ON, limits: { queueBytesPerConnection: 100_000 } });
+    await using client = await RawClient.connect(gateway.url);
+    expect(client.socket.extensions).toBe('permessage-deflate');
+    await client.subscribe('binance', ['BTCUSDT'], ['orderbook'], { depth: 1_000 });
+    await gateway.wanted('orderbook BTCUSDT');
+    const broker = gateway.broker();
+    let published = 0;
+    /** Digits that don't compress well, and the number of the book as its best bid. */
+    const publish = (): void => {
+      published += 1;
+      const bids = Array.from({ length: 400 }, (_, level): [string, string] => [
+        `0.${1_000 - level}`,
+        String(Math.random()),
+      ]);
+      const sides = { bids: levels([[String(published), '1'], ...bids]), asks: levels([['9999999', '1']]) };
+      const draft: OrderBookDraft = { type: 'orderbook', kind: 'snapshot', time: AT, receivedAt: AT, ...sides };
+      broker.sink.onEvent(broker.feed('orderbook BTCUSDT'), draft);
+    };
+    client.socket.pause();
+    while ((await gateway.metric('conflated_total', { type: 'orderbook' })) < 20) {
+      for (let event = 0; event < 20; event += 1) publish();
+      await new Promise(setImmediate);
+    }
+    client.socket.resume();
+    const numbers = (): number[] =>
+      client.messages.flatMap(({ data }) => (data === undefined ? [] : [Number((data as BookData).bids[0]?.[0])]));
+    await waitFor(() => numbers().at(-1) === published);
+    expect(numbers().length).toBeLessThan(published);
+    for (let more = 0; more < 3; more += 1) {
+      publish();
+      await client.ask({ action: 'ping' });
+    }
+    expect(numbers()).toEqual([...new Set(numbers())].toSorted((a, b) => a - b));
+    expect(numbers().slice(-3)).toEqual([published - 2, published - 1, published]);
+    expect(client.closed).toBeNull();
+  });
+
+  it.each([
+    'permessage-deflate; server_no_context_takeover',
+    'permessage-deflate; server_max_window_bits=10',
+    'permessage-deflate; nonsense',
+  ])('are not sent to a client whose offer we can’t take, which is served all the same: %s', async (offer) => {
+    await using gateway = await RawGateway.start({ compression: ON });
+    const headers = { 'sec-websocket-extensions': offer };
+    await using client = await RawClient.connect(gateway.url, { perMessageDeflate: false, headers });
+    expect(client.socket.extensions).toBe('');
+    expect((await client.subscribe('binance', ['BTCUSDT']))['status']).toBe('subscribed');
+  });
+
+  it('of a client are understood, and held to the size of what they say', async () => {
+    await using gateway = await RawGateway.start({ compression: ON, maxPayloadBytes: 2_000 });
+    await using client = await RawClient.connect(gateway.url, { perMessageDeflate: { threshold: 0 } });
+    expect((await client.ask({ action: 'ping' }))['status']).toBe('pong');
+    client.send({ action: 'ping', filler: ' '.repeat(100_000) });
+    await waitFor(() => client.closed);
+    expect(client.closed?.code).toBe(1009);
+  });
+});

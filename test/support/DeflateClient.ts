@@ -1,0 +1,39 @@
+import type { CompressedMessage } from '../../src/fanout/DeflateChain.ts';
+import { nextFrames, textFrames } from '../../src/fanout/frames.ts';
+
+/** What a sender must know of one client that takes compressed messages, and all that it was sent. */
+export class DeflateClient {
+  readonly sent: string[] = [];
+  /** How many messages were linked to the one before. */
+  linked = 0;
+  #last: { readonly mark: symbol; readonly id: string | null } | null = null;
+
+  /** The id is JSON, with its quotes. */
+  compressed(message: CompressedMessage, id: string | null, payload: string): Buffer {
+    const idBytes = id === null ? null : Buffer.byteLength(id);
+    const isInStep = this.#last?.mark === message.follows && this.#last?.id === id;
+    this.#last = { mark: message.mark, id };
+    this.#told(payload, id);
+    const linked = isInStep ? message.linked(idBytes) : null;
+    if (linked !== null) {
+      this.linked += 1;
+      return linked;
+    }
+    const fresh = message.fresh(idBytes);
+    if (fresh === null) throw new Error('an id that is too long');
+    if (id !== null) fresh.frame.write(id, fresh.idAt);
+    return fresh.frame;
+  }
+
+  plain(payload: string, id: string | null): Buffer {
+    this.#told(payload, id);
+    if (id === null) return textFrames([Buffer.from(payload)]);
+    const { bytes, idsAt } = nextFrames(Buffer.byteLength(id), [Buffer.from(payload)]);
+    for (const at of idsAt) bytes.write(id, at);
+    return bytes;
+  }
+
+  #told(payload: string, id: string | null): void {
+    this.sent.push(id === null ? payload : `{"id":${id},"type":"next","payload":${payload}}`);
+  }
+}
