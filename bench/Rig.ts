@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaseName } from './cases.ts';
 import type { ClientCalls, Counts } from './client.ts';
-import type { DocumentName } from './documents.ts';
+import type { DocumentName, Spread } from './documents.ts';
 import { Child } from './rpc.ts';
 import type { Cpu, PaceRequest, SaturateRequest, ServerCalls } from './server.ts';
 
@@ -11,6 +11,8 @@ export interface RigOptions {
   readonly clients: number;
   /** Different documents among the clients. @default 1 */
   readonly documents?: number;
+  /** @default one symbol, which every client has */
+  readonly symbols?: Spread;
 }
 
 /** What one phase did, and what it cost the server. */
@@ -18,6 +20,8 @@ export interface Phase {
   readonly events: number;
   readonly delivered: number;
   readonly bytesPerMessage: number;
+  /** Of the delivered messages. */
+  readonly compressed: number;
   /** From the first event to the last message's arrival. */
   readonly elapsedMs: number;
   readonly userUs: number;
@@ -35,7 +39,7 @@ export interface PacedPhase extends Phase {
 }
 
 // Stock yoga has all its subscribers on one EventTarget, of which Node warns.
-const SERVER_FLAGS = ['--expose-gc', '--disable-warning=MaxListenersExceededWarning'];
+const SERVER_FLAGS = ['--expose-gc', '--max-semi-space-size=16', '--disable-warning=MaxListenersExceededWarning'];
 const SERVER_CORE = 1;
 const CLIENT_CORE = 0;
 const POLL_MS = 20;
@@ -45,6 +49,9 @@ const QUIET_MS = 3_000;
 /** A server that takes longer than this for what it was to publish in 1 did not keep the pace. */
 const LATE_FACTOR = 1.1;
 const MOST_SAMPLES = 400_000;
+const WARM_UP_EVENTS = 400;
+const WARM_UP_MESSAGES = 200_000;
+const WARM_UP_SECONDS = 1;
 
 /** One server with its clients, each in a process of its own, for one case. Disposed of, both processes have ended. */
 export class Rig implements AsyncDisposable {
@@ -62,18 +69,29 @@ export class Rig implements AsyncDisposable {
   static async start(options: RigOptions): Promise<Rig> {
     await using owned = new AsyncDisposableStack();
     const rig = owned.use(new Rig(options));
-    rig.#port = await rig.#server.call('start', options);
+    const { name, document, symbols } = options;
+    rig.#port = await rig.#server.call('start', { name, document, universe: symbols?.universe ?? 1 });
     await rig.connect(options.clients);
     owned.move();
     return rig;
   }
 
-  /** So many clients more. */
-  async connect(count: number): Promise<void> {
-    const { name, document, documents = 1 } = this.#options;
-    await this.#client.call('connect', { port: this.#port, name, document, count, documents }, 60_000);
+  /** So many clients more. Gives the milliseconds until each of them has had its first message. */
+  async connect(count: number): Promise<number> {
+    const { name, document, documents = 1, symbols = null } = this.#options;
+    const before = performance.now();
+    await this.#client.call('connect', { port: this.#port, name, document, count, documents, symbols }, 60_000);
     this.#connected += count;
     await this.#untilReady();
+    const took = performance.now() - before;
+    await this.#untilQuiet(4 * POLL_MS, () => false);
+    return took;
+  }
+
+  async warmUp(perTurn = 1): Promise<void> {
+    const messagesPerEvent = this.#shareOf(1) * this.#connected;
+    const events = Math.max(WARM_UP_EVENTS, Math.ceil(WARM_UP_MESSAGES / messagesPerEvent));
+    await this.saturate({ events, perTurn, seconds: WARM_UP_SECONDS });
   }
 
   /** Throws where a client got fewer messages than there were events, or more. */
@@ -82,7 +100,9 @@ export class Rig implements AsyncDisposable {
     const { events, elapsedMs } = await this.#server.call('saturate', request, request.seconds * 1_000 + 60_000);
     const counts = await this.#untilDelivered(events, this.#connected);
     const cpu = await this.#server.call('cpu', null);
-    this.#expectAll(counts, events);
+    // What is too much may come late.
+    await sleep(POLL_MS);
+    this.#expectAll(await this.counts(), events);
     return phase({ events, elapsedMs, counts, cpu });
   }
 
@@ -134,11 +154,16 @@ export class Rig implements AsyncDisposable {
         throw new Error(`${this.#options.name}: ${told}; the first was sent:\n${counts.beginning}`);
       }
     }
-    await this.#untilQuiet(4 * POLL_MS, () => false);
+  }
+
+  /** Of so many events, which are whole rounds, a client gets so many. */
+  #shareOf(events: number): number {
+    const { universe, perClient } = this.#options.symbols ?? { universe: 1, perClient: 1 };
+    return (events / universe) * perClient;
   }
 
   #untilDelivered(events: number, clients: number): Promise<Counts> {
-    return this.#untilQuiet(QUIET_MS, ({ messages }) => messages >= events * clients);
+    return this.#untilQuiet(QUIET_MS, ({ messages }) => messages >= this.#shareOf(events) * clients);
   }
 
   /** Until nothing has come for a while, or enough has. */
@@ -155,8 +180,9 @@ export class Rig implements AsyncDisposable {
   }
 
   #expectAll({ least, most, closed }: Counts, events: number): void {
-    if (least === events && most === events && closed === 0) return;
-    const got = `clients got ${least} to ${most} of ${events} messages, ${closed} were closed`;
+    const due = this.#shareOf(events);
+    if (least === due && most === due && closed === 0) return;
+    const got = `clients got ${least} to ${most} of ${due} messages, ${closed} were closed`;
     throw new Error(`${this.#options.name} ${this.#options.document}: ${got}`);
   }
 }
@@ -169,11 +195,12 @@ interface Measured {
 }
 
 function phase({ events, elapsedMs, counts, cpu }: Measured): Phase {
-  const { messages, bytes } = counts;
+  const { messages, bytes, compressed } = counts;
   return {
     events,
     delivered: messages,
     bytesPerMessage: bytes / Math.max(1, messages),
+    compressed,
     elapsedMs,
     userUs: cpu.user,
     systemUs: cpu.system,

@@ -1,45 +1,79 @@
 import { assertNever } from '../src/shared/assertNever.ts';
-import { BROKER, graphqlDocument, LEVELS, SYMBOL } from './documents.ts';
-import type { DocumentName } from './documents.ts';
+import { graphqlPayload, rawSubscribe } from './documents.ts';
+import type { Wish } from './documents.ts';
 
-/** What is measured: ours twice, and three to hold it against. */
-export const CASES = ['tcp', 'ws', 'gateway-raw', 'gateway', 'stock'] as const;
+type PlainCase = 'tcp' | 'ws' | 'gateway-raw' | 'gateway' | 'stock';
+
+/** Those with compression, and the same without it. */
+const PLAIN = {
+  'gateway-raw-deflate': 'gateway-raw',
+  'gateway-deflate': 'gateway',
+  'stock-deflate': 'stock',
+} as const satisfies Record<string, PlainCase>;
+
+/** What is measured: ours twice, and three to hold it against; and with compression. */
+export const CASES = [
+  'tcp',
+  'ws',
+  'gateway-raw',
+  'gateway-raw-deflate',
+  'gateway',
+  'gateway-deflate',
+  'stock',
+  'stock-deflate',
+] as const satisfies (PlainCase | keyof typeof PLAIN)[];
 export type CaseName = (typeof CASES)[number];
+
+export function isCompressed(name: CaseName): name is keyof typeof PLAIN {
+  return name in PLAIN;
+}
+
+/** The case without compression. */
+export function plainOf(name: CaseName): PlainCase {
+  return isCompressed(name) ? PLAIN[name] : name;
+}
+
+interface Upgrade {
+  readonly path: string;
+  readonly protocol: string | null;
+  /** True: permessage-deflate is offered, and a server that does not take it has failed. */
+  readonly compressed: boolean;
+}
 
 /** How a client opens a connection and what it says, text by text. */
 export interface Conversation {
   /** Null: a bare TCP connection, nothing is said. */
-  readonly upgrade: { readonly path: string; readonly protocol: string | null } | null;
+  readonly upgrade: Upgrade | null;
   /** `says[n]` is sent when n text frames have come. `{id}` becomes a new UUID. */
   readonly says: readonly string[];
   /** Text frames before the first that counts. */
   readonly preamble: number;
 }
 
-/** Of the client with this number, where the clients have `documents` different documents. */
-export function conversationOf(name: CaseName, document: DocumentName, variant: number): Conversation {
-  switch (name) {
+export function conversationOf(name: CaseName, wish: Wish): Conversation {
+  const compressed = isCompressed(name);
+  const plain = plainOf(name);
+  switch (plain) {
     case 'tcp':
       return { upgrade: null, says: [], preamble: 0 };
     case 'ws':
-      return { upgrade: { path: '/', protocol: null }, says: [], preamble: 0 };
+      return { upgrade: { path: '/', protocol: null, compressed }, says: [], preamble: 0 };
     case 'gateway-raw':
-      return { upgrade: { path: '/ws', protocol: null }, says: ['', rawSubscribe(document)], preamble: 2 };
+      return {
+        upgrade: { path: '/ws', protocol: null, compressed },
+        says: ['', JSON.stringify(rawSubscribe(wish))],
+        preamble: 2,
+      };
     case 'gateway':
     case 'stock': {
-      const subscribe = { id: '{id}', type: 'subscribe', payload: { query: graphqlDocument(document, variant) } };
+      const subscribe = { id: '{id}', type: 'subscribe', payload: graphqlPayload(wish) };
       return {
-        upgrade: { path: '/graphql', protocol: 'graphql-transport-ws' },
+        upgrade: { path: '/graphql', protocol: 'graphql-transport-ws', compressed },
         says: [JSON.stringify({ type: 'connection_init' }), JSON.stringify(subscribe)],
         preamble: 1,
       };
     }
     default:
-      return assertNever(name);
+      return assertNever(plain);
   }
-}
-
-function rawSubscribe(document: DocumentName): string {
-  const types = [document === 'trade' ? 'trade' : 'orderbook'];
-  return JSON.stringify({ action: 'subscribe', broker: BROKER, symbols: [SYMBOL], types, options: { depth: LEVELS } });
 }

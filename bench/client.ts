@@ -3,7 +3,8 @@ import { connect as connectSocket } from 'node:net';
 import type { Socket } from 'node:net';
 import { conversationOf } from './cases.ts';
 import type { CaseName, Conversation } from './cases.ts';
-import type { DocumentName } from './documents.ts';
+import { drawSymbols } from './documents.ts';
+import type { DocumentName, Spread } from './documents.ts';
 import { CLIENT_PONG, clientTextFrame, FrameCounter } from './frames.ts';
 import type { FrameKind } from './frames.ts';
 import { serveCalls } from './rpc.ts';
@@ -17,12 +18,16 @@ export interface ConnectRequest {
   readonly count: number;
   /** The clients have so many different documents between them. */
   readonly documents: number;
+  /** Null: there is one symbol, and every client has it. */
+  readonly symbols: Spread | null;
 }
 
 export interface Counts {
   /** Of all clients that read, since the last `reset`. */
   readonly messages: number;
   readonly bytes: number;
+  /** Of the messages. */
+  readonly compressed: number;
   /** Messages of the client that got the fewest, and of the one that got the most. */
   readonly least: number;
   readonly most: number;
@@ -52,6 +57,8 @@ export interface ClientCalls {
 const SHOWN_BYTES = 1_500;
 /** Connections that are being opened at the same time. */
 const AT_ONCE = 50;
+const DEFLATE_OFFER = 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits';
+const DEFLATE_ACCEPTED = /^sec-websocket-extensions:[ \t]*permessage-deflate/im;
 
 let sampling = { samples: 0, every: 1 };
 
@@ -67,6 +74,7 @@ class Client {
   beginning = '';
   messages = 0;
   bytes = 0;
+  compressed = 0;
   closed = false;
   stalled = false;
 
@@ -102,6 +110,7 @@ class Client {
   reset(): void {
     this.messages = 0;
     this.bytes = 0;
+    this.compressed = 0;
     this.#at = new Float64Array(sampling.samples);
   }
 
@@ -110,7 +119,7 @@ class Client {
     this.#socket.pause();
   }
 
-  readonly #onFrame = (kind: FrameKind): void => {
+  readonly #onFrame = (kind: FrameKind, isCompressed: boolean): void => {
     if (kind === 'ping') this.#socket.write(CLIENT_PONG);
     if (kind !== 'text') return;
     this.#texts += 1;
@@ -123,6 +132,7 @@ class Client {
       this.#at[this.messages / sampling.every] = this.#now;
     }
     this.messages += 1;
+    if (isCompressed) this.compressed += 1;
   };
 
   #begin(port: number): void {
@@ -139,6 +149,7 @@ class Client {
       'Sec-WebSocket-Version: 13',
       'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
       ...(upgrade.protocol === null ? [] : [`Sec-WebSocket-Protocol: ${upgrade.protocol}`]),
+      ...(upgrade.compressed ? [DEFLATE_OFFER] : []),
     ];
     this.#socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   }
@@ -157,10 +168,22 @@ class Client {
       this.#upgrading = head;
       return;
     }
-    if (!head.startsWith('HTTP/1.1 101')) throw new Error(head);
+    const refusal = this.#refusal(head.slice(0, end));
+    if (refusal !== null) {
+      this.#opened.reject(new Error(`${refusal}:\n${head}`));
+      this.#socket.destroy();
+      return;
+    }
     this.#upgrading = null;
     this.#say();
     if (end + 4 < head.length) this.#receive(Buffer.from(head.slice(end + 4), 'latin1'));
+  }
+
+  /** What is wrong with the server's answer; null: nothing. */
+  #refusal(head: string): string | null {
+    if (!head.startsWith('HTTP/1.1 101')) return 'no upgrade';
+    const isOffered = this.#conversation.upgrade?.compressed === true;
+    return isOffered && !DEFLATE_ACCEPTED.test(head) ? 'no compression' : null;
   }
 
   #say(): void {
@@ -174,11 +197,12 @@ class Client {
 const clients: Client[] = [];
 
 serveCalls<ClientCalls>({
-  async connect({ port, name, document, count, documents }) {
+  async connect({ port, name, document, count, documents, symbols: spread }) {
     for (let left = count; left > 0; left -= AT_ONCE) {
       const some = Array.from({ length: Math.min(left, AT_ONCE) }, () => {
         const variant = clients.length % documents;
-        const client = new Client(port, conversationOf(name, document, variant));
+        const symbols = spread === null ? null : drawSymbols(spread, clients.length);
+        const client = new Client(port, conversationOf(name, { document, variant, symbols }));
         clients.push(client);
         return client.opened;
       });
@@ -191,6 +215,7 @@ serveCalls<ClientCalls>({
     return {
       messages: messages.reduce((sum, own) => sum + own, 0),
       bytes: reading.reduce((sum, { bytes }) => sum + bytes, 0),
+      compressed: reading.reduce((sum, { compressed }) => sum + compressed, 0),
       least: Math.min(...messages),
       most: Math.max(...messages),
       begun: messages.filter((own) => own > 0).length,

@@ -4,7 +4,16 @@ export type DocumentName = (typeof DOCUMENTS)[number];
 
 type Level = readonly [price: string, size: string];
 
-interface BenchTrade {
+interface Header {
+  /** Its place among the events. */
+  readonly index: number;
+  readonly symbol: string;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly receivedAt: string;
+}
+
+interface Trade {
   readonly kind: 'trade';
   readonly id: string;
   readonly price: string;
@@ -12,48 +21,104 @@ interface BenchTrade {
   readonly side: 'buy' | 'sell';
 }
 
-interface BenchBook {
+interface Book {
   readonly kind: 'book';
   readonly bids: readonly Level[];
   readonly asks: readonly Level[];
 }
 
-export type BenchEvent = BenchTrade | BenchBook;
+export type BenchEvent = Header & (Trade | Book);
 
 export const BROKER = 'bench';
-export const SYMBOL = 'BTCUSDT';
-export const LEVELS = 20;
-/** Every event says that it happened then: the same bytes in every run. */
-export const EVENT_TIME_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
-const EVENT_TIME = new Date(EVENT_TIME_MS).toISOString();
+const LEVELS = 20;
+const SYMBOL = 'BTCUSDT';
+/** When the first event happened, and how long after it the next one did: the same bytes in every run. */
+const FIRST_TIME_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+const STEP_MS = 37;
+const TRAVEL_MS = 3;
 
-/** So many different events; they come again and again in this order. */
+/** At least so many different events; they come again and again in this order. */
 const VARIETY = 256;
+/** From one book to the next this part of the sizes changes. */
+const CHANGED_SIZES = 0.25;
+/** In this part of the books both sides have moved by a step. */
+const MOVED_BOOKS = 0.2;
 
-/** The same events for every server. Made beforehand: what they cost is no part of any figure. */
-export function makeEvents(document: DocumentName): readonly BenchEvent[] {
-  const next = sequenceOf(1);
-  return Array.from({ length: VARIETY }, (_, index) => (document === 'trade' ? trade(index, next) : book(next)));
+/** All the symbols that there are, in the order in which their events come. Their names are of one length. */
+export function symbolsOf(universe: number): readonly string[] {
+  if (universe === 1) return [SYMBOL];
+  return Array.from({ length: universe }, (_, index) => `S${String(index).padStart(6, '0')}`);
 }
 
-function trade(index: number, next: () => number): BenchTrade {
-  return {
+/** How many symbols there are, and how many different ones of them each client subscribes to. */
+export interface Spread {
+  readonly universe: number;
+  readonly perClient: number;
+}
+
+/** What the client with this number subscribes to: drawn, but the same in every run. */
+export function drawSymbols({ universe, perClient }: Spread, client: number): readonly string[] {
+  const left = [...symbolsOf(universe)];
+  const next = sequenceOf(client + 1);
+  return Array.from({ length: perClient }).flatMap(() => left.splice(Math.floor(next() * left.length), 1));
+}
+
+/**
+ * The same events for every server, symbol after symbol, in whole rounds. Made beforehand: what they cost is no part of any
+ * figure.
+ */
+export function makeEvents(document: DocumentName, universe = 1): readonly BenchEvent[] {
+  const next = sequenceOf(1);
+  const make = document === 'trade' ? tradesOf(next) : booksOf(next);
+  const symbols = symbolsOf(universe);
+  return Array.from({ length: Math.ceil(VARIETY / universe) }).flatMap((_, round) =>
+    symbols.map((symbol, place) => {
+      const index = round * universe + place;
+      const at = FIRST_TIME_MS + index * STEP_MS;
+      return { index, symbol, time: isoTime(at), receivedAt: isoTime(at + TRAVEL_MS), ...make(index) };
+    }),
+  );
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function tradesOf(next: () => number): (index: number) => Trade {
+  return (index) => ({
     kind: 'trade',
     id: String(6_720_857_582 + index),
     price: `${(83_000 + next() * 100).toFixed(2)}000000`,
     size: `${(next() * 2).toFixed(5)}000`,
     side: next() < 0.5 ? 'buy' : 'sell',
-  };
+  });
 }
 
-function book(next: () => number): BenchBook {
-  const best = 83_000 + Math.floor(next() * 100);
-  const side = (step: number): Level[] =>
-    Array.from({ length: LEVELS }, (_, level) => [
-      `${(best + step * (level + 1) * 0.01).toFixed(2)}000000`,
-      `${(next() * 5).toFixed(5)}000`,
-    ]);
-  return { kind: 'book', bids: side(-1), asks: side(1) };
+/** One book as time goes by. */
+function booksOf(next: () => number): () => Book {
+  const size = (): string => `${(next() * 5).toFixed(5)}000`;
+  // From the best level outwards.
+  const bids = Array.from({ length: LEVELS }, size);
+  const asks = Array.from({ length: LEVELS }, size);
+  /** Between the two sides, in hundredths. */
+  let middle = 8_305_000;
+  const move = (isUp: boolean): void => {
+    middle += isUp ? 1 : -1;
+    const [gains, loses] = isUp ? [bids, asks] : [asks, bids];
+    gains.pop();
+    gains.unshift(size());
+    loses.shift();
+    loses.push(size());
+  };
+  const levels = (sizes: readonly string[], step: number): Level[] =>
+    sizes.map((own, level) => [`${((middle + step * (level + 1)) / 100).toFixed(2)}000000`, own]);
+  return () => {
+    if (next() < MOVED_BOOKS) move(next() < 0.5);
+    for (const sizes of [bids, asks]) {
+      for (const level of sizes.keys()) if (next() < CHANGED_SIZES) sizes[level] = size();
+    }
+    return { kind: 'book', bids: levels(bids, -1), asks: levels(asks, 1) };
+  };
 }
 
 /** Numbers from 0 to 1 that look random and are always the same. */
@@ -67,8 +132,17 @@ function sequenceOf(seed: number): () => number {
 
 const HEADER = 'broker symbol type time receivedAt sequence';
 
-/** The subscription of a client. `variant` makes documents that differ, with results of nearly the same size. */
-export function graphqlDocument(document: DocumentName, variant: number): string {
+/** What a client subscribes to. */
+export interface Wish {
+  readonly document: DocumentName;
+  /** Makes documents that differ, with results of nearly the same size. */
+  readonly variant: number;
+  /** Null: the one symbol that there is. */
+  readonly symbols: readonly string[] | null;
+}
+
+/** One symbol stands in the document itself; lists of them are a variable, so that the document is the same for everybody. */
+export function graphqlPayload({ document, variant, symbols }: Wish): Readonly<Record<string, unknown>> {
   const alias = variant === 0 ? '' : `v${variant}: `;
   const [type, fields] =
     document === 'trade'
@@ -77,16 +151,24 @@ export function graphqlDocument(document: DocumentName, variant: number): string
           'ORDERBOOK',
           `broker symbol time sequence ... on OrderBook { ${alias}kind bids { price size } asks { price size } }`,
         ];
-  return `subscription { marketData(broker: "${BROKER}", symbols: ["${SYMBOL}"], types: [${type}]) { ${fields} } }`;
+  const query = (declared: string, wanted: string): string =>
+    `subscription${declared} { marketData(broker: "${BROKER}", symbols: ${wanted}, types: [${type}]) { ${fields} } }`;
+  if (symbols === null) return { query: query('', `["${SYMBOL}"]`) };
+  return { query: query('($symbols: [String!]!)', '$symbols'), variables: { symbols } };
+}
+
+export function rawSubscribe({ document, symbols }: Wish): Readonly<Record<string, unknown>> {
+  const types = [document === 'trade' ? 'trade' : 'orderbook'];
+  return { action: 'subscribe', broker: BROKER, symbols: symbols ?? [SYMBOL], types, options: { depth: LEVELS } };
 }
 
 /** An event as the GraphQL schema tells it: what stock resolvers are given, and what goes into the prepared bytes. */
 export function graphqlEvent(event: BenchEvent, sequence: number): Readonly<Record<string, unknown>> {
   const header = {
     broker: BROKER,
-    symbol: SYMBOL,
-    time: EVENT_TIME,
-    receivedAt: EVENT_TIME,
+    symbol: event.symbol,
+    time: event.time,
+    receivedAt: event.receivedAt,
     sequence,
     cursor: `bench.${sequence}`,
   };

@@ -12,6 +12,7 @@ export function clientTextFrame(text: string): Buffer {
 export const CLIENT_PONG: Buffer = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 
 const TEXT = 0x81;
+const COMPRESSED = 0x40;
 const MASKED = 0x80;
 const LENGTH_IN_2_BYTES = 126;
 const LENGTH_IN_8_BYTES = 127;
@@ -35,10 +36,11 @@ export class FrameCounter {
   /** The beginning of a header whose rest has not come yet. */
   #begun: Buffer = Buffer.alloc(0);
   #open: FrameKind | null = null;
+  #isCompressed = false;
   #missing = 0;
 
   /** Calls back for every frame that ends in this chunk. */
-  push(chunk: Buffer, onFrame: (kind: FrameKind) => void): void {
+  push(chunk: Buffer, onFrame: (kind: FrameKind, isCompressed: boolean) => void): void {
     const bytes = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
     this.#begun = Buffer.alloc(0);
     let at = 0;
@@ -46,7 +48,9 @@ export class FrameCounter {
       if (this.#open === null) {
         const length = headerLength(bytes, at);
         if (at + length > bytes.length) break;
-        this.#open = kindOf(bytes[at] ?? 0);
+        const first = bytes[at] ?? 0;
+        this.#open = kindOf(first);
+        this.#isCompressed = (first & COMPRESSED) !== 0;
         this.#missing = payloadLength(bytes, at);
         at += length;
       }
@@ -56,7 +60,7 @@ export class FrameCounter {
       if (this.#missing > 0) return;
       const kind = this.#open;
       this.#open = null;
-      onFrame(kind);
+      onFrame(kind, this.#isCompressed);
     }
     if (at < bytes.length) this.#begun = Buffer.from(bytes.subarray(at));
   }

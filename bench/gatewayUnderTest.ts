@@ -1,11 +1,13 @@
+import type { Feed } from '../src/brokers/BaseBroker.ts';
 import { parseConfig } from '../src/config/load.ts';
 import { decimal } from '../src/market/decimal.ts';
 import type { FeedEventDraft, PriceLevel } from '../src/market/marketData.ts';
-import { fromEpochMs } from '../src/market/timestamp.ts';
+import { SHARED } from '../src/market/streamKey.ts';
+import { fromEpochMs, parseTimestamp } from '../src/market/timestamp.ts';
 import { MarketDataServer } from '../src/MarketDataServer.ts';
 import { silentLogger } from '../src/shared/logger.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from '../test/support/ScriptedBroker.ts';
-import { BROKER, EVENT_TIME_MS, SYMBOL } from './documents.ts';
+import { BROKER, makeEvents, symbolsOf } from './documents.ts';
 import type { BenchEvent } from './documents.ts';
 import type { StartServer } from './servers/ServerUnderTest.ts';
 
@@ -14,50 +16,73 @@ import type { StartServer } from './servers/ServerUnderTest.ts';
 /** Nothing is lifted that belongs to the work itself; only what one address may not do, because all clients have one. */
 const CONFIG = {
   server: { port: 0 },
-  limits: { connections: 100_000, connectionsPerAddress: 100_000 },
+  limits: { connections: 100_000, connectionsPerAddress: 100_000, symbolsPerSubscription: 10_000 },
   feeds: { staleAfterMs: 3_600_000 },
   brokers: { binance: null, oanda: null, 'mock-binance': null, 'mock-oanda': null },
 };
+const COMPRESSION = { enabled: true, thresholdBytes: 1 };
 
 /** The whole gateway, as it runs in production, with one broker that says what the benchmark has it say. */
-export const startGateway: StartServer = async (document) => {
-  const parsed = parseConfig(CONFIG, 'bench');
+export const startGateway: StartServer = async ({ document, universe, compressed }) => {
+  const settings = compressed ? { ...CONFIG, server: { ...CONFIG.server, compression: COMPRESSION } } : CONFIG;
+  const parsed = parseConfig(settings, 'bench');
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
   const server = await MarketDataServer.start({ config: parsed.config, logger: silentLogger(), version: '0.0.0' });
-  const { promise: made, resolve } = Promise.withResolvers<ScriptedBroker>();
+  const { promise: made, resolve } = Promise.withResolvers<BenchBroker>();
   server.manager.addBroker({
     id: BROKER,
     enabled: true,
     traits: TRAITS,
     shared: (sink) => {
-      const broker = new ScriptedBroker(brokerContext(BROKER, sink));
+      const broker = new BenchBroker(brokerContext(BROKER, sink));
       resolve(broker);
       return broker;
     },
     clients: null,
   });
   const broker = await made;
-  broker.lists(SYMBOL);
+  const symbols = symbolsOf(universe);
+  broker.lists(...symbols);
   broker.sink.onStatus({ kind: 'connected' });
-  const name = `${document === 'trade' ? 'trade' : 'orderbook'} ${SYMBOL}`;
-  const drafts = new Map<BenchEvent, FeedEventDraft>();
+  const type = document === 'trade' ? 'trade' : 'orderbook';
+  // The venue sends all of them: what no client listens to is numbered and kept, and looked up in vain.
+  for (const symbol of symbols) {
+    server.manager.want({ broker: BROKER, symbol, scope: SHARED }, { symbol, type, interval: null });
+  }
+  const feeds = await broker.feeds;
+  const prepared = makeEvents(document, universe).map((event) => {
+    const feed = feeds.get(event.symbol);
+    if (feed === undefined) throw new Error(`${event.symbol} is not wanted`);
+    return { feed, draft: toDraft(event) };
+  });
   return {
     port: Number(new URL(server.urls.http).port),
     publish(events) {
-      if (!broker.wantedNames.includes(name)) return;
-      const feed = broker.feed(name);
-      for (const event of events) {
-        const draft = drafts.get(event) ?? toDraft(event);
-        drafts.set(event, draft);
-        broker.sink.onEvent(feed, { ...draft, receivedAt: fromEpochMs(Date.now()) });
+      for (const { index } of events) {
+        const found = prepared[index];
+        if (found === undefined) throw new Error(`there is no event ${index}`);
+        broker.sink.onEvent(found.feed, { ...found.draft, receivedAt: fromEpochMs(Date.now()) });
       }
     },
     [Symbol.asyncDispose]: () => server.close(),
   };
 };
 
+class BenchBroker extends ScriptedBroker {
+  readonly #wanted = Promise.withResolvers<ReadonlyMap<string, Feed>>();
+
+  /** By symbol, once something is wanted: all of it at once. */
+  get feeds(): Promise<ReadonlyMap<string, Feed>> {
+    return this.#wanted.promise;
+  }
+
+  protected override reconcile(): void {
+    if (this.wanted.size > 0) this.#wanted.resolve(new Map([...this.wanted].map((feed) => [feed.symbol, feed])));
+  }
+}
+
 function toDraft(event: BenchEvent): FeedEventDraft {
-  const times = { time: fromEpochMs(EVENT_TIME_MS), receivedAt: fromEpochMs(EVENT_TIME_MS) };
+  const times = { time: parseTimestamp(event.time), receivedAt: parseTimestamp(event.receivedAt) };
   if (event.kind === 'trade') {
     const { id, price, size, side } = event;
     return { type: 'trade', ...times, id, price: decimal(price), size: decimal(size), side };

@@ -1,8 +1,28 @@
-import { SCENARIO_TABLE } from './scenarios.ts';
-import type { Sample } from './scenarios.ts';
-import { CASES } from './cases.ts';
+import { CASES, isCompressed, plainOf } from './cases.ts';
 import type { CaseName } from './cases.ts';
+import type { Sample } from './Scenario.ts';
+import { SCENARIO_TABLE } from './scenarios.ts';
 import { median } from './statistics.ts';
+
+interface Ratio {
+  readonly title: string;
+  /** @default the main one */
+  readonly figure?: string;
+  /** What a case is held against; null: nothing. */
+  readonly peerOf: (name: CaseName) => CaseName | null;
+  /** How many times less it is, in place of more. */
+  readonly inverted?: boolean;
+}
+
+const plainPeer = (name: CaseName): CaseName | null => (isCompressed(name) ? plainOf(name) : null);
+
+/** Taken within each round. */
+const RATIOS: readonly Ratio[] = [
+  { title: 'x tcp', peerOf: () => 'tcp' },
+  { title: 'stock / it', peerOf: () => 'stock', inverted: true },
+  { title: 'x plain', peerOf: plainPeer },
+  { title: 'B x plain', figure: 'B/msg', peerOf: plainPeer },
+];
 
 /** One case under one setting, over all rounds. */
 export interface Row {
@@ -14,10 +34,8 @@ export interface Row {
   readonly figures: Readonly<Record<string, number>>;
   /** The main figure, its least and its greatest. */
   readonly main: { readonly name: string; readonly value: number; readonly least: number; readonly greatest: number };
-  /** Medians of the ratios that were taken within each round; null where the other case was not run. */
-  readonly timesTcp: number | null;
-  /** How many times cheaper than stock. */
-  readonly cheaperThanStock: number | null;
+  /** Medians of the ratios that were taken within each round; those that there are. */
+  readonly ratios: Readonly<Record<string, number>>;
 }
 
 export function rowsOf(samples: readonly Sample[]): readonly Row[] {
@@ -45,12 +63,12 @@ export function svgOf(rows: readonly Row[]): string {
     const longest = Math.max(...own.map(({ main }) => main.value));
     for (const { name, main } of own) {
       y += 22;
-      const length = Math.max(1, Math.round((main.value / longest) * (width - 240)) || 1);
+      const length = Math.max(1, Math.round((main.value / longest) * (width - 270)) || 1);
       const fill = name.startsWith('gateway') ? '#2f6fde' : '#9aa4b2';
       lines.push(
-        `<text x="110" y="${y}" text-anchor="end">${name}</text>`,
-        `<rect x="120" y="${y - 13}" width="${length}" height="16" fill="${fill}"/>`,
-        `<text x="${128 + length}" y="${y}">${shown(main.value)}</text>`,
+        `<text x="140" y="${y}" text-anchor="end">${name}</text>`,
+        `<rect x="150" y="${y - 13}" width="${length}" height="16" fill="${fill}"/>`,
+        `<text x="${158 + length}" y="${y}">${shown(main.value)}</text>`,
       );
     }
   }
@@ -66,17 +84,19 @@ function rowOf(own: readonly Sample[], samples: readonly Sample[]): readonly Row
   const { scenario, setting, name } = first;
   const mainName = SCENARIO_TABLE[scenario].main;
   const main = own.map(({ figures }) => figures[mainName] ?? Number.NaN);
-  const ratios = (other: CaseName): number | null => {
+  const ratioOf = ({ title, figure = mainName, peerOf, inverted = false }: Ratio): [string, number][] => {
+    const other = peerOf(name);
+    const peers = samples.filter(
+      (sample) => sample.scenario === scenario && sample.setting === setting && sample.name === other,
+    );
     const taken = own.flatMap(({ round, figures }) => {
-      const peer = samples.find(
-        (sample) =>
-          sample.scenario === scenario && sample.setting === setting && sample.name === other && sample.round === round,
-      );
-      return peer === undefined ? [] : [(figures[mainName] ?? Number.NaN) / (peer.figures[mainName] ?? Number.NaN)];
+      const its = figures[figure];
+      const theirs = peers.find((peer) => peer.round === round)?.figures[figure];
+      if (its === undefined || theirs === undefined) return [];
+      return [inverted ? theirs / its : its / theirs];
     });
-    return taken.length === 0 ? null : median(taken);
+    return taken.length === 0 ? [] : [[title, median(taken)]];
   };
-  const toStock = ratios('stock');
   const figures = Object.fromEntries(
     Object.keys(first.figures).map((figure) => [figure, median(own.map((s) => s.figures[figure] ?? Number.NaN))]),
   );
@@ -88,8 +108,7 @@ function rowOf(own: readonly Sample[], samples: readonly Sample[]): readonly Row
       rounds: own.length,
       figures,
       main: { name: mainName, value: median(main), least: Math.min(...main), greatest: Math.max(...main) },
-      timesTcp: ratios('tcp'),
-      cheaperThanStock: toStock === null ? null : 1 / toStock,
+      ratios: Object.fromEntries(RATIOS.flatMap(ratioOf)),
     },
   ];
 }
@@ -98,13 +117,13 @@ function tableOf(rows: readonly Row[]): string {
   const [first] = rows;
   if (first === undefined) return '';
   const columns = Object.keys(first.figures);
-  const header = ['case', ...columns, `${first.main.name} range`, 'x tcp', 'stock / it', 'rounds'];
-  const body = rows.map(({ name, figures, main, timesTcp, cheaperThanStock, rounds }) => [
+  const titles = RATIOS.map(({ title }) => title).filter((title) => rows.some(({ ratios }) => title in ratios));
+  const header = ['case', ...columns, `${first.main.name} range`, ...titles, 'rounds'];
+  const body = rows.map(({ name, figures, main, ratios, rounds }) => [
     name,
     ...columns.map((column) => shown(figures[column] ?? Number.NaN)),
     `${shown(main.least)}-${shown(main.greatest)}`,
-    ratio(timesTcp),
-    ratio(cheaperThanStock),
+    ...titles.map((title) => shownRatio(ratios[title])),
     String(rounds),
   ]);
   const widths = header.map((title, index) =>
@@ -124,8 +143,8 @@ function order(name: CaseName): number {
   return CASES.indexOf(name);
 }
 
-function ratio(value: number | null): string {
-  return value !== null && Number.isFinite(value) ? value.toFixed(2) : '';
+function shownRatio(value: number | undefined): string {
+  return value !== undefined && Number.isFinite(value) ? value.toFixed(2) : '';
 }
 
 function shown(value: number): string {

@@ -6,8 +6,8 @@ import { readOptions, USAGE } from './options.ts';
 import type { Options, ScenarioName } from './options.ts';
 import { rowsOf, svgOf, tablesOf } from './report.ts';
 import { canPin } from './rpc.ts';
+import type { Run, Sample } from './Scenario.ts';
 import { SCENARIO_TABLE } from './scenarios.ts';
-import type { Run, Sample } from './scenarios.ts';
 
 interface Results {
   readonly samples: Sample[];
@@ -43,10 +43,10 @@ interface Attempt {
 async function once({ scenario, name, round, run }: Attempt, { samples, failures }: Results): Promise<void> {
   const before = performance.now();
   try {
-    for (const sample of await run(name)) {
-      samples.push({ ...sample, name, round });
+    for (const outcome of await run(name)) {
+      samples.push({ ...outcome, scenario, name, round });
       const { main: figure } = SCENARIO_TABLE[scenario];
-      console.error(`round ${round}  ${name}  ${sample.setting}: ${sample.figures[figure]?.toFixed(2)} ${figure}`);
+      console.error(`round ${round}  ${name}  ${outcome.setting}: ${outcome.figures[figure]?.toFixed(2)} ${figure}`);
     }
   } catch (error) {
     const told = `round ${round}, ${scenario}, ${name}: ${error instanceof Error ? error.message : String(error)}`;

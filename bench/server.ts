@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { assertNever } from '../src/shared/assertNever.ts';
+import { isCompressed, plainOf } from './cases.ts';
 import type { CaseName } from './cases.ts';
 import { makeEvents } from './documents.ts';
 import type { BenchEvent, DocumentName } from './documents.ts';
@@ -12,10 +13,18 @@ import type { ServerUnderTest, StartServer } from './servers/ServerUnderTest.ts'
 
 // The child that has the server. Only the server that is asked for is loaded.
 
+export interface StartRequest {
+  readonly name: CaseName;
+  readonly document: DocumentName;
+  /** Symbols that there are. */
+  readonly universe: number;
+}
+
 export interface SaturateRequest {
+  /** So many, or the next more that are whole rounds: every symbol has as many as the others. */
   readonly events: number;
   readonly perTurn: number;
-  /** No more turns are begun after so long. */
+  /** No more rounds are begun after so long. */
   readonly seconds: number;
 }
 
@@ -49,9 +58,9 @@ export interface Cpu {
 
 export interface ServerCalls {
   /** Gives the port. */
-  start(what: { readonly name: CaseName; readonly document: DocumentName }): Promise<number>;
-  /** One event at once. */
-  publish(argument: null): void;
+  start(what: StartRequest): Promise<number>;
+  /** One event of each symbol at once; resolves when every socket has taken what came of it. */
+  publish(argument: null): Promise<void>;
   /** One turn after the other, each when every socket has taken what the one before it wrote. */
   saturate(request: SaturateRequest): Promise<Published>;
   pace(request: PaceRequest): Promise<Paced>;
@@ -73,31 +82,32 @@ subscribe('net.server.socket', (message) => {
 
 let server: ServerUnderTest | null = null;
 let events: readonly BenchEvent[] = [];
+let universe = 1;
 let next = 0;
 let cpuBefore = process.cpuUsage();
 let heldUpBefore = heldUp();
 
 serveCalls<ServerCalls>({
-  async start({ name, document }) {
+  async start({ name, document, universe: symbols }) {
     const start = await load(name);
-    events = makeEvents(document);
-    server = await start(document);
+    universe = symbols;
+    events = makeEvents(document, universe);
+    server = await start({ document, universe, compressed: isCompressed(name) });
     return server.port;
   },
-  publish() {
-    publish(1);
+  async publish() {
+    publish(universe);
+    await settled();
   },
   async saturate({ events: wanted, perTurn, seconds }) {
     const before = performance.now();
     const last = before + seconds * 1_000;
     beginMeasuring();
     let published = 0;
-    while (published < wanted && performance.now() < last) {
+    while ((published < wanted && performance.now() < last) || published % universe > 0) {
       publish(perTurn);
       published += perTurn;
-      await turn();
-      // By timer, so that waiting for the reader costs nothing that would be counted.
-      while (isBehind()) await sleep(1);
+      await settled();
     }
     return { events: published, elapsedMs: performance.now() - before };
   },
@@ -158,13 +168,20 @@ function publish(count: number): void {
   server?.publish(batch);
 }
 
+async function settled(): Promise<void> {
+  await turn();
+  // By timer, so that waiting for the reader costs nothing that would be counted.
+  while (isBehind()) await sleep(1);
+}
+
 function isBehind(): boolean {
   for (const socket of sockets) if (socket.writableLength > 0) return true;
-  return false;
+  return server?.isBehind?.() ?? false;
 }
 
 async function load(name: CaseName): Promise<StartServer> {
-  switch (name) {
+  const plain = plainOf(name);
+  switch (plain) {
     case 'tcp':
       return (await import('./servers/tcp.ts')).startTcp;
     case 'ws':
@@ -175,6 +192,6 @@ async function load(name: CaseName): Promise<StartServer> {
     case 'gateway-raw':
       return (await import('./gatewayUnderTest.ts')).startGateway;
     default:
-      return assertNever(name);
+      return assertNever(plain);
   }
 }

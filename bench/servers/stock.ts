@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { ExecutionArgs } from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
-import { createPubSub, createSchema, createYoga } from 'graphql-yoga';
+import { createPubSub, createSchema, createYoga, Repeater } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
 import { graphqlEvent } from '../documents.ts';
 import { listen } from './listen.ts';
@@ -22,15 +22,21 @@ const folder = new URL('../../schema/', import.meta.url);
 
 /**
  * The schema of the gateway served by graphql-yoga and graphql-ws, put together as their documentation has it, and one
- * subscription field fed by yoga's own publish and subscribe.
+ * subscription field fed by yoga's own publish and subscribe, with a topic for each symbol.
  */
-export const startStock: StartServer = async () => {
-  const pubSub = createPubSub<{ marketData: [event: StockEvent] }>();
-  const yoga = createYoga({ schema: stockSchema(() => pubSub.subscribe('marketData')), logging: false });
+export const startStock: StartServer = async ({ compressed }) => {
+  const pubSub = createPubSub<{ marketData: [symbol: string, event: StockEvent] }>();
+  const subscribe = (symbols: readonly string[]): AsyncIterable<StockEvent> => {
+    const [first, ...others] = symbols.map((symbol) => pubSub.subscribe('marketData', symbol));
+    if (first === undefined) throw new Error('no symbols');
+    return others.length === 0 ? first : Repeater.merge([first, ...others]);
+  };
+  const yoga = createYoga({ schema: stockSchema(subscribe), logging: false });
   const server = createServer((request, response) => {
     void yoga(request, response);
   });
-  const sockets = new WebSocketServer({ server, path: yoga.graphqlEndpoint });
+  const perMessageDeflate = compressed ? { threshold: 0 } : false;
+  const sockets = new WebSocketServer({ server, path: yoga.graphqlEndpoint, perMessageDeflate });
   useServer(
     {
       execute: (args) => rootOf(args).execute(args) as never,
@@ -59,9 +65,11 @@ export const startStock: StartServer = async () => {
     publish(events) {
       for (const event of events) {
         sequence += 1;
-        pubSub.publish('marketData', graphqlEvent(event, sequence));
+        pubSub.publish('marketData', event.symbol, graphqlEvent(event, sequence));
       }
     },
+    // Messages that are being compressed are not in the sockets yet.
+    ...(compressed && { isBehind: () => [...sockets.clients].some((socket) => socket.bufferedAmount > 0) }),
     [Symbol.asyncDispose]() {
       for (const socket of sockets.clients) socket.terminate();
       server.close();
@@ -70,13 +78,20 @@ export const startStock: StartServer = async () => {
   };
 };
 
-function stockSchema(subscribe: () => AsyncIterable<StockEvent>): ReturnType<typeof createSchema> {
+function stockSchema(
+  subscribe: (symbols: readonly string[]) => AsyncIterable<StockEvent>,
+): ReturnType<typeof createSchema> {
   const files = readdirSync(folder).filter((name) => name.endsWith('.graphql'));
   return createSchema({
     typeDefs: files.map((name) => readFileSync(new URL(name, folder), 'utf8')),
     resolvers: {
       MarketData: { __resolveType: (event: StockEvent) => event['__typename'] },
-      Subscription: { marketData: { subscribe, resolve: (event: StockEvent) => event } },
+      Subscription: {
+        marketData: {
+          subscribe: (_root: unknown, { symbols }: { readonly symbols: readonly string[] }) => subscribe(symbols),
+          resolve: (event: StockEvent) => event,
+        },
+      },
     },
   });
 }

@@ -9,7 +9,7 @@ import type { StartServer } from './ServerUnderTest.ts';
  * The floor: bytes that were prepared beforehand, as long as those that a GraphQL client gets, written to each socket.
  * The events of one turn are one write, and nothing at all is done for an event itself.
  */
-export const startTcp: StartServer = async (document) => {
+export const startTcp: StartServer = async ({ document }) => {
   const [event] = makeEvents(document);
   if (event === undefined) throw new Error('no events');
   const frame = serverTextFrame(graphqlNext(event, 10_000));
