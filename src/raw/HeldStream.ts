@@ -3,7 +3,7 @@ import type { Subscriptions } from '../core/Subscriptions.ts';
 import { Emission } from '../fanout/Emission.ts';
 import type { Delivery } from '../fanout/Emission.ts';
 import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
-import type { FeedState, FeedStatus, FeedType } from '../market/marketData.ts';
+import type { FeedStatus, FeedType } from '../market/marketData.ts';
 import { assertNever } from '../shared/assertNever.ts';
 
 /** Where a client's market data goes. `beginning`: it was known before the client asked for it. */
@@ -15,7 +15,7 @@ export class HeldSymbol {
   readonly name: string;
   readonly streams = new Map<FeedType, HeldStream>();
   readonly #deliver: Deliver;
-  #told: FeedState = 'live';
+  #told: Pick<FeedStatus, 'state' | 'reason'> = { state: 'live', reason: null };
   #seen: WeakSet<FeedStatus> | null = null;
 
   constructor({ broker, symbol }: Pick<SymbolRoute, 'broker' | 'symbol'>, deliver: Deliver) {
@@ -29,11 +29,12 @@ export class HeldSymbol {
     this.#seen ??= new WeakSet();
     if (this.#seen.has(status)) return;
     this.#seen.add(status);
-    const { gap, state } = status;
+    const { gap, state, reason } = status;
     // A hole of before the client came is none of its own.
     if (gap && !beginning) this.#deliver(emission, beginning);
-    if (state === this.#told) return;
-    this.#told = state;
+    // The reason of a hole says nothing of the state.
+    if (state === this.#told.state && (gap || reason === this.#told.reason)) return;
+    this.#told = { state, reason: gap ? null : reason };
     this.#deliver(gap ? new Emission(emission.key, { ...status, gap: false }) : emission, beginning);
   }
 }
