@@ -1,17 +1,16 @@
+import type { MarketData } from '../market/marketData.ts';
 import type { StreamKey } from '../market/streamKey.ts';
-import type { Delivery, Emission } from './Emission.ts';
-import { PerEncoder } from './PerEncoder.ts';
+import { Delivery } from './Delivery.ts';
+import type { Emission } from './Emission.ts';
 import type { Encoder } from './PerEncoder.ts';
 import { SharedFrames } from './SharedFrames.ts';
 
 /** Several events of one stream that came in one turn: their frames are gathered once, for all who get them. */
-export class Burst implements Delivery {
+export class Burst extends Delivery {
   readonly emissions: readonly [Emission, ...Emission[]];
-  readonly #frames = new PerEncoder(
-    (encoder) => new SharedFrames(this.emissions.flatMap((emission) => emission.frames(encoder).payloads)),
-  );
 
   constructor(emissions: readonly [Emission, ...Emission[]]) {
+    super();
     this.emissions = emissions;
   }
 
@@ -19,7 +18,23 @@ export class Burst implements Delivery {
     return this.emissions[0].key;
   }
 
-  frames(encoder: Encoder): SharedFrames {
-    return this.#frames.get(encoder);
+  get type(): MarketData['type'] {
+    return this.emissions[0].type;
+  }
+
+  get size(): number {
+    return this.emissions.length;
+  }
+
+  get last(): Emission {
+    return this.emissions.at(-1) ?? this.emissions[0];
+  }
+
+  get isLive(): boolean {
+    return this.emissions[0].isLive;
+  }
+
+  protected override encode(encoder: Encoder): SharedFrames {
+    return new SharedFrames(this.emissions.flatMap((emission) => emission.frames(encoder).payloads));
   }
 }

@@ -1,58 +1,54 @@
 import type { MarketData } from '../market/marketData.ts';
 import type { StreamKey } from '../market/streamKey.ts';
-import { DeflateChain } from './DeflateChain.ts';
-import type { CompressedMessage } from './DeflateChain.ts';
-import { PerEncoder } from './PerEncoder.ts';
+import type { DeflateChains } from './DeflateChains.ts';
+import { Delivery } from './Delivery.ts';
 import type { Encoder } from './PerEncoder.ts';
 import { SharedFrames } from './SharedFrames.ts';
-import type { SharedPayload } from './SharedFrames.ts';
-
-/** Events of one stream, in order, as they come to its subscribers: at least one. */
-export interface Delivery {
-  readonly key: StreamKey;
-  readonly emissions: readonly Emission[];
-  /** Their frames for the clients that this encoder serves. */
-  frames(encoder: Encoder): SharedFrames;
-}
+import { SharedPayload } from './SharedPayload.ts';
 
 export interface EmissionOptions {
   /** Of a book's delta: gives the whole book in its place, as it is when asked. */
   readonly fresh?: (() => Emission) | null;
-  /** Of all who see the stream alike; null where the event is told to one client alone. */
+  /** Of all who see the stream alike, where they are told of it now. Null: it was known before, or one client alone is told. */
   readonly chains?: DeflateChains | null;
-}
-
-/** What was told before, for each encoder. */
-export class DeflateChains {
-  readonly #chains = new WeakMap<Encoder, DeflateChain>();
-
-  of(encoder: Encoder): DeflateChain {
-    const chain = this.#chains.get(encoder) ?? new DeflateChain();
-    this.#chains.set(encoder, chain);
-    return chain;
-  }
 }
 
 /**
  * One event as its subscribers see it (a book is already cut to their depth). Every encoding is made at most once, by
  * whoever asks first, and shared by all.
  */
-export class Emission implements Delivery {
+export class Emission extends Delivery {
   readonly key: StreamKey;
   readonly event: MarketData;
   readonly #fresh: (() => Emission) | null;
   readonly #chains: DeflateChains | null;
-  readonly #frames = new PerEncoder((encoder) => new SharedFrames([this.#payload(encoder)]));
 
   constructor(key: StreamKey, event: MarketData, { fresh = null, chains = null }: EmissionOptions = {}) {
+    super();
     this.key = key;
     this.event = event;
     this.#fresh = fresh;
     this.#chains = chains;
   }
 
+  get type(): MarketData['type'] {
+    return this.event.type;
+  }
+
+  get size(): 1 {
+    return 1;
+  }
+
   get emissions(): readonly [this] {
     return [this];
+  }
+
+  get last(): this {
+    return this;
+  }
+
+  get isLive(): boolean {
+    return this.#chains !== null;
   }
 
   /** True where the event means nothing without the ones before it: the delta of a book. */
@@ -65,19 +61,7 @@ export class Emission implements Delivery {
     return this.#fresh === null ? this : this.#fresh();
   }
 
-  frames(encoder: Encoder): SharedFrames {
-    return this.#frames.get(encoder);
-  }
-
-  #payload(encoder: Encoder): SharedPayload {
-    const bytes = encoder.encode(this.event);
-    let compressed: CompressedMessage | null = null;
-    return {
-      bytes,
-      compressed: () => {
-        compressed ??= (this.#chains?.of(encoder) ?? new DeflateChain()).next(bytes);
-        return compressed;
-      },
-    };
+  protected override encode(encoder: Encoder): SharedFrames {
+    return new SharedFrames([new SharedPayload(encoder.encode(this.event), { encoder, chains: this.#chains })]);
   }
 }

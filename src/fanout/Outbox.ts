@@ -2,11 +2,12 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
-import type { ClientProtocol, DeliveryTally, Metrics } from '../shared/metrics.ts';
+import type { ClientProtocol, Metrics } from '../shared/metrics.ts';
 import type { ByteBudget } from './ByteBudget.ts';
 import { closeReason } from './closeReason.ts';
 import type { DeflateWindow } from './CompressedFrames.ts';
-import type { Delivery } from './Emission.ts';
+import type { Delivery } from './Delivery.ts';
+import type { DeliveryMeter } from './DeliveryMeter.ts';
 import { slowConsumer } from './EventQueue.ts';
 import { PendingEvents } from './PendingEvents.ts';
 import type { Encoder } from './PerEncoder.ts';
@@ -32,6 +33,8 @@ export interface OutboxOptions {
   readonly compressFromBytes: number | null;
   readonly budget: ByteBudget;
   readonly clock: Clock;
+  /** Of all clients of the protocol. */
+  readonly meter: DeliveryMeter;
   readonly metrics: Metrics;
   readonly protocol: ClientProtocol;
   /** Called once, when the client is given up for this error: gives the last frame for it, which says so; null: none. */
@@ -68,7 +71,7 @@ export class Outbox implements Disposable, Flushable {
   readonly #socket: OutboxSocket;
   readonly #stream: OutboxStream;
   readonly #turn: Turn;
-  readonly #tally: DeliveryTally;
+  readonly #meter: DeliveryMeter;
   readonly #window: DeflateWindow | null;
   /** Of the turn that is not over yet. */
   #unwritten: Unwritten[] = [];
@@ -79,12 +82,12 @@ export class Outbox implements Disposable, Flushable {
   #grace: Disposable | null = null;
 
   constructor(options: OutboxOptions) {
-    const { compressFromBytes, metrics, protocol, socket, stream, turn } = options;
+    const { compressFromBytes, meter, socket, stream, turn } = options;
     this.#options = options;
     this.#socket = socket;
     this.#stream = stream;
     this.#turn = turn;
-    this.#tally = metrics.deliveryTally(protocol);
+    this.#meter = meter;
     this.#window = compressFromBytes === null ? null : { thresholdBytes: compressFromBytes, mark: null, id: null };
     stream.on('drain', this.#drained);
   }
@@ -179,7 +182,7 @@ export class Outbox implements Disposable, Flushable {
   }
 
   #reply(text: string | Buffer): void {
-    this.#tally.bytes += Buffer.byteLength(text);
+    this.#meter.sent(Buffer.byteLength(text));
     // What the library compressed would be in the client's window, unknown to us.
     this.#socket.send(text, { binary: false, compress: false });
   }
@@ -215,7 +218,7 @@ export class Outbox implements Disposable, Flushable {
   /** The frames are shared: they stay so if the kernel takes them at once, and else belong to the stream that waits. */
   #write(delivery: Delivery, way: Way): void {
     const frames = delivery.frames(way.encoder);
-    if (frames.payloadBytes > HIGH_WATER_BYTES && delivery.emissions.length > 1) {
+    if (frames.payloadBytes > HIGH_WATER_BYTES && delivery.size > 1) {
       this.#writeApart(delivery, way);
       return;
     }
@@ -238,7 +241,7 @@ export class Outbox implements Disposable, Flushable {
     for (const { delivery, way } of unwritten) {
       const frames = delivery.frames(way.encoder);
       // No frame is so much longer than its payload.
-      const most = frames.payloadBytes + delivery.emissions.length * (FRAME_BYTES + (way.id?.length ?? 0));
+      const most = frames.payloadBytes + delivery.size * (FRAME_BYTES + (way.id?.length ?? 0));
       if (end + most > SCRATCH_BYTES) {
         this.#writeScratch(end);
         end = 0;
@@ -264,10 +267,9 @@ export class Outbox implements Disposable, Flushable {
     if (this.#stream.writableLength > 0) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   }
 
-  #count({ emissions }: Delivery, bytes: number): void {
-    const [first] = emissions;
-    if (first !== undefined) this.#tally.events[first.event.type] += emissions.length;
-    this.#tally.bytes += bytes;
+  #count(delivery: Delivery, bytes: number): void {
+    this.#meter.told(delivery);
+    this.#meter.sent(bytes);
   }
 
   #keep({ emissions }: Delivery, way: Way): void {

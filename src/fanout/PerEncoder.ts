@@ -1,29 +1,36 @@
 import type { MarketData } from '../market/marketData.ts';
 
-/** Turns an event into the bytes that a group of clients shares. Its identity is the group. */
+/** Turns an event into the text that a group of clients shares. Its identity is the group. */
 export interface Encoder {
-  encode(event: MarketData): Buffer;
+  /** False while one client alone is in the group: nothing that it is told has to be kept for others. */
+  readonly isShared: boolean;
+  encode(event: MarketData): string;
 }
 
-/** What is made once for each encoder, when it is asked for first. */
+/** What is made once for each encoder. */
 export class PerEncoder<T> {
-  readonly #make: (encoder: Encoder) => T;
   /** Clients of one group follow one another: the last answer is mostly the next one too. */
-  #last: { readonly encoder: Encoder; readonly made: T } | null = null;
+  #encoder: Encoder | null = null;
+  #made: T | null = null;
+  /** Where there are several. */
   #all: Map<Encoder, T> | null = null;
 
-  constructor(make: (encoder: Encoder) => T) {
-    this.#make = make;
+  get(encoder: Encoder): T | null {
+    if (this.#encoder === encoder) return this.#made;
+    const made = this.#all?.get(encoder) ?? null;
+    if (made === null) return null;
+    this.#encoder = encoder;
+    this.#made = made;
+    return made;
   }
 
-  get(encoder: Encoder): T {
-    if (this.#last !== null && this.#last.encoder === encoder) return this.#last.made;
-    const made = this.#all?.get(encoder) ?? this.#make(encoder);
-    if (this.#last !== null) {
-      this.#all ??= new Map();
-      this.#all.set(this.#last.encoder, this.#last.made).set(encoder, made);
+  add(encoder: Encoder, made: T): T {
+    if (this.#encoder !== null && this.#made !== null) {
+      this.#all ??= new Map([[this.#encoder, this.#made]]);
+      this.#all.set(encoder, made);
     }
-    this.#last = { encoder, made };
+    this.#encoder = encoder;
+    this.#made = made;
     return made;
   }
 }

@@ -1,14 +1,8 @@
 import { CompressedFrames } from './CompressedFrames.ts';
 import type { DeflateWindow } from './CompressedFrames.ts';
-import type { CompressedMessage } from './DeflateChain.ts';
 import { nextFrames, textFrames } from './frames.ts';
 import type { PatchedFrames } from './frames.ts';
-
-/** A payload, and what it is when it is compressed. */
-export interface SharedPayload {
-  readonly bytes: Buffer;
-  readonly compressed: () => CompressedMessage;
-}
+import type { SharedPayload } from './SharedPayload.ts';
 
 /**
  * The WebSocket frames of some payloads, one after the other, for all the clients that get them. Without an id they are the
@@ -28,9 +22,14 @@ export class SharedFrames {
 
   constructor(payloads: readonly SharedPayload[]) {
     this.payloads = payloads;
-    const sizes = payloads.map(({ bytes }) => bytes.length);
-    this.payloadBytes = sizes.reduce((sum, size) => sum + size, 0);
-    this.#smallest = Math.min(...sizes);
+    let sum = 0;
+    let smallest = Infinity;
+    for (const { byteLength } of payloads) {
+      sum += byteLength;
+      if (byteLength < smallest) smallest = byteLength;
+    }
+    this.payloadBytes = sum;
+    this.#smallest = smallest;
   }
 
   /**
@@ -39,7 +38,7 @@ export class SharedFrames {
    */
   bytes(id: Buffer | null, window: DeflateWindow | null): Buffer {
     if (window !== null && this.#smallest >= window.thresholdBytes) {
-      this.#compressed ??= new CompressedFrames(this.payloads.map(({ compressed }) => compressed()));
+      this.#compressed ??= new CompressedFrames(this.payloads.map(({ compressed }) => compressed));
       const compressed = this.#compressed.bytes(id, window);
       if (compressed !== null) return compressed;
     }
@@ -54,16 +53,13 @@ export class SharedFrames {
 
   /** Never changed, may be kept. */
   #withoutId(): Buffer {
-    this.#plain ??= textFrames(this.payloads.map(({ bytes }) => bytes));
+    this.#plain ??= textFrames(this.payloads);
     return this.#plain;
   }
 
   #withId(id: Buffer): Buffer {
     if (this.#patched === null || this.#patchedLength !== id.length) {
-      this.#patched = nextFrames(
-        id.length,
-        this.payloads.map(({ bytes }) => bytes),
-      );
+      this.#patched = nextFrames(id.length, this.payloads);
       this.#patchedLength = id.length;
     }
     const { bytes, idsAt } = this.#patched;

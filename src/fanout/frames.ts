@@ -33,17 +33,23 @@ function writeHeader(target: Buffer, at: number, payloadBytes: number): number {
   return at + headerBytes(payloadBytes);
 }
 
+export interface Payload {
+  readonly text: string;
+  /** Of the text in UTF-8. */
+  readonly byteLength: number;
+}
+
 /** A frame for each of these payloads, one after the other. */
-export function textFrames(payloads: readonly Buffer[]): Buffer {
+export function textFrames(payloads: readonly Payload[]): Buffer {
   let size = 0;
-  for (const { length } of payloads) size += headerBytes(length) + length;
-  const bytes = Buffer.allocUnsafe(size);
+  for (const { byteLength } of payloads) size += headerBytes(byteLength) + byteLength;
+  const frames = Buffer.allocUnsafe(size);
   let at = 0;
-  for (const payload of payloads) {
-    at = writeHeader(bytes, at, payload.length);
-    at += payload.copy(bytes, at);
+  for (const { text, byteLength } of payloads) {
+    at = writeHeader(frames, at, byteLength);
+    at += frames.write(text, at);
   }
-  return bytes;
+  return frames;
 }
 
 export interface PatchedFrames {
@@ -52,23 +58,26 @@ export interface PatchedFrames {
 }
 
 /** A `next` frame around each of these payloads; where the ids go (as JSON, with their quotes) is left open. */
-export function nextFrames(idBytes: number, payloads: readonly Buffer[]): PatchedFrames {
+export function nextFrames(idBytes: number, payloads: readonly Payload[]): PatchedFrames {
   const around = NEXT_BEFORE_ID.length + idBytes + NEXT_AFTER_ID.length + NEXT_END.length;
   let size = 0;
-  for (const { length } of payloads) size += headerBytes(around + length) + around + length;
-  const bytes = Buffer.allocUnsafe(size);
+  for (const { byteLength } of payloads) size += headerBytes(around + byteLength) + around + byteLength;
+  const frames = Buffer.allocUnsafe(size);
   const idsAt: number[] = [];
   let at = 0;
-  for (const payload of payloads) {
-    at = writeHeader(bytes, at, around + payload.length);
-    at += NEXT_BEFORE_ID.copy(bytes, at);
+  for (const { text, byteLength } of payloads) {
+    at = writeHeader(frames, at, around + byteLength);
+    frames.set(NEXT_BEFORE_ID, at);
+    at += NEXT_BEFORE_ID.length;
     idsAt.push(at);
     at += idBytes;
-    at += NEXT_AFTER_ID.copy(bytes, at);
-    at += payload.copy(bytes, at);
-    at += NEXT_END.copy(bytes, at);
+    frames.set(NEXT_AFTER_ID, at);
+    at += NEXT_AFTER_ID.length;
+    at += frames.write(text, at);
+    frames.set(NEXT_END, at);
+    at += NEXT_END.length;
   }
-  return { bytes, idsAt };
+  return { bytes: frames, idsAt };
 }
 
 /** What stands before the payload of a `next` message, with NUL for each byte of its id. */

@@ -10,7 +10,7 @@ import { httpRefusal } from '../shared/httpRefusal.ts';
 import { admitClient } from './admitClient.ts';
 import type { AdmittedClient } from './admitClient.ts';
 import type { ClientErrors } from './ClientErrors.ts';
-import type { DeliveryMeter } from './DeliveryMeter.ts';
+import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import { EventStream } from './EventStream.ts';
 import type { GraphiqlPage } from './GraphiqlPage.ts';
 import { graphqlUrl, readBody, refuseRequest } from './httpRequest.ts';

@@ -14,7 +14,7 @@ import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { logFault } from '../shared/logFault.ts';
 import type { ClientErrors } from './ClientErrors.ts';
-import type { DeliveryMeter } from './DeliveryMeter.ts';
+import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import type { SharedShapes } from './SharedShapes.ts';
 import type { ExecuteOperation } from './executeOperation.ts';
 import { MessageRate } from './MessageRate.ts';
@@ -93,6 +93,7 @@ export class GraphqlWsConnection {
       compressFromBytes: options.compressFromBytes,
       budget: this.#budget,
       clock,
+      meter: options.meter,
       metrics,
       protocol: PROTOCOL,
       lastWords: (error, way) => this.#lastWords(error, way),

@@ -4,7 +4,7 @@ import type { Encoder } from '../fanout/PerEncoder.ts';
 import type { MarketData } from '../market/marketData.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import { compileSelection } from './compileSelection.ts';
-import type { WriteEvent } from './compileSelection.ts';
+import type { CompiledParts, WriteEvent } from './compileSelection.ts';
 import type { eventOf, eventsOf } from './resolvers/eventOf.ts';
 
 /** An operation as its client sent it. */
@@ -27,7 +27,7 @@ export interface ShapeUse extends Disposable {
   /** Of a field that tells lists: each event as a list of its own. */
   readonly encoder: Encoder;
   /** The result with all of these events, as graphql-js gives it. */
-  readonly encodeAll: (events: readonly MarketData[]) => Buffer;
+  readonly encodeAll: (events: readonly MarketData[]) => string;
 }
 
 /** What of a document matters for its shape: its text, and the variables that only say where events come from. */
@@ -47,7 +47,8 @@ const FIELDS: ReadonlySet<string> = new Set(['marketData', 'marketDataBatch']);
  */
 export class SharedShapes {
   readonly #options: SharedShapesOptions;
-  readonly #shapes = new Map<string, { readonly encoder: ShapeEncoder; users: number }>();
+  readonly #shapes = new Map<string, ShapeEncoder>();
+  readonly #parts: CompiledParts = new Map();
   readonly #documents = new WeakMap<DocumentNode, DocumentShape>();
 
   constructor(options: SharedShapesOptions) {
@@ -60,18 +61,19 @@ export class SharedShapes {
 
   use(request: OperationRequest, telling: Telling = 'single'): ShapeUse {
     const key = this.#keyOf(request);
-    const shape = this.#shapes.get(key) ?? { encoder: new ShapeEncoder(this.#options, request, telling), users: 0 };
-    this.#shapes.set(key, shape);
-    shape.users += 1;
+    const encoder =
+      this.#shapes.get(key) ?? new ShapeEncoder({ ...this.#options, parts: this.#parts, request, telling });
+    this.#shapes.set(key, encoder);
+    encoder.users += 1;
     let used = true;
     return {
-      encoder: shape.encoder,
-      encodeAll: (events) => shape.encoder.encodeAll(events),
+      encoder,
+      encodeAll: (events) => encoder.encodeAll(events),
       [Symbol.dispose]: () => {
         if (!used) return;
         used = false;
-        shape.users -= 1;
-        if (shape.users === 0) this.#shapes.delete(key);
+        encoder.users -= 1;
+        if (encoder.users === 0) this.#shapes.delete(key);
       },
     };
   }
@@ -90,35 +92,41 @@ export class SharedShapes {
   }
 }
 
+interface ShapeEncoderOptions extends SharedShapesOptions {
+  readonly request: OperationRequest;
+  readonly telling: Telling;
+  readonly parts: CompiledParts;
+}
+
 /** Tells an event in one shape. */
 class ShapeEncoder implements Encoder {
-  readonly #options: SharedShapesOptions;
-  readonly #request: OperationRequest;
-  readonly #telling: Telling;
+  readonly #options: ShapeEncoderOptions;
+  users = 0;
   /** Undefined until the first event: many subscriptions never see one. */
   #write: WriteEvent | null | undefined;
 
-  constructor(options: SharedShapesOptions, request: OperationRequest, telling: Telling) {
+  constructor(options: ShapeEncoderOptions) {
     this.#options = options;
-    this.#request = request;
-    this.#telling = telling;
   }
 
-  encode(event: MarketData): Buffer {
-    if (this.#write === undefined) {
-      this.#write = compileSelection({ schema: this.#options.schema, ...this.#request });
-    }
-    return Buffer.from(this.#write?.(event) ?? this.#execute(this.#telling === 'list' ? [{ event }] : { event }));
+  get isShared(): boolean {
+    return this.users > 1;
   }
 
-  encodeAll(events: readonly MarketData[]): Buffer {
-    return Buffer.from(this.#execute(events.map((event) => ({ event }))));
+  encode(event: MarketData): string {
+    const { schema, request, telling, parts } = this.#options;
+    if (this.#write === undefined) this.#write = compileSelection({ schema, ...request }, parts);
+    return this.#write?.(event) ?? this.#execute(telling === 'list' ? [{ event }] : { event });
+  }
+
+  encodeAll(events: readonly MarketData[]): string {
+    return this.#execute(events.map((event) => ({ event })));
   }
 
   /** `rootValue`: what the field's resolver takes. */
   #execute(rootValue: Parameters<typeof eventOf>[0] | Parameters<typeof eventsOf>[0]): string {
-    const { schema, errors } = this.#options;
-    const { document, operationName, variableValues } = this.#request;
+    const { schema, errors, request } = this.#options;
+    const { document, operationName, variableValues } = request;
     const result = execute({ schema, document, operationName, variableValues, rootValue });
     if (isPromise(result)) throw new Error('a field of market data was resolved asynchronously');
     return JSON.stringify(errors.formatResult(result));

@@ -6,7 +6,7 @@ import type { ByteBudget } from '../fanout/ByteBudget.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlClient } from './context.ts';
-import type { DeliveryMeter } from './DeliveryMeter.ts';
+import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import type { ExecuteOperation } from './executeOperation.ts';
 import type { SharedShapes } from './SharedShapes.ts';
 import type { SocketWriter } from './SocketWriter.ts';

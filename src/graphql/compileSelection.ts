@@ -1,6 +1,7 @@
 import {
   defaultFieldResolver,
   getArgumentValues,
+  getNamedType,
   getNullableType,
   getOperationAST,
   getVariableValues,
@@ -29,6 +30,9 @@ import type { WriteValue } from './leafWriter.ts';
 import { eventOf, eventsOf } from './resolvers/eventOf.ts';
 import { typeNameOf } from './resolvers/typeNameOf.ts';
 
+/** Parts that selections have in common, of one schema: what many run through stays in the processor's cache. */
+export type CompiledParts = Map<string, WriteMember>;
+
 export interface Selection {
   readonly schema: GraphQLSchema;
   /** Valid by the schema. */
@@ -40,7 +44,14 @@ export interface Selection {
 /** Gives the JSON text of the result with an event, alone or as the one in a list; null where graphql-js has to. */
 export type WriteEvent = (event: MarketData) => string | null;
 
-type WriteMember = (text: string, source: Readonly<Record<string, unknown>>) => string;
+export type WriteMember = (text: string, source: Readonly<Record<string, unknown>>) => string;
+
+/** Names are the clients' own: no more of them are kept. */
+const MAX_PARTS = 4_096;
+
+interface Scope extends SelectionScope {
+  readonly parts: CompiledParts;
+}
 
 /** Of a value in the answer: what asks for it, and what stands before it. */
 interface Place {
@@ -54,8 +65,8 @@ interface Place {
  * they should be; all else (what would be an error, what would be converted) is left to graphql-js, which stays the
  * reference. Null where that is so of every event.
  */
-export function compileSelection(selection: Selection): WriteEvent | null {
-  const write = orNull(() => compileOperation(selection));
+export function compileSelection(selection: Selection, parts: CompiledParts = new Map()): WriteEvent | null {
+  const write = orNull(() => compileOperation(selection, parts));
   return (
     write &&
     ((event) => {
@@ -77,13 +88,16 @@ function orNull<T>(compile: () => T): T | null {
   }
 }
 
-function compileOperation({ schema, document, operationName, variableValues }: Selection): WriteEvent {
+function compileOperation(
+  { schema, document, operationName, variableValues }: Selection,
+  parts: CompiledParts,
+): WriteEvent {
   const operation = getOperationAST(document, operationName);
   const root = schema.getSubscriptionType();
   if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) throw new TypeError('not a subscription');
   const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {});
   if (coerced === undefined) throw new TypeError('not the variables of this operation');
-  const scope = { schema, fragments: fragmentsOf(document), variableValues: coerced };
+  const scope = { schema, fragments: fragmentsOf(document), variableValues: coerced, parts };
   const [member, ...others] = collectFields(scope, root, [operation.selectionSet]);
   if (member === undefined || others.length > 0) throw new TypeError('not one field');
   const [key, nodes] = member;
@@ -107,7 +121,7 @@ function fragmentsOf({ definitions }: DocumentNode): SelectionScope['fragments']
 
 /** Each type of event has its own selection, compiled when the first one comes: few subscriptions see them all. */
 function compileEvent(
-  scope: SelectionScope,
+  scope: Scope,
   type: GraphQLInterfaceType,
   { after, ...place }: Place & { readonly after: string },
 ): WriteEvent {
@@ -127,7 +141,7 @@ function compileEvent(
   };
 }
 
-function compileObject(scope: SelectionScope, type: GraphQLObjectType, { nodes, before }: Place): WriteValue {
+function compileObject(scope: Scope, type: GraphQLObjectType, { nodes, before }: Place): WriteValue {
   if (type.isTypeOf) throw new TypeError(`${type.name} has a test of its own`);
   const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
   let lead = `${before}{`;
@@ -145,7 +159,7 @@ function compileObject(scope: SelectionScope, type: GraphQLObjectType, { nodes, 
   };
 }
 
-function compileMember(scope: SelectionScope, type: GraphQLObjectType, place: Place): WriteMember {
+function compileMember(scope: Scope, type: GraphQLObjectType, place: Place): WriteMember {
   const definition = definitionOf(scope, type, place.nodes);
   if (definition === TypeNameMetaFieldDef) {
     const typeName = place.before + JSON.stringify(type.name);
@@ -153,11 +167,24 @@ function compileMember(scope: SelectionScope, type: GraphQLObjectType, place: Pl
   }
   const { name, resolve = defaultFieldResolver } = definition;
   if (resolve !== defaultFieldResolver) throw new TypeError(`${type.name}.${name} has a resolver of its own`);
-  const write = compileValue(scope, definition.type, place);
-  return (text, source) => write(text, source[name]);
+  const compile = (): WriteMember => {
+    const write = compileValue(scope, definition.type, place);
+    return (text, source) => write(text, source[name]);
+  };
+  return isLeafType(getNamedType(definition.type))
+    ? shared(scope, `${type.name}.${name} ${place.before}`, compile)
+    : compile();
 }
 
-function compileValue(scope: SelectionScope, type: GraphQLOutputType, place: Place): WriteValue {
+function shared({ parts }: Scope, name: string, compile: () => WriteMember): WriteMember {
+  const known = parts.get(name);
+  if (known !== undefined) return known;
+  const made = compile();
+  if (parts.size < MAX_PARTS) parts.set(name, made);
+  return made;
+}
+
+function compileValue(scope: Scope, type: GraphQLOutputType, place: Place): WriteValue {
   if (isNonNullType(type)) return compilePresent(scope, type.ofType, place);
   const write = compilePresent(scope, type, place);
   const none = `${place.before}null`;
@@ -165,14 +192,14 @@ function compileValue(scope: SelectionScope, type: GraphQLOutputType, place: Pla
 }
 
 /** What it gives throws for null and undefined, as it does for any other value that the type has not. */
-function compilePresent(scope: SelectionScope, type: GraphQLOutputType, place: Place): WriteValue {
+function compilePresent(scope: Scope, type: GraphQLOutputType, place: Place): WriteValue {
   if (isLeafType(type)) return leafWriter(type, place.before);
   if (isListType(type)) return compileList(scope, type.ofType, place);
   if (isObjectType(type)) return compileObject(scope, type, place);
   throw new TypeError(`what ${type.toString()} is may differ`);
 }
 
-function compileList(scope: SelectionScope, itemType: GraphQLOutputType, { nodes, before }: Place): WriteValue {
+function compileList(scope: Scope, itemType: GraphQLOutputType, { nodes, before }: Place): WriteValue {
   const write = compileValue(scope, itemType, { nodes, before: '' });
   const start = `${before}[`;
   return (text, value) => {

@@ -6,7 +6,7 @@ import type { Session } from '../core/Sessions.ts';
 import type { ByteBudget } from '../fanout/ByteBudget.ts';
 import type { Outbox } from '../fanout/Outbox.ts';
 import type { ClientProtocol } from '../shared/metrics.ts';
-import type { DeliveryMeter } from './DeliveryMeter.ts';
+import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import type { OperationRequest, SharedShapes } from './SharedShapes.ts';
 
 /** Whom operations are for. */

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { CompressionSettings } from '../fanout/SocketUpgrades.ts';
 import type { Services } from '../core/Services.ts';
 import { ClientErrors } from './ClientErrors.ts';
-import { DeliveryMeter } from './DeliveryMeter.ts';
+import { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import { operationExecutor } from './executeOperation.ts';
 import { GraphiqlPage } from './GraphiqlPage.ts';
 import { GraphqlHttp } from './GraphqlHttp.ts';
@@ -44,14 +44,13 @@ export function createGraphql(options: GraphqlOptions): Graphql {
   const { clock, logger, metrics } = services;
   const { introspection } = graphql;
   const errors = new ClientErrors({ logger, metrics, suggestions: introspection });
-  const meter = new DeliveryMeter({ clock, metrics });
   const schema = loadSchema();
   const yoga = createGatewayYoga({ schema, errors, introspection });
   const http = new GraphqlHttp({
     services,
     yoga,
     errors,
-    meter,
+    meter: new DeliveryMeter({ protocol: 'graphql-sse', clock, metrics }),
     graphiql: graphql.graphiql ? new GraphiqlPage() : null,
     heartbeatMs,
     maxPayloadBytes,
@@ -62,7 +61,7 @@ export function createGraphql(options: GraphqlOptions): Graphql {
     services,
     execute,
     errors,
-    meter,
+    meter: new DeliveryMeter({ protocol: 'graphql-ws', clock, metrics }),
     shapes: new SharedShapes({ schema, errors }),
     heartbeatMs,
     initTimeoutMs,

@@ -41,15 +41,25 @@ function enumWriter(type: GraphQLEnumType, before: string): WriteValue {
 }
 
 function digitsWriter({ serialize }: GraphQLScalarType<string, string>, before: string): WriteValue {
-  const start = `${before}"`;
-  return (text, value) => `${text}${start}${serialize(value)}"`;
+  return remembering((value) => `${before}"${serialize(value)}"`);
 }
 
 function textWriter(before: string): WriteValue {
-  const start = `${before}"`;
-  return (text, value) => {
+  return remembering((value) => {
     if (typeof value !== 'string') throw new TypeError('not a string');
-    return PLAIN_TEXT.test(value) ? `${text}${start}${value}"` : text + before + JSON.stringify(value);
+    return PLAIN_TEXT.test(value) ? `${before}"${value}"` : before + JSON.stringify(value);
+  });
+}
+
+/** One event is told in many selections, one right after the other: what was written of a value last is mostly asked for again. */
+function remembering(write: (value: unknown) => string): WriteValue {
+  let last: unknown;
+  let written = '';
+  return (text, value) => {
+    if (value === last && value !== undefined) return text + written;
+    written = write(value);
+    last = value;
+    return text + written;
   };
 }
 

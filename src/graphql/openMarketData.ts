@@ -1,6 +1,6 @@
 import type { SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
 import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
-import type { Delivery } from '../fanout/Emission.ts';
+import type { Delivery } from '../fanout/Delivery.ts';
 import type { Outbox, Way } from '../fanout/Outbox.ts';
 import type { DirectTelling, GraphqlContext } from './context.ts';
 import type { OperationRequest } from './SharedShapes.ts';
@@ -22,7 +22,6 @@ export function openMarketData<Source extends Subscriber & Disposable>(opening: 
   const { metrics, subscriptions } = context.services;
   const interest = new DisposableStack();
   let delivering = false;
-  let begun = false;
   const source = opening.source(() => {
     interest.dispose();
     // A source that ends while it is given something has given up: the client does not read.
@@ -34,7 +33,6 @@ export function openMarketData<Source extends Subscriber & Disposable>(opening: 
   });
   const subscriber: Subscriber = {
     deliver(delivery) {
-      if (begun) for (const emission of delivery.emissions) context.meter.arrived(emission);
       delivering = true;
       source.deliver(delivery);
       delivering = false;
@@ -48,22 +46,21 @@ export function openMarketData<Source extends Subscriber & Disposable>(opening: 
     source[Symbol.dispose]();
     throw error;
   }
-  begun = true;
   return source;
 }
 
 /** A subscription whose events go straight to its client's socket. */
 class SharedSubscriber implements Subscriber {
-  way: Way;
   readonly #outbox: Outbox;
+  readonly #way: Way;
 
   constructor(outbox: Outbox, way: Way) {
     this.#outbox = outbox;
-    this.way = way;
+    this.#way = way;
   }
 
   deliver(delivery: Delivery): void {
-    this.#outbox.deliver(delivery, this.way);
+    this.#outbox.deliver(delivery, this.#way);
   }
 }
 
@@ -75,21 +72,17 @@ export function openShared(
   { routes, request, context }: Omit<MarketDataOpening<never>, 'source'>,
   { shapes, outbox, id, take, operation }: DirectTelling & { readonly operation: OperationRequest },
 ): AsyncIterable<never> {
-  const { services, client, meter, protocol } = context;
+  const { services, client, protocol } = context;
   using opening = new DisposableStack();
   const { encoder } = opening.use(shapes.use(operation));
-  const idBytes = Buffer.from(JSON.stringify(id));
-  const live: Way = { encoder: meter.measured(encoder), id: idBytes };
-  const beginning: Way = { encoder, id: idBytes };
+  const way: Way = { encoder, id: Buffer.from(JSON.stringify(id)) };
   services.metrics.subscriptions.inc({ protocol });
   opening.defer(() => {
     services.metrics.subscriptions.dec({ protocol });
-    outbox.forget(live);
-    outbox.forget(beginning);
+    outbox.forget(way);
   });
-  const subscriber = new SharedSubscriber(outbox, beginning);
+  const subscriber = new SharedSubscriber(outbox, way);
   opening.use(services.subscriptions.open({ routes, request, access: client.session, subscriber }));
-  subscriber.way = live;
   take(opening.move());
   return NOTHING;
 }

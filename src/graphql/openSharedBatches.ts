@@ -40,12 +40,12 @@ async function tell(batches: EventBatches, { shape, outbox, id, context }: Heare
   const start = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
   for await (const emissions of batches) {
     if (batches.closed) return;
-    for (const emission of emissions) context.meter.told(emission, context.protocol);
-    await outbox.send(Buffer.concat([Buffer.from(start), listOf(emissions, shape), Buffer.from('}')]));
+    for (const emission of emissions) context.meter.told(emission);
+    await outbox.send(`${start}${listOf(emissions, shape)}}`);
   }
 }
 
-function listOf(emissions: readonly Emission[], { encoder, encodeAll }: ShapeUse): Buffer {
-  const each = emissions.flatMap((emission) => emission.frames(encoder).payloads.map(({ bytes }) => bytes));
+function listOf(emissions: readonly Emission[], { encoder, encodeAll }: ShapeUse): string {
+  const each = emissions.flatMap((emission) => emission.frames(encoder).payloads.map(({ text }) => text));
   return joinLists(each) ?? encodeAll(emissions.map(({ event }) => event));
 }

@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws';
 import type { Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
 import type { Heartbeats } from '../fanout/Heartbeats.ts';
+import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import { Outbox } from '../fanout/Outbox.ts';
 import type { Way } from '../fanout/Outbox.ts';
 import { assertNever } from '../shared/assertNever.ts';
@@ -14,7 +15,7 @@ import { logInFirst } from './ClientIdentity.ts';
 import type { ClientIdentity } from './ClientIdentity.ts';
 import { ClientSubscriptions } from './ClientSubscriptions.ts';
 import { CommandQueue } from './CommandQueue.ts';
-import { eventEncoder } from './encodeEvent.ts';
+import { encodeEvent } from './encodeEvent.ts';
 import { MessageGuard } from './MessageGuard.ts';
 import { encodeError, encodeStatus } from './messages.ts';
 import type {
@@ -36,16 +37,15 @@ export interface ClientConnectionOptions {
   readonly services: Services;
   /** The connection beneath the socket. */
   readonly stream: Duplex;
-  /** How live events are told, to every client alike. */
-  readonly live: Way;
+  readonly meter: DeliveryMeter;
   /** As Outbox has it. */
   readonly compressFromBytes: number | null;
   readonly heartbeats: Heartbeats;
 }
 
 const ENDS_SOON = 'Your login ends soon: send auth with a new one.';
-/** For what was known before the subscription began: its age says nothing of the gateway's speed. */
-const BEGINNING: Way = { encoder: eventEncoder, id: null };
+/** Every client is told alike. */
+const WAY: Way = { encoder: { isShared: true, encode: encodeEvent }, id: null };
 /** To whom sends faster than its messages can be executed. */
 const BUSY_RETRY_MS = 1_000;
 const WELCOME = 'Welcome. Subscribe to market data with {"action":"subscribe","symbols":["…"]}.';
@@ -69,7 +69,7 @@ export class ClientConnection {
 
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
-    const { socket, identity, services, stream, live } = options;
+    const { socket, identity, services, stream, meter } = options;
     const { access } = identity;
     const { clock, metrics } = services;
     this.#guard = new MessageGuard({
@@ -86,6 +86,7 @@ export class ClientConnection {
       compressFromBytes: options.compressFromBytes,
       budget: this.#budget,
       clock,
+      meter,
       metrics,
       protocol: 'raw',
       lastWords: (error) => {
@@ -99,8 +100,8 @@ export class ClientConnection {
       get limits() {
         return identity.limits;
       },
-      deliver: (delivery, beginning) => {
-        this.#outbox.deliver(delivery, beginning ? BEGINNING : live);
+      deliver: (delivery) => {
+        this.#outbox.deliver(delivery, WAY);
       },
     });
     this.#heartbeat = options.heartbeats.add(socket);

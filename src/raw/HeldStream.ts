@@ -1,13 +1,13 @@
 import type { BrokerAccess, SubscriptionOptions, SymbolRoute } from '../core/subscription.ts';
 import type { Subscriptions } from '../core/Subscriptions.ts';
 import { Emission } from '../fanout/Emission.ts';
-import type { Delivery } from '../fanout/Emission.ts';
+import type { Delivery } from '../fanout/Delivery.ts';
 import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
 import type { FeedStatus, FeedType } from '../market/marketData.ts';
 import { assertNever } from '../shared/assertNever.ts';
 
-/** Where a client's market data goes. `beginning`: it was known before the client asked for it. */
-export type Deliver = (delivery: Delivery, beginning: boolean) => void;
+/** Where a client's market data goes. */
+export type Deliver = (delivery: Delivery) => void;
 
 /** One symbol that a client has streams of, and what it was last told of how its feeds do. Until told otherwise: live. */
 export class HeldSymbol {
@@ -31,11 +31,11 @@ export class HeldSymbol {
     this.#seen.add(status);
     const { gap, state, reason } = status;
     // A hole of before the client came is none of its own.
-    if (gap && !beginning) this.#deliver(emission, beginning);
+    if (gap && !beginning) this.#deliver(emission);
     // The reason of a hole says nothing of the state.
     if (state === this.#told.state && (gap || reason === this.#told.reason)) return;
     this.#told = { state, reason: gap ? null : reason };
-    this.#deliver(gap ? new Emission(emission.key, { ...status, gap: false }) : emission, beginning);
+    this.#deliver(gap ? new Emission(emission.key, { ...status, gap: false }) : emission);
   }
 }
 
@@ -107,17 +107,17 @@ export class HeldStream implements Subscriber, Disposable {
   }
 
   #pass(delivery: Delivery, beginning: boolean): void {
-    const { emissions } = delivery;
-    for (const emission of emissions) {
-      if (emission.event.type === 'status') this.symbol.tell(emission, emission.event, beginning);
+    if (delivery.type === 'status') {
+      for (const emission of delivery.emissions) {
+        if (emission.event.type === 'status') this.symbol.tell(emission, emission.event, beginning);
+      }
+      return;
     }
-    const last = emissions.at(-1)?.event;
-    if (last === undefined || last.type === 'status') return;
     const previous = this.#previousCursor;
     this.#previousCursor = null;
-    this.#lastCursor = last.cursor;
-    if (previous === null) this.#deliver(delivery, beginning);
-    else for (const emission of emissions) if (emission.event.cursor !== previous) this.#deliver(emission, beginning);
+    this.#lastCursor = delivery.last.event.cursor;
+    if (previous === null) this.#deliver(delivery);
+    else for (const emission of delivery.emissions) if (emission.event.cursor !== previous) this.#deliver(emission);
   }
 }
 

@@ -5,10 +5,9 @@ import type { Services } from '../core/Services.ts';
 import { ClientConnection } from './ClientConnection.ts';
 import { ClientIdentity } from './ClientIdentity.ts';
 import { Heartbeats } from '../fanout/Heartbeats.ts';
-import type { Way } from '../fanout/Outbox.ts';
+import { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import { SocketUpgrades } from '../fanout/SocketUpgrades.ts';
 import type { CompressionSettings } from '../fanout/SocketUpgrades.ts';
-import { LiveEventEncoder } from './encodeEvent.ts';
 
 export interface RawProtocolOptions {
   readonly services: Services;
@@ -29,7 +28,7 @@ export function createRaw(options: RawProtocolOptions): RawProtocol {
 export class RawProtocol implements AsyncDisposable {
   readonly #services: Services;
   readonly #upgrades: SocketUpgrades;
-  readonly #live: Way;
+  readonly #meter: DeliveryMeter;
   readonly #connections = new Set<ClientConnection>();
   readonly #heartbeats: Heartbeats;
   #closed = false;
@@ -38,7 +37,7 @@ export class RawProtocol implements AsyncDisposable {
     this.#services = services;
     // There is no sub-protocol here: a client that needs one is told so by the handshake, not by its first frames.
     this.#upgrades = new SocketUpgrades({ ...upgrades, handleProtocols: () => false });
-    this.#live = { encoder: new LiveEventEncoder(services), id: null };
+    this.#meter = new DeliveryMeter({ ...services, protocol: 'raw' });
     this.#heartbeats = new Heartbeats({ clock: services.clock, periodMs: heartbeatMs });
   }
 
@@ -79,7 +78,7 @@ export class RawProtocol implements AsyncDisposable {
       socket,
       identity,
       services: this.#services,
-      live: this.#live,
+      meter: this.#meter,
       stream,
       compressFromBytes: this.#upgrades.compressFromBytes(socket),
       heartbeats: this.#heartbeats,

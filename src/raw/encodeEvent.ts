@@ -1,32 +1,9 @@
-import type { Encoder } from '../fanout/PerEncoder.ts';
 import type { FeedEvent, FeedStatus, MarketData, PriceLevel } from '../market/marketData.ts';
 import { assertNever } from '../shared/assertNever.ts';
-import type { Clock } from '../shared/clock.ts';
-import type { Metrics } from '../shared/metrics.ts';
 
-/** The frame of an event, alike for every client: the protocol has no id in it. */
-export function encodeEvent(event: MarketData): Buffer {
-  return Buffer.from(JSON.stringify(event.type === 'status' ? statusFrame(event) : dataFrame(event)), 'utf8');
-}
-
-/** For what was known before the subscription began: its age says nothing of the gateway's speed. */
-export const eventEncoder: Encoder = { encode: encodeEvent };
-
-/** For live events: measures, once for each of them, how long the gateway took to the first write. */
-export class LiveEventEncoder implements Encoder {
-  readonly #clock: Clock;
-  readonly #metrics: Metrics;
-
-  constructor({ clock, metrics }: { readonly clock: Clock; readonly metrics: Metrics }) {
-    this.#clock = clock;
-    this.#metrics = metrics;
-  }
-
-  encode(event: MarketData): Buffer {
-    const tookMs = this.#clock.now() - Date.parse(event.receivedAt);
-    this.#metrics.deliveryLatency.observe({ protocol: 'raw' }, Math.max(0, tookMs) / 1_000);
-    return encodeEvent(event);
-  }
+/** The message of an event, alike for every client: the protocol has no id in it. */
+export function encodeEvent(event: MarketData): string {
+  return JSON.stringify(event.type === 'status' ? statusFrame(event) : dataFrame(event));
 }
 
 /** An event with a hole to tell is told as `gap`; the state it carries is an event without one (`withoutGap`). */

@@ -1,5 +1,6 @@
 import type { CompressedMessage } from '../../src/fanout/DeflateChain.ts';
 import { nextFrames, textFrames } from '../../src/fanout/frames.ts';
+import type { Payload } from '../../src/fanout/frames.ts';
 
 /** What a sender must know of one client that takes compressed messages, and all that it was sent. */
 export class DeflateClient {
@@ -27,8 +28,8 @@ export class DeflateClient {
 
   plain(payload: string, id: string | null): Buffer {
     this.#told(payload, id);
-    if (id === null) return textFrames([Buffer.from(payload)]);
-    const { bytes, idsAt } = nextFrames(Buffer.byteLength(id), [Buffer.from(payload)]);
+    if (id === null) return textFrames([payloadOf(payload)]);
+    const { bytes, idsAt } = nextFrames(Buffer.byteLength(id), [payloadOf(payload)]);
     for (const at of idsAt) bytes.write(id, at);
     return bytes;
   }
@@ -36,4 +37,8 @@ export class DeflateClient {
   #told(payload: string, id: string | null): void {
     this.sent.push(id === null ? payload : `{"id":${id},"type":"next","payload":${payload}}`);
   }
+}
+
+export function payloadOf(text: string): Payload {
+  return { text, byteLength: Buffer.byteLength(text) };
 }

@@ -1,15 +1,14 @@
+import type { DeliveryMeter } from '../../fanout/DeliveryMeter.ts';
 import { Emission } from '../../fanout/Emission.ts';
 import type { MarketData } from '../../market/marketData.ts';
-import type { ClientProtocol } from '../../shared/metrics.ts';
-import type { DeliveryMeter } from '../DeliveryMeter.ts';
 
 type Told = Pick<Emission, 'event'>;
 
 /** Who is told. Of a shape that is shared there is the event alone, and nobody in particular. */
-type Hearer = { readonly meter: DeliveryMeter; readonly protocol: ClientProtocol } | undefined;
+type Hearer = { readonly meter: DeliveryMeter } | undefined;
 
 export function eventOf(told: Told, _args: unknown, hearer: Hearer): MarketData {
-  if (hearer !== undefined && told instanceof Emission) hearer.meter.told(told, hearer.protocol);
+  if (hearer !== undefined && told instanceof Emission) hearer.meter.told(told);
   return told.event;
 }
 

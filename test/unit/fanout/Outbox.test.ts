@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { frameReader } from '../../support/frameReader.ts';
 import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
+import { DeliveryMeter } from '../../../src/fanout/DeliveryMeter.ts';
 import { Emission } from '../../../src/fanout/Emission.ts';
 import type { Encoder } from '../../../src/fanout/PerEncoder.ts';
 import { Outbox } from '../../../src/fanout/Outbox.ts';
@@ -58,8 +59,8 @@ class Wire extends EventEmitter {
   }
 }
 
-const encoder: Encoder = { encode: ({ type, sequence }) => Buffer.from(`"${type} ${sequence}"`) };
-const bulky: Encoder = { encode: () => Buffer.alloc(70_000, 'x') };
+const encoder: Encoder = { isShared: true, encode: ({ type, sequence }) => `"${type} ${sequence}"` };
+const bulky: Encoder = { isShared: true, encode: () => 'x'.repeat(70_000) };
 const plain: Way = { encoder, id: null };
 const withId = (id: string): Way => ({ encoder, id: Buffer.from(JSON.stringify(id)) });
 
@@ -67,6 +68,7 @@ function outbox(limitBytes = 10_000, compressFromBytes: number | null = null) {
   const wire = new Wire();
   const clock = new FakeClock();
   const turn = new Turn(clock);
+  const metrics = new Metrics();
   const subject = new Outbox({
     socket: wire,
     stream: wire as unknown as OutboxStream,
@@ -74,7 +76,8 @@ function outbox(limitBytes = 10_000, compressFromBytes: number | null = null) {
     compressFromBytes,
     budget: new ByteBudget(limitBytes),
     clock,
-    metrics: new Metrics(),
+    meter: new DeliveryMeter({ protocol: 'raw', clock, metrics }),
+    metrics,
     protocol: 'raw',
     lastWords: ({ code }) => code,
   });
@@ -139,7 +142,8 @@ describe('Outbox', () => {
   it('writes a turn larger than one write in order', async () => {
     const { wire, clock, subject } = outbox();
     const large: Encoder = {
-      encode: ({ sequence }) => Buffer.from(`"${'x'.repeat(sequence === 2 ? 70_000 : 30_000)}"`),
+      isShared: true,
+      encode: ({ sequence }) => `"${'x'.repeat(sequence === 2 ? 70_000 : 30_000)}"`,
     };
     for (let sequence = 1; sequence <= 4; sequence += 1) {
       subject.deliver(new Emission(key('orderbook'), book(sequence, 'snapshot', {})), { encoder: large, id: null });
@@ -228,6 +232,7 @@ describe('Outbox', () => {
     const [broken, well] = [outbox(), outbox()];
     const faulty: Way = {
       encoder: {
+        isShared: true,
         encode: () => {
           throw new Error('a fault');
         },

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { frameReader } from '../../support/frameReader.ts';
-import { DeflateChain } from '../../../src/fanout/DeflateChain.ts';
 import { SharedFrames } from '../../../src/fanout/SharedFrames.ts';
+import { SharedPayload } from '../../../src/fanout/SharedPayload.ts';
 
 /** What ws's own receiver, as a client, reads out of these bytes. */
 function received(...frames: Buffer[]): string[] {
@@ -15,15 +15,11 @@ function received(...frames: Buffer[]): string[] {
 const lengths = fc.oneof(fc.nat(200), fc.constantFrom(124, 125, 126, 127, 65_535, 65_536, 70_000));
 const payload = lengths.map((length) => JSON.stringify('é'.repeat(length / 2)));
 const payloads = fc.array(payload, { minLength: 1, maxLength: 4 });
-const framesOf = (texts: readonly string[]): SharedFrames => {
-  const chain = new DeflateChain();
-  return new SharedFrames(
-    texts.map((text) => {
-      const bytes = Buffer.from(text);
-      return { bytes, compressed: () => chain.next(bytes) };
-    }),
+/** Each text as the encoding of an event. */
+const framesOf = (texts: readonly string[]): SharedFrames =>
+  new SharedFrames(
+    texts.map((text) => new SharedPayload(text, { encoder: { isShared: true, encode: () => text }, chains: null })),
   );
-};
 
 describe('frames', () => {
   it('without an id carry the payloads one after the other, whatever their lengths', () => {

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import { DeflateChains } from '../../../src/fanout/DeflateChains.ts';
+import { DeliveryMeter } from '../../../src/fanout/DeliveryMeter.ts';
+import { Emission } from '../../../src/fanout/Emission.ts';
+import { Metrics } from '../../../src/shared/metrics.ts';
+import { key, tick } from '../../support/events.ts';
+import { FakeClock } from '../../support/FakeClock.ts';
+
+it('a live event is timed from receipt to the first write of a protocol, never with a negative time', async () => {
+  const clock = new FakeClock(Date.parse(tick(1).receivedAt) + 250);
+  const metrics = new Metrics();
+  const raw = new DeliveryMeter({ protocol: 'raw', clock, metrics });
+  const sse = new DeliveryMeter({ protocol: 'graphql-sse', clock, metrics });
+  const live = (sequence: number): Emission =>
+    new Emission(key('tick'), tick(sequence), { chains: new DeflateChains() });
+  const first = live(1);
+  raw.told(first);
+  raw.told(first);
+  sse.told(first);
+  clock.jumpWall(-3_600_000);
+  raw.told(live(2));
+  raw.told(new Emission(key('tick'), tick(3)));
+  const { values } = await metrics.deliveryLatency.get();
+  const of = (suffix: string, protocol: string) =>
+    values.find(({ metricName, labels }) => metricName?.endsWith(suffix) && labels['protocol'] === protocol)?.value;
+  expect([of('_count', 'raw'), of('_sum', 'raw')]).toEqual([2, 0.25]);
+  expect([of('_count', 'graphql-sse'), of('_sum', 'graphql-sse')]).toEqual([1, 0.25]);
+  const told = await metrics.eventsDelivered.get();
+  expect(told.values.map(({ labels, value }) => [labels.protocol, value])).toEqual([
+    ['raw', 4],
+    ['graphql-sse', 1],
+  ]);
+});
