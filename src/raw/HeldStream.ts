@@ -3,7 +3,7 @@ import type { Subscriptions } from '../core/Subscriptions.ts';
 import { Emission } from '../fanout/Emission.ts';
 import type { Delivery } from '../fanout/Delivery.ts';
 import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
-import type { FeedStatus, FeedType } from '../market/marketData.ts';
+import type { FeedState, FeedStatus, FeedType } from '../market/marketData.ts';
 import { assertNever } from '../shared/assertNever.ts';
 
 /** Where a client's market data goes. */
@@ -15,7 +15,7 @@ export class HeldSymbol {
   readonly name: string;
   readonly streams = new Map<FeedType, HeldStream>();
   readonly #deliver: Deliver;
-  #told: Pick<FeedStatus, 'state' | 'reason'> = { state: 'live', reason: null };
+  #told: FeedState = 'live';
   #seen: WeakSet<FeedStatus> | null = null;
 
   constructor({ broker, symbol }: Pick<SymbolRoute, 'broker' | 'symbol'>, deliver: Deliver) {
@@ -29,12 +29,11 @@ export class HeldSymbol {
     this.#seen ??= new WeakSet();
     if (this.#seen.has(status)) return;
     this.#seen.add(status);
-    const { gap, state, reason } = status;
+    const { gap, state } = status;
     // A hole of before the client came is none of its own.
     if (gap && !beginning) this.#deliver(emission);
-    // The reason of a hole says nothing of the state.
-    if (state === this.#told.state && (gap || reason === this.#told.reason)) return;
-    this.#told = { state, reason: gap ? null : reason };
+    if (state === this.#told) return;
+    this.#told = state;
     this.#deliver(gap ? new Emission(emission.key, { ...status, gap: false }) : emission);
   }
 }
