@@ -69,6 +69,8 @@ export class ConfiguredBroker implements AsyncDisposable {
     this.definition = definition;
     this.#enabled = definition.enabled;
     this.#shared = definition.shared === null ? null : this.#manage(SHARED, definition.shared);
+    // Told from the start, and of mock brokers too, which have none.
+    options.metrics.upstreamConnections.inc({ broker: this.id }, 0);
     this.#count();
   }
 
@@ -170,7 +172,10 @@ export class ConfiguredBroker implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#closing, ...this.#all().map((broker) => broker.close())]);
+    const closed = this.#all().map((broker) => broker.close());
+    // At once: another broker may take the id before the last connection of this one has ended.
+    this.#uncount();
+    await Promise.all([this.#closing, ...closed]);
     for (const { credentials } of this.#accounts.values()) credentials[Symbol.dispose]();
     this.#accounts.clear();
   }
@@ -200,7 +205,7 @@ export class ConfiguredBroker implements AsyncDisposable {
         this.#changed();
       },
       onWanted: () => {
-        this.#options.metrics.upstreamStreams.set({ broker: this.id }, this.openStreams);
+        this.#countStreams();
       },
     });
   }
@@ -228,5 +233,17 @@ export class ConfiguredBroker implements AsyncDisposable {
     for (const each of BROKER_STATES) {
       this.#options.metrics.brokerState.set({ broker: this.id, state: each }, each === state ? 1 : 0);
     }
+    this.#countStreams();
+  }
+
+  /** Of all accounts together. */
+  #countStreams(): void {
+    this.#options.metrics.upstreamStreams.set({ broker: this.id }, this.#enabled ? this.openStreams : 0);
+  }
+
+  #uncount(): void {
+    const { brokerState, upstreamStreams } = this.#options.metrics;
+    for (const state of BROKER_STATES) brokerState.remove({ broker: this.id, state });
+    upstreamStreams.remove({ broker: this.id });
   }
 }

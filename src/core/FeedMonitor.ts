@@ -2,14 +2,18 @@ import type { Feed, FeedCondition } from '../brokers/BaseBroker.ts';
 import type { FeedState } from '../market/marketData.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import type { Clock } from '../shared/clock.ts';
-import { FeedHealth } from './FeedHealth.ts';
-import type { FeedPhase } from './FeedHealth.ts';
+import type { FeedHealth, FeedPhase } from './FeedHealth.ts';
 
 /** What subscribers of a symbol are told. */
 export interface SymbolStatus {
   readonly state: FeedState;
   readonly reason: string | null;
   readonly gap: boolean;
+}
+
+/** A feed that carries its own health, so that an event of it costs no look-up. */
+export interface MonitoredFeed extends Feed {
+  readonly health: FeedHealth;
 }
 
 export interface FeedMonitorOptions {
@@ -27,7 +31,7 @@ const WORST_FIRST: readonly FeedPhase[] = ['closed', 'recovering', 'stale', 'ope
  */
 export class FeedMonitor implements Disposable {
   readonly #options: FeedMonitorOptions;
-  readonly #symbols = new Map<string, Map<Feed, FeedHealth>>();
+  readonly #symbols = new Map<string, Set<MonitoredFeed>>();
   readonly #told = new Map<string, SymbolStatus>();
   readonly #timer: Disposable;
 
@@ -39,16 +43,15 @@ export class FeedMonitor implements Disposable {
   }
 
   /** A feed is wanted from now on; `outage` says why nothing can come of it just now. */
-  open(feed: Feed, outage: string | null): void {
-    const feeds = this.#symbols.get(feed.symbol) ?? new Map<Feed, FeedHealth>();
+  open(feed: MonitoredFeed, outage: string | null): void {
+    const feeds = this.#symbols.get(feed.symbol) ?? new Set();
     this.#symbols.set(feed.symbol, feeds);
-    const health = new FeedHealth();
-    if (outage !== null) health.set('recovering', outage);
-    feeds.set(feed, health);
+    if (outage !== null) feed.health.set('recovering', outage);
+    feeds.add(feed);
     this.#assess(feed.symbol);
   }
 
-  close(feed: Feed): void {
+  close(feed: MonitoredFeed): void {
     const feeds = this.#symbols.get(feed.symbol);
     if (feeds === undefined || !feeds.delete(feed)) return;
     if (feeds.size > 0) {
@@ -60,18 +63,16 @@ export class FeedMonitor implements Disposable {
   }
 
   /** The broker has sent something of this feed. */
-  beat(feed: Feed): void {
-    const health = this.#health(feed);
-    if (health === undefined) return;
+  beat(feed: MonitoredFeed): void {
+    const { health } = feed;
     health.beat(this.#options.clock.monotonic());
     // A book is in step, and a market open, when its broker says so; of the others any event is the proof.
     const proven = health.phase === 'stale' || (feed.type !== 'orderbook' && health.phase !== 'closed');
     if (proven && health.phase !== 'live' && health.set('live', null)) this.#assess(feed.symbol);
   }
 
-  condition(feed: Feed, condition: FeedCondition): void {
-    const health = this.#health(feed);
-    if (health === undefined) return;
+  condition(feed: MonitoredFeed, condition: FeedCondition): void {
+    const { health } = feed;
     switch (condition.kind) {
       case 'live':
         health.set('live', null);
@@ -93,7 +94,7 @@ export class FeedMonitor implements Disposable {
   /** The connection to the venue is gone: nothing that was sent can be relied on. */
   outage(reason: string): void {
     for (const [symbol, feeds] of this.#symbols) {
-      for (const health of feeds.values()) if (health.phase !== 'closed') health.set('recovering', reason);
+      for (const { health } of feeds) if (health.phase !== 'closed') health.set('recovering', reason);
       this.#assess(symbol);
     }
   }
@@ -101,7 +102,7 @@ export class FeedMonitor implements Disposable {
   /** The same for all feeds, whatever they were. */
   setAll(phase: FeedState, reason: string): void {
     for (const [symbol, feeds] of this.#symbols) {
-      for (const health of feeds.values()) health.set(phase, reason);
+      for (const { health } of feeds) health.set(phase, reason);
       this.#assess(symbol);
     }
   }
@@ -112,16 +113,12 @@ export class FeedMonitor implements Disposable {
     this.#told.clear();
   }
 
-  #health(feed: Feed): FeedHealth | undefined {
-    return this.#symbols.get(feed.symbol)?.get(feed);
-  }
-
   #listen(): void {
     const now = this.#options.clock.monotonic();
     for (const [symbol, feeds] of this.#symbols) {
-      for (const [feed, health] of feeds) {
+      for (const { type, health } of feeds) {
         if (!health.quiet(now, this.#options.staleAfterMs)) continue;
-        health.set('stale', `No ${feed.type} has come for a while.`);
+        health.set('stale', `No ${type} has come for a while.`);
         this.#assess(symbol);
       }
     }
@@ -131,18 +128,18 @@ export class FeedMonitor implements Disposable {
     const status = this.#worst(symbol);
     const told = this.#told.get(symbol);
     if (told?.state === status.state && told.reason === status.reason) return;
-    const phases = [...(this.#symbols.get(symbol)?.values() ?? [])].map((health) => health.phase);
+    const phases = [...(this.#symbols.get(symbol) ?? [])].map(({ health }) => health.phase);
     // Of a feed that opens in good order nothing is told before it is known how it does.
     if (phases.includes('opening') && (status.state === 'live' || told === undefined) && status.reason === null) return;
     this.#tell(symbol, status);
   }
 
   #worst(symbol: string): SymbolStatus {
-    const all = [...(this.#symbols.get(symbol)?.values() ?? [])];
+    const all = [...(this.#symbols.get(symbol) ?? [])];
     for (const phase of WORST_FIRST) {
       if (phase === 'opening') continue;
-      const health = all.find((candidate) => candidate.phase === phase);
-      if (health !== undefined) return { state: phase, reason: health.reason, gap: false };
+      const feed = all.find(({ health }) => health.phase === phase);
+      if (feed !== undefined) return { state: phase, reason: feed.health.reason, gap: false };
     }
     return { state: 'recovering', reason: null, gap: false };
   }

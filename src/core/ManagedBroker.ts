@@ -10,9 +10,10 @@ import type { Clock } from '../shared/clock.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import { randomId } from '../shared/random.ts';
 import type { BrokerStanding, BrokerState } from './brokerInfo.ts';
+import { FedStream } from './FedStream.ts';
 import { FeedMonitor } from './FeedMonitor.ts';
 import type { SymbolStatus } from './FeedMonitor.ts';
-import { FedStream, LiveStream } from './LiveStream.ts';
+import { LiveStream } from './LiveStream.ts';
 
 export interface ManagedBrokerOptions {
   readonly id: string;
@@ -54,7 +55,6 @@ export class ManagedBroker implements AsyncDisposable {
   readonly #options: ManagedBrokerOptions;
   readonly #monitor: FeedMonitor;
   readonly #streams = new Map<StreamKey, FedStream>();
-  readonly #byFeed = new Map<Feed, FedStream>();
   readonly #statuses = new Map<string, LiveStream>();
   /** Null while it is out of service. */
   #broker: BaseBroker | null = null;
@@ -145,8 +145,8 @@ export class ManagedBroker implements AsyncDisposable {
   resync(key: StreamKey, reason: string): void {
     const stream = this.#streams.get(key);
     if (stream === undefined) return;
-    this.#condition(stream.feed, { kind: 'recovering', reason });
-    this.#broker?.resync(stream.feed, reason);
+    this.#condition(stream, { kind: 'recovering', reason });
+    this.#broker?.resync(stream, reason);
   }
 
   /** True where this account has the stream. */
@@ -164,7 +164,6 @@ export class ManagedBroker implements AsyncDisposable {
     }
     for (const { key } of this.#statuses.values()) this.#options.onStreamClosed(key);
     this.#streams.clear();
-    this.#byFeed.clear();
     this.#statuses.clear();
     this.#endAdapter();
     await this.#closing;
@@ -194,13 +193,12 @@ export class ManagedBroker implements AsyncDisposable {
   }
 
   #open(key: StreamKey, { symbol, type, interval }: StreamWish): FedStream {
-    const feed: Feed = { symbol, type, interval };
-    const address = { scope: this.scope, broker: this.#options.id, symbol, type, interval };
-    const stream = new FedStream(address, feed, randomId());
+    const { id: broker, metrics } = this.#options;
+    const address = { scope: this.scope, broker, symbol, type, interval };
+    const stream = new FedStream({ address, life: randomId(), received: metrics.receivedTally(broker, type) });
     this.#streams.set(key, stream);
-    this.#byFeed.set(feed, stream);
-    this.#monitor.open(feed, outage(this.#status));
-    if (this.#broker === null) this.#monitor.condition(feed, { kind: 'closed', reason: OUT_OF_SERVICE });
+    this.#monitor.open(stream, outage(this.#status));
+    if (this.#broker === null) this.#monitor.condition(stream, { kind: 'closed', reason: OUT_OF_SERVICE });
     this.#reconcile();
     return stream;
   }
@@ -210,10 +208,10 @@ export class ManagedBroker implements AsyncDisposable {
     if (stream.interests > 0) return;
     stream.linger = this.#options.clock.after(this.#options.lingerMs, () => {
       this.#streams.delete(stream.key);
-      this.#byFeed.delete(stream.feed);
-      this.#monitor.close(stream.feed);
+      stream.isOpen = false;
+      this.#monitor.close(stream);
       this.#options.onStreamClosed(stream.key);
-      this.#forgetStatus(stream.feed.symbol);
+      this.#forgetStatus(stream.symbol);
       this.#reconcile();
     });
   }
@@ -222,7 +220,7 @@ export class ManagedBroker implements AsyncDisposable {
   #reconcile(): void {
     this.#reconciliation ??= this.#options.clock.turn(() => {
       this.#reconciliation = null;
-      this.#broker?.setWanted(new Set(this.#byFeed.keys()));
+      this.#broker?.setWanted(new Set(this.#streams.values()));
       this.#options.onWanted();
     });
   }
@@ -252,18 +250,16 @@ export class ManagedBroker implements AsyncDisposable {
   }
 
   #event(feed: Feed, draft: FeedEventDraft): void {
-    const stream = this.#byFeed.get(feed);
-    if (stream === undefined) return;
-    this.#options.metrics.eventsReceived.inc({ broker: this.#options.id, type: draft.type });
+    if (!isOpen(feed)) return;
+    feed.received.count += 1;
     this.#monitor.beat(feed);
-    this.#options.bus.publish(stream.key, stream.number(draft));
+    this.#options.bus.publish(feed.key, feed.number(draft));
   }
 
   #condition(feed: Feed, condition: FeedCondition): void {
-    const stream = this.#byFeed.get(feed);
-    if (stream === undefined) return;
+    if (!isOpen(feed)) return;
     if (feed.type === 'orderbook' && (condition.kind === 'recovering' || condition.kind === 'closed')) {
-      this.#options.onBookLost(stream.key);
+      this.#options.onBookLost(feed.key);
     }
     this.#monitor.condition(feed, condition);
   }
@@ -282,7 +278,7 @@ export class ManagedBroker implements AsyncDisposable {
   }
 
   #loseBook(stream: FedStream): void {
-    if (stream.feed.type === 'orderbook') this.#options.onBookLost(stream.key);
+    if (stream.type === 'orderbook') this.#options.onBookLost(stream.key);
   }
 
   #publishStatus(symbol: string, { state, reason, gap }: SymbolStatus): void {
@@ -299,7 +295,7 @@ export class ManagedBroker implements AsyncDisposable {
 
   #forgetStatus(symbol: string): void {
     const status = this.#statuses.get(symbol);
-    if (status === undefined || [...this.#byFeed.keys()].some((feed) => feed.symbol === symbol)) return;
+    if (status === undefined || [...this.#streams.values()].some((stream) => stream.symbol === symbol)) return;
     this.#statuses.delete(symbol);
     this.#options.onStreamClosed(status.key);
   }
@@ -319,6 +315,11 @@ export class ManagedBroker implements AsyncDisposable {
         return assertNever(kind);
     }
   }
+}
+
+/** The broker hands back what it was given, which is the stream itself; of one at its end nothing is heard any more. */
+function isOpen(feed: Feed): feed is FedStream {
+  return feed instanceof FedStream && feed.isOpen;
 }
 
 /** Why a broker does not serve all that it should, for a person; null where it does. */

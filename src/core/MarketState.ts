@@ -20,11 +20,12 @@ export class MarketState {
    * bid would meet its best ask, so the book is forgotten and nothing may be told of it before its next snapshot.
    */
   apply(key: StreamKey, event: MarketData): 'applied' | 'ignored' | 'crossed' {
+    const known = this.#known.get(key);
     if (event.type !== 'orderbook') {
-      this.#known.set(key, { latest: event, book: null });
+      if (known === undefined) this.#known.set(key, { latest: event, book: null });
+      else known.latest = event;
       return 'applied';
     }
-    const known = this.#known.get(key);
     if (event.kind === 'delta' && known === undefined) return 'ignored';
     const book = known?.book ?? new OrderBook();
     book.apply(event);

@@ -96,12 +96,12 @@ export class Outbox implements Disposable, Flushable {
    * A reply: never dropped. Resolves when the socket has room for more, or is gone. Whoever asks on while answers wait
    * unread is too slow; one answer, whatever its size, is no reason.
    */
-  send(text: string | Buffer): Promise<void> {
+  send(text: string): Promise<void> {
     const { budget } = this.#options;
-    if (this.#closing || this.#socket.readyState !== OPEN) return Promise.resolve();
     // What was published before the reply was made is told before it.
     this.#turn.end();
     this.flush();
+    if (this.#closing || this.#socket.readyState !== OPEN) return Promise.resolve();
     if (this.#stream.writableLength > HIGH_WATER_BYTES + budget.limit) {
       this.closeSlow();
       return Promise.resolve();
@@ -181,10 +181,10 @@ export class Outbox implements Disposable, Flushable {
     for (const wake of this.#waiters.splice(0)) wake();
   }
 
-  #reply(text: string | Buffer): void {
+  #reply(text: string): void {
     this.#meter.sent(Buffer.byteLength(text));
     // What the library compressed would be in the client's window, unknown to us.
-    this.#socket.send(text, { binary: false, compress: false });
+    this.#socket.send(text, { compress: false });
   }
 
   /** Nothing more of the market follows what the client is told of the error. */

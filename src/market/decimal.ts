@@ -7,7 +7,6 @@ export type Decimal = string & { readonly [decimalBrand]: true };
 
 /** Digits that a venue may send: more than any market uses, few enough that arithmetic stays cheap. */
 const MAX_LENGTH = 40;
-const PLAIN = /^-?\d+(?:\.\d+)?$/;
 const HALF = new Big('0.5');
 /** The powers of ten that a double holds exactly. */
 const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
@@ -17,8 +16,27 @@ const ZERO = 48;
 
 /** Takes the text as it is, digit for digit. Throws a RangeError for anything but a plain decimal of at most 40 characters. */
 export function decimal(text: string): Decimal {
-  if (text.length > MAX_LENGTH || !PLAIN.test(text)) throw new RangeError('not a plain decimal number');
-  return branded(text);
+  if (!isDecimal(text)) throw new RangeError('not a plain decimal number');
+  return text;
+}
+
+/** True for digits with a sign before or a point between them, or not: `-?\d+(\.\d+)?`, 40 characters at most. */
+export function isDecimal(text: string): text is Decimal {
+  if (text.length > MAX_LENGTH) return false;
+  let digits = 0;
+  let hasPoint = false;
+  for (let index = text.charCodeAt(0) === MINUS ? 1 : 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code >= ZERO && code <= ZERO + 9) {
+      digits += 1;
+    } else if (code === POINT && digits > 0 && !hasPoint) {
+      hasPoint = true;
+      digits = 0;
+    } else {
+      return false;
+    }
+  }
+  return digits > 0;
 }
 
 /** The sum, without trailing zeros. Results of arithmetic are exact and may be longer than what `decimal` takes. */
@@ -60,10 +78,8 @@ export function compare(a: Decimal, b: Decimal): number {
 
 /** By value: `0`, `0.00` and `0.00000000` all are. */
 export function isZero(value: Decimal): boolean {
-  for (let index = 0; index < value.length; index += 1) {
-    const code = value.charCodeAt(index);
-    if (code > ZERO && code <= ZERO + 9) return false;
-  }
+  // Sign and point come before the digits in Unicode.
+  for (let index = 0; index < value.length; index += 1) if (value.charCodeAt(index) > ZERO) return false;
   return true;
 }
 
@@ -78,6 +94,12 @@ export function fractionDigits(value: Decimal): number {
  * nearest number. Never out of order: of two values the greater one never has the lesser result.
  */
 export function toUnits(value: Decimal, places: number): number {
+  const units = exactUnits(value, places);
+  return Number.isNaN(units) ? nearestUnits(value, places) : units;
+}
+
+/** The value in units of 10^-places (22 of them at most) where that is a safe integer; NaN where it is none. */
+export function exactUnits(value: Decimal, places: number): number {
   const negative = value.charCodeAt(0) === MINUS;
   let units = 0;
   let index = negative ? 1 : 0;
@@ -91,8 +113,9 @@ export function toUnits(value: Decimal, places: number): number {
     units = units * 10 + (value.charCodeAt(index) - ZERO);
     missing -= 1;
   }
+  for (; index < value.length; index += 1) if (value.charCodeAt(index) !== ZERO) return Number.NaN;
   if (missing > 0) units *= POWERS_OF_TEN[missing] ?? Number.NaN;
-  if (!(units <= Number.MAX_SAFE_INTEGER)) units = nearestUnits(value, places);
+  if (!(units <= Number.MAX_SAFE_INTEGER)) return Number.NaN;
   return negative ? -units : units;
 }
 
@@ -105,9 +128,9 @@ export function fromUnits(units: number, places: number): Decimal {
   return branded(units < 0 ? `-${text}` : text);
 }
 
-/** The way of `toUnits` for numbers that a double can't hold: the conversion of the language, which rounds correctly. */
+/** The way of `toUnits` for what a double can't hold: the conversion of the language, which rounds correctly. */
 function nearestUnits(value: Decimal, places: number): number {
-  const [whole = '', fraction = ''] = (value.charCodeAt(0) === MINUS ? value.slice(1) : value).split('.');
+  const [whole = '', fraction = ''] = value.split('.');
   return Number(whole + fraction.slice(0, places).padEnd(places, '0'));
 }
 

@@ -1,18 +1,18 @@
 import type { CandleDraft, FeedType, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
-import { fromEpochMs } from '../../market/timestamp.ts';
-import type { Timestamp } from '../../market/timestamp.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import { openWebSocket } from '../../transport/openWebSocket.ts';
 import type { OpenWebSocket } from '../../transport/openWebSocket.ts';
-import { SlidingWindow } from '../../transport/SlidingWindow.ts';
+import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
 import type { BrokerContext, BrokerStatus, BrokerTraits, CandleQuery, Feed } from '../BaseBroker.ts';
+import type { BinanceHosts } from './BinanceHosts.ts';
 import { BinanceRest } from './BinanceRest.ts';
 import { BinanceSocket, MAX_STREAMS } from './BinanceSocket.ts';
 import type { MarketStream, StreamContext } from './MarketStream.ts';
 import { brokerStatus } from './brokerStatus.ts';
+import { memoizedStamp } from './memoizedStamp.ts';
 import { openStream } from './openStream.ts';
 import { isPossibleSymbol, streamOf, toStreamName } from './streamNames.ts';
 import type { StreamAddress, TradeMode } from './streamNames.ts';
@@ -21,6 +21,7 @@ export interface BinanceBrokerOptions {
   /** Without a path: `wss://host`. */
   readonly websocketUrl: string;
   readonly restUrl: string;
+  readonly hosts: BinanceHosts;
   readonly trades: TradeMode;
   /** Levels a side that a book begins with; 5000 cost the venue five times as much. @default 1000 */
   readonly bookLevels?: 1000 | 5000;
@@ -46,8 +47,6 @@ interface Demand {
 const BOOK_LEVELS = 1_000;
 const FEED_TYPES: readonly FeedType[] = ['tick', 'candle', 'orderbook', 'trade'];
 const CONNECTION_LIFETIME_MS = 23 * 3_600_000;
-/** The venue's bound for one address; over it come bans. */
-const CONNECTION_ATTEMPTS = { limit: 300, windowMs: 300_000 };
 const CATALOG_REFRESH_MS = 3_600_000;
 const CATALOG_SPREAD = 1 / 10;
 /** A request for it may wait out a ban; who waits for the first attempt does not. */
@@ -76,16 +75,19 @@ export class BinanceBroker extends BaseBroker {
   #turn: Disposable | null = null;
   #status: BrokerStatus | null = null;
   #keepingCatalog: Promise<void> = Promise.resolve();
+  #openConnections = 0;
   #closing: Promise<void> | null = null;
 
   constructor(context: BrokerContext, options: BinanceBrokerOptions) {
     super(context);
     this.#options = options;
     const { clock, random, logger, metrics, id } = context;
-    const { restUrl, trades } = options;
+    const { restUrl, websocketUrl, hosts, trades } = options;
+    const queue = hosts.requests(restUrl);
     this.#labels = { broker: id };
-    this.#rest = options.rest ?? new BinanceRest({ brokerId: id, restUrl, trades, clock, random, logger, metrics });
-    this.#attempts = new SlidingWindow({ ...CONNECTION_ATTEMPTS, clock });
+    this.#rest =
+      options.rest ?? new BinanceRest({ brokerId: id, restUrl, queue, trades, clock, random, logger, metrics });
+    this.#attempts = hosts.attempts(websocketUrl);
     const latency = metrics.venueLatency.labels(this.#labels);
     this.#streamContext = {
       broker: context,
@@ -157,8 +159,7 @@ export class BinanceBroker extends BaseBroker {
       this.#rest.close(),
     ]);
     this.catalogFailed();
-    this.context.metrics.upstreamConnections.set(this.#labels, 0);
-    this.context.metrics.upstreamStreams.set(this.#labels, 0);
+    this.#countConnections(0);
     this.#setStatus({ kind: 'closed' });
   }
 
@@ -200,7 +201,6 @@ export class BinanceBroker extends BaseBroker {
     for (const [name, { address, feeds }] of demands) this.#place(name, address).setFeeds(feeds);
     this.#closeEmptySockets();
     for (const socket of this.#sockets) socket.reconcile();
-    this.context.metrics.upstreamStreams.set(this.#labels, this.#placed.size);
   }
 
   /** The streams that the wanted feeds are made from. Feeds that the venue does not list are told so, once. */
@@ -273,10 +273,15 @@ export class BinanceBroker extends BaseBroker {
 
   #tellStatus(): void {
     if (this.#closing !== null) return;
-    const open = this.#sockets.reduce((sum, { openConnections }) => sum + openConnections, 0);
-    this.context.metrics.upstreamConnections.set(this.#labels, open);
+    this.#countConnections(this.#sockets.reduce((sum, { openConnections }) => sum + openConnections, 0));
     const sockets = this.#sockets.map(({ state }) => state);
     this.#setStatus(brokerStatus(sockets, this.catalog !== null));
+  }
+
+  /** An adapter that ends late may share its label with the one that took its place. */
+  #countConnections(open: number): void {
+    this.context.metrics.upstreamConnections.inc(this.#labels, open - this.#openConnections);
+    this.#openConnections = open;
   }
 
   #setStatus(status: BrokerStatus): void {
@@ -288,16 +293,4 @@ export class BinanceBroker extends BaseBroker {
   #streamName(feed: Feed): string {
     return toStreamName(streamOf(feed, this.#options.trades));
   }
-}
-
-function memoizedStamp(): (epochMs: number) => Timestamp {
-  let lastMs = 0;
-  let last = fromEpochMs(0);
-  return (epochMs) => {
-    if (epochMs !== lastMs) {
-      last = fromEpochMs(epochMs);
-      lastMs = epochMs;
-    }
-    return last;
-  };
 }

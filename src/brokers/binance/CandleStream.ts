@@ -86,7 +86,7 @@ export class CandleStream extends MarketStream {
   }
 
   get #isJoined(): boolean {
-    return [...this.feeds].some(({ interval }) => interval !== this.#interval);
+    return this.feeds.some(({ interval }) => interval !== this.#interval);
   }
 
   /** When the next candle of five seconds opens. */

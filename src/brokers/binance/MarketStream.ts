@@ -43,7 +43,7 @@ export abstract class MarketStream implements Disposable {
   readonly symbol: string;
   protected readonly context: StreamContext;
   readonly #pace = new ArrivalPace();
-  #feeds: ReadonlySet<Feed> = new Set();
+  #feeds: readonly Feed[] = [];
   #standing: FeedCondition | null = null;
   #told: FeedCondition | null = null;
   #transportSilence: string | null = null;
@@ -58,7 +58,7 @@ export abstract class MarketStream implements Disposable {
     this.context = context;
   }
 
-  get feeds(): ReadonlySet<Feed> {
+  get feeds(): readonly Feed[] {
     return this.#feeds;
   }
 
@@ -70,10 +70,10 @@ export abstract class MarketStream implements Disposable {
   /** The set is replaced whole; who is new is told how the stream stands. */
   setFeeds(feeds: ReadonlySet<Feed>): void {
     const before = this.#feeds;
-    this.#feeds = feeds;
+    this.#feeds = [...feeds];
     if (this.#told === null) return;
     for (const feed of feeds) {
-      if (!before.has(feed)) this.context.broker.sink.onFeed(feed, this.#told);
+      if (!before.includes(feed)) this.context.broker.sink.onFeed(feed, this.#told);
     }
   }
 

@@ -28,7 +28,7 @@ export function toTrade(message: TradeMessage, receivedAt: Timestamp): TradeDraf
     type: 'trade',
     time: fromEpochMs(message.tradedAt),
     receivedAt,
-    id: String(message.venueId),
+    id: wholeText(message.venueId),
     price: message.price,
     size: message.size,
     // The buyer was the maker, so the taker sold.
@@ -72,4 +72,16 @@ export function toBookSnapshot(
   receivedAt: Timestamp,
 ): OrderBookDraft {
   return { type: 'orderbook', kind: 'snapshot', time: receivedAt, receivedAt, bids: book.bids, asks: book.asks };
+}
+
+/** `000` to `999`. */
+const THREE_DIGITS: readonly string[] = Array.from({ length: 1000 }, (_, units) => String(units).padStart(3, '0'));
+let lastThousand = { value: 0, text: '' };
+
+/** The text of a whole number. Ids count up: all but their last digits are mostly those of the one before. */
+function wholeText(value: number): string {
+  const thousand = Math.floor(value / 1000);
+  if (thousand === 0) return String(value);
+  if (thousand !== lastThousand.value) lastThousand = { value: thousand, text: String(thousand) };
+  return `${lastThousand.text}${THREE_DIGITS[value - thousand * 1000] ?? ''}`;
 }

@@ -5,7 +5,7 @@ import { DEFAULT_OPTIONS, NO_ACCESS } from '../../../src/core/subscription.ts';
 import type { SubscriptionOptions } from '../../../src/core/subscription.ts';
 import { Subscriptions } from '../../../src/core/Subscriptions.ts';
 import type { BrokerSink, BrokerTraits } from '../../../src/brokers/BaseBroker.ts';
-import type { Emission } from '../../../src/fanout/Emission.ts';
+import type { Delivery } from '../../../src/fanout/Delivery.ts';
 import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
 import { decimal } from '../../../src/market/decimal.ts';
 import type { MarketData, MarketDataType, OrderBookDraft, TickDraft } from '../../../src/market/marketData.ts';
@@ -14,6 +14,7 @@ import { Metrics } from '../../../src/shared/metrics.ts';
 import { levels } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';
+import { turnAtOnce } from '../../support/turnAtOnce.ts';
 
 const AT = fromEpochMs(0);
 const TICK: TickDraft = {
@@ -47,7 +48,7 @@ class Gateway {
   /** Every adapter that was made, in order. */
   readonly made: ScriptedBroker[] = [];
   readonly clock = new FakeClock();
-  readonly index = new SubscriptionIndex();
+  readonly index = new SubscriptionIndex(turnAtOnce);
   readonly metrics = new Metrics();
   readonly manager = new BrokerManager({
     bus: new MemoryBus(),
@@ -89,7 +90,9 @@ class Gateway {
     const request = { broker, symbols: ['BTCUSDT'], types, options: { ...DEFAULT_OPTIONS, ...options } };
     const received: MarketData[] = [];
     const { accepted } = await this.subscriptions.resolve(request, NO_ACCESS);
-    const subscriber = { deliver: ({ event }: Emission) => received.push(event) };
+    const subscriber = {
+      deliver: ({ emissions }: Delivery) => received.push(...emissions.map(({ event }) => event)),
+    };
     const subscription = this.subscriptions.open({ routes: accepted, request, access: NO_ACCESS, subscriber });
     await this.clock.advance(0);
     return { received, subscription };

@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { FeedHealth } from '../../../src/core/FeedHealth.ts';
 import { FeedMonitor } from '../../../src/core/FeedMonitor.ts';
-import type { Feed } from '../../../src/brokers/BaseBroker.ts';
+import type { MonitoredFeed } from '../../../src/core/FeedMonitor.ts';
 import type { FeedType } from '../../../src/market/marketData.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 
-const feed = (type: FeedType, symbol = 'BTCUSDT'): Feed => ({ symbol, type, interval: null });
+const feed = (type: FeedType, symbol = 'BTCUSDT'): MonitoredFeed => ({
+  symbol,
+  type,
+  interval: null,
+  health: new FeedHealth(),
+});
 
 function monitor() {
   const clock = new FakeClock();

@@ -12,6 +12,7 @@ import { Sessions } from '../../../src/core/Sessions.ts';
 import type { SessionUse } from '../../../src/core/Sessions.ts';
 import { DEFAULT_OPTIONS } from '../../../src/core/subscription.ts';
 import { Subscriptions } from '../../../src/core/Subscriptions.ts';
+import type { Delivery } from '../../../src/fanout/Delivery.ts';
 import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
 import type { BrokerCredentials, CredentialSource } from '../../../src/market/credentials.ts';
 import { decimal } from '../../../src/market/decimal.ts';
@@ -21,6 +22,7 @@ import { GatewayError } from '../../../src/shared/errors.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';
+import { turnAtOnce } from '../../support/turnAtOnce.ts';
 
 const IDLE_MS = 60_000;
 const LINGER_MS = 1_000;
@@ -72,7 +74,7 @@ class Account extends ScriptedBroker {
 
 class Venue {
   readonly clock = new FakeClock();
-  readonly index = new SubscriptionIndex();
+  readonly index = new SubscriptionIndex(turnAtOnce);
   readonly accounts: Account[] = [];
   readonly sources: CredentialSource[] = [];
   readonly manager = new BrokerManager({
@@ -177,7 +179,9 @@ class Client {
     };
     const access = this.#use.session;
     const { accepted } = await this.#venue.subscriptions.resolve(request, access);
-    const subscriber = { deliver: ({ event }: { event: MarketData }) => this.received.push(event) };
+    const subscriber = {
+      deliver: ({ emissions }: Delivery) => this.received.push(...emissions.map(({ event }) => event)),
+    };
     this.#subscription = this.#venue.subscriptions.open({ routes: accepted, request, access, subscriber });
     this.#watching = this.#venue.manager.watch(access, (info) => this.told.push(info));
     await this.#venue.clock.advance(0);

@@ -83,6 +83,60 @@ describe('OrderBook', () => {
     );
   });
 
+  it.each([
+    ['exact in a double', (index: number) => `1000.${String(index).padStart(4, '0')}`],
+    ['closer than a double can tell', (index: number) => `1000.00000000000000${String(index).padStart(4, '0')}`],
+    [
+      'now the one, now the other',
+      (index: number) => `1000.${String(index >> 1).padStart(4, '0')}${index % 2 === 0 ? '' : '00000000000000001'}`,
+    ],
+  ])('keeps hundreds of levels in order, of prices %s', (_, priceAt) => {
+    const LEVELS = 600;
+    const chunk = fc.array(fc.record({ index: fc.nat(LEVELS - 1), size: fc.constantFrom('0.0', '1', '2') }), {
+      minLength: 100,
+      maxLength: 400,
+    });
+    fc.assert(
+      fc.property(fc.array(chunk, { minLength: 1, maxLength: 12 }), (chunks) => {
+        const book = new OrderBook();
+        const model = new Map<number, PriceLevel>();
+        for (const changes of chunks) {
+          const sent = changes.map(({ index, size: text }) => ({ index, level: level(priceAt(index), text) }));
+          for (const { index, level: each } of sent) {
+            if (each.size === '0.0') model.delete(index);
+            else model.set(index, each);
+          }
+          const all = sent.map(({ level: each }) => each);
+          book.apply({ kind: 'delta', bids: all, asks: all });
+          const asks = Array.from({ length: LEVELS }, (_unused, index) => model.get(index) ?? []).flat();
+          expect(book.top(LEVELS)).toEqual({ bids: asks.toReversed(), asks });
+          expect(book.size).toEqual({ bids: asks.length, asks: asks.length });
+          expect([book.bestBid, book.bestAsk]).toEqual([asks.at(-1), asks[0]]);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('takes a side that is whole and in order, and changes in the midst of it', () => {
+    const at = (cents: number): string => (cents / 100).toFixed(2);
+    const book = new OrderBook();
+    const asks = Array.from({ length: 500 }, (_, index) => level(at(1_000 + 2 * index), '1'));
+    book.apply({ kind: 'snapshot', bids: [], asks });
+    const between = Array.from({ length: 500 }, (_, index) => level(at(1_001 + 2 * index), '2'));
+    book.apply({ kind: 'delta', bids: [], asks: between });
+    const all = asks.flatMap((each, index) => [each, between[index] ?? []]).flat();
+    expect(book.top(2_000).asks).toEqual(all);
+    book.apply({ kind: 'delta', bids: [], asks: asks.map(({ price: gone }) => ({ price: gone, size: decimal('0') })) });
+    expect(book.top(2_000).asks).toEqual(between);
+    expect(book.size).toEqual({ bids: 0, asks: 500 });
+    for (const { price: gone } of between) {
+      expect(book.bestAsk?.price).toBe(gone);
+      book.apply({ kind: 'delta', bids: [], asks: [{ price: gone, size: decimal('0') }] });
+    }
+    expect(book.bestAsk).toBeUndefined();
+  });
+
   it('a snapshot replaces everything, in whatever order its levels come', () => {
     const book = new OrderBook();
     book.apply({ kind: 'snapshot', bids: levels(['9', '1']), asks: levels(['10', '1']) });

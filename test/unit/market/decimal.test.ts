@@ -4,8 +4,10 @@ import {
   add,
   compare,
   decimal,
+  exactUnits,
   fractionDigits,
   fromUnits,
+  isDecimal,
   isZero,
   midpoint,
   multiply,
@@ -13,7 +15,7 @@ import {
   toUnits,
 } from '../../../src/market/decimal.ts';
 import type { Decimal } from '../../../src/market/decimal.ts';
-import { plainDecimal } from './arbitraries.ts';
+import { DIGITS, plainDecimal } from './arbitraries.ts';
 
 /** An exact value as numerator over a power of ten. */
 interface Rational {
@@ -60,6 +62,21 @@ describe('decimal', () => {
     '9'.repeat(41),
   ])('refuses %j', (text) => {
     expect(() => decimal(text)).toThrow(RangeError);
+  });
+
+  it('is told from other text by plain notation and length alone', () => {
+    const unit = fc.constantFrom(...DIGITS, ...DIGITS, '.', '-', 'e', ' ', '\n', '\u0661');
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string({ unit, maxLength: 6 }), fc.string({ unit, maxLength: 45 }), plainDecimal()),
+        (text) => {
+          expect(isDecimal(text)).toBe(
+            text.length <= 40 && /^-?[0-9]+(?:\.[0-9]+)?$/.test(text) && !text.endsWith('\n'),
+          );
+        },
+      ),
+      { numRuns: 3000 },
+    );
   });
 });
 
@@ -137,6 +154,18 @@ describe('units', () => {
       fc.property(plainDecimal(), fc.integer({ min: 0, max: 30 }), (value, places) => {
         const cut = exact(value) / 10n ** BigInt(PLACES - places);
         expect(toUnits(value, places) + 0).toBe(Number(cut));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('are known to be exact where they are a safe integer and nothing was cut off', () => {
+    fc.assert(
+      fc.property(plainDecimal(), fc.integer({ min: 0, max: 22 }), (value, places) => {
+        const unit = 10n ** BigInt(PLACES - places);
+        const units = Number(exact(value) / unit);
+        const isExact = exact(value) % unit === 0n && Number.isSafeInteger(units);
+        expect(exactUnits(value, places) + 0).toBe(isExact ? units : Number.NaN);
       }),
       { numRuns: 3000 },
     );

@@ -199,6 +199,17 @@ describe('BinanceBroker, reconciling', () => {
     expect(new Set(frames.map(({ id }) => id)).size).toBe(frames.length);
   });
 
+  it('takes back its own connections alone when it ends, for another may have taken its place already', async () => {
+    const leaving = startBroker();
+    await leaving.goLive();
+    const next = startBroker({}, leaving.metrics);
+    await next.goLive();
+    const closed = leaving.broker.close();
+    await leaving.clock.advance(10_000);
+    await closed;
+    expect(await next.counter('upstreamConnections')).toEqual([{ broker: 'binance', value: 1 }]);
+  });
+
   it('opens another socket beyond 800 streams, and closes it when it is empty', async () => {
     const harness = startBroker();
     const wanted = symbols(1_500, 'tick');
@@ -216,7 +227,6 @@ describe('BinanceBroker, reconciling', () => {
       (socket) => new Set(controlFrames(socket).flatMap(({ params }) => params)).size,
     );
     expect(perSocket).toEqual([800, 700]);
-    expect(await harness.counter('upstreamStreams')).toEqual([{ broker: 'binance', value: 1_500 }]);
     expect(await harness.counter('upstreamConnections')).toEqual([{ broker: 'binance', value: 2 }]);
     harness.want(...wanted.slice(0, 10));
     await harness.clock.advance(0);

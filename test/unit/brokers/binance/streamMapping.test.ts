@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   toBookDelta,
@@ -41,6 +42,19 @@ describe('mapping', () => {
       side: 'sell',
     });
     expect(toTrade({ ...trade, buyerIsMaker: false }, receivedAt).side).toBe('buy');
+  });
+
+  it("gives a trade the venue's id digit for digit, whichever was before it", () => {
+    const id = fc.oneof(fc.nat(3_000), fc.maxSafeNat());
+    fc.assert(
+      fc.property(fc.array(fc.tuple(id, fc.nat(1_100))), (runs) => {
+        for (const [first, more] of runs) {
+          for (const venueId of [first, first + 1, first + more]) {
+            expect(toTrade({ ...trade, venueId }, receivedAt).id).toBe(String(venueId));
+          }
+        }
+      }),
+    );
   });
 
   it('stamps a tick, which has no time, with that of its receipt', () => {

@@ -87,6 +87,66 @@ describe('frames', () => {
   });
 });
 
+describe("a trade's frame", () => {
+  /** Mostly what the venue sends, now and then what it does not. */
+  const seldom = (usual: string, ...others: string[]): fc.Arbitrary<string> =>
+    fc.oneof({ weight: 9, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
+  const digits = (usual: string): fc.Arbitrary<string> =>
+    seldom(usual, '0', '01', '-1', '1.0', '1e3', '', '1234567890123456', '9007199254740993', 'null', '"1"');
+  const amount = (usual: string): fc.Arbitrary<string> =>
+    seldom(usual, '0', '1', '.5', '5.', '1..2', '', '-1', '\\u0031', '1"', '1\t', '1\n', '1 ', '\u0661');
+  const flag = (usual: string): fc.Arbitrary<string> => seldom(usual, 'true', 'false', 'null', '"true"', 'tru');
+  const text = fc
+    .record({
+      stream: seldom('btcusdt@trade', 'a.b-c_d@trade', '\u5e01@trade', '!serverShutdown', '', 'x\\u0040', 'x\\', 'x\n'),
+      e: seldom('trade', 'aggTrade'),
+      E: digits('1790649901913'),
+      s: seldom('BTCUSDT', '', '\\u0042', 'B\t', '"'),
+      t: digits('6720857582'),
+      p: amount('83034.29000000'),
+      q: amount('0.00062000'),
+      T: digits('1790649901912'),
+      m: flag('true'),
+      M: flag('true'),
+      end: seldom('}}', '}} ', '}}\n', '}', '}}}', '}}x'),
+    })
+    .map(
+      ({ stream, e, E, s, t, p, q, T, m, M, end }) =>
+        `{"stream":"${stream}","data":{"e":"${e}","E":${E},"s":"${s}","t":${t},"p":"${p}","q":"${q}","T":${T},"m":${m},"M":${M}${end}`,
+    );
+  const read = (frame: ReturnType<typeof parseFrame>): unknown =>
+    frame?.kind === 'data' ? { stream: frame.stream, trade: parseTrade(frame.data) } : frame;
+  const parsed = (json: string): unknown => {
+    try {
+      return JSON.parse(json);
+    } catch {
+      return undefined;
+    }
+  };
+
+  it('is read alike in the layout of the venue and in any other', () => {
+    fc.assert(
+      fc.property(text, (json) => {
+        const value = parsed(json);
+        // Indented, it is not in the layout of the venue.
+        expect(read(parseFrame(json))).toEqual(
+          value === undefined ? undefined : read(parseFrame(JSON.stringify(value, null, 1))),
+        );
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('of each number of digits has exactly its numbers', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), fc.maxSafeNat(), (t, T) => {
+        const json = `{"stream":"x@trade","data":${JSON.stringify({ ...TRADE, t, T })}}`;
+        expect(read(parseFrame(json))).toEqual({ stream: 'x@trade', trade: parseTrade({ ...TRADE, t, T }) });
+      }),
+    );
+  });
+});
+
 describe('payloads', () => {
   it('of a trade have its id, both times and the side of the maker', () => {
     expect(parseTrade(TRADE)).toEqual({

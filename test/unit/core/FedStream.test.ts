@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import { FedStream } from '../../../src/core/FedStream.ts';
+import type { CandleDraft, FeedEvent, FeedEventDraft } from '../../../src/market/marketData.ts';
+import { decimal } from '../../../src/market/decimal.ts';
+import { fromEpochMs } from '../../../src/market/timestamp.ts';
+import { book, tick, trade } from '../../support/events.ts';
+
+const NOW = fromEpochMs(0);
+const ONE = decimal('1');
+
+const candle: CandleDraft = {
+  type: 'candle',
+  time: NOW,
+  receivedAt: NOW,
+  interval: '1m',
+  openTime: NOW,
+  closeTime: fromEpochMs(60_000),
+  open: ONE,
+  high: ONE,
+  low: ONE,
+  close: ONE,
+  volume: ONE,
+  tradeCount: null,
+  closed: false,
+};
+
+function draftOf(event: FeedEvent): FeedEventDraft {
+  const { broker: _broker, symbol: _symbol, sequence: _sequence, cursor: _cursor, ...draft } = event;
+  return draft;
+}
+
+it.each([
+  draftOf(tick(9)),
+  draftOf(trade(9)),
+  draftOf(book(9, 'delta', { bids: [['1', '2']], asks: [['3', '4']] })),
+  candle,
+])('gives $type its place, and leaves nothing of it out', (draft) => {
+  const address = { scope: 'shared', broker: 'binance', symbol: 'BTCUSDT', type: draft.type, interval: null };
+  const stream = new FedStream({ address, life: 'life', received: { count: 0 } });
+  const place = { broker: 'binance', symbol: 'BTCUSDT' };
+  expect(stream.number(draft)).toEqual({ ...draft, ...place, sequence: 1, cursor: 'life.1' });
+  expect(stream.number(draft)).toEqual({ ...draft, ...place, sequence: 2, cursor: 'life.2' });
+});

@@ -1,0 +1,86 @@
+import { expect, it } from 'vitest';
+import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
+import { ManagedBroker } from '../../../src/core/ManagedBroker.ts';
+import type { FeedEventDraft, MarketData } from '../../../src/market/marketData.ts';
+import { SHARED } from '../../../src/market/streamKey.ts';
+import { Metrics } from '../../../src/shared/metrics.ts';
+import { trade } from '../../support/events.ts';
+import { FakeClock } from '../../support/FakeClock.ts';
+import { brokerContext, ScriptedBroker } from '../../support/ScriptedBroker.ts';
+
+const { broker: _broker, symbol: _symbol, sequence: _sequence, cursor: _cursor, ...TRADE } = trade(1);
+const DRAFT: FeedEventDraft = TRADE;
+const WISH = { symbol: 'BTCUSDT', type: 'trade', interval: null } as const;
+const LINGER_MS = 5_000;
+
+function start() {
+  const clock = new FakeClock();
+  const metrics = new Metrics();
+  const bus = new MemoryBus();
+  const published: MarketData[] = [];
+  bus.subscribe((_key, event) => published.push(event));
+  const made: ScriptedBroker[] = [];
+  const managed = new ManagedBroker({
+    id: 'binance',
+    scope: SHARED,
+    enabled: true,
+    create: (sink) => {
+      const adapter = new ScriptedBroker(brokerContext('binance', sink, clock));
+      made.push(adapter);
+      return adapter;
+    },
+    bus,
+    clock,
+    metrics,
+    staleAfterMs: 10_000,
+    lingerMs: LINGER_MS,
+    onChange: () => undefined,
+    onWanted: () => undefined,
+    onStreamClosed: () => undefined,
+    onBookLost: () => undefined,
+  });
+  managed.start();
+  const [adapter] = made;
+  if (adapter === undefined) throw new Error('no adapter was made');
+  const trades = (): MarketData[] => published.filter(({ type }) => type === 'trade');
+  return { clock, metrics, managed, adapter, trades };
+}
+
+it('hears nothing more of a stream at its end, and numbers its next life from 1', async () => {
+  const { clock, managed, adapter, trades } = start();
+  const interest = managed.want(WISH);
+  await clock.advance(0);
+  const feed = adapter.feed('trade BTCUSDT');
+  adapter.sink.onEvent(feed, DRAFT);
+  interest[Symbol.dispose]();
+  await clock.advance(LINGER_MS);
+  adapter.sink.onEvent(feed, DRAFT);
+  expect(trades()).toHaveLength(1);
+
+  managed.want(WISH);
+  await clock.advance(0);
+  adapter.sink.onEvent(feed, DRAFT);
+  expect(trades()).toHaveLength(1);
+  adapter.sink.onEvent(adapter.feed('trade BTCUSDT'), DRAFT);
+  expect(trades().map(({ sequence }) => sequence)).toEqual([1, 1]);
+
+  const last = adapter.feed('trade BTCUSDT');
+  await managed.close();
+  adapter.sink.onEvent(last, DRAFT);
+  expect(trades()).toHaveLength(2);
+});
+
+it('counts each event that came once, however often the metrics are looked at', async () => {
+  const { clock, metrics, managed, adapter } = start();
+  managed.want(WISH);
+  managed.want({ ...WISH, symbol: 'ETHUSDT' });
+  await clock.advance(0);
+  const counted = async (): Promise<unknown> => (await metrics.eventsReceived.get()).values;
+  const trades = (value: number): unknown => [{ labels: { broker: 'binance', type: 'trade' }, value }];
+  adapter.sink.onEvent(adapter.feed('trade BTCUSDT'), DRAFT);
+  adapter.sink.onEvent(adapter.feed('trade ETHUSDT'), DRAFT);
+  expect(await counted()).toEqual(trades(2));
+  expect(await counted()).toEqual(trades(2));
+  adapter.sink.onEvent(adapter.feed('trade ETHUSDT'), DRAFT);
+  expect(await counted()).toEqual(trades(3));
+});
