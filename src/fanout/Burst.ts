@@ -1,6 +1,6 @@
 import type { MarketData } from '../market/marketData.ts';
 import type { StreamKey } from '../market/streamKey.ts';
-import { Delivery } from './Delivery.ts';
+import { Delivery } from './Emission.ts';
 import type { Emission } from './Emission.ts';
 import type { Encoder } from './PerEncoder.ts';
 import { SharedFrames } from './SharedFrames.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../shared/clock.ts';
 import type { ClientProtocol, DeliveryTally, Metrics } from '../shared/metrics.ts';
-import type { Delivery } from './Delivery.ts';
+import type { Delivery } from './Emission.ts';
 
 export interface DeliveryMeterOptions {
   readonly protocol: ClientProtocol;

@@ -1,8 +1,7 @@
 import { GatewayError } from '../shared/errors.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { ByteBudget } from './ByteBudget.ts';
-import type { Delivery } from './Delivery.ts';
-import type { Emission } from './Emission.ts';
+import type { Delivery, Emission } from './Emission.ts';
 import { Handover } from './Handover.ts';
 import { PendingEvents } from './PendingEvents.ts';
 import type { Subscriber } from './SubscriptionIndex.ts';

@@ -6,7 +6,7 @@ import type { ClientProtocol, Metrics } from '../shared/metrics.ts';
 import type { ByteBudget } from './ByteBudget.ts';
 import { closeReason } from './closeReason.ts';
 import type { DeflateWindow } from './CompressedFrames.ts';
-import type { Delivery } from './Delivery.ts';
+import type { Delivery } from './Emission.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
 import { slowConsumer } from './EventQueue.ts';
 import { PendingEvents } from './PendingEvents.ts';
@@ -273,7 +273,6 @@ export class Outbox implements Disposable, Flushable {
   }
 
   #keep({ emissions }: Delivery, way: Way): void {
-    if (this.#closing) return;
     const { budget, metrics } = this.#options;
     this.#pending ??= new PendingEvents({
       budget,
@@ -282,7 +281,8 @@ export class Outbox implements Disposable, Flushable {
       },
     });
     for (const emission of emissions) {
-      if (this.#pending?.push(emission, way) === false) this.closeSlow(way);
+      if (this.#closing) return;
+      if (!this.#pending.push(emission, way)) this.closeSlow(way);
     }
   }
 

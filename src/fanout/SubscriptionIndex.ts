@@ -5,7 +5,7 @@ import type { BookSource, BookViewSpec } from './BookView.ts';
 import { Burst } from './Burst.ts';
 import { DeflateChains } from './DeflateChains.ts';
 import { Emission } from './Emission.ts';
-import type { Delivery } from './Delivery.ts';
+import type { Delivery } from './Emission.ts';
 import type { Spread, Turn } from './Turn.ts';
 
 /** Who gets the events of a stream: in the stream's order. Never throws. */

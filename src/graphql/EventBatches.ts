@@ -1,6 +1,5 @@
 import type { ByteBudget } from '../fanout/ByteBudget.ts';
-import type { Delivery } from '../fanout/Delivery.ts';
-import type { Emission } from '../fanout/Emission.ts';
+import type { Delivery, Emission } from '../fanout/Emission.ts';
 import { slowConsumer } from '../fanout/EventQueue.ts';
 import { Handover } from '../fanout/Handover.ts';
 import { PendingEvents } from '../fanout/PendingEvents.ts';

@@ -1,6 +1,6 @@
 import type { SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
 import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
-import type { Delivery } from '../fanout/Delivery.ts';
+import type { Delivery } from '../fanout/Emission.ts';
 import type { Outbox, Way } from '../fanout/Outbox.ts';
 import type { DirectTelling, GraphqlContext } from './context.ts';
 import type { OperationRequest } from './SharedShapes.ts';

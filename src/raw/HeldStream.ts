@@ -1,7 +1,7 @@
 import type { BrokerAccess, SubscriptionOptions, SymbolRoute } from '../core/subscription.ts';
 import type { Subscriptions } from '../core/Subscriptions.ts';
 import { Emission } from '../fanout/Emission.ts';
-import type { Delivery } from '../fanout/Delivery.ts';
+import type { Delivery } from '../fanout/Emission.ts';
 import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
 import type { FeedState, FeedStatus, FeedType } from '../market/marketData.ts';
 import { assertNever } from '../shared/assertNever.ts';

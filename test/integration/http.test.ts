@@ -331,7 +331,12 @@ describe('closing', () => {
     await using taken = await serve({});
     await using gateway = await RawGateway.start();
     const clock = new FakeClock();
-    const raw = createRaw({ services: { ...gateway.services, clock }, heartbeatMs: 1_000, maxPayloadBytes: 100, compression: { enabled: false, thresholdBytes: 0 } });
+    const raw = createRaw({
+      services: { ...gateway.services, clock },
+      heartbeatMs: 1_000,
+      maxPayloadBytes: 100,
+      compression: { enabled: false, thresholdBytes: 0 },
+    });
     const server = new HttpServer({
       host: '127.0.0.1',
       port: Number(new URL(taken.url).port),

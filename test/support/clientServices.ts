@@ -6,7 +6,7 @@ import type { AuthSettings } from '../../src/core/login/ClientLogins.ts';
 import { KeyConnections } from '../../src/core/login/KeyConnections.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Sessions } from '../../src/core/Sessions.ts';
-import { Turn } from '../../src/fanout/Turn.ts';
+import type { Turn } from '../../src/fanout/Turn.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';

@@ -5,7 +5,7 @@ import { DEFAULT_OPTIONS, NO_ACCESS } from '../../../src/core/subscription.ts';
 import type { SubscriptionOptions } from '../../../src/core/subscription.ts';
 import { Subscriptions } from '../../../src/core/Subscriptions.ts';
 import type { BrokerSink, BrokerTraits } from '../../../src/brokers/BaseBroker.ts';
-import type { Delivery } from '../../../src/fanout/Delivery.ts';
+import type { Delivery } from '../../../src/fanout/Emission.ts';
 import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
 import { decimal } from '../../../src/market/decimal.ts';
 import type { MarketData, MarketDataType, OrderBookDraft, TickDraft } from '../../../src/market/marketData.ts';

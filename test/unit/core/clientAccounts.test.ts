@@ -12,7 +12,7 @@ import { Sessions } from '../../../src/core/Sessions.ts';
 import type { SessionUse } from '../../../src/core/Sessions.ts';
 import { DEFAULT_OPTIONS } from '../../../src/core/subscription.ts';
 import { Subscriptions } from '../../../src/core/Subscriptions.ts';
-import type { Delivery } from '../../../src/fanout/Delivery.ts';
+import type { Delivery } from '../../../src/fanout/Emission.ts';
 import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
 import type { BrokerCredentials, CredentialSource } from '../../../src/market/credentials.ts';
 import { decimal } from '../../../src/market/decimal.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Delivery } from '../../../src/fanout/Delivery.ts';
+import type { Delivery } from '../../../src/fanout/Emission.ts';
 import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
 import { Turn } from '../../../src/fanout/Turn.ts';
 import { FakeClock } from '../../support/FakeClock.ts';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
-import type { Delivery } from '../../../src/fanout/Delivery.ts';
+import type { Delivery } from '../../../src/fanout/Emission.ts';
 import { PendingEvents } from '../../../src/fanout/PendingEvents.ts';
 import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
 import { OrderBook } from '../../../src/market/OrderBook.ts';
