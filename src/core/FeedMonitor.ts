@@ -62,6 +62,11 @@ export class FeedMonitor implements Disposable {
     this.#told.delete(feed.symbol);
   }
 
+  /** True where a feed of the symbol is wanted. */
+  has(symbol: string): boolean {
+    return this.#symbols.has(symbol);
+  }
+
   /** The broker has sent something of this feed. */
   beat(feed: MonitoredFeed): void {
     const { health } = feed;

@@ -295,7 +295,7 @@ export class ManagedBroker implements AsyncDisposable {
 
   #forgetStatus(symbol: string): void {
     const status = this.#statuses.get(symbol);
-    if (status === undefined || [...this.#streams.values()].some((stream) => stream.symbol === symbol)) return;
+    if (status === undefined || this.#monitor.has(symbol)) return;
     this.#statuses.delete(symbol);
     this.#options.onStreamClosed(status.key);
   }
