@@ -39,6 +39,8 @@ export function boundedValidate(schema: GraphQLSchema, introspection: boolean): 
       const excess = excessOf(size(document), limits);
       return excess.length > 0 ? excess : faults(document);
     } catch (error) {
+      // A rule of graphql-js throws for a condition on the field of a subscription that is a variable.
+      if (error instanceof GraphQLError) return [error];
       if (!(error instanceof RangeError)) throw error;
       return [refusal(tooDeep())];
     }

@@ -115,4 +115,12 @@ describe('the limits of a query', () => {
     expect(thrown).toBeInstanceOf(GatewayError);
     expect(thrown).toMatchObject({ code: 'BAD_REQUEST' });
   });
+
+  it('are no exception where a rule of graphql-js throws', () => {
+    const streaming = buildSchema('type Query { a: Int } type Subscription { a: Int }');
+    const document = parse('subscription ($x: Boolean!) { a @include(if: $x) }');
+    const [error, ...others] = boundedValidate(streaming, true)(document, limits);
+    expect(error?.message).toContain('"$x"');
+    expect(others).toEqual([]);
+  });
 });
