@@ -101,6 +101,8 @@ export abstract class BaseBroker implements AsyncDisposable {
   #wanted: ReadonlySet<Feed> = new Set();
   #catalog: InstrumentCatalog | null = null;
   readonly #catalogTried = Promise.withResolvers<void>();
+  #status: BrokerStatus | null = null;
+  #openConnections = 0;
 
   constructor(context: BrokerContext) {
     this.context = context;
@@ -139,6 +141,20 @@ export abstract class BaseBroker implements AsyncDisposable {
   /** An attempt to learn the catalog failed: nobody waits for the first one any longer. */
   protected catalogFailed(): void {
     this.#catalogTried.resolve();
+  }
+
+  /** Tells how it stands, where that has changed. */
+  protected setStatus(status: BrokerStatus): void {
+    if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
+    this.#status = status;
+    this.context.sink.onStatus(status);
+  }
+
+  /** Connections that are open now. Several brokers may share the label: accounts, or one that ends late and its successor. */
+  protected countConnections(open: number): void {
+    const { id, metrics } = this.context;
+    metrics.upstreamConnections.inc({ broker: id }, open - this.#openConnections);
+    this.#openConnections = open;
   }
 
   /** Begins to connect. Returns at once and never throws: what goes wrong is told to the sink, and tried again. */

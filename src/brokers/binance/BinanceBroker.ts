@@ -6,7 +6,7 @@ import { openWebSocket } from '../../transport/openWebSocket.ts';
 import type { OpenWebSocket } from '../../transport/openWebSocket.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerStatus, BrokerTraits, CandleQuery, Feed } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed } from '../BaseBroker.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
 import { BinanceRest } from './BinanceRest.ts';
 import { BinanceSocket, MAX_STREAMS } from './BinanceSocket.ts';
@@ -73,9 +73,7 @@ export class BinanceBroker extends BaseBroker {
   #sockets: BinanceSocket[] = [];
   #unlisted: ReadonlySet<Feed> = new Set();
   #turn: Disposable | null = null;
-  #status: BrokerStatus | null = null;
   #keepingCatalog: Promise<void> = Promise.resolve();
-  #openConnections = 0;
   #closing: Promise<void> | null = null;
 
   constructor(context: BrokerContext, options: BinanceBrokerOptions) {
@@ -159,8 +157,8 @@ export class BinanceBroker extends BaseBroker {
       this.#rest.close(),
     ]);
     this.catalogFailed();
-    this.#countConnections(0);
-    this.#setStatus({ kind: 'closed' });
+    this.countConnections(0);
+    this.setStatus({ kind: 'closed' });
   }
 
   async #keepCatalog(signal: AbortSignal): Promise<void> {
@@ -273,21 +271,9 @@ export class BinanceBroker extends BaseBroker {
 
   #tellStatus(): void {
     if (this.#closing !== null) return;
-    this.#countConnections(this.#sockets.reduce((sum, { openConnections }) => sum + openConnections, 0));
+    this.countConnections(this.#sockets.reduce((sum, { openConnections }) => sum + openConnections, 0));
     const sockets = this.#sockets.map(({ state }) => state);
-    this.#setStatus(brokerStatus(sockets, this.catalog !== null));
-  }
-
-  /** An adapter that ends late may share its label with the one that took its place. */
-  #countConnections(open: number): void {
-    this.context.metrics.upstreamConnections.inc(this.#labels, open - this.#openConnections);
-    this.#openConnections = open;
-  }
-
-  #setStatus(status: BrokerStatus): void {
-    if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
-    this.#status = status;
-    this.context.sink.onStatus(status);
+    this.setStatus(brokerStatus(sockets, this.catalog !== null));
   }
 
   #streamName(feed: Feed): string {

@@ -8,6 +8,7 @@ import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
 import type { Patience, RequestQueue } from '../../transport/RequestQueue.ts';
+import { ReplyReader } from '../../transport/ReplyReader.ts';
 import { RestClient } from '../../transport/RestClient.ts';
 import type { RestReply } from '../../transport/RestClient.ts';
 import type { CandleQuery } from '../BaseBroker.ts';
@@ -87,12 +88,14 @@ const SYMBOL_CODES: ReadonlySet<number> = new Set([-1121, -1100, -1102, -1105]);
 export class BinanceRest implements AsyncDisposable {
   readonly #options: BinanceRestOptions;
   readonly #client: RestClient;
+  readonly #replies: ReplyReader;
   #narrowListing = true;
   #venueTime: { readonly ms: number; readonly at: number } | null = null;
 
   constructor(options: BinanceRestOptions) {
     const { brokerId, restUrl, queue, clock, random, logger, metrics } = options;
     this.#options = options;
+    this.#replies = new ReplyReader({ name: brokerId, metrics });
     this.#client = new RestClient({
       name: brokerId,
       baseUrl: restUrl,
@@ -119,11 +122,11 @@ export class BinanceRest implements AsyncDisposable {
       this.#narrowListing = false;
       reply = await this.#send(exchangeInfoRequest(false), manner);
     }
-    const { rateLimits, symbols } = this.#read(ExchangeInfo, this.#accepted(reply));
+    const { rateLimits, symbols } = this.#replies.read(ExchangeInfo, this.#accepted(reply));
     this.#adoptLimit(rateLimits);
     const instruments = symbols.map((entry) => this.#instrument(entry)).filter((instrument) => instrument !== null);
     // An empty listing is a fault of the venue's, not the end of every market.
-    if (instruments.length === 0) throw this.#nonsense();
+    if (instruments.length === 0) throw this.#replies.nonsense();
     return new InstrumentCatalog(instruments);
   }
 
@@ -245,7 +248,7 @@ export class BinanceRest implements AsyncDisposable {
     schema: Schema,
     manner: Manner,
   ): Promise<z.infer<Schema>> {
-    return this.#read(schema, this.#accepted(await this.#send(request, manner), manner.symbol));
+    return this.#replies.read(schema, this.#accepted(await this.#send(request, manner), manner.symbol));
   }
 
   #send({ path, weight }: BinanceRequest, { patience, signal }: Manner): Promise<RestReply> {
@@ -264,18 +267,9 @@ export class BinanceRest implements AsyncDisposable {
     throw new GatewayError('BROKER_UNAVAILABLE', `The venue refused a request of broker ${brokerId} (${what}).`);
   }
 
-  #read<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
-    const parsed = schema.safeParse(body);
-    if (parsed.success) return parsed.data;
-    this.#countInvalid();
-    throw this.#nonsense(parsed.error);
-  }
-
   #instrument(entry: unknown): Instrument | null {
-    const parsed = SymbolInfo.safeParse(entry);
-    if (parsed.success) return toInstrument(parsed.data);
-    this.#countInvalid();
-    return null;
+    const info = this.#replies.entry(SymbolInfo, entry);
+    return info === null ? null : toInstrument(info);
   }
 
   #adoptLimit(rateLimits: readonly unknown[]): void {
@@ -283,15 +277,6 @@ export class BinanceRest implements AsyncDisposable {
       const { data } = WeightLimit.safeParse(entry);
       if (data !== undefined) this.#options.queue.weightPerMinute = data.limit / data.intervalNum;
     }
-  }
-
-  #countInvalid(): void {
-    this.#options.metrics.invalidMessages.inc({ source: this.#options.brokerId });
-  }
-
-  #nonsense(cause?: unknown): GatewayError {
-    const message = `The venue's answer to broker ${this.#options.brokerId} makes no sense.`;
-    return new GatewayError('BROKER_UNAVAILABLE', message, { cause });
   }
 }
 

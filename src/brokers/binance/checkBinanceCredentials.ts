@@ -5,6 +5,7 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
+import { ReplyReader } from '../../transport/ReplyReader.ts';
 import { RestClient } from '../../transport/RestClient.ts';
 import type { RestReply } from '../../transport/RestClient.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
@@ -124,10 +125,7 @@ function read<Schema extends z.ZodType>(
   { brokerId, metrics }: CheckBinanceOptions,
 ): z.infer<Schema> {
   if (reply.status >= 300) throw refused(reply, brokerId);
-  const parsed = schema.safeParse(reply.body);
-  if (parsed.success) return parsed.data;
-  metrics.invalidMessages.inc({ source: brokerId });
-  throw new GatewayError('BROKER_UNAVAILABLE', `The venue's answer to broker ${brokerId} makes no sense.`);
+  return new ReplyReader({ name: brokerId, metrics }).read(schema, reply.body);
 }
 
 function refused(reply: RestReply, brokerId: string): GatewayError {

@@ -5,7 +5,7 @@ import { fromEpochMs } from '../../market/timestamp.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import { HttpLineFeed } from '../../transport/HttpLineFeed.ts';
 import { BaseBroker } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerStatus, BrokerTraits, CandleQuery, Feed, FeedCondition } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition } from '../BaseBroker.ts';
 import { brokerStatus } from './brokerStatus.ts';
 import { CandleConfirmer } from './CandleConfirmer.ts';
 import { CatalogKeeper } from './CatalogKeeper.ts';
@@ -64,8 +64,6 @@ export class OandaBroker extends BaseBroker {
   /** Why the venue lets us in no more: for good. */
   #refusal: string | null = null;
   #turn: Disposable | null = null;
-  #status: BrokerStatus | null = null;
-  #openConnections = 0;
   #closing: Promise<void> | null = null;
 
   constructor(context: BrokerContext, options: OandaBrokerOptions) {
@@ -187,7 +185,7 @@ export class OandaBroker extends BaseBroker {
     await Promise.all([...this.#leaving, this.#catalogKeeper.close(), this.#review.done, this.#rest.close()]);
     this.catalogFailed();
     this.#budget[Symbol.dispose]();
-    this.#setStatus({ kind: 'closed' });
+    this.setStatus({ kind: 'closed' });
   }
 
   #checkAdmitted(): void {
@@ -298,21 +296,9 @@ export class OandaBroker extends BaseBroker {
 
   #tellStatus(): void {
     const stream = this.#stream;
-    this.#countConnections(stream?.openConnections ?? 0);
+    this.countConnections(stream?.openConnections ?? 0);
     if (this.#state !== 'running') return;
     const catalog = this.#catalogKeeper.state;
-    this.#setStatus(brokerStatus({ refusal: this.#refusal, catalog, stream: stream?.state ?? null }));
-  }
-
-  /** Several brokers, of different accounts, have one label. */
-  #countConnections(open: number): void {
-    this.context.metrics.upstreamConnections.inc(this.#labels, open - this.#openConnections);
-    this.#openConnections = open;
-  }
-
-  #setStatus(status: BrokerStatus): void {
-    if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
-    this.#status = status;
-    this.context.sink.onStatus(status);
+    this.setStatus(brokerStatus({ refusal: this.#refusal, catalog, stream: stream?.state ?? null }));
   }
 }

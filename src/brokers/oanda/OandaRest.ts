@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import type { CredentialSource } from '../../market/credentials.ts';
 import { InstrumentCatalog } from '../../market/instrument.ts';
 import type { Instrument } from '../../market/instrument.ts';
@@ -13,6 +12,7 @@ import type { HttpReply } from '../../transport/httpGet.ts';
 import { readJson } from '../../transport/readJson.ts';
 import { RequestQueue } from '../../transport/RequestQueue.ts';
 import type { Patience } from '../../transport/RequestQueue.ts';
+import { ReplyReader } from '../../transport/ReplyReader.ts';
 import { RestClient } from '../../transport/RestClient.ts';
 import type { CandleQuery } from '../BaseBroker.ts';
 import { fetchSpan } from './candlePages.ts';
@@ -86,10 +86,12 @@ export class OandaRest implements AsyncDisposable {
   readonly #options: OandaRestOptions;
   readonly #queue: RequestQueue;
   readonly #client: RestClient;
+  readonly #replies: ReplyReader;
 
   constructor(options: OandaRestOptions) {
     const { brokerId, restUrl, credentials, budget, clock, random, logger, metrics } = options;
     this.#options = options;
+    this.#replies = new ReplyReader({ name: brokerId, metrics });
     this.#queue = new RequestQueue({
       clock,
       random,
@@ -120,29 +122,28 @@ export class OandaRest implements AsyncDisposable {
   /** The accounts that the token opens. */
   async fetchAccountIds(signal?: AbortSignal): Promise<readonly string[]> {
     const body = await this.#ask(() => accountsPath(), { patience: 'fail', signal });
-    return this.#read(Accounts, body).accounts.map(({ id }) => id);
+    return this.#replies.read(Accounts, body).accounts.map(({ id }) => id);
   }
 
   /** What the account may trade. Patient. */
   async fetchCatalog(signal?: AbortSignal): Promise<InstrumentCatalog> {
     const body = await this.#ask(instrumentsPath, { patience: 'wait', signal });
-    const entries = this.#read(InstrumentList, body).instruments;
+    const entries = this.#replies.read(InstrumentList, body).instruments;
     const instruments = entries.map((entry) => this.#instrument(entry)).filter((instrument) => instrument !== null);
     // An empty listing is a fault of the venue's, not the end of every market.
-    if (instruments.length === 0) throw this.#nonsense();
+    if (instruments.length === 0) throw this.#replies.nonsense();
     return new InstrumentCatalog(instruments);
   }
 
   /** What is quoted now; null where nothing ever was. */
   async fetchPrice(symbol: string, signal?: AbortSignal, patience: Patience = 'fail'): Promise<VenuePrice | null> {
     const body = await this.#ask((accountId) => pricingPath(accountId, [symbol]), { patience, signal, symbol });
-    const { prices } = this.#read(Pricing, body);
+    const { prices } = this.#replies.read(Pricing, body);
     if (prices.length === 0) return null;
     // Names had a slash in some answers of 2016.
     const price = prices.map(parsePrice).find((each) => each?.instrument.replace('/', '_') === symbol);
     if (price !== undefined) return price;
-    this.#countInvalid();
-    throw this.#nonsense();
+    throw this.#replies.refuse();
   }
 
   /** False where the venue refuses to quote one of these, though it may list it. Patient. */
@@ -188,8 +189,8 @@ export class OandaRest implements AsyncDisposable {
       patience: 'wait',
       signal,
     });
-    const { latestCandles } = this.#read(LatestCandles, body);
-    if (latestCandles.length !== specifications.length) throw this.#nonsense();
+    const { latestCandles } = this.#replies.read(LatestCandles, body);
+    if (latestCandles.length !== specifications.length) throw this.#replies.nonsense();
     return specifications.map(({ interval }, index) => this.#aligned(latestCandles[index]?.candles ?? [], interval));
   }
 
@@ -213,7 +214,7 @@ export class OandaRest implements AsyncDisposable {
 
   async #page(window: CandleWindow, manner: Manner): Promise<readonly VenueCandle[] | 'count' | 'future'> {
     const answer = await this.#send((accountId) => candlesPath(accountId, window), manner);
-    if ('body' in answer) return this.#aligned(this.#read(Candles, answer.body).candles, window.interval);
+    if ('body' in answer) return this.#aligned(this.#replies.read(Candles, answer.body).candles, window.interval);
     if (answer.refusal === 'count' || answer.refusal === 'future') return answer.refusal;
     throw this.#refused(answer, manner.symbol);
   }
@@ -222,8 +223,7 @@ export class OandaRest implements AsyncDisposable {
   #aligned(entries: readonly CandleEntry[], interval: VenueInterval): readonly VenueCandle[] {
     const candles = entries.map(toVenueCandle);
     if (candles.every(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0)) return candles;
-    this.#countInvalid();
-    throw this.#nonsense();
+    throw this.#replies.refuse();
   }
 
   async #ask(path: (accountId: string) => string, manner: Manner): Promise<unknown> {
@@ -254,28 +254,9 @@ export class OandaRest implements AsyncDisposable {
     );
   }
 
-  #read<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
-    const parsed = schema.safeParse(body);
-    if (parsed.success) return parsed.data;
-    this.#countInvalid();
-    throw this.#nonsense(parsed.error);
-  }
-
   #instrument(entry: unknown): Instrument | null {
-    const parsed = InstrumentInfo.safeParse(entry);
-    if (parsed.success) return toInstrument(parsed.data);
-    this.#countInvalid();
-    return null;
-  }
-
-  #countInvalid(): void {
-    this.#options.metrics.invalidMessages.inc({ source: this.#name });
-  }
-
-  #nonsense(cause?: unknown): GatewayError {
-    return new GatewayError('BROKER_UNAVAILABLE', `The venue's answer to broker ${this.#name} makes no sense.`, {
-      cause,
-    });
+    const info = this.#replies.entry(InstrumentInfo, entry);
+    return info === null ? null : toInstrument(info);
   }
 }
 
