@@ -91,6 +91,38 @@ describe('compressed messages', () => {
     expect(linked).toBeGreaterThan(100);
   });
 
+  it('are each its own subscription’s, whatever else its client was sent between', async () => {
+    await using owned = new AsyncDisposableStack();
+    const gateway = owned.use(await GraphqlGateway.start({ options: { compression: ON } }));
+    const begin = async (subscriptions: Readonly<Record<string, string[]>>): Promise<TransportWsClient> => {
+      const client = owned.use(await TransportWsClient.connect(gateway.wsUrl));
+      for (const [id, symbols] of Object.entries(subscriptions)) {
+        client.subscribe(id, SUBSCRIPTION, { symbols, types: ['TRADE'] });
+      }
+      await client.roundTrip();
+      return client;
+    };
+    const single = await begin({ a1: ['BTCUSDT'] });
+    const mixed = await begin({ b1: ['BTCUSDT', 'ETHUSDT'] });
+    const twice = await begin({ c1: ['BTCUSDT'], c2: ['BTCUSDT'] });
+    await gateway.wanted('trade ETHUSDT');
+    for (let id = 1; id <= 40; id += 2) {
+      gateway.trade(id);
+      await single.roundTrip();
+      gateway.trade(id + 1, 'ETHUSDT');
+      await mixed.roundTrip();
+      await twice.roundTrip();
+    }
+    const ids = (client: TransportWsClient, id: string): number[] =>
+      client
+        .of(id)
+        .map(({ payload }) => Number((payload as { data: { marketData: { id: string } } }).data.marketData.id));
+    const odd = Array.from({ length: 20 }, (_, at) => 2 * at + 1);
+    expect(ids(single, 'a1')).toEqual(odd);
+    expect(ids(mixed, 'b1')).toEqual(odd.flatMap((id) => [id, id + 1]));
+    for (const id of ['c1', 'c2']) expect(ids(twice, id)).toEqual(odd);
+  });
+
   it('are a fraction of the plain ones', async () => {
     const gateways = [
       await GraphqlGateway.start({ options: { compression: ON } }),

@@ -24,12 +24,13 @@ const masked = (text: string): string => text.replaceAll(/logged as [\w-]+/g, 'l
 describe('an event told in a shared shape', () => {
   it('is byte for byte what graphql-js and JSON.stringify give, whatever the document and the event', () => {
     let valid = 0;
+    const shapes = new SharedShapes({ schema, errors });
     fc.assert(
       fc.property(randomSubscriptions(schema), fc.array(randomEvents), ({ text, ...operation }, events) => {
         const document = parse(text);
         if (validate(schema, document).length > 0) return;
         valid += 1;
-        using shape = new SharedShapes({ schema, errors }).use({ document, ...operation });
+        using shape = shapes.use({ document, ...operation });
         for (const event of events) {
           const stock = execute({ schema, document, ...operation, rootValue: { event } });
           if ('then' in stock) expect.unreachable();

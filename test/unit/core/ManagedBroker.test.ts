@@ -3,6 +3,7 @@ import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
 import { ManagedBroker } from '../../../src/core/ManagedBroker.ts';
 import type { FeedEventDraft, MarketData } from '../../../src/market/marketData.ts';
 import { SHARED } from '../../../src/market/streamKey.ts';
+import type { StreamKey } from '../../../src/market/streamKey.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { trade } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -20,6 +21,7 @@ function start() {
   const published: MarketData[] = [];
   bus.subscribe((_key, event) => published.push(event));
   const made: ScriptedBroker[] = [];
+  const closed: StreamKey[] = [];
   const managed = new ManagedBroker({
     id: 'binance',
     scope: SHARED,
@@ -36,14 +38,14 @@ function start() {
     lingerMs: LINGER_MS,
     onChange: () => undefined,
     onWanted: () => undefined,
-    onStreamClosed: () => undefined,
+    onStreamClosed: (key) => closed.push(key),
     onBookLost: () => undefined,
   });
   managed.start();
   const [adapter] = made;
   if (adapter === undefined) throw new Error('no adapter was made');
   const trades = (): MarketData[] => published.filter(({ type }) => type === 'trade');
-  return { clock, metrics, managed, adapter, trades };
+  return { clock, metrics, managed, adapter, trades, closed };
 }
 
 it('hears nothing more of a stream at its end, and numbers its next life from 1', async () => {
@@ -83,4 +85,20 @@ it('counts each event that came once, however often the metrics are looked at', 
   expect(await counted()).toEqual(trades(2));
   adapter.sink.onEvent(adapter.feed('trade ETHUSDT'), DRAFT);
   expect(await counted()).toEqual(trades(3));
+});
+
+it('keeps the status of a symbol until the last of its streams is closed', async () => {
+  const { clock, managed, adapter, closed } = start();
+  const interests = [managed.want(WISH), managed.want({ ...WISH, type: 'tick' })];
+  await clock.advance(0);
+  adapter.sink.onFeed(adapter.feed('trade BTCUSDT'), { kind: 'recovering', reason: 'Lost.' });
+  const status = managed.keyOf({ ...WISH, type: 'status' });
+  const told: boolean[] = [];
+  for (const interest of interests) {
+    interest[Symbol.dispose]();
+    await clock.advance(LINGER_MS);
+    told.push(closed.includes(status));
+  }
+  expect(told).toEqual([false, true]);
+  await managed.close();
 });

@@ -272,4 +272,29 @@ describe('Outbox', () => {
     wire.drain();
     expect(wire.read).toHaveLength(20);
   });
+
+  it('writes no more of one stream’s events than a client takes that stops reading in the middle of them', async () => {
+    const { wire, clock, subject, turn } = outbox(3_000_000);
+    const index = new SubscriptionIndex(turn);
+    index.join(key('trade'), {
+      deliver: (delivery) => {
+        wire.stalled = true;
+        subject.deliver(delivery, { encoder: bulky, id: null });
+      },
+    });
+    for (let sequence = 1; sequence <= 20; sequence += 1) index.publish(key('trade'), trade(sequence), null);
+    await clock.advance(0);
+    expect(wire.writes).toBe(1);
+    wire.drain();
+    expect(wire.read).toHaveLength(20);
+  });
+
+  it('tells what was published before a reply before it', () => {
+    const { wire, subject, turn } = outbox();
+    const index = new SubscriptionIndex(turn);
+    index.join(key('tick'), { deliver: (delivery) => subject.deliver(delivery, plain) });
+    index.publish(key('tick'), tick(1), null);
+    void subject.send('pong');
+    expect(wire.read).toEqual(['"tick 1"', 'pong']);
+  });
 });

@@ -113,6 +113,22 @@ describe('a compiled selection tells, as graphql-js does,', () => {
   });
 });
 
+it('selections that share their parts stay apart where the same name means something else', () => {
+  const parts = new Map();
+  const texts = [
+    '... on Trade { price }',
+    '... on Trade { price: size }',
+    '... on Tick { price: bid }',
+    'price: symbol',
+  ];
+  for (const event of [trade(2), tick(1)]) {
+    for (const text of texts) {
+      const selection = asking(text);
+      expect(compileSelection(selection, parts)?.(event)).toBe(reference(selection, event));
+    }
+  }
+});
+
 describe('what is left to graphql-js', () => {
   const field = 'marketData(symbols: []) { symbol }';
 
