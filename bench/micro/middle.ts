@@ -44,6 +44,7 @@ function candleCase(): MicroCase {
 function publishCase(): MicroCase {
   const key = streamKey({ scope: 'shared', broker: 'binance', symbol: 'BTCUSDT', type: 'trade', interval: null });
   const index = new SubscriptionIndex(turnAtOnce);
+  const topic = index.open(key);
   let deliveries = 0;
   for (let subscriber = 0; subscriber < SUBSCRIBERS; subscriber += 1) {
     index.join(key, {
@@ -53,7 +54,7 @@ function publishCase(): MicroCase {
     });
   }
   return calls(`index: publish to ${SUBSCRIBERS}`, () => {
-    index.publish(key, TRADE, null);
+    topic.publish(TRADE, null);
     return deliveries;
   });
 }

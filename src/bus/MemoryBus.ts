@@ -1,28 +1,31 @@
-import type { MarketData } from '../market/marketData.ts';
 import type { StreamKey } from '../market/streamKey.ts';
-import type { EventBus } from './EventBus.ts';
+import type { Channel, EventBus } from './EventBus.ts';
 
-type Listener = (key: StreamKey, event: MarketData) => void;
+const NOWHERE: Channel = {
+  publish: () => undefined,
+  reset: () => undefined,
+  [Symbol.dispose]: () => undefined,
+};
 
-/** The bus of a gateway that stands alone: a function call. */
+/** The bus of a gateway that stands alone: the way in is the way out. */
 export class MemoryBus implements EventBus {
-  readonly #listeners = new Set<Listener>();
+  #receive: (key: StreamKey) => Channel = () => NOWHERE;
 
-  publish(key: StreamKey, event: MarketData): void {
-    for (const listener of this.#listeners) listener(key, event);
+  open(key: StreamKey): Channel {
+    return this.#receive(key);
   }
 
-  subscribe(listener: Listener): Disposable {
-    this.#listeners.add(listener);
+  subscribe(receive: (key: StreamKey) => Channel): Disposable {
+    this.#receive = receive;
     return {
       [Symbol.dispose]: () => {
-        this.#listeners.delete(listener);
+        if (this.#receive === receive) this.#receive = () => NOWHERE;
       },
     };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#listeners.clear();
+    this.#receive = () => NOWHERE;
     return Promise.resolve();
   }
 }

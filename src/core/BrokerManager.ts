@@ -2,7 +2,7 @@ import type { BaseBroker } from '../brokers/BaseBroker.ts';
 import type { EventBus } from '../bus/EventBus.ts';
 import type { SubscriptionIndex } from '../fanout/SubscriptionIndex.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
-import type { MarketData, MarketDataType } from '../market/marketData.ts';
+import type { MarketDataType } from '../market/marketData.ts';
 import { SHARED, streamKey } from '../market/streamKey.ts';
 import type { Scope, StreamKey } from '../market/streamKey.ts';
 import { sleep } from '../shared/clock.ts';
@@ -15,6 +15,7 @@ import { ConfiguredBroker } from './ConfiguredBroker.ts';
 import type { BrokerDefinition } from './ConfiguredBroker.ts';
 import type { ManagedBroker, StreamWish } from './ManagedBroker.ts';
 import { MarketState } from './MarketState.ts';
+import { ReceivedStream } from './ReceivedStream.ts';
 import { routeBySymbol, routeToBroker } from './routeSymbols.ts';
 import type { RoutableBroker } from './routeSymbols.ts';
 import type { BrokerAccess, Resolution, SymbolRoute } from './subscription.ts';
@@ -46,16 +47,11 @@ export class BrokerManager implements AsyncDisposable {
 
   constructor(options: BrokerManagerOptions) {
     this.#options = options;
-    this.#busSubscription = options.bus.subscribe((key, event) => {
-      this.#fromBus(key, event);
-    });
+    this.#busSubscription = options.bus.subscribe((key) => this.#receive(key));
   }
 
   addBroker(definition: BrokerDefinition): void {
     const { index: _index, ...options } = this.#options;
-    const forget = (key: StreamKey): void => {
-      this.state.forget(key);
-    };
     const broker = new ConfiguredBroker({
       lingerMs: LINGER_MS,
       ...options,
@@ -63,8 +59,6 @@ export class BrokerManager implements AsyncDisposable {
       onChange: () => {
         for (const watcher of this.#watchers) watcher.look(definition.id);
       },
-      onStreamClosed: forget,
-      onBookLost: forget,
     });
     this.#brokers.set(definition.id, broker);
     broker.start();
@@ -166,14 +160,22 @@ export class BrokerManager implements AsyncDisposable {
     return this.close();
   }
 
-  #fromBus(key: StreamKey, event: MarketData): void {
-    const outcome = this.state.apply(key, event);
-    if (outcome === 'applied') {
-      this.#options.index.publish(key, event, event.type === 'orderbook' ? (this.state.book(key)?.book ?? null) : null);
-    } else if (outcome === 'crossed') {
-      this.#options.metrics.resyncs.inc({ broker: event.broker, reason: 'crossed' });
-      this.#brokers.get(event.broker)?.resync(key, 'The order book was crossed; it is being rebuilt.');
-    }
+  #receive(key: StreamKey): ReceivedStream {
+    const { index, metrics } = this.#options;
+    const state = this.state.open(key);
+    const topic = index.open(key);
+    return new ReceivedStream({
+      state,
+      topic,
+      onCrossed: ({ broker }) => {
+        metrics.resyncs.inc({ broker, reason: 'crossed' });
+        this.#brokers.get(broker)?.resync(key, 'The order book was crossed; it is being rebuilt.');
+      },
+      onEnd: () => {
+        this.state.close(key, state);
+        index.close(topic);
+      },
+    });
   }
 
   async #heard(accounts: readonly ManagedBroker[]): Promise<void> {

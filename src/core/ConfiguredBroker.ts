@@ -35,7 +35,7 @@ export interface BrokerDefinition {
 
 export interface ConfiguredBrokerOptions extends Pick<
   ManagedBrokerOptions,
-  'bus' | 'clock' | 'metrics' | 'staleAfterMs' | 'lingerMs' | 'onStreamClosed' | 'onBookLost'
+  'bus' | 'clock' | 'metrics' | 'staleAfterMs' | 'lingerMs'
 > {
   readonly definition: BrokerDefinition;
   readonly metrics: Metrics;

@@ -1,4 +1,5 @@
 import type { Feed } from '../brokers/BaseBroker.ts';
+import type { Channel } from '../bus/EventBus.ts';
 import type {
   CandleInterval,
   EventHeader,
@@ -20,6 +21,8 @@ import { LiveStream } from './LiveStream.ts';
 export interface FedStreamOptions {
   readonly address: StreamAddress & { readonly type: FeedType };
   readonly life: string;
+  /** Where its events go: its own from now on. */
+  readonly channel: Channel;
   /** Counts its events, with others of its kind. */
   readonly received: { count: number };
 }
@@ -29,6 +32,7 @@ export class FedStream extends LiveStream implements Feed {
   readonly type: FeedType;
   readonly interval: CandleInterval | null;
   readonly health = new FeedHealth();
+  readonly channel: Channel;
   readonly received: { count: number };
   /** Subscriptions that want it now. */
   interests = 0;
@@ -37,10 +41,11 @@ export class FedStream extends LiveStream implements Feed {
   /** False from its end on, whatever is said of it afterwards. */
   isOpen = true;
 
-  constructor({ address, life, received }: FedStreamOptions) {
+  constructor({ address, life, channel, received }: FedStreamOptions) {
     super(address, life);
     this.type = address.type;
     this.interval = address.interval;
+    this.channel = channel;
     this.received = received;
   }
 

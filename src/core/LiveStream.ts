@@ -10,6 +10,7 @@ export class LiveStream {
   readonly broker: string;
   readonly symbol: string;
   readonly key: StreamKey;
+  /** Of a cursor: what all those of this life have in common. */
   readonly #life: string;
   #sequence = 0;
 
@@ -17,7 +18,7 @@ export class LiveStream {
     this.broker = address.broker;
     this.symbol = address.symbol;
     this.key = streamKey(address);
-    this.#life = life;
+    this.#life = `${life}.`;
   }
 
   /** Gives a status its place in the stream. */
@@ -32,6 +33,6 @@ export class LiveStream {
   }
 
   protected cursorOf(sequence: number): string {
-    return `${this.#life}.${sequence}`;
+    return `${this.#life}${sequence}`;
   }
 }

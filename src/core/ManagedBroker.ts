@@ -1,5 +1,5 @@
 import type { BaseBroker, BrokerSink, BrokerStatus, Feed, FeedCondition } from '../brokers/BaseBroker.ts';
-import type { EventBus } from '../bus/EventBus.ts';
+import type { Channel, EventBus } from '../bus/EventBus.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type { CandleInterval, FeedEventDraft, FeedType, MarketDataType } from '../market/marketData.ts';
 import { streamKey } from '../market/streamKey.ts';
@@ -30,10 +30,6 @@ export interface ManagedBrokerOptions {
   readonly onChange: () => void;
   /** What is wanted upstream has changed. */
   readonly onWanted: () => void;
-  /** The stream is at its end: what was kept of it may be forgotten. */
-  readonly onStreamClosed: (key: StreamKey) => void;
-  /** What was kept of the stream's book holds no longer. */
-  readonly onBookLost: (key: StreamKey) => void;
 }
 
 /** One stream of one symbol, as somebody asks for it. */
@@ -41,6 +37,12 @@ export interface StreamWish {
   readonly symbol: string;
   readonly type: FeedType;
   readonly interval: CandleInterval | null;
+}
+
+/** A symbol's statuses, and where they go. */
+interface Statuses {
+  readonly stream: LiveStream;
+  readonly channel: Channel;
 }
 
 const OUT_OF_SERVICE = 'The broker is out of service.';
@@ -55,7 +57,7 @@ export class ManagedBroker implements AsyncDisposable {
   readonly #options: ManagedBrokerOptions;
   readonly #monitor: FeedMonitor;
   readonly #streams = new Map<StreamKey, FedStream>();
-  readonly #statuses = new Map<string, LiveStream>();
+  readonly #statuses = new Map<string, Statuses>();
   /** Null while it is out of service. */
   #broker: BaseBroker | null = null;
   #status: BrokerStatus = { kind: 'closed' };
@@ -158,11 +160,11 @@ export class ManagedBroker implements AsyncDisposable {
   async close(): Promise<void> {
     this.#reconciliation?.[Symbol.dispose]();
     this.#monitor[Symbol.dispose]();
-    for (const { linger, key } of this.#streams.values()) {
+    for (const { linger, channel } of this.#streams.values()) {
       linger?.[Symbol.dispose]();
-      this.#options.onStreamClosed(key);
+      channel[Symbol.dispose]();
     }
-    for (const { key } of this.#statuses.values()) this.#options.onStreamClosed(key);
+    for (const { channel } of this.#statuses.values()) channel[Symbol.dispose]();
     this.#streams.clear();
     this.#statuses.clear();
     this.#endAdapter();
@@ -193,9 +195,13 @@ export class ManagedBroker implements AsyncDisposable {
   }
 
   #open(key: StreamKey, { symbol, type, interval }: StreamWish): FedStream {
-    const { id: broker, metrics } = this.#options;
-    const address = { scope: this.scope, broker, symbol, type, interval };
-    const stream = new FedStream({ address, life: randomId(), received: metrics.receivedTally(broker, type) });
+    const { bus, id: broker, metrics } = this.#options;
+    const stream = new FedStream({
+      address: { scope: this.scope, broker, symbol, type, interval },
+      life: randomId(),
+      channel: bus.open(key),
+      received: metrics.receivedTally(broker, type),
+    });
     this.#streams.set(key, stream);
     this.#monitor.open(stream, outage(this.#status));
     if (this.#broker === null) this.#monitor.condition(stream, { kind: 'closed', reason: OUT_OF_SERVICE });
@@ -210,7 +216,7 @@ export class ManagedBroker implements AsyncDisposable {
       this.#streams.delete(stream.key);
       stream.isOpen = false;
       this.#monitor.close(stream);
-      this.#options.onStreamClosed(stream.key);
+      stream.channel[Symbol.dispose]();
       this.#forgetStatus(stream.symbol);
       this.#reconcile();
     });
@@ -253,14 +259,12 @@ export class ManagedBroker implements AsyncDisposable {
     if (!isOpen(feed)) return;
     feed.received.count += 1;
     this.#monitor.beat(feed);
-    this.#options.bus.publish(feed.key, feed.number(draft));
+    feed.channel.publish(feed.number(draft));
   }
 
   #condition(feed: Feed, condition: FeedCondition): void {
     if (!isOpen(feed)) return;
-    if (feed.type === 'orderbook' && (condition.kind === 'recovering' || condition.kind === 'closed')) {
-      this.#options.onBookLost(feed.key);
-    }
+    if (condition.kind === 'recovering' || condition.kind === 'closed') this.#loseBook(feed);
     this.#monitor.condition(feed, condition);
   }
 
@@ -278,26 +282,27 @@ export class ManagedBroker implements AsyncDisposable {
   }
 
   #loseBook(stream: FedStream): void {
-    if (stream.type === 'orderbook') this.#options.onBookLost(stream.key);
+    if (stream.type === 'orderbook') stream.channel.reset();
   }
 
   #publishStatus(symbol: string, { state, reason, gap }: SymbolStatus): void {
     const { bus, clock, id } = this.#options;
-    let stream = this.#statuses.get(symbol);
-    if (stream === undefined) {
+    let statuses = this.#statuses.get(symbol);
+    if (statuses === undefined) {
       const address = { scope: this.scope, broker: id, symbol, type: 'status', interval: null } as const;
-      stream = new LiveStream(address, randomId());
-      this.#statuses.set(symbol, stream);
+      const stream = new LiveStream(address, randomId());
+      statuses = { stream, channel: bus.open(stream.key) };
+      this.#statuses.set(symbol, statuses);
     }
     const now = fromEpochMs(clock.now());
-    bus.publish(stream.key, stream.stamp({ type: 'status', time: now, receivedAt: now, state, reason, gap }));
+    statuses.channel.publish(statuses.stream.stamp({ type: 'status', time: now, receivedAt: now, state, reason, gap }));
   }
 
   #forgetStatus(symbol: string): void {
-    const status = this.#statuses.get(symbol);
-    if (status === undefined || this.#monitor.has(symbol)) return;
+    const statuses = this.#statuses.get(symbol);
+    if (statuses === undefined || this.#monitor.has(symbol)) return;
     this.#statuses.delete(symbol);
-    this.#options.onStreamClosed(status.key);
+    statuses.channel[Symbol.dispose]();
   }
 
   #state(): BrokerState {

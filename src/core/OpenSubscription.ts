@@ -1,6 +1,7 @@
 import type { BookViewSpec } from '../fanout/BookView.ts';
 import { Emission } from '../fanout/Emission.ts';
-import type { Subscriber, SubscriptionIndex } from '../fanout/SubscriptionIndex.ts';
+import type { Subscriber } from '../fanout/Audience.ts';
+import type { SubscriptionIndex } from '../fanout/SubscriptionIndex.ts';
 import { Throttle } from '../fanout/Throttle.ts';
 import type { FeedState, FeedType } from '../market/marketData.ts';
 import { SHARED } from '../market/streamKey.ts';

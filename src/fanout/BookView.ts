@@ -20,22 +20,22 @@ const REMOVED = decimal('0');
  * best `depth` levels. Every event of the stream gives one event of the view, be it empty: sequences stay without holes.
  */
 export class BookView {
-  readonly #spec: BookViewSpec;
+  readonly spec: BookViewSpec;
   #bids: readonly PriceLevel[] = [];
   #asks: readonly PriceLevel[] = [];
   #latest: OrderBookUpdate | null = null;
 
   constructor(spec: BookViewSpec) {
-    this.#spec = spec;
+    this.spec = spec;
   }
 
   /** The event as this view's subscribers get it; `book` has the event applied already. */
   next(event: OrderBookUpdate, book: BookSource): OrderBookUpdate {
-    const { bids, asks } = book.top(this.#spec.depth);
+    const { bids, asks } = book.top(this.spec.depth);
     const whole: OrderBookUpdate = { ...event, kind: 'snapshot', bids, asks };
     const known = this.#latest !== null && event.kind === 'delta';
     const told: OrderBookUpdate =
-      this.#spec.kind === 'delta' && known
+      this.spec.kind === 'delta' && known
         ? { ...event, bids: difference(this.#bids, bids, -1), asks: difference(this.#asks, asks, 1) }
         : whole;
     this.#bids = bids;

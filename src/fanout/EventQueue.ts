@@ -4,7 +4,7 @@ import type { ByteBudget } from './ByteBudget.ts';
 import type { Delivery, Emission } from './Emission.ts';
 import { Handover } from './Handover.ts';
 import { PendingEvents } from './PendingEvents.ts';
-import type { Subscriber } from './SubscriptionIndex.ts';
+import type { Subscriber } from './Audience.ts';
 
 export interface EventQueueOptions {
   readonly budget: ByteBudget;

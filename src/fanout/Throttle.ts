@@ -2,7 +2,7 @@ import type { StreamKey } from '../market/streamKey.ts';
 import type { Clock } from '../shared/clock.ts';
 import { Emission } from './Emission.ts';
 import type { Delivery } from './Emission.ts';
-import type { Subscriber } from './SubscriptionIndex.ts';
+import type { Subscriber } from './Audience.ts';
 import { mergeDeltas } from './mergeDeltas.ts';
 
 export interface ThrottleOptions {

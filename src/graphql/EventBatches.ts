@@ -3,7 +3,7 @@ import type { Delivery, Emission } from '../fanout/Emission.ts';
 import { slowConsumer } from '../fanout/EventQueue.ts';
 import { Handover } from '../fanout/Handover.ts';
 import { PendingEvents } from '../fanout/PendingEvents.ts';
-import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
+import type { Subscriber } from '../fanout/Audience.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Metrics } from '../shared/metrics.ts';
 

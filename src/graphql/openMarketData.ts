@@ -1,5 +1,5 @@
 import type { SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
-import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
+import type { Subscriber } from '../fanout/Audience.ts';
 import type { Delivery } from '../fanout/Emission.ts';
 import type { Outbox, Way } from '../fanout/Outbox.ts';
 import type { DirectTelling, GraphqlContext } from './context.ts';

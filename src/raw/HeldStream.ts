@@ -2,7 +2,7 @@ import type { BrokerAccess, SubscriptionOptions, SymbolRoute } from '../core/sub
 import type { Subscriptions } from '../core/Subscriptions.ts';
 import { Emission } from '../fanout/Emission.ts';
 import type { Delivery } from '../fanout/Emission.ts';
-import type { Subscriber } from '../fanout/SubscriptionIndex.ts';
+import type { Subscriber } from '../fanout/Audience.ts';
 import type { FeedState, FeedStatus, FeedType } from '../market/marketData.ts';
 import { assertNever } from '../shared/assertNever.ts';
 

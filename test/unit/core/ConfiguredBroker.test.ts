@@ -27,8 +27,6 @@ function start() {
     metrics,
     staleAfterMs: 10_000,
     lingerMs: 1_000,
-    onStreamClosed: () => undefined,
-    onBookLost: () => undefined,
     onChange: () => undefined,
   });
   broker.start();

@@ -19,9 +19,13 @@ function start() {
   const metrics = new Metrics();
   const bus = new MemoryBus();
   const published: MarketData[] = [];
-  bus.subscribe((_key, event) => published.push(event));
-  const made: ScriptedBroker[] = [];
   const closed: StreamKey[] = [];
+  bus.subscribe((key) => ({
+    publish: (event) => published.push(event),
+    reset: () => undefined,
+    [Symbol.dispose]: () => closed.push(key),
+  }));
+  const made: ScriptedBroker[] = [];
   const managed = new ManagedBroker({
     id: 'binance',
     scope: SHARED,
@@ -38,8 +42,6 @@ function start() {
     lingerMs: LINGER_MS,
     onChange: () => undefined,
     onWanted: () => undefined,
-    onStreamClosed: (key) => closed.push(key),
-    onBookLost: () => undefined,
   });
   managed.start();
   const [adapter] = made;

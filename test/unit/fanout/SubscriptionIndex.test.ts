@@ -9,6 +9,8 @@ function subject() {
   const clock = new FakeClock();
   const turn = new Turn(clock);
   const index = new SubscriptionIndex(turn);
+  const ticks = index.open(key('tick'));
+  const trades = index.open(key('trade'));
   /** What a subscriber gets: for each delivery the sequences in it, and whether it was all that the turn had. */
   const listen = (...keys: ReturnType<typeof key>[]) => {
     const heard: { readonly sequences: number[]; readonly direct: boolean }[] = [];
@@ -20,58 +22,85 @@ function subject() {
     const memberships = keys.map((each) => index.join(each, subscriber).membership);
     return { heard, memberships };
   };
-  return { clock, turn, index, listen };
+  return { clock, index, ticks, trades, listen };
 }
 
 describe('SubscriptionIndex', () => {
   it('hands out what one turn brought of a stream in one delivery', async () => {
-    const { clock, index, listen } = subject();
+    const { clock, ticks, listen } = subject();
     const { heard } = listen(key('tick'));
-    for (const sequence of [1, 2, 3]) index.publish(key('tick'), tick(sequence), null);
+    for (const sequence of [1, 2, 3]) ticks.publish(tick(sequence), null);
     expect(heard).toEqual([]);
     await clock.advance(0);
     expect(heard).toEqual([{ sequences: [1, 2, 3], direct: true }]);
   });
 
   it('keeps the order across streams, and says that more comes where more streams had something', async () => {
-    const { clock, index, listen } = subject();
+    const { clock, ticks, trades, listen } = subject();
     const { heard } = listen(key('tick'), key('trade'));
-    index.publish(key('tick'), tick(1), null);
-    index.publish(key('trade'), trade(2), null);
-    index.publish(key('trade'), trade(3), null);
-    index.publish(key('tick'), tick(4), null);
+    ticks.publish(tick(1), null);
+    trades.publish(trade(2), null);
+    trades.publish(trade(3), null);
+    ticks.publish(tick(4), null);
     await clock.advance(0);
     expect(heard.map(({ sequences }) => sequences)).toEqual([[1], [2, 3], [4]]);
     expect(heard.every(({ direct }) => !direct)).toBe(true);
   });
 
   it('tells who joins in the middle of a turn nothing of before, and those who were there all of it', async () => {
-    const { clock, index, listen } = subject();
+    const { clock, ticks, listen } = subject();
     const before = listen(key('tick'));
-    index.publish(key('tick'), tick(1), null);
+    ticks.publish(tick(1), null);
     const after = listen(key('tick'));
-    index.publish(key('tick'), tick(2), null);
+    ticks.publish(tick(2), null);
     await clock.advance(0);
     expect(before.heard.flatMap(({ sequences }) => sequences)).toEqual([1, 2]);
     expect(after.heard.flatMap(({ sequences }) => sequences)).toEqual([2]);
   });
 
   it('tells who has left nothing any more', async () => {
-    const { clock, index, listen } = subject();
+    const { clock, ticks, listen } = subject();
     const { heard, memberships } = listen(key('tick'));
-    index.publish(key('tick'), tick(1), null);
+    ticks.publish(tick(1), null);
     for (const membership of memberships) membership[Symbol.dispose]();
     await clock.advance(0);
     expect(heard).toEqual([]);
-    expect(index.size).toBe(0);
   });
 
   it('gathers a bounded number of events in one delivery', async () => {
-    const { clock, index, listen } = subject();
+    const { clock, trades, listen } = subject();
     const { heard } = listen(key('trade'));
-    for (let sequence = 1; sequence <= 200; sequence += 1) index.publish(key('trade'), trade(sequence), null);
+    for (let sequence = 1; sequence <= 200; sequence += 1) trades.publish(trade(sequence), null);
     await clock.advance(0);
     expect(heard.flatMap(({ sequences }) => sequences)).toEqual(Array.from({ length: 200 }, (_, at) => at + 1));
     expect(Math.max(...heard.map(({ sequences }) => sequences.length))).toBe(64);
+  });
+
+  it('keeps a topic while somebody publishes in it or listens, one after the other or both', () => {
+    const { index, ticks, trades, listen } = subject();
+    const { heard, memberships } = listen(key('tick'));
+    index.close(trades);
+    expect(index.size).toBe(1);
+    index.close(ticks);
+    expect(index.size).toBe(1);
+    const again = index.open(key('tick'));
+    expect(again).toBe(ticks);
+    for (const membership of memberships) membership[Symbol.dispose]();
+    expect(index.size).toBe(1);
+    index.close(again);
+    expect(index.size).toBe(0);
+    expect(heard).toEqual([]);
+  });
+
+  it('still reaches those who listen to a stream whose former life ends after the next one began', async () => {
+    const { clock, index, ticks, listen } = subject();
+    const next = index.open(key('tick'));
+    index.close(ticks);
+    const { memberships } = listen(key('tick'));
+    for (const membership of memberships) membership[Symbol.dispose]();
+    const { heard } = listen(key('tick'));
+    next.publish(tick(1), null);
+    await clock.advance(0);
+    expect(heard.flatMap(({ sequences }) => sequences)).toEqual([1]);
   });
 });

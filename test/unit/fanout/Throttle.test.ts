@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Emission } from '../../../src/fanout/Emission.ts';
-import type { Subscriber } from '../../../src/fanout/SubscriptionIndex.ts';
+import type { Subscriber } from '../../../src/fanout/Audience.ts';
 import { Throttle } from '../../../src/fanout/Throttle.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { book, key, tick, trade } from '../../support/events.ts';

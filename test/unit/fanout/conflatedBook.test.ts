@@ -21,6 +21,7 @@ it('a client that is behind now and then has the right book after every event th
   fc.assert(
     fc.property(fc.array(step, { minLength: 10, maxLength: 120 }), (steps) => {
       const index = new SubscriptionIndex(turnAtOnce);
+      const topic = index.open(key('orderbook'));
       const source = new OrderBook();
       const pending = new PendingEvents({ budget: new ByteBudget(2_500), onConflated: () => (collapsed += 1) });
       const truth = new Map<number, unknown>();
@@ -46,7 +47,7 @@ it('a client that is behind now and then has the right book after every event th
         const update = book(sequence, sequence === 1 ? 'snapshot' : 'delta', { bids });
         source.apply(update);
         truth.set(sequence, source.top(DEPTH));
-        index.publish(key('orderbook'), update, source);
+        topic.publish(update, source);
       };
       publish([['89', '1']]);
       for (const taken of steps) {

@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
+import type { StreamKey } from '../../../src/market/streamKey.ts';
+import { key, tick, trade } from '../../support/events.ts';
+
+function subject() {
+  const bus = new MemoryBus();
+  const heard: unknown[] = [];
+  const subscription = bus.subscribe((stream: StreamKey) => ({
+    publish: (event) => heard.push([stream, event]),
+    reset: () => heard.push([stream, 'reset']),
+    [Symbol.dispose]: () => heard.push([stream, 'end']),
+  }));
+  return { bus, heard, subscription };
+}
+
+it('lets out what goes in, stream by stream, to its end', () => {
+  const { bus, heard } = subject();
+  const ticks = bus.open(key('tick'));
+  const trades = bus.open(key('trade'));
+  ticks.publish(tick(1));
+  trades.publish(trade(1));
+  ticks.publish(tick(2));
+  ticks.reset();
+  ticks[Symbol.dispose]();
+  expect(heard).toEqual([
+    [key('tick'), tick(1)],
+    [key('trade'), trade(1)],
+    [key('tick'), tick(2)],
+    [key('tick'), 'reset'],
+    [key('tick'), 'end'],
+  ]);
+});
+
+it('takes what nobody receives', async () => {
+  const { bus, heard, subscription } = subject();
+  subscription[Symbol.dispose]();
+  bus.open(key('tick')).publish(tick(1));
+  await bus[Symbol.asyncDispose]();
+  const trades = bus.open(key('trade'));
+  trades.publish(trade(1));
+  trades[Symbol.dispose]();
+  expect(heard).toEqual([]);
+});
