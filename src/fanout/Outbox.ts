@@ -11,6 +11,7 @@ import type { DeliveryMeter } from './DeliveryMeter.ts';
 import { slowConsumer } from './EventQueue.ts';
 import { PendingEvents } from './PendingEvents.ts';
 import type { Encoder } from './PerEncoder.ts';
+import type { SharedFrames } from './SharedFrames.ts';
 import type { Flushable, Turn } from './Turn.ts';
 
 /** What an outbox needs of a WebSocket, and of the connection beneath it. */
@@ -97,20 +98,16 @@ export class Outbox implements Disposable, Flushable {
    * unread is too slow; one answer, whatever its size, is no reason.
    */
   send(text: string): Promise<void> {
-    const { budget } = this.#options;
-    // What was published before the reply was made is told before it.
-    this.#turn.end();
-    this.flush();
-    if (this.#closing || this.#socket.readyState !== OPEN) return Promise.resolve();
-    if (this.#stream.writableLength > HIGH_WATER_BYTES + budget.limit) {
-      this.closeSlow();
-      return Promise.resolve();
-    }
-    this.#reply(text);
-    if (this.#hasRoom) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiters.push(resolve);
-    return promise;
+    return this.#tell(() => {
+      this.#reply(text);
+    });
+  }
+
+  /** As `send`, for one of those who are sent the same just now. */
+  sendFrames(frames: SharedFrames, id: Buffer): Promise<void> {
+    return this.#tell(() => {
+      this.#meter.sent(this.#writeFrames(frames, id));
+    });
   }
 
   /** Market data; it leaves at the end of the turn. */
@@ -181,6 +178,23 @@ export class Outbox implements Disposable, Flushable {
     for (const wake of this.#waiters.splice(0)) wake();
   }
 
+  #tell(write: () => void): Promise<void> {
+    const { budget } = this.#options;
+    // What was published before the reply was made is told before it.
+    this.#turn.end();
+    this.flush();
+    if (this.#closing || this.#socket.readyState !== OPEN) return Promise.resolve();
+    if (this.#stream.writableLength > HIGH_WATER_BYTES + budget.limit) {
+      this.closeSlow();
+      return Promise.resolve();
+    }
+    write();
+    if (this.#hasRoom) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiters.push(resolve);
+    return promise;
+  }
+
   #reply(text: string): void {
     this.#meter.sent(Buffer.byteLength(text));
     // What the library compressed would be in the client's window, unknown to us.
@@ -222,10 +236,15 @@ export class Outbox implements Disposable, Flushable {
       this.#writeApart(delivery, way);
       return;
     }
-    const bytes = frames.bytes(way.id, this.#window);
+    this.#count(delivery, this.#writeFrames(frames, way.id));
+  }
+
+  /** Gives how many bytes they were. */
+  #writeFrames(frames: SharedFrames, id: Buffer | null): number {
+    const bytes = frames.bytes(id, this.#window);
     this.#stream.write(bytes);
     if (this.#stream.writableLength > 0) frames.give();
-    this.#count(delivery, bytes.length);
+    return bytes.length;
   }
 
   /** One after the other, as long as there is room. */

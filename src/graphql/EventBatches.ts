@@ -8,7 +8,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Metrics } from '../shared/metrics.ts';
 
 export interface EventBatchesOptions {
-  /** How long events are gathered, from the first one on. */
+  /** How long events are gathered at most. */
   readonly everyMs: number;
   readonly budget: ByteBudget;
   readonly clock: Clock;
@@ -21,7 +21,8 @@ export interface EventBatchesOptions {
 const EARLY_SHARE = 1 / 4;
 
 /**
- * Market data gathered into lists: one list each `everyMs`, none while nothing happened, every event in it. What is not
+ * Market data gathered into lists: one list each `everyMs`, none while nothing happened, every event in it. Whoever has the
+ * same `everyMs` is told at the same times: who listens to the same is told the same lists. What is not
  * taken when it is due is kept like all that waits for a slow client (`PendingEvents`); over the budget even so, the
  * iterator ends with SLOW_CONSUMER.
  */
@@ -67,7 +68,7 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly Emission
     } else if (this.#handover.wanted && budget.used > budget.limit * EARLY_SHARE) {
       this.#leave();
     } else if (!this.#due) {
-      this.#timer ??= clock.after(everyMs, () => {
+      this.#timer ??= clock.after(Math.ceil(everyMs - (clock.monotonic() % everyMs)), () => {
         this.#leave();
       });
     }

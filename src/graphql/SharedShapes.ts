@@ -1,10 +1,14 @@
 import { execute, Kind, print, visit } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema } from 'graphql';
+import type { Emission } from '../fanout/Emission.ts';
 import type { Encoder } from '../fanout/PerEncoder.ts';
+import { SharedFrames } from '../fanout/SharedFrames.ts';
+import { SharedPayload } from '../fanout/SharedPayload.ts';
 import type { MarketData } from '../market/marketData.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import { compileSelection } from './compileSelection.ts';
 import type { CompiledParts, WriteEvent } from './compileSelection.ts';
+import { joinLists } from './joinLists.ts';
 import type { eventOf, eventsOf } from './resolvers/eventOf.ts';
 
 /** An operation as its client sent it. */
@@ -26,8 +30,8 @@ export type Telling = 'single' | 'list';
 export interface ShapeUse extends Disposable {
   /** Of a field that tells lists: each event as a list of its own. */
   readonly encoder: Encoder;
-  /** The result with all of these events, as graphql-js gives it. */
-  readonly encodeAll: (events: readonly MarketData[]) => string;
+  /** The result with all of these events, as graphql-js gives it, for all who are told just them now. */
+  readonly list: (emissions: readonly Emission[]) => SharedFrames;
 }
 
 /** What of a document matters for its shape: its text, and the variables that only say where events come from. */
@@ -68,7 +72,7 @@ export class SharedShapes {
     let used = true;
     return {
       encoder,
-      encodeAll: (events) => encoder.encodeAll(events),
+      list: (emissions) => encoder.list(emissions),
       [Symbol.dispose]: () => {
         if (!used) return;
         used = false;
@@ -98,12 +102,19 @@ interface ShapeEncoderOptions extends SharedShapesOptions {
   readonly parts: CompiledParts;
 }
 
+interface ToldList {
+  readonly emissions: readonly Emission[];
+  readonly frames: SharedFrames;
+}
+
 /** Tells an event in one shape. */
 class ShapeEncoder implements Encoder {
   readonly #options: ShapeEncoderOptions;
   users = 0;
   /** Undefined until the first event: many subscriptions never see one. */
   #write: WriteEvent | null | undefined;
+  /** The list that was told last, where others may be told it too. */
+  #told: ToldList | null = null;
 
   constructor(options: ShapeEncoderOptions) {
     this.#options = options;
@@ -119,8 +130,17 @@ class ShapeEncoder implements Encoder {
     return this.#write?.(event) ?? this.#execute(telling === 'list' ? [{ event }] : { event });
   }
 
-  encodeAll(events: readonly MarketData[]): string {
-    return this.#execute(events.map((event) => ({ event })));
+  list(emissions: readonly Emission[]): SharedFrames {
+    if (this.#told !== null && isSame(emissions, this.#told.emissions)) return this.#told.frames;
+    const payload = new SharedPayload(this.#encodeList(emissions), { encoder: this, chains: null });
+    const frames = new SharedFrames([payload]);
+    if (this.isShared) this.#told = { emissions, frames };
+    return frames;
+  }
+
+  #encodeList(emissions: readonly Emission[]): string {
+    const each = emissions.flatMap((emission) => emission.frames(this).payloads.map(({ text }) => text));
+    return joinLists(each) ?? this.#execute(emissions.map(({ event }) => ({ event })));
   }
 
   /** `rootValue`: what the field's resolver takes. */
@@ -131,6 +151,10 @@ class ShapeEncoder implements Encoder {
     if (isPromise(result)) throw new Error('a field of market data was resolved asynchronously');
     return JSON.stringify(errors.formatResult(result));
   }
+}
+
+function isSame(some: readonly Emission[], others: readonly Emission[]): boolean {
+  return some.length === others.length && some.every((emission, place) => emission === others[place]);
 }
 
 function isPromise(result: ExecutionResult | Promise<ExecutionResult>): result is Promise<ExecutionResult> {

@@ -1,7 +1,5 @@
-import type { Emission } from '../fanout/Emission.ts';
 import type { DirectTelling, GraphqlContext } from './context.ts';
 import { EventBatches } from './EventBatches.ts';
-import { joinLists } from './joinLists.ts';
 import { NOTHING, openMarketData } from './openMarketData.ts';
 import type { MarketDataOpening } from './openMarketData.ts';
 import type { OperationRequest, ShapeUse } from './SharedShapes.ts';
@@ -16,8 +14,8 @@ export interface BatchOpening extends Omit<MarketDataOpening<never>, 'source'> {
 }
 
 /**
- * Joins a socket to live market data in lists, past the executor: an event is made into text once for all subscriptions of
- * its shape, and each of them puts its own lists together. The rest is as `openShared` has it.
+ * Joins a socket to live market data in lists, past the executor: an event, and a list that several are told at once, is made
+ * into text once for all subscriptions of its shape. The rest is as `openShared` has it.
  */
 export function openSharedBatches(
   { everyMs, ...opening }: BatchOpening,
@@ -37,15 +35,10 @@ export function openSharedBatches(
 
 /** Until the batches end; a list is not taken before there is room for it. */
 async function tell(batches: EventBatches, { shape, outbox, id, context }: Hearer): Promise<void> {
-  const start = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+  const idBytes = Buffer.from(JSON.stringify(id));
   for await (const emissions of batches) {
     if (batches.closed) return;
     for (const emission of emissions) context.meter.told(emission);
-    await outbox.send(`${start}${listOf(emissions, shape)}}`);
+    await outbox.sendFrames(shape.list(emissions), idBytes);
   }
-}
-
-function listOf(emissions: readonly Emission[], { encoder, encodeAll }: ShapeUse): string {
-  const each = emissions.flatMap((emission) => emission.frames(encoder).payloads.map(({ text }) => text));
-  return joinLists(each) ?? encodeAll(emissions.map(({ event }) => event));
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { OrderBookDraft } from '../../src/market/marketData.ts';
 import { fromEpochMs } from '../../src/market/timestamp.ts';
 import { levels } from '../support/events.ts';
+import { FakeClock } from '../support/FakeClock.ts';
 import { GraphqlGateway } from '../support/GraphqlGateway.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { RawGateway } from '../support/RawGateway.ts';
@@ -21,6 +22,12 @@ const SUBSCRIPTION = `subscription ($symbols: [String!]!, $types: [MarketDataTyp
     __typename broker symbol time sequence cursor
     ... on Trade { id price size }
     ... on Tick { bid ask }
+  }
+}`;
+const LISTS = `subscription {
+  marketDataBatch(broker: "binance", symbols: ["BTCUSDT"], types: [TRADE], everyMs: 100) {
+    __typename broker symbol time sequence cursor
+    ... on Trade { id price size }
   }
 }`;
 
@@ -121,6 +128,54 @@ describe('compressed messages', () => {
     expect(ids(single, 'a1')).toEqual(odd);
     expect(ids(mixed, 'b1')).toEqual(odd.flatMap((id) => [id, id + 1]));
     for (const id of ['c1', 'c2']) expect(ids(twice, id)).toEqual(odd);
+  });
+
+  it('of lists say what plain ones say, beside single events on the same socket, and are the same for all in step', async () => {
+    const clock = new FakeClock();
+    await using owned = new AsyncDisposableStack();
+    const options = { heartbeatMs: 10_000_000, compression: ON };
+    const gateway = owned.use(await GraphqlGateway.start({ clock, options }));
+    const begin = async (settings: object): Promise<TransportWsClient> => {
+      const client = owned.use(await TransportWsClient.connect(gateway.wsUrl, settings));
+      client.subscribe('list', LISTS);
+      client.subscribe('each', SUBSCRIPTION, { symbols: ['BTCUSDT'], types: ['TRADE'] });
+      await client.roundTrip();
+      return client;
+    };
+    const clients = [await begin(PLAIN), await begin({}), await begin({})];
+    await gateway.wanted('trade BTCUSDT');
+    let next = 1;
+    const bring = async (count: number): Promise<void> => {
+      for (const end = next + count; next < end; next += 1) gateway.trade(next);
+      for (const client of clients) await client.roundTrip();
+    };
+    const lists = (client: TransportWsClient): number[][] =>
+      client
+        .of('list')
+        .map(({ payload }) => (payload as { data: { marketDataBatch: { id: string }[] } }).data.marketDataBatch)
+        .map((list) => list.map(({ id }) => Number(id)));
+    /** When the last of them came. */
+    let missed = 0;
+    for (let round = 1; round <= 10; round += 1) {
+      await bring(round);
+      await clock.advance(30);
+      if (round === 5) {
+        missed = next - 1;
+        clients.push(await begin({}));
+      }
+      await bring(40);
+      await clock.advance(70);
+      await waitFor(() => clients.every((client) => lists(client).at(-1)?.at(-1) === next - 1));
+    }
+    const all = Array.from({ length: next - 1 }, (_, at) => at + 1);
+    const [plain, first, second, late] = clients.map(lists);
+    expect(plain?.map(({ length }) => length)).toEqual(Array.from({ length: 10 }, (_, at) => at + 41));
+    expect(plain?.flat()).toEqual(all);
+    expect([first, second]).toEqual([plain, plain]);
+    // Who comes in the middle of a list is in step from the next one on.
+    expect(late?.flat()).toEqual(all.slice(missed));
+    expect(late?.slice(1)).toEqual(plain?.slice(5));
+    expect(clients.map((client) => client.of('each').length)).toEqual([...Array(3).fill(next - 1), next - 1 - missed]);
   });
 
   it('are a fraction of the plain ones', async () => {

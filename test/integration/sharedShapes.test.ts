@@ -1,6 +1,7 @@
 import { execute, parse, validate } from 'graphql';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Emission } from '../../src/fanout/Emission.ts';
 import { ClientErrors } from '../../src/graphql/ClientErrors.ts';
 import { joinLists } from '../../src/graphql/joinLists.ts';
 import { loadSchema } from '../../src/graphql/schema.ts';
@@ -10,7 +11,7 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
 import { GraphqlGateway } from '../support/GraphqlGateway.ts';
 import { TransportWsClient } from '../support/TransportWsClient.ts';
-import { tick } from '../support/events.ts';
+import { key, tick } from '../support/events.ts';
 import { oddEvents, randomEvents } from '../support/randomEvents.ts';
 import { randomSubscriptions } from '../support/randomSubscriptions.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -19,6 +20,9 @@ const schema = loadSchema();
 const errors = new ClientErrors({ logger: silentLogger(), metrics: new Metrics(), suggestions: true });
 
 /** A fault has another id each time that it happens. */
+const emissionsOf = (events: readonly MarketData[]): Emission[] =>
+  events.map((event) => new Emission(key(event.type), event));
+
 const masked = (text: string): string => text.replaceAll(/logged as [\w-]+/g, 'logged');
 
 describe('an event told in a shared shape', () => {
@@ -53,12 +57,27 @@ describe('an event told in a shared shape', () => {
         using shape = new SharedShapes({ schema, errors }).use({ document, ...operation }, 'list');
         const stock = execute({ schema, document, ...operation, rootValue: list.map((event) => ({ event })) });
         if ('then' in stock) return;
-        const told = joinLists(list.map((event) => shape.encoder.encode(event)));
-        if (told !== null) joined += 1;
-        expect(masked(told ?? shape.encodeAll(list))).toBe(masked(JSON.stringify(errors.formatResult(stock))));
+        if (joinLists(list.map((event) => shape.encoder.encode(event))) !== null) joined += 1;
+        const told = shape.list(emissionsOf(list)).payloads.map((payload) => payload.text);
+        expect(told.map(masked)).toEqual([masked(JSON.stringify(errors.formatResult(stock)))]);
       }),
     );
     expect(joined).toBeGreaterThan(20);
+  });
+
+  it('is told in lists that are made once for all who are told the same one', () => {
+    const document = parse('subscription { marketDataBatch(symbols: ["A"]) { sequence } }');
+    const shapes = new SharedShapes({ schema, errors });
+    const request = { document, operationName: undefined, variableValues: {} };
+    using shape = shapes.use(request, 'list');
+    using other = shapes.use(request, 'list');
+    const [first, second] = [emissionsOf([tick(1), tick(2)]), emissionsOf([tick(1), tick(2)])];
+    const made = shape.list(first);
+    expect(other.list([...first])).toBe(made);
+    expect(shape.list(first.slice(0, 1))).not.toBe(made);
+    const anew = shape.list(second);
+    expect(anew).not.toBe(made);
+    expect(anew.payloads.map(({ text }) => text)).toEqual(made.payloads.map(({ text }) => text));
   });
 
   it('that is not as it should be is told with the error that graphql-js makes of it, and the next one is told again', () => {

@@ -10,7 +10,10 @@ const tickAt = (sequence: number): Emission => new Emission(key('tick'), tick(se
 const tradeAt = (sequence: number): Emission => new Emission(key('trade'), trade(sequence));
 
 function setUp(limitBytes = 1_000_000) {
-  const clock = new FakeClock();
+  return setUpWith(new FakeClock(), limitBytes);
+}
+
+function setUpWith(clock: FakeClock, limitBytes = 1_000_000) {
   const budget = new ByteBudget(limitBytes);
   const metrics = new Metrics();
   let closes = 0;
@@ -24,7 +27,7 @@ function setUp(limitBytes = 1_000_000) {
 }
 
 describe('EventBatches', () => {
-  it('gives every event, in order, everyMs after the first of them', async () => {
+  it('gives every event, in order, everyMs after the first of them at the latest', async () => {
     const { clock, batches, next, budget } = setUp();
     const first = next();
     batches.deliver(tickAt(1));
@@ -34,6 +37,21 @@ describe('EventBatches', () => {
     await clock.advance(40);
     expect(await first).toEqual(['tick 1', 'trade 1', 'tick 2']);
     expect(budget.used).toBe(0);
+  });
+
+  it('gives whoever has the same everyMs a list at the same time, whenever each of them began', async () => {
+    const { clock, batches, next } = setUp();
+    const other = setUpWith(clock);
+    const lists = [next(), other.next()];
+    await clock.advance(30);
+    batches.deliver(tickAt(1));
+    await clock.advance(40);
+    for (const each of [batches, other.batches]) each.deliver(tickAt(2));
+    await clock.advance(29);
+    expect(clock.pending).toBe(2);
+    await clock.advance(1);
+    expect(clock.pending).toBe(0);
+    expect(await Promise.all(lists)).toEqual([['tick 1', 'tick 2'], ['tick 2']]);
   });
 
   it('keeps no timer while nothing happens', async () => {
