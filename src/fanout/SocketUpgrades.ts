@@ -24,8 +24,9 @@ const PLAIN_OFFER =
 
 /**
  * Makes WebSockets of requests that are routed here. Where the client offers compression and it is enabled, it is agreed on
- * such that no connection keeps a compressor: we send messages that were compressed for all, and what the client sends is
- * told without memory of what it sent before. A client with wishes of its own for our compressor is sent plain messages.
+ * such that no connection keeps a compressor or a decompressor: we send messages that were compressed for all, and what the
+ * client sends is told without memory of what it sent before. A client with wishes of its own for our compressor is sent plain
+ * messages.
  */
 export class SocketUpgrades {
   readonly #compression: CompressionSettings;
@@ -55,14 +56,35 @@ export class SocketUpgrades {
       return;
     }
     const offered = request.headers['sec-websocket-extensions'] ?? '';
-    const server = this.#compression.enabled && canCompress(offered) ? this.#compressing : this.#plain;
-    server.handleUpgrade(request, socket, head, accept);
+    if (this.#compression.enabled && canCompress(offered)) {
+      this.#compressing.handleUpgrade(request, socket, head, (webSocket) => {
+        webSocket.on('message', () => {
+          releaseInflater(webSocket);
+        });
+        accept(webSocket);
+      });
+    } else {
+      this.#plain.handleUpgrade(request, socket, head, accept);
+    }
   }
 
   /** From how many bytes on messages to this client are compressed; null: none is. */
   compressFromBytes(socket: WebSocket): number | null {
     return socket.extensions === '' ? null : this.#compression.thresholdBytes;
   }
+}
+
+/** What the library has of the extensions that were agreed on, beyond its types. */
+type Extensions = Readonly<Record<string, { readonly cleanup?: () => void } | undefined>>;
+
+/**
+ * To be called when a message of the client is whole. The library makes a decompressor (some 20 KiB) for a client's first
+ * compressed message and keeps it as long as the connection; as nothing in it is needed again, the next message can have a
+ * new one. `cleanup` is public, the way to it is not: without it only the memory would be missed.
+ */
+function releaseInflater(socket: WebSocket): void {
+  const { _extensions: extensions } = socket as WebSocket & { readonly _extensions?: Extensions };
+  extensions?.[EXTENSION]?.cleanup?.();
 }
 
 /** The library refuses a whole handshake for an offer that it can't take: those are not shown to it. */
