@@ -61,6 +61,7 @@ export class ConfiguredBroker implements AsyncDisposable {
   readonly #shared: ManagedBroker | null;
   readonly #accounts = new Map<Scope, ClientAccount>();
   #enabled: boolean;
+  #closed = false;
   #closing: Promise<void> = Promise.resolve();
 
   constructor(options: ConfiguredBrokerOptions) {
@@ -128,7 +129,7 @@ export class ConfiguredBroker implements AsyncDisposable {
    */
   holdAccount(scope: Scope, credentials: SealedCredentials): Disposable {
     const create = this.definition.clients?.create ?? null;
-    if (create === null) {
+    if (create === null || this.#closed) {
       credentials[Symbol.dispose]();
       return { [Symbol.dispose]: () => undefined };
     }
@@ -157,7 +158,7 @@ export class ConfiguredBroker implements AsyncDisposable {
 
   /** For every account; what is subscribed stays subscribed. */
   setEnabled(enabled: boolean): void {
-    if (enabled === this.#enabled) return;
+    if (this.#closed || enabled === this.#enabled) return;
     this.#enabled = enabled;
     for (const broker of this.#all()) broker.setEnabled(enabled);
     this.#changed();
@@ -172,6 +173,7 @@ export class ConfiguredBroker implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     const closed = this.#all().map((broker) => broker.close());
     // At once: another broker may take the id before the last connection of this one has ended.
     this.#uncount();

@@ -63,6 +63,7 @@ export class ManagedBroker implements AsyncDisposable {
   #status: BrokerStatus = { kind: 'closed' };
   #lastMessageAtMs: number | null = null;
   #reconciliation: Disposable | null = null;
+  #closed = false;
   /** Which adapter is heard. */
   #life = 0;
   #closing: Promise<void> = Promise.resolve();
@@ -112,7 +113,7 @@ export class ManagedBroker implements AsyncDisposable {
 
   /** Takes it in or out of service; what is wanted stays wanted. */
   setEnabled(enabled: boolean): void {
-    if (enabled === (this.#broker !== null)) return;
+    if (this.#closed || enabled === (this.#broker !== null)) return;
     if (enabled) {
       this.#monitor.setAll('recovering', 'Connecting to the venue.');
       this.#enable();
@@ -127,8 +128,9 @@ export class ManagedBroker implements AsyncDisposable {
     return streamKey({ scope: this.scope, broker: this.#options.id, symbol, type, interval });
   }
 
-  /** Wants a stream until disposed of. */
-  want(wish: StreamWish): Disposable {
+  /** Wants a stream until disposed of. Null: it is closed, and has no streams any more. */
+  want(wish: StreamWish): Disposable | null {
+    if (this.#closed) return null;
     const key = this.keyOf(wish);
     const stream = this.#streams.get(key) ?? this.#open(key, wish);
     stream.linger?.[Symbol.dispose]();
@@ -158,6 +160,7 @@ export class ManagedBroker implements AsyncDisposable {
 
   /** Ends its connections, and forgets all that it knew. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#reconciliation?.[Symbol.dispose]();
     this.#monitor[Symbol.dispose]();
     for (const { linger, channel } of this.#streams.values()) {

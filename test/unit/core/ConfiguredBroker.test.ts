@@ -13,7 +13,12 @@ const CREDENTIALS = { token: 't', accountId: 'a', apiKey: null, apiSecret: null 
 function start() {
   const clock = new FakeClock();
   const metrics = new Metrics();
-  const make = (sink: BrokerSink): ScriptedBroker => new ScriptedBroker(brokerContext('venue', sink, clock));
+  const made: ScriptedBroker[] = [];
+  const make = (sink: BrokerSink): ScriptedBroker => {
+    const adapter = new ScriptedBroker(brokerContext('venue', sink, clock));
+    made.push(adapter);
+    return adapter;
+  };
   const broker = new ConfiguredBroker({
     definition: {
       id: 'venue',
@@ -33,6 +38,7 @@ function start() {
   return {
     clock,
     broker,
+    made,
     hold: (scope: string) => broker.holdAccount(scope, new CredentialVault().seal(CREDENTIALS, scope)),
     want: (scope: string, type: 'tick' | 'trade') =>
       broker.withScope(scope)?.want({ symbol: 'BTCUSDT', type, interval: null }),
@@ -90,4 +96,20 @@ describe('tickgraph_upstream_streams', () => {
     expect(await streams()).toBeNull();
     expect(await states()).toBe(0);
   });
+});
+
+it('opens nothing any more once it is closed', async () => {
+  const { broker, made, hold, want, clock } = start();
+  want(SHARED, 'tick');
+  broker.setEnabled(false);
+  await broker.close();
+  const before = made.length;
+  broker.setEnabled(true);
+  expect(broker.enabled).toBe(false);
+  using _held = hold('late');
+  expect(broker.withScope('late')).toBeNull();
+  expect(want(SHARED, 'trade')).toBeNull();
+  await clock.advance(60_000);
+  expect(made).toHaveLength(before);
+  expect(clock.pending).toBe(0);
 });

@@ -56,7 +56,7 @@ it('hears nothing more of a stream at its end, and numbers its next life from 1'
   await clock.advance(0);
   const feed = adapter.feed('trade BTCUSDT');
   adapter.sink.onEvent(feed, DRAFT);
-  interest[Symbol.dispose]();
+  interest?.[Symbol.dispose]();
   await clock.advance(LINGER_MS);
   adapter.sink.onEvent(feed, DRAFT);
   expect(trades()).toHaveLength(1);
@@ -97,7 +97,7 @@ it('keeps the status of a symbol until the last of its streams is closed', async
   const status = managed.keyOf({ ...WISH, type: 'status' });
   const told: boolean[] = [];
   for (const interest of interests) {
-    interest[Symbol.dispose]();
+    interest?.[Symbol.dispose]();
     await clock.advance(LINGER_MS);
     told.push(closed.includes(status));
   }
