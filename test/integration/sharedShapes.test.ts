@@ -21,7 +21,7 @@ const errors = new ClientErrors({ logger: silentLogger(), metrics: new Metrics()
 
 /** A fault has another id each time that it happens. */
 const emissionsOf = (events: readonly MarketData[]): Emission[] =>
-  events.map((event) => new Emission(key(event.type), event));
+  events.map((event) => new Emission(key('tick'), event));
 
 const masked = (text: string): string => text.replaceAll(/logged as [\w-]+/g, 'logged');
 
