@@ -214,7 +214,7 @@ export class ManagedBroker implements AsyncDisposable {
 
   #release(stream: FedStream): void {
     stream.interests -= 1;
-    if (stream.interests > 0) return;
+    if (this.#closed || stream.interests > 0) return;
     stream.linger = this.#options.clock.after(this.#options.lingerMs, () => {
       this.#streams.delete(stream.key);
       stream.isOpen = false;

@@ -104,3 +104,16 @@ it('keeps the status of a symbol until the last of its streams is closed', async
   expect(told).toEqual([false, true]);
   await managed.close();
 });
+
+it('ends each of its streams once, whoever still wants one when it is closed', async () => {
+  const { clock, managed, closed } = start();
+  const interest = managed.want(WISH);
+  await clock.advance(0);
+  await managed.close();
+  const ended = [...closed];
+  expect(ended).toEqual([managed.keyOf(WISH), managed.keyOf({ ...WISH, type: 'status' })]);
+  interest?.[Symbol.dispose]();
+  await clock.advance(2 * LINGER_MS);
+  expect(closed).toEqual(ended);
+  expect(clock.pending).toBe(0);
+});
