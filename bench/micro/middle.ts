@@ -44,7 +44,7 @@ function candleCase(): MicroCase {
 function publishCase(): MicroCase {
   const key = streamKey({ scope: 'shared', broker: 'binance', symbol: 'BTCUSDT', type: 'trade', interval: null });
   const index = new SubscriptionIndex(turnAtOnce);
-  const topic = index.open(key);
+  const { topic } = index.open(key);
   let deliveries = 0;
   for (let subscriber = 0; subscriber < SUBSCRIBERS; subscriber += 1) {
     index.join(key, {

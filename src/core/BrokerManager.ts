@@ -163,7 +163,7 @@ export class BrokerManager implements AsyncDisposable {
   #receive(key: StreamKey): ReceivedStream {
     const { index, metrics } = this.#options;
     const state = this.state.open(key);
-    const topic = index.open(key);
+    const { topic, source } = index.open(key);
     return new ReceivedStream({
       state,
       topic,
@@ -173,7 +173,7 @@ export class BrokerManager implements AsyncDisposable {
       },
       onEnd: () => {
         this.state.close(key, state);
-        index.close(topic);
+        source[Symbol.dispose]();
       },
     });
   }

@@ -23,16 +23,16 @@ export class SubscriptionIndex {
     return this.#topics.size;
   }
 
-  /** For who publishes in the stream, until it is given back to `close`. */
-  open(key: StreamKey): Topic {
+  /** For whoever publishes in the stream, until `source` is disposed of. */
+  open(key: StreamKey): { readonly topic: Topic; readonly source: Disposable } {
     const topic = this.#topic(key);
-    topic.sources += 1;
-    return topic;
-  }
-
-  close(topic: Topic): void {
-    topic.sources -= 1;
-    this.#forget(topic);
+    const source: Disposable = {
+      [Symbol.dispose]: () => {
+        if (topic.sources.delete(source)) this.#forget(topic);
+      },
+    };
+    topic.sources.add(source);
+    return { topic, source };
   }
 
   /**
@@ -71,6 +71,6 @@ export class SubscriptionIndex {
   }
 
   #forget(topic: Topic): void {
-    if (topic.sources === 0 && !topic.isHeard) this.#topics.delete(topic.key);
+    if (topic.sources.size === 0 && !topic.isHeard) this.#topics.delete(topic.key);
   }
 }

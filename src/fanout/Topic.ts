@@ -12,8 +12,8 @@ export class Topic {
   readonly key: StreamKey;
   readonly #runs: Runs;
   #audiences = NOBODY;
-  /** Those who publish in it: one, or for a moment two. */
-  sources = 0;
+  /** Of those who publish in it: one, or for a moment two. */
+  readonly sources = new Set<Disposable>();
 
   constructor(key: StreamKey, runs: Runs) {
     this.key = key;

@@ -243,7 +243,7 @@ describe('Outbox', () => {
     const index = new SubscriptionIndex(turn);
     index.join(key('tick'), { deliver: (delivery) => broken.subject.deliver(delivery, faulty) });
     index.join(key('tick'), { deliver: (delivery) => well.subject.deliver(delivery, plain) });
-    index.open(key('tick')).publish(tick(1), null);
+    index.open(key('tick')).topic.publish(tick(1), null);
     await broken.clock.advance(0);
     await well.clock.advance(0);
     expect(broken.wire.read).toEqual(['INTERNAL']);
@@ -255,7 +255,7 @@ describe('Outbox', () => {
     const { wire, clock, subject, turn } = outbox();
     const index = new SubscriptionIndex(turn);
     index.join(key('trade'), { deliver: (delivery) => subject.deliver(delivery, withId('a')) });
-    const topic = index.open(key('trade'));
+    const { topic } = index.open(key('trade'));
     for (const sequence of [1, 2, 3]) topic.publish(trade(sequence), null);
     await clock.advance(0);
     expect(wire.writes).toBe(1);
@@ -283,7 +283,7 @@ describe('Outbox', () => {
         subject.deliver(delivery, { encoder: bulky, id: null });
       },
     });
-    const topic = index.open(key('trade'));
+    const { topic } = index.open(key('trade'));
     for (let sequence = 1; sequence <= 20; sequence += 1) topic.publish(trade(sequence), null);
     await clock.advance(0);
     expect(wire.writes).toBe(1);
@@ -295,7 +295,7 @@ describe('Outbox', () => {
     const { wire, subject, turn } = outbox();
     const index = new SubscriptionIndex(turn);
     index.join(key('tick'), { deliver: (delivery) => subject.deliver(delivery, plain) });
-    index.open(key('tick')).publish(tick(1), null);
+    index.open(key('tick')).topic.publish(tick(1), null);
     void subject.send('pong');
     expect(wire.read).toEqual(['"tick 1"', 'pong']);
   });

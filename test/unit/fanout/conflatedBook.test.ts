@@ -21,7 +21,7 @@ it('a client that is behind now and then has the right book after every event th
   fc.assert(
     fc.property(fc.array(step, { minLength: 10, maxLength: 120 }), (steps) => {
       const index = new SubscriptionIndex(turnAtOnce);
-      const topic = index.open(key('orderbook'));
+      const { topic } = index.open(key('orderbook'));
       const source = new OrderBook();
       const pending = new PendingEvents({ budget: new ByteBudget(2_500), onConflated: () => (collapsed += 1) });
       const truth = new Map<number, unknown>();
