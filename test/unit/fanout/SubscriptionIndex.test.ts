@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { Delivery } from '../../../src/fanout/Emission.ts';
 import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
 import { Turn } from '../../../src/fanout/Turn.ts';
+import type { BookUpdateKind } from '../../../src/market/marketData.ts';
+import { OrderBook } from '../../../src/market/OrderBook.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
-import { key, tick, trade } from '../../support/events.ts';
+import { book, key, levels, tick, trade } from '../../support/events.ts';
 
 function subject() {
   const clock = new FakeClock();
@@ -102,5 +104,59 @@ describe('SubscriptionIndex', () => {
     next.topic.publish(tick(1), null);
     await clock.advance(0);
     expect(heard.flatMap(({ sequences }) => sequences)).toEqual([1]);
+  });
+
+  it('cuts a book for each way of seeing it, and once for all who see it alike', async () => {
+    const { clock, index } = subject();
+    const { topic } = index.open(key('orderbook'));
+    const source = new OrderBook();
+    const heard = new Map<string, Delivery[]>();
+    const join = (name: string, depth: number, kind: BookUpdateKind): void => {
+      const told: Delivery[] = [];
+      heard.set(name, told);
+      index.join(key('orderbook'), { deliver: (each) => told.push(each) }, { view: { depth, kind }, known: null });
+    };
+    join('one', 1, 'snapshot');
+    join('one more', 1, 'snapshot');
+    join('two', 2, 'snapshot');
+    join('changes', 1, 'delta');
+    const events = [
+      book(1, 'snapshot', {
+        bids: [
+          ['3', '1'],
+          ['2', '1'],
+          ['1', '1'],
+        ],
+      }),
+      book(2, 'delta', { bids: [['2', '5']] }),
+    ];
+    for (const event of events) {
+      source.apply(event);
+      topic.publish(event, source);
+      await clock.advance(0);
+    }
+    const seen = (name: string) =>
+      heard.get(name)?.map(({ last: { event } }) => (event.type === 'orderbook' ? [event.kind, event.bids] : null));
+    const best = ['snapshot', levels([['3', '1']])];
+    expect(seen('one')).toEqual([best, best]);
+    expect(heard.get('one more')).toEqual(heard.get('one'));
+    expect(heard.get('one more')?.[0]).toBe(heard.get('one')?.[0]);
+    expect(seen('two')).toEqual([
+      [
+        'snapshot',
+        levels([
+          ['3', '1'],
+          ['2', '1'],
+        ]),
+      ],
+      [
+        'snapshot',
+        levels([
+          ['3', '1'],
+          ['2', '5'],
+        ]),
+      ],
+    ]);
+    expect(seen('changes')).toEqual([best, ['delta', []]]);
   });
 });
