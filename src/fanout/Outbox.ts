@@ -74,6 +74,8 @@ export class Outbox implements Disposable, Flushable {
   readonly #turn: Turn;
   readonly #meter: DeliveryMeter;
   readonly #window: DeflateWindow | null;
+  /** Of the subscriptions that are told apart by theirs. */
+  readonly #ways = new Set<Way>();
   /** Of the turn that is not over yet. */
   #unwritten: Unwritten[] = [];
   /** What the socket has no room for; null while there is nothing. */
@@ -110,25 +112,30 @@ export class Outbox implements Disposable, Flushable {
     });
   }
 
+  /** A subscription begins; once disposed of it has ended, and nothing more of it leaves. */
+  open(way: Way): Disposable {
+    this.#ways.add(way);
+    return {
+      [Symbol.dispose]: () => {
+        this.#ways.delete(way);
+        this.#forget(way);
+      },
+    };
+  }
+
   /** Market data; it leaves at the end of the turn. */
   deliver(delivery: Delivery, way: Way): void {
     if (this.#closing || this.#socket.readyState !== OPEN) return;
     if (this.#pending !== null || !this.#hasRoom) {
       this.#keep(delivery, way);
-    } else if (this.#turn.isDirect) {
+    } else if (this.#turn.isDirect && this.#ways.size <= 1) {
+      // One stream had news, and no other subscription of the client can be told of it.
       this.#attempt(delivery, way);
     } else {
       this.#unwritten.push({ delivery, way });
       if (this.#unwritten.length === 1) this.#turn.flushAtEnd(this);
       else if (this.#unwritten.length >= MAX_UNWRITTEN) this.flush();
     }
-  }
-
-  /** Nothing more of this subscription leaves: it has ended. */
-  forget(way: Way): void {
-    this.#unwritten = this.#unwritten.filter((unwritten) => unwritten.way !== way);
-    this.#pending?.forget(way);
-    this.#endPending();
   }
 
   /** Writes what this turn has brought. */
@@ -169,6 +176,12 @@ export class Outbox implements Disposable, Flushable {
 
   get #hasRoom(): boolean {
     return this.#stream.writableLength < HIGH_WATER_BYTES;
+  }
+
+  #forget(way: Way): void {
+    this.#unwritten = this.#unwritten.filter((unwritten) => unwritten.way !== way);
+    this.#pending?.forget(way);
+    this.#endPending();
   }
 
   #drop(): void {

@@ -79,8 +79,8 @@ export function openShared(
   services.metrics.subscriptions.inc({ protocol });
   opening.defer(() => {
     services.metrics.subscriptions.dec({ protocol });
-    outbox.forget(way);
   });
+  opening.use(outbox.open(way));
   const subscriber = new SharedSubscriber(outbox, way);
   opening.use(services.subscriptions.open({ routes, request, access: client.session, subscriber }));
   take(opening.move());

@@ -170,14 +170,16 @@ describe('Outbox', () => {
     const scene = outbox();
     const { wire, clock, subject } = scene;
     const [ended, other] = [withId('e'), withId('o')];
+    let opened = subject.open(ended);
     subject.deliver(new Emission(key('tick'), tick(1)), ended);
     subject.deliver(new Emission(key('tick'), tick(1)), other);
-    subject.forget(ended);
+    opened[Symbol.dispose]();
     await clock.advance(0);
     await stall(scene);
+    opened = subject.open(ended);
     subject.deliver(new Emission(key('tick'), tick(2)), ended);
     subject.deliver(new Emission(key('tick'), tick(2)), other);
-    subject.forget(ended);
+    opened[Symbol.dispose]();
     wire.drain();
     expect(wire.read.filter((text) => text.includes('"e"'))).toEqual([]);
     expect(wire.read.filter((text) => text.includes('"o"'))).toHaveLength(2);
@@ -260,6 +262,20 @@ describe('Outbox', () => {
     await clock.advance(0);
     expect(wire.writes).toBe(1);
     expect(wire.read).toEqual([1, 2, 3].map((sequence) => `{"id":"a","type":"next","payload":"trade ${sequence}"}`));
+  });
+
+  it('writes it in one write to a client that has several subscriptions to the stream', async () => {
+    const { wire, clock, subject, turn } = outbox();
+    const index = new SubscriptionIndex(turn);
+    const ways = ['a', 'b'].map(withId);
+    const opened = ways.map((way) => subject.open(way));
+    for (const way of ways) index.join(key('trade'), { deliver: (delivery) => subject.deliver(delivery, way) });
+    const { topic } = index.open(key('trade'));
+    topic.publish(trade(1), null);
+    await clock.advance(0);
+    expect(wire.read).toEqual(['a', 'b'].map((id) => `{"id":"${id}","type":"next","payload":"trade 1"}`));
+    expect(wire.writes).toBe(1);
+    for (const each of opened) each[Symbol.dispose]();
   });
 
   it('writes no more of a large turn than a client takes that stops reading in the middle of it', async () => {
