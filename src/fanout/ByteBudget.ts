@@ -19,6 +19,11 @@ export class ByteBudget {
     return true;
   }
 
+  /** Over the limit too: of what is bounded otherwise. */
+  takeAnyway(bytes: number): void {
+    this.#used += bytes;
+  }
+
   release(bytes: number): void {
     this.#used -= bytes;
   }

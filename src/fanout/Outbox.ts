@@ -53,6 +53,8 @@ const HIGH_WATER_BYTES = 64 * 1024;
 const MAX_UNWRITTEN = 256;
 /** How long a client that was told to go may take to answer. */
 const CLOSE_GRACE_MS = 2_000;
+/** One that is slow has first to read what is under way to it: what it is told comes after that. */
+const SLOW_GRACE_MS = 30_000;
 const OPEN = 1;
 const SCRATCH_BYTES = 64 * 1024;
 /** More than any frame has around its payload and its id, compressed or not. */
@@ -157,14 +159,8 @@ export class Outbox implements Disposable, Flushable {
 
   /** Closes the socket; one that does not answer is cut off after a while. */
   close(code: number, reason: string): void {
-    if (this.#closing) return;
-    this.flush();
-    this.#closing = true;
-    this.#drop();
-    this.#grace = this.#options.clock.after(CLOSE_GRACE_MS, () => {
-      this.#socket.terminate();
-    });
-    this.#socket.close(code, closeReason(reason));
+    if (!this.#closing) this.#end(code, reason);
+    this.#cutOffAfter(CLOSE_GRACE_MS);
   }
 
   [Symbol.dispose](): void {
@@ -208,6 +204,20 @@ export class Outbox implements Disposable, Flushable {
     return promise;
   }
 
+  #end(code: number, reason: string): void {
+    this.flush();
+    this.#closing = true;
+    this.#drop();
+    this.#socket.close(code, closeReason(reason));
+  }
+
+  #cutOffAfter(graceMs: number): void {
+    this.#grace?.[Symbol.dispose]();
+    this.#grace = this.#options.clock.after(graceMs, () => {
+      this.#socket.terminate();
+    });
+  }
+
   #reply(text: string): void {
     this.#meter.sent(Buffer.byteLength(text));
     // What the library compressed would be in the client's window, unknown to us.
@@ -222,7 +232,8 @@ export class Outbox implements Disposable, Flushable {
     const notice = lastWords(error, way);
     if (notice !== null) this.#reply(notice);
     metrics.errors.inc({ code: error.code });
-    this.close(1013, error.message);
+    this.#end(1013, error.message);
+    this.#cutOffAfter(SLOW_GRACE_MS);
   }
 
   /** A fault of ours while a client is told something ends that client, and nobody else. */

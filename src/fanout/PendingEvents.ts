@@ -22,14 +22,15 @@ export interface PendingEventsOptions {
  * The events that a subscriber has not taken yet, under the one policy for slow consumers (contract, section 6.3). While
  * little waits everything is kept: a burst within one turn is no slowness. Over half of the connection's byte budget, of
  * ticks, candles and books only the newest of each stream is kept, in the place of the last that waited; a book's deltas
- * collapse into the whole book. Trades and status wait, each of them. The whole is bounded by the budget. `Way` is how an
- * event is to leave; only events of one way take each other's place.
+ * collapse into the whole book. Trades and status wait, each of them, up to the budget. The newest of a stream is kept even
+ * over it: one for each stream, which is mostly shared with everybody else. `Way` is how an event is to leave; only events of
+ * one way take each other's place.
  */
 export class PendingEvents<Way = null> {
   readonly #options: PendingEventsOptions;
   readonly #queue: Set<Waiting<Way>> = new Set();
-  /** Of each stream that may be conflated, what waits last. */
-  readonly #last = new Map<StreamKey, Waiting<Way>>();
+  /** Of each stream that may be conflated, what waits last to leave each way. */
+  readonly #last = new Map<Way, Map<StreamKey, Waiting<Way>>>();
 
   constructor(options: PendingEventsOptions) {
     this.#options = options;
@@ -41,21 +42,26 @@ export class PendingEvents<Way = null> {
 
   /** False where the budget is used up: the subscriber is too slow, and the event was not kept. */
   push(emission: Emission, way: Way): boolean {
-    const last = this.#last.get(emission.key);
+    const { budget } = this.#options;
+    const last = this.#lastOf(emission.key, way);
     // A book that leaves whole, as it is then, has in it whatever comes until then: told again it would be out of order.
-    const waiting = last !== undefined && (last.refresh || this.#isBehind) ? last : undefined;
-    if (waiting?.way === way) {
-      this.#options.onConflated(emission.event.type);
-      waiting.refresh ||= emission.isDelta;
-      if (!emission.isDelta) waiting.refresh = false;
-      waiting.emission = emission;
+    if (last !== undefined && (last.refresh || this.#isBehind)) {
+      this.#supersede(last, emission);
       return true;
     }
     const bytes = approximateBytes(emission.event);
-    if (!this.#options.budget.take(bytes)) return false;
-    const added: Waiting<Way> = { emission, way, bytes, refresh: false };
-    this.#queue.add(added);
-    if (!isKept(emission.event.type)) this.#last.set(emission.key, added);
+    if (!budget.take(bytes)) {
+      this.#collapse();
+      if (!budget.take(bytes)) {
+        if (isKept(emission.event.type)) return false;
+        if (last !== undefined) {
+          this.#supersede(last, emission);
+          return true;
+        }
+        budget.takeAnyway(bytes);
+      }
+    }
+    this.#add({ emission, way, bytes, refresh: false });
     return true;
   }
 
@@ -81,10 +87,45 @@ export class PendingEvents<Way = null> {
     return used > limit / 2;
   }
 
+  #lastOf(key: StreamKey, way: Way): Waiting<Way> | undefined {
+    return this.#last.get(way)?.get(key);
+  }
+
+  /** The newer event of the stream leaves in place of the one that waits. */
+  #supersede(waiting: Waiting<Way>, emission: Emission): void {
+    this.#options.onConflated(emission.event.type);
+    waiting.refresh = emission.isDelta;
+    waiting.emission = emission;
+  }
+
+  /** Of all that piled up before it was too much, the newest of each stream is left. */
+  #collapse(): void {
+    for (const waiting of this.#queue) {
+      const { emission, way } = waiting;
+      const last = this.#lastOf(emission.key, way);
+      if (last === undefined || last === waiting) continue;
+      this.#options.onConflated(emission.event.type);
+      last.refresh = last.emission.isDelta;
+      this.#remove(waiting);
+    }
+  }
+
+  #add(waiting: Waiting<Way>): void {
+    const { emission, way } = waiting;
+    this.#queue.add(waiting);
+    if (isKept(emission.event.type)) return;
+    const streams = this.#last.get(way) ?? new Map<StreamKey, Waiting<Way>>();
+    this.#last.set(way, streams.set(emission.key, waiting));
+  }
+
   #remove(waiting: Waiting<Way>): void {
+    const { emission, way, bytes } = waiting;
     this.#queue.delete(waiting);
-    if (this.#last.get(waiting.emission.key) === waiting) this.#last.delete(waiting.emission.key);
-    this.#options.budget.release(waiting.bytes);
+    this.#options.budget.release(bytes);
+    const streams = this.#last.get(way);
+    if (streams?.get(emission.key) !== waiting) return;
+    streams.delete(emission.key);
+    if (streams.size === 0) this.#last.delete(way);
   }
 }
 

@@ -185,7 +185,7 @@ describe('Outbox', () => {
     expect(wire.read.filter((text) => text.includes('"o"'))).toHaveLength(2);
   });
 
-  it('tells a client that can not keep up with its trades, closes it with 1013, and cuts it off', async () => {
+  it('tells a client that can not keep up with its trades, closes it with 1013, and in the end cuts it off', async () => {
     const scene = outbox(2_000);
     await stall(scene);
     const { wire, clock, subject } = scene;
@@ -193,10 +193,26 @@ describe('Outbox', () => {
       subject.deliver(new Emission(key('trade'), trade(sequence)), plain);
     }
     expect(wire.closed).toEqual([{ code: 1013, reason: expect.stringContaining('did not read') }]);
-    await clock.advance(2_000);
-    expect(wire.terminated).toBe(true);
+    // What is under way to it comes before what it is told.
+    await clock.advance(29_999);
+    expect(wire.terminated).toBe(false);
     wire.drain();
     expect(wire.read.at(-1)).toBe('SLOW_CONSUMER');
+    await clock.advance(1);
+    expect(wire.terminated).toBe(true);
+  });
+
+  it('cuts a slow client off sooner where the connection is closed meanwhile', async () => {
+    const scene = outbox(2_000);
+    await stall(scene);
+    const { wire, clock, subject } = scene;
+    subject.closeSlow();
+    await clock.advance(1_000);
+    subject.close(1001, 'shutting down');
+    expect(wire.closed.map(({ code }) => code)).toEqual([1013]);
+    await clock.advance(2_000);
+    expect(wire.terminated).toBe(true);
+    expect(clock.pending).toBe(0);
   });
 
   it('makes a sender of replies wait until there is room', async () => {

@@ -86,4 +86,73 @@ describe('PendingEvents', () => {
     pending.clear();
     expect(budget.used).toBe(0);
   });
+
+  it('keeps of each way of a stream the newest, once the subscriber is behind', () => {
+    const budget = new ByteBudget(10_000);
+    const pending = new PendingEvents<string>({ budget, onConflated: () => undefined });
+    for (let sequence = 1; sequence <= 1_000; sequence += 1) {
+      for (const way of ['a', 'b']) expect(pending.push(new Emission(key('tick'), tick(sequence)), way)).toBe(true);
+    }
+    const left = new Map<string, number[]>();
+    for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
+      left.set(next.way, [...(left.get(next.way) ?? []), next.emission.event.sequence]);
+    }
+    for (const way of ['a', 'b']) {
+      expect(left.get(way)?.at(-1)).toBe(1_000);
+      expect(left.get(way)).toEqual(left.get(way)?.toSorted((one, other) => one - other));
+    }
+    expect(budget.used).toBe(0);
+  });
+
+  it('tells each way of a book nothing that the whole one had in it', () => {
+    const pending = new PendingEvents<string>({ budget: new ByteBudget(1_000), onConflated: () => undefined });
+    let newest = 1;
+    const whole = (): Emission => new Emission(key('orderbook'), book(newest, 'snapshot', {}));
+    for (; newest <= 20; newest += 1) {
+      const delta = new Emission(key('orderbook'), book(newest, 'delta', {}), { fresh: whole });
+      for (const way of ['a', 'b']) expect(pending.push(delta, way)).toBe(true);
+    }
+    newest = 20;
+    const told = new Map<string, number[]>([
+      ['a', []],
+      ['b', []],
+    ]);
+    for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
+      told.get(next.way)?.push(next.emission.event.sequence);
+    }
+    for (const sequenceList of told.values()) {
+      expect(sequenceList.at(-1)).toBe(20);
+      expect(sequenceList).toEqual([...new Set(sequenceList)].toSorted((one, other) => one - other));
+    }
+  });
+
+  it('lets go of what piled up before it gives a subscriber up, and keeps the newest of each stream whatever it takes', () => {
+    const { pending, budget, conflated } = pendingEvents(4_000);
+    // Half of the budget before anything is conflated.
+    for (let sequence = 1; sequence <= 5; sequence += 1)
+      pending.push(new Emission(key('tick', 'A'), tick(sequence)), null);
+    const symbols = Array.from({ length: 50 }, (_, at) => `S${at}`);
+    for (const symbol of symbols) {
+      for (const sequence of [10, 11]) {
+        expect(pending.push(new Emission(key('tick', symbol), tick(sequence)), null)).toBe(true);
+      }
+    }
+    expect(conflated.length).toBe(4 + 50);
+    expect(pending.push(new Emission(key('trade'), trade(1)), null)).toBe(false);
+    expect(sequences(pending)).toEqual([5, ...symbols.map(() => 11)]);
+    expect(budget.used).toBe(0);
+    expect(pending.push(new Emission(key('trade'), trade(1)), null)).toBe(true);
+  });
+
+  it('leaves a whole book where deltas that piled up are let go', () => {
+    const { pending } = pendingEvents(1_300);
+    const whole = new Emission(key('orderbook'), book(9, 'snapshot', {}));
+    for (const sequence of [1, 2]) {
+      pending.push(new Emission(key('orderbook'), book(sequence, 'delta', {}), { fresh: () => whole }), null);
+    }
+    pending.push(new Emission(key('trade'), trade(1)), null);
+    pending.push(new Emission(key('trade'), trade(2)), null);
+    const left = [pending.shift(), pending.shift(), pending.shift(), pending.shift()];
+    expect(left.map((each) => each?.emission.event.sequence)).toEqual([9, 1, 2, undefined]);
+  });
 });
