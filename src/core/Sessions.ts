@@ -175,13 +175,12 @@ export class Sessions implements Disposable {
   }
 
   #rest(session: Session): void {
-    if (!session.holdsCredentials) {
-      if (session.isKnown) this.#byDigest.delete(digest(session.token));
-      return;
-    }
+    // Whoever was given the token may come back with it, be it that nothing is held just now.
+    const key = session.isKnown ? digest(session.token) : '';
+    if (this.#byDigest.get(key) !== session) return;
     session.idle = this.#options.clock.after(this.#options.idleTimeoutMs, () => {
       session.idle = null;
-      this.#byDigest.delete(digest(session.token));
+      this.#byDigest.delete(key);
       session.giveUpAll();
     });
   }

@@ -218,6 +218,19 @@ describe('a session over HTTP', () => {
     });
   });
 
+  it('is still there when its last credentials are given up: for what needs none, and for others', async () => {
+    await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
+    const { session } = await authenticate(gateway, 'alice');
+    const headers = { 'x-session': session };
+    const giveUp = { variables: { broker: 'oanda' }, headers };
+    expect((await gateway.post(DEAUTHENTICATE, giveUp)).body.data).toEqual({ deauthenticateBroker: true });
+    const { status, body } = await gateway.post(AUTHENTICATED, { headers });
+    expect(status).toBe(200);
+    expect(JSON.stringify(body)).not.toContain('true');
+    const again = await gateway.post(AUTHENTICATE, { ...withToken('bob'), headers });
+    expect(again.body.data).toMatchObject({ authenticateBroker: { session } });
+  });
+
   it('without credentials is gone with its request', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     await gateway.post(AUTHENTICATED);
