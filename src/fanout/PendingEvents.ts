@@ -8,8 +8,8 @@ interface Waiting<Way> {
   emission: Emission;
   readonly way: Way;
   bytes: number;
-  /** A delta was to come after something that waits: what leaves is the whole book as it is then. */
-  refresh: boolean;
+  /** It is the whole book in place of deltas, and may have in it what is handed out only later in this turn. */
+  isAhead: boolean;
 }
 
 export interface PendingEventsOptions {
@@ -44,8 +44,8 @@ export class PendingEvents<Way = null> {
   push(emission: Emission, way: Way): boolean {
     const { budget } = this.#options;
     const last = this.#lastOf(emission.key, way);
-    // A book that leaves whole, as it is then, has in it whatever comes until then: told again it would be out of order.
-    if (last !== undefined && (last.refresh || this.#isBehind)) {
+    // What such a book has in it already would be out of order behind it.
+    if (last !== undefined && (last.isAhead || this.#isBehind)) {
       this.#supersede(last, emission);
       return true;
     }
@@ -61,7 +61,7 @@ export class PendingEvents<Way = null> {
         budget.takeAnyway(bytes);
       }
     }
-    this.#add({ emission, way, bytes, refresh: false });
+    this.#add({ emission, way, bytes, isAhead: false });
     return true;
   }
 
@@ -69,8 +69,7 @@ export class PendingEvents<Way = null> {
     const [first] = this.#queue;
     if (first === undefined) return undefined;
     this.#remove(first);
-    const { emission, way, refresh } = first;
-    return { emission: refresh ? emission.fresh() : emission, way };
+    return first;
   }
 
   /** Nothing that was to leave this way does. */
@@ -94,8 +93,8 @@ export class PendingEvents<Way = null> {
   /** The newer event of the stream leaves in place of the one that waits. */
   #supersede(waiting: Waiting<Way>, emission: Emission): void {
     this.#options.onConflated(emission.event.type);
-    waiting.refresh = emission.isDelta;
     waiting.emission = emission;
+    makeWhole(waiting);
   }
 
   /** Of all that piled up before it was too much, the newest of each stream is left. */
@@ -105,7 +104,7 @@ export class PendingEvents<Way = null> {
       const last = this.#lastOf(emission.key, way);
       if (last === undefined || last === waiting) continue;
       this.#options.onConflated(emission.event.type);
-      last.refresh = last.emission.isDelta;
+      makeWhole(last);
       this.#remove(waiting);
     }
   }
@@ -127,6 +126,15 @@ export class PendingEvents<Way = null> {
     streams.delete(emission.key);
     if (streams.size === 0) this.#last.delete(way);
   }
+}
+
+/**
+ * The whole book, as it is now and not as it will be when it leaves: by then it would have in it what has been published but
+ * not yet handed out, and comes once more behind it.
+ */
+function makeWhole(waiting: Waiting<unknown>): void {
+  waiting.isAhead ||= waiting.emission.isDelta;
+  waiting.emission = waiting.emission.fresh();
 }
 
 /** Trades and status are each of them news; of the others the newest says all. */

@@ -48,7 +48,7 @@ describe('PendingEvents', () => {
     expect(conflated).toEqual([]);
   });
 
-  it('gives one whole book in place of several deltas, as it is when it leaves', () => {
+  it('gives one whole book in place of several deltas, as it was when the last of them came', () => {
     const { pending, budget } = pendingEvents();
     fallBehind(pending, budget);
     let newest = 0;
@@ -60,8 +60,21 @@ describe('PendingEvents', () => {
     let left: Emission | undefined;
     do left = pending.shift()?.emission;
     while (left?.event.type === 'trade');
-    expect(left?.event).toMatchObject({ type: 'orderbook', kind: 'snapshot', sequence: 7 });
+    expect(left?.event).toMatchObject({ type: 'orderbook', kind: 'snapshot', sequence: 3 });
     expect(pending.shift()).toBeUndefined();
+  });
+
+  it('tells nothing behind a whole book that is in it, be the client no longer behind', () => {
+    const { pending, budget } = pendingEvents();
+    fallBehind(pending, budget);
+    // Published already in this turn, and handed out one after the other.
+    const fresh = (): Emission => new Emission(key('orderbook'), book(10, 'snapshot', {}));
+    const delta = (sequence: number): Emission =>
+      new Emission(key('orderbook'), book(sequence, 'delta', {}), { fresh });
+    for (const sequence of [7, 8]) pending.push(delta(sequence), null);
+    while (budget.used > budget.limit / 2) pending.shift();
+    for (const sequence of [9, 10]) pending.push(delta(sequence), null);
+    expect(sequences(pending).filter((sequence) => sequence > 0)).toEqual([10]);
   });
 
   it('passes a single waiting delta on as it is', () => {
