@@ -32,6 +32,8 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly Emission
   readonly #gathered: PendingEvents;
   /** Runs from the first event of a list until it is due. */
   #timer: Disposable | null = null;
+  /** Of the last list, in multiples of `everyMs` of monotonic time: a timer may be a little early. */
+  #lastSlot = 0;
   #due = false;
 
   constructor(options: EventBatchesOptions) {
@@ -62,16 +64,24 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly Emission
 
   #gather(emission: Emission): void {
     if (this.#handover.closed) return;
-    const { budget, clock, everyMs } = this.#options;
+    const { budget } = this.#options;
     if (!this.#gathered.push(emission, null)) {
       this.#handover.fail(slowConsumer());
     } else if (this.#handover.wanted && budget.used > budget.limit * EARLY_SHARE) {
       this.#leave();
     } else if (!this.#due) {
-      this.#timer ??= clock.after(Math.ceil(everyMs - (clock.monotonic() % everyMs)), () => {
-        this.#leave();
-      });
+      this.#timer ??= this.#startTimer();
     }
+  }
+
+  #startTimer(): Disposable {
+    const { clock, everyMs } = this.#options;
+    const now = clock.monotonic();
+    const slot = Math.max(Math.floor(now / everyMs), this.#lastSlot) + 1;
+    return clock.after(Math.ceil(slot * everyMs - now), () => {
+      this.#lastSlot = slot;
+      this.#leave();
+    });
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<readonly Emission[], undefined> {

@@ -9,6 +9,13 @@ import { book, key, tick, trade } from '../../support/events.ts';
 const tickAt = (sequence: number): Emission => new Emission(key('tick'), tick(sequence));
 const tradeAt = (sequence: number): Emission => new Emission(key('trade'), trade(sequence));
 
+/** As real timers are, which count whole milliseconds from the beginning of their turn. */
+class EarlyClock extends FakeClock {
+  override after(delayMs: number, task: () => void): Disposable {
+    return super.after(Math.max(0, delayMs - 2), task);
+  }
+}
+
 function setUp(limitBytes = 1_000_000) {
   return setUpWith(new FakeClock(), limitBytes);
 }
@@ -52,6 +59,23 @@ describe('EventBatches', () => {
     await clock.advance(1);
     expect(clock.pending).toBe(0);
     expect(await Promise.all(lists)).toEqual([['tick 1', 'tick 2'], ['tick 2']]);
+  });
+
+  it('gives one list each everyMs where timers are early', async () => {
+    const clock = new EarlyClock();
+    const { batches, iterator } = setUpWith(clock);
+    const lists: number[] = [];
+    const reading = (async () => {
+      for await (const list of { [Symbol.asyncIterator]: () => iterator }) lists.push(list.length);
+    })();
+    for (let sequence = 1; sequence <= 1_000; sequence += 1) {
+      batches.deliver(tickAt(sequence));
+      await clock.advance(1);
+    }
+    batches[Symbol.dispose]();
+    await reading;
+    expect(lists).toHaveLength(10);
+    expect(Math.min(...lists)).toBeGreaterThan(90);
   });
 
   it('keeps no timer while nothing happens', async () => {
