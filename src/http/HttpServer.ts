@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Limits } from '../core/Limits.ts';
 import type { Clock } from '../shared/clock.ts';
@@ -58,6 +58,8 @@ export class HttpServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #limiter: ConnectionLimiter;
   readonly #upgraded = new Set<Duplex>();
+  /** Connections that no request has come over yet: browsers open some beforehand. */
+  readonly #unused = new Set<Socket>();
   #closing: Promise<void> | null = null;
 
   constructor(options: HttpServerOptions) {
@@ -69,10 +71,16 @@ export class HttpServer implements AsyncDisposable {
       // Whatever else somebody offers to upgrade to (h2c), the request itself is served.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     });
+    this.#server.on('connection', (socket) => {
+      this.#unused.add(socket);
+      socket.once('close', () => this.#unused.delete(socket));
+    });
     this.#server.on('request', (request, response) => {
+      this.#unused.delete(request.socket);
       void this.#serve(request, response);
     });
     this.#server.on('upgrade', (request, socket, head) => {
+      this.#unused.delete(request.socket);
       this.#upgrade(request, socket, head);
     });
     this.#server.on('clientError', (error: Error & { readonly code?: string }, socket) => {
@@ -129,6 +137,7 @@ export class HttpServer implements AsyncDisposable {
     this.#server.close(() => {
       stopped.resolve();
     });
+    for (const socket of this.#unused) if (socket.bytesRead === 0) socket.destroy();
     using deadline = new DisposableStack();
     deadline.use(
       clock.after(shutdownTimeoutMs, () => {

@@ -286,6 +286,19 @@ describe('closing', () => {
     await expect(ask('/hello')).rejects.toThrow('ECONNREFUSED');
   });
 
+  it('does not wait for connections that no request has come over', async () => {
+    const clock = new FakeClock();
+    const server = await serve({ '/hello': hello }, { clock });
+    const { hostname, port } = new URL(server.url);
+    const beforehand = connect(Number(port), hostname);
+    await once(beforehand, 'connect');
+    expect((await request(server.url, '/hello')).status).toBe(200);
+    const gone = once(beforehand, 'close');
+    await server.close();
+    await gone;
+    expect(clock.pending).toBe(0);
+  });
+
   it('closes the clients of its protocols with 1001', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
