@@ -11,6 +11,7 @@ import { GatewayError } from '../shared/errors.ts';
 import { logFault } from '../shared/logFault.ts';
 import type { Logger } from '../shared/logger.ts';
 import { randomId } from '../shared/random.ts';
+import { BURST_SECONDS } from '../shared/TokenBucket.ts';
 import { logInFirst } from './ClientIdentity.ts';
 import type { ClientIdentity } from './ClientIdentity.ts';
 import { ClientSubscriptions } from './ClientSubscriptions.ts';
@@ -48,6 +49,8 @@ const ENDS_SOON = 'Your login ends soon: send auth with a new one.';
 const WAY: Way = { encoder: { isShared: true, encode: encodeEvent }, id: null };
 /** To whom sends faster than its messages can be executed. */
 const BUSY_RETRY_MS = 1_000;
+/** So many messages may wait for their turn, and in any case as many as may come at once. */
+const LEAST_WAITING = 64;
 const WELCOME = 'Welcome. Subscribe to market data with {"action":"subscribe","symbols":["…"]}.';
 const WELCOME_STRANGER = 'Welcome. Log in with {"action":"auth","credentials":{"token":"…"}} within 10 seconds.';
 
@@ -152,7 +155,7 @@ export class ClientConnection {
     const { id, message, error } = parseClientMessage(text);
     if (message === undefined) this.#refuse(id, error, true);
     else if (refusal !== null) this.#refuse(id, refusal.error, refusal.abuse);
-    else if (!this.#commands.add(() => this.#execute(id, message))) this.#refuse(id, busy(), false);
+    else if (!this.#enqueue(() => this.#execute(id, message))) this.#refuse(id, busy(), false);
   }
 
   #refuseBinary(): void {
@@ -164,8 +167,14 @@ export class ClientConnection {
   #refuse(id: MessageId | undefined, error: GatewayError, bad: boolean): void {
     if (bad) this.#countInvalid();
     const tooMany = bad && !this.#guard.countBad();
-    if (tooMany || !this.#commands.add(() => this.#answerError(error, { id }))) void this.#answerError(error, { id });
+    if (tooMany || !this.#enqueue(() => this.#answerError(error, { id }))) void this.#answerError(error, { id });
     if (tooMany) this.close(1008, 'Too many bad messages within a minute.');
+  }
+
+  /** False where too many wait already. */
+  #enqueue(command: () => Promise<void>): boolean {
+    const { messagesPerSecond } = this.#options.identity.limits;
+    return this.#commands.add(command, Math.max(LEAST_WAITING, BURST_SECONDS * messagesPerSecond));
   }
 
   #countInvalid(): void {

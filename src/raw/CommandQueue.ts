@@ -1,16 +1,16 @@
 /**
- * Executes a client's commands one after the other, in the order they came. Bounded: `add` says no to what would be the
- * 65th to wait. A command must not reject. Owned by its ClientConnection.
+ * Executes a client's commands one after the other, in the order they came. Bounded: `add` says no to what would be one too
+ * many to wait. A command must not reject. Owned by its ClientConnection.
  */
 export class CommandQueue implements Disposable {
   readonly #waiting: (() => Promise<void>)[] = [];
   #busy = false;
   #closed = false;
 
-  /** False where too many wait already: the command will not be executed. */
-  add(command: () => Promise<void>): boolean {
+  /** False where `most` wait already: the command will not be executed. */
+  add(command: () => Promise<void>, most: number): boolean {
     if (this.#closed) return true;
-    if (this.#waiting.length >= MAX_WAITING) return false;
+    if (this.#waiting.length >= most) return false;
     this.#waiting.push(command);
     if (!this.#busy) void this.#run();
     return true;
@@ -28,5 +28,3 @@ export class CommandQueue implements Disposable {
     this.#busy = false;
   }
 }
-
-const MAX_WAITING = 64;

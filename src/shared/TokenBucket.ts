@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 
 /** Seconds' worth of tokens that may be saved up. */
-const BURST_SECONDS = 2;
+export const BURST_SECONDS = 2;
 
 /** A rate with room for a burst of twice as much. The rate is given at each use, so that it may change in between. */
 export class TokenBucket {

@@ -91,6 +91,14 @@ describe('the rate limit', () => {
     expect((await client.ask({ action: 'list' }))['subscriptions']).toEqual([]);
   });
 
+  it('lets as many wait for their turn as may come at once', async () => {
+    await using gateway = await RawGateway.start({ limits: { messagesPerSecond: 200 } });
+    await using client = await RawClient.connect(gateway.url);
+    for (let count = 0; count < 400; count += 1) client.send({ action: 'ping', id: count });
+    await waitFor(() => client.messages.filter(({ status }) => status === 'pong').length === 400);
+    expect(client.messages.filter(({ type }) => type === 'error')).toEqual([]);
+  });
+
   it('who goes on all the same is closed with 1008, and a neighbour notices nothing', async () => {
     await using gateway = await RawGateway.start({ limits: { messagesPerSecond: 20 } });
     await using flooding = await RawClient.connect(gateway.url);
@@ -165,16 +173,21 @@ describe('messages of one client', () => {
   });
 
   it('wait in a bounded queue, over which they are refused and not executed', async () => {
-    await using gateway = await RawGateway.start();
+    const clock = new FakeClock();
+    await using gateway = await RawGateway.start({ clock, limits: { messagesPerSecond: 40 } });
     const slow = hold(gateway);
     await using client = await RawClient.connect(gateway.url);
     client.send({ action: 'subscribe', broker: 'binance', symbols: ['BTCUSDT'], id: 'first' });
     for (let id = 0; id < 70; id += 1) client.send({ action: 'ping', id });
-    const refused = await client.waitFor(({ id }) => id === 69);
+    client.socket.ping();
+    await once(client.socket, 'pong');
+    await clock.advance(1_000);
+    for (let id = 70; id < 100; id += 1) client.send({ action: 'ping', id });
+    const refused = await client.waitFor(({ id }) => id === 99);
     expect(refused).toMatchObject({ type: 'error', code: 'RATE_LIMITED', retryAfterMs: 1_000 });
     slow.release();
-    await client.waitFor(({ id }) => id === 63);
-    expect(client.messages.filter(({ status }) => status === 'pong')).toHaveLength(64);
+    await client.waitFor(({ id }) => id === 79);
+    expect(client.messages.filter(({ status }) => status === 'pong')).toHaveLength(80);
   });
 
   it('a fault of ours is INTERNAL with an id, and neither the connection nor its neighbours suffer', async () => {
