@@ -18,7 +18,7 @@ import { MarketState } from './MarketState.ts';
 import { ReceivedStream } from './ReceivedStream.ts';
 import { routeBySymbol, routeToBroker } from './routeSymbols.ts';
 import type { RoutableBroker } from './routeSymbols.ts';
-import type { BrokerAccess, Resolution, SymbolRoute } from './subscription.ts';
+import type { BrokerAccess, Resolution, SymbolRejection, SymbolRoute } from './subscription.ts';
 
 export interface BrokerManagerOptions {
   readonly bus: EventBus;
@@ -135,8 +135,12 @@ export class BrokerManager implements AsyncDisposable {
     await this.#heard(enabled.flatMap((broker) => broker.serving(access.scopeOf(broker.id)) ?? []));
     const brokers = enabled.map((broker) => routable(broker, access));
     const able = brokers.filter((broker) => types.every((type) => broker.supportedTypes.includes(type)));
-    const resolution = routeBySymbol(able, symbols);
-    return resolution.accepted.length > 0 ? resolution : explainUnsupported(resolution, brokers, types);
+    const { accepted, rejected } = routeBySymbol(able, symbols);
+    const disabled = [...this.#brokers.values()].filter((broker) => !broker.enabled);
+    return {
+      accepted,
+      rejected: rejected.map((rejection) => explained(rejection, { brokers, disabled, types, access })),
+    };
   }
 
   /** Wants a stream until disposed of; null where the account that the route names is gone. */
@@ -227,21 +231,29 @@ function refuseUnsupported({ id, supportedTypes }: BrokerInfo, types: readonly M
   );
 }
 
-/** Nothing was accepted: where a broker lists the symbol but lacks a type, that is the reason to give. */
-function explainUnsupported(
-  resolution: Resolution,
-  brokers: readonly RoutableBroker[],
-  types: readonly MarketDataType[],
-): Resolution {
-  const rejected = resolution.rejected.map((rejection) => {
-    if (rejection.error.code !== 'UNKNOWN_SYMBOL') return rejection;
-    const listing = brokers.find((broker) => broker.catalog?.get(rejection.symbol) !== undefined);
-    if (listing === undefined) return rejection;
+/** Where a broker lists a symbol that nobody serves just now, why that is so is the reason to give. */
+function explained(
+  rejection: SymbolRejection,
+  known: {
+    readonly brokers: readonly RoutableBroker[];
+    readonly disabled: readonly ConfiguredBroker[];
+    readonly types: readonly MarketDataType[];
+    readonly access: BrokerAccess;
+  },
+): SymbolRejection {
+  const { symbol, error } = rejection;
+  if (error.code !== 'UNKNOWN_SYMBOL') return rejection;
+  const { brokers, disabled, types, access } = known;
+  const listing = brokers.find(({ catalog }) => catalog?.get(symbol) !== undefined);
+  if (listing !== undefined) {
     const missing = types.filter((type) => !listing.supportedTypes.includes(type)).join(', ');
-    const error = new GatewayError('UNSUPPORTED_TYPE', `Broker ${listing.id} has no ${missing}.`, {
-      symbols: [rejection.symbol],
-    });
-    return { symbol: rejection.symbol, error };
-  });
-  return { accepted: [], rejected };
+    const message = `Broker ${listing.id} has no ${missing}.`;
+    return { symbol, error: new GatewayError('UNSUPPORTED_TYPE', message, { symbols: [symbol] }) };
+  }
+  const away = disabled.find(
+    (broker) => broker.serving(access.scopeOf(broker.id))?.lastCatalog?.get(symbol) !== undefined,
+  );
+  if (away === undefined) return rejection;
+  const message = `Broker ${away.id}, which lists ${symbol}, is out of service.`;
+  return { symbol, error: new GatewayError('BROKER_DISABLED', message, { symbols: [symbol] }) };
 }

@@ -60,6 +60,8 @@ export class ManagedBroker implements AsyncDisposable {
   readonly #statuses = new Map<string, Statuses>();
   /** Null while it is out of service. */
   #broker: BaseBroker | null = null;
+  /** Of the adapter before. */
+  #formerCatalog: InstrumentCatalog | null = null;
   #status: BrokerStatus = { kind: 'closed' };
   #lastMessageAtMs: number | null = null;
   #reconciliation: Disposable | null = null;
@@ -95,6 +97,11 @@ export class ManagedBroker implements AsyncDisposable {
 
   get catalog(): InstrumentCatalog | null {
     return this.#broker?.catalog ?? null;
+  }
+
+  /** What the venue listed when it was asked last, be it out of service now. */
+  get lastCatalog(): InstrumentCatalog | null {
+    return this.#broker?.catalog ?? this.#formerCatalog;
   }
 
   get catalogTried(): Promise<void> {
@@ -191,6 +198,7 @@ export class ManagedBroker implements AsyncDisposable {
 
   #endAdapter(): void {
     const broker = this.#broker;
+    this.#formerCatalog = this.lastCatalog;
     this.#broker = null;
     this.#life += 1;
     this.#status = { kind: 'closed' };

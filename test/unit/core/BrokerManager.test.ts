@@ -224,6 +224,23 @@ describe('requests that can not be served', () => {
     await expect(g.subscribe(types, {}, broker)).rejects.toMatchObject({ code });
   });
 
+  it('says of each symbol why nobody serves it, whatever others are served', async () => {
+    const { gateway: g } = gateway();
+    g.add('quotes', { supportedTypes: ['tick'] }).lists('EUR_USD');
+    g.add('away').lists('GONE');
+    g.manager.configured('away').setEnabled(false);
+    const symbols = ['BTCUSDT', 'EUR_USD', 'GONE'];
+    const request = { broker: null, symbols, types: ['tick', 'trade'] as const, access: NO_ACCESS };
+    const { accepted, rejected } = await g.manager.route(request);
+    expect(accepted).toMatchObject([{ symbol: 'BTCUSDT', broker: 'binance' }]);
+    expect(rejected.map(({ symbol, error: { code } }) => [symbol, code])).toEqual([
+      ['EUR_USD', 'UNSUPPORTED_TYPE'],
+      ['GONE', 'BROKER_DISABLED'],
+    ]);
+    const { rejected: unknown } = await g.manager.route({ ...request, symbols: ['NOWHERE'] });
+    expect(unknown.map(({ error: { code } }) => code)).toEqual(['UNKNOWN_SYMBOL']);
+  });
+
   it('tells which type the only broker that lists a symbol lacks', async () => {
     const g = new Gateway();
     g.add('quotes', { supportedTypes: ['tick'] }).lists('BTCUSDT');
