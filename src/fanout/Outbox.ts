@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import type { MarketData } from '../market/marketData.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { ClientProtocol, Metrics } from '../shared/metrics.ts';
@@ -140,6 +141,12 @@ export class Outbox implements Disposable, Flushable {
     }
   }
 
+  /** Of what waits because the client does not read, these events are wanted no more. */
+  withdraw(isGone: (event: MarketData) => boolean): void {
+    this.#pending?.forget(({ emission }) => isGone(emission.event));
+    this.#endPending();
+  }
+
   /** Writes what this turn has brought. */
   flush(): void {
     const unwritten = this.#unwritten;
@@ -176,7 +183,7 @@ export class Outbox implements Disposable, Flushable {
 
   #forget(way: Way): void {
     this.#unwritten = this.#unwritten.filter((unwritten) => unwritten.way !== way);
-    this.#pending?.forget(way);
+    this.#pending?.forget((waiting) => waiting.way === way);
     this.#endPending();
   }
 

@@ -72,9 +72,9 @@ export class PendingEvents<Way = null> {
     return first;
   }
 
-  /** Nothing that was to leave this way does. */
-  forget(way: Way): void {
-    for (const waiting of this.#queue) if (waiting.way === way) this.#remove(waiting);
+  /** Nothing of these leaves any more. */
+  forget(isGone: (waiting: { readonly emission: Emission; readonly way: Way }) => boolean): void {
+    for (const waiting of this.#queue) if (isGone(waiting)) this.#remove(waiting);
   }
 
   clear(): void {

@@ -7,6 +7,7 @@ import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import { Outbox } from '../fanout/Outbox.ts';
 import type { Way } from '../fanout/Outbox.ts';
 import { assertNever } from '../shared/assertNever.ts';
+import type { MarketData } from '../market/marketData.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { logFault } from '../shared/logFault.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -244,7 +245,10 @@ export class ClientConnection {
   }
 
   #unsubscribe(id: MessageId | undefined, message: UnsubscribeMessage): Promise<void> {
-    const symbols = this.#subscriptions.release(message);
+    const released = this.#subscriptions.release(message);
+    const gone = new Set(released.map(nameOf));
+    this.#outbox.withdraw((event) => gone.has(nameOf(event)));
+    const symbols = [...new Set(released.map(({ symbol }) => symbol))];
     return this.#outbox.send(
       encodeStatus({
         type: 'status',
@@ -292,4 +296,9 @@ function busy(): GatewayError {
   return new GatewayError('RATE_LIMITED', 'Too many earlier messages are still being executed; this one was not.', {
     retryAfterMs: BUSY_RETRY_MS,
   });
+}
+
+/** Of a stream and of its events alike. */
+function nameOf({ broker, symbol, type }: Pick<MarketData, 'broker' | 'symbol' | 'type'>): string {
+  return JSON.stringify([broker, symbol, type]);
 }

@@ -18,6 +18,13 @@ export interface ClientSubscriptionsOptions {
 /** What one `subscribe` brought and is still held: a subscription in the sense of `limits.subscriptionsPerConnection`. */
 type Group = Set<HeldStream>;
 
+/** A stream that was held. */
+export interface ReleasedStream {
+  readonly broker: string;
+  readonly symbol: string;
+  readonly type: FeedType;
+}
+
 /** One stream of a request: the one that is there already, if any, and the symbol it belongs to. */
 interface Place {
   readonly route: SymbolRoute;
@@ -70,18 +77,18 @@ export class ClientSubscriptions implements Disposable {
     };
   }
 
-  /** Gives up what the selection names, where it is held; the symbols of which anything was are returned. */
-  release({ broker, symbols, types }: Omit<UnsubscribeMessage, 'action'>): readonly string[] {
-    const released = new Set<string>();
+  /** Gives up what the selection names, where it is held; what was is returned. */
+  release({ broker, symbols, types }: Omit<UnsubscribeMessage, 'action'>): readonly ReleasedStream[] {
+    const released: ReleasedStream[] = [];
     const wanted = symbols === null ? null : new Set(symbols);
     for (const held of this.#held()) {
       if (broker !== null && held.broker !== broker) continue;
       if (wanted !== null && !wanted.has(held.name)) continue;
       for (const type of types ?? [...held.streams.keys()]) {
-        if (this.#drop(held, type)) released.add(held.name);
+        if (this.#drop(held, type)) released.push({ broker: held.broker, symbol: held.name, type });
       }
     }
-    return [...released];
+    return released;
   }
 
   /** All that is held, what is alike gathered. */

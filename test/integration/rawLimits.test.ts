@@ -310,6 +310,35 @@ describe('a slow consumer', () => {
   });
 });
 
+describe('a slow consumer that unsubscribes', () => {
+  it('is told nothing more of that behind the answer, and of the rest the newest', async () => {
+    await using gateway = await RawGateway.start();
+    await using slow = await RawClient.connect(gateway.url);
+    await slow.subscribe('binance', ['BTCUSDT', 'ETHUSDT'], ['tick']);
+    await gateway.wanted('tick ETHUSDT');
+    const broker = gateway.broker();
+    const [gone, kept] = ['BTCUSDT', 'ETHUSDT'].map((symbol) => broker.feed(`tick ${symbol}`));
+    if (gone === undefined || kept === undefined) throw new Error('not wanted');
+    slow.socket.pause();
+    let sent = 0;
+    while ((await gateway.metric('conflated_total', { type: 'tick' })) < 100) {
+      for (let count = 0; count < 200; count += 1) {
+        sent += 1;
+        for (const feed of [gone, kept]) broker.sink.onEvent(feed, tick(sent));
+      }
+      await new Promise(setImmediate);
+    }
+    slow.send({ action: 'unsubscribe', symbols: ['BTCUSDT'], id: 'u' });
+    await waitFor(() => gateway.manager.openStreams === 1);
+    slow.socket.resume();
+    const answered = await slow.waitFor(({ id }) => id === 'u');
+    await waitFor(() => slow.data('tick').at(-1)?.sequence === sent);
+    const after = slow.messages.slice(slow.messages.indexOf(answered));
+    expect(after.filter(({ symbol, type }) => type === 'data' && symbol === 'BTCUSDT')).toEqual([]);
+    expect(slow.closed).toBeNull();
+  });
+});
+
 describe('on shutdown', () => {
   it('every client is closed with 1001, and a new one is not let in', async () => {
     await using gateway = await RawGateway.start();
