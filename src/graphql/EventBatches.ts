@@ -35,7 +35,6 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly Emission
   /** Of the last list, in multiples of `everyMs` of monotonic time: a timer may be a little early. */
   #lastSlot = 0;
   #due = false;
-  #leavesEarly = false;
 
   constructor(options: EventBatchesOptions) {
     this.#options = options;
@@ -69,20 +68,10 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly Emission
     if (!this.#gathered.push(emission, null)) {
       this.#handover.fail(slowConsumer());
     } else if (this.#handover.wanted && budget.used > budget.limit * EARLY_SHARE) {
-      this.#leaveEarly();
+      this.#leave();
     } else if (!this.#due) {
       this.#timer ??= this.#startTimer();
     }
-  }
-
-  /** Not before all that this turn brought is here: a whole book in place of changes may have the rest of them in it. */
-  #leaveEarly(): void {
-    if (this.#leavesEarly) return;
-    this.#leavesEarly = true;
-    queueMicrotask(() => {
-      this.#leavesEarly = false;
-      if (!this.#handover.closed) this.#leave();
-    });
   }
 
   #startTimer(): Disposable {

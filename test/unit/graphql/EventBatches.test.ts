@@ -127,25 +127,6 @@ describe('EventBatches', () => {
     expect((await next()).at(-1)).toBe('orderbook 9');
   });
 
-  it('tells a book in rising sequence where a list leaves early in the middle of a turn', async () => {
-    const { clock, batches, next } = setUp(2_000);
-    let newest = 4;
-    const fresh = (): Emission => new Emission(key('orderbook'), book(newest, 'snapshot', {}));
-    const delta = (sequence: number): Emission =>
-      new Emission(key('orderbook'), book(sequence, 'delta', {}), { fresh });
-    for (let sequence = 1; sequence <= 4; sequence += 1) batches.deliver(delta(sequence));
-    const lists = [next(), next()];
-    // All of them are published before the first is handed out.
-    newest = 10;
-    for (let sequence = 5; sequence <= 10; sequence += 1) batches.deliver(delta(sequence));
-    await clock.advance(100);
-    batches.deliver(delta((newest = 11)));
-    await clock.advance(100);
-    const told = (await Promise.all(lists)).flat().map((event) => Number(event.split(' ')[1]));
-    expect(told.at(-1)).toBe(11);
-    expect(told).toEqual([...new Set(told)].toSorted((one, other) => one - other));
-  });
-
   it('sends a list early that grows large, where somebody waits for it: nothing of it is conflated', async () => {
     const { clock, batches, next, budget, metrics } = setUp(10_000);
     const taken: string[] = [];
