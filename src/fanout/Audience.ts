@@ -41,8 +41,7 @@ export class Audience {
     const chains = this.#chains;
     if (this.#view === null || event.type !== 'orderbook' || book === null) return new Emission(key, event, { chains });
     const told = this.#view.next(event, book);
-    const fresh = told.kind === 'delta' ? () => this.whole(key) ?? new Emission(key, told) : null;
-    return new Emission(key, told, { fresh, chains });
+    return new Emission(key, told, { whole: told.kind === 'delta' ? this.#view.snapshot : null, chains });
   }
 
   /** The whole of what the view shows now, for whoever can't begin with a delta. */

@@ -1,4 +1,4 @@
-import type { MarketData } from '../market/marketData.ts';
+import type { MarketData, OrderBookUpdate } from '../market/marketData.ts';
 import type { StreamKey } from '../market/streamKey.ts';
 import type { ClientProtocol } from '../shared/metrics.ts';
 import type { DeflateChains } from './DeflateChains.ts';
@@ -37,8 +37,8 @@ export abstract class Delivery {
 }
 
 export interface EmissionOptions {
-  /** Of a book's delta: gives the whole book in its place, as it is when asked. */
-  readonly fresh?: (() => Emission) | null;
+  /** Of a book's delta: the whole book with it, and with nothing that came later. */
+  readonly whole?: OrderBookUpdate | null;
   /** Of all who see the stream alike, where they are told of it now. Null: it was known before, or one client alone is told. */
   readonly chains?: DeflateChains | null;
 }
@@ -50,14 +50,16 @@ export interface EmissionOptions {
 export class Emission extends Delivery {
   readonly key: StreamKey;
   readonly event: MarketData;
-  readonly #fresh: (() => Emission) | null;
+  /** Of a book's delta: the whole book with it. */
+  readonly book: OrderBookUpdate | null;
   readonly #chains: DeflateChains | null;
+  #whole: Emission | null = null;
 
-  constructor(key: StreamKey, event: MarketData, { fresh = null, chains = null }: EmissionOptions = {}) {
+  constructor(key: StreamKey, event: MarketData, { whole = null, chains = null }: EmissionOptions = {}) {
     super();
     this.key = key;
     this.event = event;
-    this.#fresh = fresh;
+    this.book = whole;
     this.#chains = chains;
   }
 
@@ -83,12 +85,14 @@ export class Emission extends Delivery {
 
   /** True where the event means nothing without the ones before it: the delta of a book. */
   get isDelta(): boolean {
-    return this.#fresh !== null;
+    return this.book !== null;
   }
 
-  /** The newest whole value of this stream: itself, but for a delta. */
-  fresh(): Emission {
-    return this.#fresh === null ? this : this.#fresh();
+  /** The whole value of the stream with this event: itself, but for a delta. */
+  whole(): Emission {
+    if (this.book === null) return this;
+    this.#whole ??= new Emission(this.key, this.book);
+    return this.#whole;
   }
 
   protected override encode(encoder: Encoder): SharedFrames {

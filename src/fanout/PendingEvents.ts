@@ -1,4 +1,4 @@
-import type { MarketData } from '../market/marketData.ts';
+import type { MarketData, OrderBookUpdate } from '../market/marketData.ts';
 import type { StreamKey } from '../market/streamKey.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import type { ByteBudget } from './ByteBudget.ts';
@@ -7,9 +7,7 @@ import type { Emission } from './Emission.ts';
 interface Waiting<Way> {
   emission: Emission;
   readonly way: Way;
-  bytes: number;
-  /** It is the whole book in place of deltas, and may have in it what is handed out only later in this turn. */
-  isAhead: boolean;
+  readonly bytes: number;
 }
 
 export interface PendingEventsOptions {
@@ -44,12 +42,11 @@ export class PendingEvents<Way = null> {
   push(emission: Emission, way: Way): boolean {
     const { budget } = this.#options;
     const last = this.#lastOf(emission.key, way);
-    // What such a book has in it already would be out of order behind it.
-    if (last !== undefined && (last.isAhead || this.#isBehind)) {
+    if (last !== undefined && this.#isBehind) {
       this.#supersede(last, emission);
       return true;
     }
-    const bytes = approximateBytes(emission.event);
+    const bytes = approximateBytes(emission);
     if (!budget.take(bytes)) {
       this.#collapse();
       if (!budget.take(bytes)) {
@@ -61,7 +58,7 @@ export class PendingEvents<Way = null> {
         budget.takeAnyway(bytes);
       }
     }
-    this.#add({ emission, way, bytes, isAhead: false });
+    this.#add({ emission, way, bytes });
     return true;
   }
 
@@ -93,8 +90,7 @@ export class PendingEvents<Way = null> {
   /** The newer event of the stream leaves in place of the one that waits. */
   #supersede(waiting: Waiting<Way>, emission: Emission): void {
     this.#options.onConflated(emission.event.type);
-    waiting.emission = emission;
-    makeWhole(waiting);
+    waiting.emission = emission.whole();
   }
 
   /** Of all that piled up before it was too much, the newest of each stream is left. */
@@ -104,7 +100,7 @@ export class PendingEvents<Way = null> {
       const last = this.#lastOf(emission.key, way);
       if (last === undefined || last === waiting) continue;
       this.#options.onConflated(emission.event.type);
-      makeWhole(last);
+      last.emission = last.emission.whole();
       this.#remove(waiting);
     }
   }
@@ -128,15 +124,6 @@ export class PendingEvents<Way = null> {
   }
 }
 
-/**
- * The whole book, as it is now and not as it will be when it leaves: by then it would have in it what has been published but
- * not yet handed out, and comes once more behind it.
- */
-function makeWhole(waiting: Waiting<unknown>): void {
-  waiting.isAhead ||= waiting.emission.isDelta;
-  waiting.emission = waiting.emission.fresh();
-}
-
 /** Trades and status are each of them news; of the others the newest says all. */
 function isKept(type: MarketData['type']): boolean {
   switch (type) {
@@ -153,6 +140,11 @@ function isKept(type: MarketData['type']): boolean {
 }
 
 /** What an event takes while it waits, to within a factor of two: enough for a bound. */
-function approximateBytes(event: MarketData): number {
-  return event.type === 'orderbook' ? 300 + 60 * (event.bids.length + event.asks.length) : 400;
+function approximateBytes({ event, book }: Emission): number {
+  // Of the whole book that a delta keeps the levels themselves are mostly others' too.
+  return event.type === 'orderbook' ? 300 + 60 * levelsOf(event) + 8 * levelsOf(book) : 400;
+}
+
+function levelsOf(book: OrderBookUpdate | null): number {
+  return book === null ? 0 : book.bids.length + book.asks.length;
 }

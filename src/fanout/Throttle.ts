@@ -73,6 +73,6 @@ export class Throttle implements Subscriber, Disposable {
 function combined(held: Emission, next: Emission): Emission {
   if (!next.isDelta || next.event.type !== 'orderbook' || held.event.type !== 'orderbook') return next;
   // A snapshot that waits takes the changes in: what leaves is then the whole book as it is now.
-  if (!held.isDelta) return next.fresh();
-  return new Emission(next.key, mergeDeltas(held.event, next.event), { fresh: () => next.fresh() });
+  if (!held.isDelta) return next.whole();
+  return new Emission(next.key, mergeDeltas(held.event, next.event), { whole: next.book });
 }

@@ -17,6 +17,9 @@ const sequences = (pending: PendingEvents): number[] => {
   return found;
 };
 
+const delta = (sequence: number): Emission =>
+  new Emission(key('orderbook'), book(sequence, 'delta', {}), { whole: book(sequence, 'snapshot', {}) });
+
 /** Trades that take more than half of the budget: whoever has not taken these is behind. */
 function fallBehind(pending: PendingEvents, budget: ByteBudget): void {
   while (budget.used <= budget.limit / 2) pending.push(new Emission(key('trade', 'OTHER'), trade(0)), null);
@@ -48,44 +51,32 @@ describe('PendingEvents', () => {
     expect(conflated).toEqual([]);
   });
 
-  it('gives one whole book in place of several deltas, as it was when the last of them came', () => {
+  it('gives one whole book in place of several deltas: as it was with the last of them', () => {
     const { pending, budget } = pendingEvents();
     fallBehind(pending, budget);
-    let newest = 0;
-    const fresh = (): Emission => new Emission(key('orderbook'), book(newest, 'snapshot', { bids: [['1', '1']] }));
-    for (newest = 1; newest <= 3; newest += 1) {
-      pending.push(new Emission(key('orderbook'), book(newest, 'delta', {}), { fresh }), null);
-    }
-    newest = 7;
+    for (const sequence of [1, 2, 3]) pending.push(delta(sequence), null);
     let left: Emission | undefined;
     do left = pending.shift()?.emission;
     while (left?.event.type === 'trade');
-    expect(left?.event).toMatchObject({ type: 'orderbook', kind: 'snapshot', sequence: 3 });
+    expect(left?.event).toEqual(book(3, 'snapshot', {}));
     expect(pending.shift()).toBeUndefined();
-  });
-
-  it('tells nothing behind a whole book that is in it, be the client no longer behind', () => {
-    const { pending, budget } = pendingEvents();
-    fallBehind(pending, budget);
-    // Published already in this turn, and handed out one after the other.
-    const fresh = (): Emission => new Emission(key('orderbook'), book(10, 'snapshot', {}));
-    const delta = (sequence: number): Emission =>
-      new Emission(key('orderbook'), book(sequence, 'delta', {}), { fresh });
-    for (const sequence of [7, 8]) pending.push(delta(sequence), null);
-    while (budget.used > budget.limit / 2) pending.shift();
-    for (const sequence of [9, 10]) pending.push(delta(sequence), null);
-    expect(sequences(pending).filter((sequence) => sequence > 0)).toEqual([10]);
   });
 
   it('passes a single waiting delta on as it is', () => {
     const { pending } = pendingEvents();
-    const delta = new Emission(key('orderbook'), book(4, 'delta', {}), {
-      fresh: () => {
-        throw new Error('not asked for');
-      },
-    });
-    pending.push(delta, null);
-    expect(pending.shift()?.emission).toBe(delta);
+    const single = delta(4);
+    pending.push(single, null);
+    expect(pending.shift()?.emission).toBe(single);
+  });
+
+  it('counts what a delta keeps of the whole book', () => {
+    const { pending, budget } = pendingEvents();
+    pending.push(delta(1), null);
+    const before = budget.used;
+    const levels = Array.from({ length: 100 }, (_, at): [string, string] => [String(at), '1']);
+    const whole = book(2, 'snapshot', { bids: levels.toReversed() });
+    pending.push(new Emission(key('orderbook'), book(2, 'delta', {}), { whole }), null);
+    expect(budget.used - before).toBe(before + 800);
   });
 
   it('refuses what goes over the budget, and gives the budget back as events leave', () => {
@@ -119,13 +110,9 @@ describe('PendingEvents', () => {
 
   it('tells each way of a book nothing that the whole one had in it', () => {
     const pending = new PendingEvents<string>({ budget: new ByteBudget(1_000), onConflated: () => undefined });
-    let newest = 1;
-    const whole = (): Emission => new Emission(key('orderbook'), book(newest, 'snapshot', {}));
-    for (; newest <= 20; newest += 1) {
-      const delta = new Emission(key('orderbook'), book(newest, 'delta', {}), { fresh: whole });
-      for (const way of ['a', 'b']) expect(pending.push(delta, way)).toBe(true);
+    for (let sequence = 1; sequence <= 20; sequence += 1) {
+      for (const way of ['a', 'b']) expect(pending.push(delta(sequence), way)).toBe(true);
     }
-    newest = 20;
     const told = new Map<string, number[]>([
       ['a', []],
       ['b', []],
@@ -159,13 +146,10 @@ describe('PendingEvents', () => {
 
   it('leaves a whole book where deltas that piled up are let go', () => {
     const { pending } = pendingEvents(1_300);
-    const whole = new Emission(key('orderbook'), book(9, 'snapshot', {}));
-    for (const sequence of [1, 2]) {
-      pending.push(new Emission(key('orderbook'), book(sequence, 'delta', {}), { fresh: () => whole }), null);
-    }
+    for (const sequence of [1, 2]) pending.push(delta(sequence), null);
     pending.push(new Emission(key('trade'), trade(1)), null);
     pending.push(new Emission(key('trade'), trade(2)), null);
     const left = [pending.shift(), pending.shift(), pending.shift(), pending.shift()];
-    expect(left.map((each) => each?.emission.event.sequence)).toEqual([9, 1, 2, undefined]);
+    expect(left.map((each) => each?.emission.event)).toEqual([book(2, 'snapshot', {}), trade(1), trade(2), undefined]);
   });
 });

@@ -40,9 +40,8 @@ describe('Throttle', () => {
 
   it('merges the deltas it holds into one that does the same', async () => {
     const { clock, received, subject } = throttle();
-    const whole = (): Emission => new Emission(key('orderbook'), book(9, 'snapshot', {}));
     const delta = (sequence: number, bids: [string, string][]): Emission =>
-      new Emission(key('orderbook'), book(sequence, 'delta', { bids }), { fresh: whole });
+      new Emission(key('orderbook'), book(sequence, 'delta', { bids }), { whole: book(sequence, 'snapshot', {}) });
     subject.deliver(delta(1, [['10', '1']]));
     subject.deliver(
       delta(2, [
@@ -70,10 +69,10 @@ describe('Throttle', () => {
 
   it('turns a held snapshot and the deltas after it into the book as it is now', async () => {
     const { clock, received, subject } = throttle();
-    const whole = (): Emission => new Emission(key('orderbook'), book(3, 'snapshot', { bids: [['1', '1']] }));
+    const whole = book(3, 'snapshot', { bids: [['1', '1']] });
     subject.deliver(new Emission(key('orderbook'), book(1, 'snapshot', {})));
     subject.deliver(new Emission(key('orderbook'), book(2, 'snapshot', {})));
-    subject.deliver(new Emission(key('orderbook'), book(3, 'delta', {}), { fresh: whole }));
+    subject.deliver(new Emission(key('orderbook'), book(3, 'delta', {}), { whole }));
     await clock.advance(100);
     expect(received[1]?.event).toMatchObject({ kind: 'snapshot', sequence: 3 });
   });
