@@ -7,9 +7,11 @@ const NOWHERE: Channel = {
   [Symbol.dispose]: () => undefined,
 };
 
+const nowhere = (): Channel => NOWHERE;
+
 /** The bus of a gateway that stands alone: the way in is the way out. */
 export class MemoryBus implements EventBus {
-  #receive: (key: StreamKey) => Channel = () => NOWHERE;
+  #receive: (key: StreamKey) => Channel = nowhere;
 
   open(key: StreamKey): Channel {
     return this.#receive(key);
@@ -19,13 +21,13 @@ export class MemoryBus implements EventBus {
     this.#receive = receive;
     return {
       [Symbol.dispose]: () => {
-        if (this.#receive === receive) this.#receive = () => NOWHERE;
+        if (this.#receive === receive) this.#receive = nowhere;
       },
     };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#receive = () => NOWHERE;
+    this.#receive = nowhere;
     return Promise.resolve();
   }
 }

@@ -160,11 +160,6 @@ export class ManagedBroker implements AsyncDisposable {
     this.#broker?.resync(stream, reason);
   }
 
-  /** True where this account has the stream. */
-  has(key: StreamKey): boolean {
-    return this.#streams.has(key);
-  }
-
   /** Ends its connections, and forgets all that it knew. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -1,10 +1,10 @@
 import { GatewayError } from '../shared/errors.ts';
 import type { Metrics } from '../shared/metrics.ts';
+import type { Subscriber } from './Audience.ts';
 import type { ByteBudget } from './ByteBudget.ts';
 import type { Delivery, Emission } from './Emission.ts';
 import { Handover } from './Handover.ts';
 import { PendingEvents } from './PendingEvents.ts';
-import type { Subscriber } from './Audience.ts';
 
 export interface EventQueueOptions {
   readonly budget: ByteBudget;

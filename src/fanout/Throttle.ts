@@ -1,8 +1,8 @@
 import type { StreamKey } from '../market/streamKey.ts';
 import type { Clock } from '../shared/clock.ts';
+import type { Subscriber } from './Audience.ts';
 import { Emission } from './Emission.ts';
 import type { Delivery } from './Emission.ts';
-import type { Subscriber } from './Audience.ts';
 import { mergeDeltas } from './mergeDeltas.ts';
 
 export interface ThrottleOptions {
@@ -72,7 +72,7 @@ export class Throttle implements Subscriber, Disposable {
 
 function combined(held: Emission, next: Emission): Emission {
   if (!next.isDelta || next.event.type !== 'orderbook' || held.event.type !== 'orderbook') return next;
-  // A snapshot that waits takes the changes in: what leaves is then the whole book as it is now.
+  // A snapshot that waits takes the changes in: what leaves is then the whole book with the last of them.
   if (!held.isDelta) return next.whole();
   return new Emission(next.key, mergeDeltas(held.event, next.event), { whole: next.book });
 }
