@@ -86,6 +86,8 @@ export class Outbox implements Disposable, Flushable {
   #waiters: (() => void)[] = [];
   #closing = false;
   #grace: Disposable | null = null;
+  /** What it was given: it only ever gets less. */
+  #graceMs = Infinity;
 
   constructor(options: OutboxOptions) {
     const { compressFromBytes, meter, socket, stream, turn } = options;
@@ -174,6 +176,7 @@ export class Outbox implements Disposable, Flushable {
     this.#closing = true;
     this.#drop();
     this.#grace?.[Symbol.dispose]();
+    this.#graceMs = 0;
     this.#stream.off('drain', this.#drained);
   }
 
@@ -219,6 +222,8 @@ export class Outbox implements Disposable, Flushable {
   }
 
   #cutOffAfter(graceMs: number): void {
+    if (graceMs >= this.#graceMs) return;
+    this.#graceMs = graceMs;
     this.#grace?.[Symbol.dispose]();
     this.#grace = this.#options.clock.after(graceMs, () => {
       this.#socket.terminate();

@@ -202,6 +202,19 @@ describe('Outbox', () => {
     expect(wire.terminated).toBe(true);
   });
 
+  it('gives no client more time by being closed again, and starts nothing once it is disposed of', async () => {
+    const { wire, clock, subject } = outbox();
+    subject.close(1001, 'shutting down');
+    await clock.advance(1_500);
+    subject.close(1001, 'shutting down');
+    await clock.advance(500);
+    expect(wire.terminated).toBe(true);
+    const left = outbox();
+    left.subject[Symbol.dispose]();
+    left.subject.close(1001, 'shutting down');
+    expect(left.clock.pending).toBe(0);
+  });
+
   it('cuts a slow client off sooner where the connection is closed meanwhile', async () => {
     const scene = outbox(2_000);
     await stall(scene);
