@@ -30,6 +30,9 @@ export class PendingEvents<Way = null> {
   /** Of each stream that may be conflated, what waits last to leave each way. */
   readonly #last = new Map<Way, Map<StreamKey, Waiting<Way>>>();
 
+  /** Of those, what waits before the last. */
+  #older = 0;
+
   constructor(options: PendingEventsOptions) {
     this.#options = options;
   }
@@ -95,6 +98,7 @@ export class PendingEvents<Way = null> {
 
   /** Of all that piled up before it was too much, the newest of each stream is left. */
   #collapse(): void {
+    if (this.#older === 0) return;
     for (const waiting of this.#queue) {
       const { emission, way } = waiting;
       const last = this.#lastOf(emission.key, way);
@@ -110,6 +114,7 @@ export class PendingEvents<Way = null> {
     this.#queue.add(waiting);
     if (isKept(emission.event.type)) return;
     const streams = this.#last.get(way) ?? new Map<StreamKey, Waiting<Way>>();
+    if (streams.has(emission.key)) this.#older += 1;
     this.#last.set(way, streams.set(emission.key, waiting));
   }
 
@@ -117,8 +122,12 @@ export class PendingEvents<Way = null> {
     const { emission, way, bytes } = waiting;
     this.#queue.delete(waiting);
     this.#options.budget.release(bytes);
+    if (isKept(emission.event.type)) return;
     const streams = this.#last.get(way);
-    if (streams?.get(emission.key) !== waiting) return;
+    if (streams?.get(emission.key) !== waiting) {
+      this.#older -= 1;
+      return;
+    }
     streams.delete(emission.key);
     if (streams.size === 0) this.#last.delete(way);
   }
