@@ -62,3 +62,11 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', done, { once: true });
   });
 }
+
+/** Calls `task` when all that can go on without waiting for anything has gone on: later than any promise that is settled. */
+export function afterMicrotasks(task: () => void): void {
+  // From within a microtask a tick comes when no microtask is left, and before anything else does.
+  queueMicrotask(() => {
+    process.nextTick(task);
+  });
+}

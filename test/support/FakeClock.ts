@@ -48,6 +48,11 @@ export class FakeClock implements Clock {
     this.#wall += ms;
   }
 
+  /** The process does not run for so long: what falls due comes late. */
+  suspend(ms: number): void {
+    this.#moveTo(this.#monotonic + ms);
+  }
+
   /** Moves time on and runs what falls due, in order; promises settle between two timers. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
@@ -59,7 +64,7 @@ export class FakeClock implements Clock {
       if (due === undefined) break;
       this.#moveTo(Math.max(due.at, this.#monotonic));
       if (due.periodMs === null) this.#entries.delete(due);
-      else due.at += due.periodMs;
+      else due.at = this.#monotonic + due.periodMs;
       due.task();
       await settle();
     }
