@@ -6,6 +6,7 @@ import { SHARED } from '../src/market/streamKey.ts';
 import { fromEpochMs, parseTimestamp } from '../src/market/timestamp.ts';
 import { MarketDataServer } from '../src/MarketDataServer.ts';
 import { silentLogger } from '../src/shared/logger.ts';
+import { ASKER } from '../test/support/asker.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from '../test/support/ScriptedBroker.ts';
 import { BROKER, makeEvents, symbolsOf } from './documents.ts';
 import type { BenchEvent } from './documents.ts';
@@ -47,7 +48,7 @@ export const startGateway: StartServer = async ({ document, universe, compressed
   const type = document === 'trade' ? 'trade' : 'orderbook';
   // The venue sends all of them: what no client listens to is numbered and kept, and looked up in vain.
   for (const symbol of symbols) {
-    server.manager.want({ broker: BROKER, symbol, scope: SHARED }, { symbol, type, interval: null });
+    server.manager.want({ broker: BROKER, symbol, scope: SHARED }, { symbol, type, interval: null }, ASKER);
   }
   const feeds = await broker.feeds;
   const prepared = makeEvents(document, universe).map((event) => {

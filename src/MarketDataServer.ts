@@ -19,6 +19,7 @@ import { Turn } from './fanout/Turn.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
 import { countedAddress, isSecure, TrustedProxies } from './http/clientAddress.ts';
 import { createHealth } from './http/health.ts';
+import { ClientConnections } from './http/ClientConnections.ts';
 import { HttpServer } from './http/HttpServer.ts';
 import type { UpgradeHandler } from './http/HttpServer.ts';
 import { indexPage } from './http/indexPage.ts';
@@ -27,6 +28,9 @@ import { isAllowedOrigin } from './http/origin.ts';
 import { createRaw } from './raw/RawProtocol.ts';
 import { systemClock } from './shared/clock.ts';
 import type { Logger } from './shared/logger.ts';
+import { FairPool } from './shared/FairPool.ts';
+import { FairTurns } from './shared/FairTurns.ts';
+import { HeapWatch, socketsForClients } from './shared/processLimits.ts';
 import { Metrics } from './shared/metrics.ts';
 import { systemRandom } from './shared/random.ts';
 
@@ -63,8 +67,9 @@ export class MarketDataServer implements AsyncDisposable {
   /** Resolves once it serves; rejects, with nothing left behind, where the address can't be had. */
   static async start(options: MarketDataServerOptions): Promise<MarketDataServer> {
     await using owned = new AsyncDisposableStack();
-    const services = buildServices(options, owned);
-    const http = owned.use(buildHttp(options, services));
+    const door = buildDoor(options);
+    const services = buildServices(options, door, owned);
+    const http = owned.use(buildHttp(options, door, services));
     // The first to end: who waits for a venue's answer is told, before the connections go.
     owned.use(services.authenticator);
     await http.listen();
@@ -88,8 +93,35 @@ export class MarketDataServer implements AsyncDisposable {
   }
 }
 
-function buildServices(options: MarketDataServerOptions, owned: AsyncDisposableStack): Services {
+/** A client that takes nothing of what it is sent for so many heartbeats is cut off. */
+const UNREAD_BEATS = 2;
+/** Values of answers that are under way at a time: some 80 bytes each while they are made. */
+const ANSWER_VALUES = { capacity: 2_000_000, perOwner: 400_000, perAsker: 100_000, free: 2_000 };
+
+/** Who is let in, and how many. */
+interface Door {
+  readonly proxies: TrustedProxies;
+  readonly heap: HeapWatch;
+  readonly connections: ClientConnections;
+}
+
+function buildDoor({ config }: MarketDataServerOptions): Door {
+  const clock = systemClock;
+  const proxies = new TrustedProxies(config.server.trustedProxies);
+  const heap = new HeapWatch({ clock });
+  const connections = new ClientConnections({
+    limits: config.limits,
+    proxies,
+    maxSockets: socketsForClients(),
+    isShortOfMemory: () => heap.isFullForConnections,
+    clock,
+  });
+  return { proxies, heap, connections };
+}
+
+function buildServices(options: MarketDataServerOptions, door: Door, owned: AsyncDisposableStack): Services {
   const { config, logger } = options;
+  const { proxies, heap, connections } = door;
   const metrics = new Metrics();
   collectDefaultMetrics({ register: metrics.registry });
   const clock = systemClock;
@@ -97,7 +129,7 @@ function buildServices(options: MarketDataServerOptions, owned: AsyncDisposableS
   const index = new SubscriptionIndex(turn);
   const manager = owned.use(buildManager(options, { index, metrics, bus: owned.use(new MemoryBus()) }));
   const { symbolsPerSubscription } = config.limits;
-  const subscriptions = new Subscriptions({ manager, index, clock, symbolsPerSubscription });
+  const subscriptions = new Subscriptions({ manager, index, clock, symbolsPerSubscription, heap });
   const logins = owned.use(new ClientLogins({ auth: config.auth, clock, logger, metrics }));
   const sessions = owned.use(new Sessions({ clock, idleTimeoutMs: config.sessions.idleTimeoutMs }));
   const authenticator = new BrokerAuthenticator({
@@ -107,7 +139,6 @@ function buildServices(options: MarketDataServerOptions, owned: AsyncDisposableS
     clock,
     allowInsecure: config.server.allowInsecureCredentials,
   });
-  const proxies = new TrustedProxies(config.server.trustedProxies);
   return {
     manager,
     subscriptions,
@@ -117,7 +148,11 @@ function buildServices(options: MarketDataServerOptions, owned: AsyncDisposableS
     sessions,
     authenticator,
     clientOf: (request) => ({ address: countedAddress(request, proxies), secure: isSecure(request, proxies) }),
+    holdConnection: (request) => connections.hold(request),
     allowInsecureCredentials: config.server.allowInsecureCredentials,
+    heap,
+    turns: owned.use(new FairTurns(clock)),
+    answers: new FairPool(ANSWER_VALUES),
     turn,
     clock,
     logger,
@@ -139,9 +174,10 @@ function buildManager(
   });
 }
 
-function buildHttp({ config, logger, version }: MarketDataServerOptions, services: Services): HttpServer {
-  const { clock, limits, manager, metrics } = services;
-  const { maxPayloadBytes, compression, allowedOrigins, trustedProxies, host, port, shutdownTimeoutMs } = config.server;
+function buildHttp(options: MarketDataServerOptions, { proxies, connections }: Door, services: Services): HttpServer {
+  const { config, logger, version } = options;
+  const { clock, manager, metrics } = services;
+  const { maxPayloadBytes, compression, allowedOrigins, host, port, shutdownTimeoutMs } = config.server;
   const { graphqlMs, rawMs } = config.heartbeat;
   const graphql = createGraphql({
     services,
@@ -152,7 +188,6 @@ function buildHttp({ config, logger, version }: MarketDataServerOptions, service
     allowsOrigin: (origin) => isAllowedOrigin({ origin, host: undefined, allowedOrigins }),
   });
   const raw = createRaw({ services, heartbeatMs: rawMs, maxPayloadBytes, compression });
-  const proxies = new TrustedProxies(trustedProxies);
   const { health, ready } = createHealth({
     manager,
     bus: () => ({ engine: 'memory', state: 'ok' }),
@@ -188,8 +223,9 @@ function buildHttp({ config, logger, version }: MarketDataServerOptions, service
       ['/ws', raw],
     ]),
     allowedOrigins,
-    proxies,
-    limits,
+    connections,
+    alwaysServed: new Set(['/health', '/ready', '/metrics']),
+    unreadTimeoutMs: UNREAD_BEATS * graphqlMs,
     shutdownTimeoutMs,
     clock,
     logger,

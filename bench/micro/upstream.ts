@@ -8,6 +8,7 @@ import { fromEpochMs } from '../../src/market/timestamp.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
 import { seededRandom } from '../../src/shared/random.ts';
+import { ASKER } from '../../test/support/asker.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from '../../test/support/ScriptedBroker.ts';
 import { turnAtOnce } from '../../test/support/turnAtOnce.ts';
 import type { MicroCase } from './MicroCase.ts';
@@ -105,7 +106,7 @@ async function startCore(owned: AsyncDisposableStack, symbols: number): Promise<
   manager.addBroker({ id: BROKER, enabled: true, traits: TRAITS, shared, clients: null });
   for (let index = 0; index < symbols; index += 1) {
     const symbol = index === 0 ? FEED.symbol : `S${index}USDT`;
-    manager.want({ broker: BROKER, symbol, scope: SHARED }, { symbol, type: 'trade', interval: null });
+    manager.want({ broker: BROKER, symbol, scope: SHARED }, { symbol, type: 'trade', interval: null }, ASKER);
   }
   return started;
 }

@@ -10,6 +10,7 @@ import type {
 } from '../market/marketData.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
+import type { Asker, Askers } from '../shared/FairQueue.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { Random } from '../shared/random.ts';
@@ -23,6 +24,8 @@ export interface Feed {
   readonly type: FeedType;
   /** Of candles; null for every other type. */
   readonly interval: CandleInterval | null;
+  /** For whom it is wanted just now. Left out: for nobody in particular. */
+  readonly askers?: Askers;
 }
 
 /** How a broker's connection to its venue stands. */
@@ -122,6 +125,11 @@ export abstract class BaseBroker implements AsyncDisposable {
     return this.#catalogTried.promise;
   }
 
+  /** The venue refuses its credentials, and it asks no more. */
+  get isRefused(): boolean {
+    return false;
+  }
+
   protected get wanted(): ReadonlySet<Feed> {
     return this.#wanted;
   }
@@ -166,19 +174,21 @@ export abstract class BaseBroker implements AsyncDisposable {
   /** What was published of this feed can't be right: forget it, and begin again from the venue's own state. */
   abstract resync(feed: Feed, reason: string): void;
 
+  // What is asked once. `asker`: the client that asks, and waits behind nobody who asks for more; none: the gateway.
+
   /** Closed candles, oldest first, and last the one still open. Throws BROKER_UNAVAILABLE. */
-  abstract fetchCandles(query: CandleQuery): Promise<readonly CandleDraft[]>;
+  abstract fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]>;
 
   /** The latest trades, oldest first. Throws BROKER_UNAVAILABLE, and UNSUPPORTED_TYPE where there is no trade feed. */
-  fetchTrades(_symbol: string, _limit: number): Promise<readonly TradeDraft[]> {
+  fetchTrades(_symbol: string, _limit: number, _asker?: Asker): Promise<readonly TradeDraft[]> {
     return Promise.reject(new GatewayError('UNSUPPORTED_TYPE', `Broker ${this.id} has no trades.`));
   }
 
   /** The venue's best bid and ask just now; null where it quotes none. Throws BROKER_UNAVAILABLE. */
-  abstract fetchTick(symbol: string): Promise<TickDraft | null>;
+  abstract fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null>;
 
   /** The venue's book just now, `depth` levels a side at most; null where it has none. Throws BROKER_UNAVAILABLE. */
-  abstract fetchOrderBook(symbol: string, depth: number): Promise<OrderBookDraft | null>;
+  abstract fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null>;
 
   /** Ends every connection and timer; resolves when nothing is left. May be called again. */
   abstract close(): Promise<void>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { flag, numberBetween, oneOf, positiveDecimal, secretText, section, text, url, wholeNumber } from './fields.ts';
+import { decimal } from '../market/decimal.ts';
+import { flag, numberBetween, oneOf, priceBetween, secretText, section, text, url, wholeNumber } from './fields.ts';
 import { withRule } from './rule.ts';
 
 const MAX_SYMBOLS = 10_000;
@@ -34,13 +35,18 @@ const oanda = withRule(
   },
 );
 
+/** What a mock market can start at and still reckon exactly; its own code has the reasons. */
+function mockPrice(): ReturnType<typeof priceBetween> {
+  return priceBetween(decimal('0.00000000000001'), decimal('1000000000000'));
+}
+
 function mockSettings(defaults: { seed: number; ticksPerSecond: number; symbols: Readonly<Record<string, string>> }) {
   const symbolsExpected = `a map of 1 to ${MAX_SYMBOLS} symbols, each with its first price`;
   return {
     enabled: flag().default(true),
     seed: wholeNumber(0, 4_294_967_295).default(defaults.seed),
     symbols: z
-      .record(text('a symbol of at most 64 characters without white space', /^[!-~]{1,64}$/), positiveDecimal(), {
+      .record(text('a symbol of at most 64 characters without white space', /^[!-~]{1,64}$/), mockPrice(), {
         error: symbolsExpected,
       })
       .refine((symbols) => Object.keys(symbols).length > 0 && Object.keys(symbols).length <= MAX_SYMBOLS, {

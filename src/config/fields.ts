@@ -112,20 +112,19 @@ function isNetwork(value: string): boolean {
 }
 
 /** A price, its digits kept as they are written: a number in a file, or text. */
-export function positiveDecimal(): z.ZodType<Decimal> {
+export function priceBetween(lowest: Decimal, highest: Decimal): z.ZodType<Decimal> {
   return z.unknown().transform((value, context): Decimal => {
     try {
       const digits = decimal(typeof value === 'number' || typeof value === 'string' ? String(value) : '');
-      if (compare(digits, ZERO) > 0) return digits;
+      if (compare(digits, lowest) >= 0 && compare(digits, highest) <= 0) return digits;
     } catch {
       // not a plain decimal: told below
     }
-    context.addIssue({ code: 'custom', message: 'a price above 0 in plain notation, such as 43250.10' });
+    const message = `a price from ${lowest} to ${highest} in plain notation, such as 43250.10`;
+    context.addIssue({ code: 'custom', message });
     return z.NEVER;
   });
 }
-
-const ZERO = decimal('0');
 
 /** For rules between settings: they look at what is there even where something beside it is at fault. */
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {

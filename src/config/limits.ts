@@ -12,4 +12,5 @@ export const LIMITS = {
   queryDepth: wholeNumber(1, 100),
   queryAliases: wholeNumber(1, 10_000),
   queryTokens: wholeNumber(1, 1_000_000),
+  queryCost: wholeNumber(1, 1_000_000_000),
 };

@@ -64,6 +64,7 @@ const limits = section({
   queryDepth: LIMITS.queryDepth.default(10),
   queryAliases: LIMITS.queryAliases.default(30),
   queryTokens: LIMITS.queryTokens.default(2000),
+  queryCost: LIMITS.queryCost.default(100_000),
 });
 
 const reconnect = withRule(

@@ -8,6 +8,7 @@ import type { Scope, StreamKey } from '../market/streamKey.ts';
 import { sleep } from '../shared/clock.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
+import type { Asker } from '../shared/FairQueue.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import { BrokerWatcher } from './BrokerWatcher.ts';
 import type { BrokerInfo } from './brokerInfo.ts';
@@ -143,9 +144,9 @@ export class BrokerManager implements AsyncDisposable {
     };
   }
 
-  /** Wants a stream until disposed of; null where the account that the route names is gone. */
-  want({ broker, scope }: SymbolRoute, wish: StreamWish): Disposable | null {
-    return this.#brokers.get(broker)?.withScope(scope)?.want(wish) ?? null;
+  /** Wants a stream for somebody until disposed of; null where the account that the route names is gone. */
+  want({ broker, scope }: SymbolRoute, wish: StreamWish, asker: Asker): Disposable | null {
+    return this.#brokers.get(broker)?.withScope(scope)?.want(wish, asker) ?? null;
   }
 
   /** Streams open upstream, those included that only linger. */

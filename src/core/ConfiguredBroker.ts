@@ -124,8 +124,8 @@ export class ConfiguredBroker implements AsyncDisposable {
   }
 
   /**
-   * Opens the account of these credentials, or joins those who hold it already, until disposed of: with the last of them
-   * it is closed, and the credentials are wiped.
+   * Opens the account of these credentials, which the venue has just accepted, or joins those who hold it already, until
+   * disposed of: with the last of them it is closed, and the credentials are wiped.
    */
   holdAccount(scope: Scope, credentials: SealedCredentials): Disposable {
     const create = this.definition.clients?.create ?? null;
@@ -145,6 +145,7 @@ export class ConfiguredBroker implements AsyncDisposable {
       account.broker.start();
     } else {
       credentials[Symbol.dispose]();
+      known.broker.accepted();
     }
     this.#options.onChange();
     let held = true;

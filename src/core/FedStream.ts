@@ -17,6 +17,10 @@ import type { StreamAddress } from '../market/streamKey.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { FeedHealth } from './FeedHealth.ts';
 import { LiveStream } from './LiveStream.ts';
+import type { Asker, Askers } from '../shared/FairQueue.ts';
+
+/** Beyond that nobody is told apart. */
+const MAX_ASKERS = 8;
 
 export interface FedStreamOptions {
   readonly address: StreamAddress & { readonly type: FeedType };
@@ -36,6 +40,8 @@ export class FedStream extends LiveStream implements Feed {
   readonly received: { count: number };
   /** Subscriptions that want it now. */
   interests = 0;
+  /** For whom, as long as they are few. */
+  readonly #askers: Asker[] = [];
   /** Runs while nobody wants it any more. */
   linger: Disposable | null = null;
   /** False from its end on, whatever is said of it afterwards. */
@@ -47,6 +53,20 @@ export class FedStream extends LiveStream implements Feed {
     this.interval = address.interval;
     this.channel = channel;
     this.received = received;
+  }
+
+  /** Nobody where they are too many to be told apart: what is for all goes first. */
+  readonly askers: Askers = () => (this.#askers.length < this.interests ? [] : this.#askers);
+
+  want(asker: Asker): void {
+    this.interests += 1;
+    if (this.#askers.length < MAX_ASKERS) this.#askers.push(asker);
+  }
+
+  unwant(asker: Asker): void {
+    this.interests -= 1;
+    const at = this.#askers.indexOf(asker);
+    if (at !== -1) this.#askers.splice(at, 1);
   }
 
   /** Gives an event its place. */

@@ -1,5 +1,6 @@
 import type { Feed, FeedCondition } from '../brokers/BaseBroker.ts';
-import type { FeedState } from '../market/marketData.ts';
+import type { EventHeader, FeedState } from '../market/marketData.ts';
+import { toEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { FeedHealth, FeedPhase } from './FeedHealth.ts';
@@ -22,6 +23,13 @@ export interface FeedMonitorOptions {
   readonly tell: (symbol: string, status: SymbolStatus) => void;
 }
 
+type EventTimes = Pick<EventHeader, 'time' | 'receivedAt'>;
+
+/** The timer comes so much too late only where the process did not run. */
+const HELD_UP_MS = 1_500;
+/** An event this much older than its receipt has waited somewhere; clocks differ by less. */
+const LATE_MS = 2_000;
+
 /** From the one that is told first to the one that is told only where there is nothing else. */
 const WORST_FIRST: readonly FeedPhase[] = ['closed', 'recovering', 'stale', 'opening', 'live'];
 
@@ -33,11 +41,18 @@ export class FeedMonitor implements Disposable {
   readonly #options: FeedMonitorOptions;
   readonly #symbols = new Map<string, Set<MonitoredFeed>>();
   readonly #told = new Map<string, SymbolStatus>();
+  readonly #periodMs: number;
   readonly #timer: Disposable;
+  /** Monotonic: when the timer came last. */
+  #listenedAtMs: number;
+  /** The process did not run for a while: what comes now may have waited for it. */
+  #isCatchingUp = false;
 
   constructor(options: FeedMonitorOptions) {
     this.#options = options;
-    this.#timer = options.clock.every(Math.max(50, options.staleAfterMs / 4), () => {
+    this.#periodMs = Math.max(50, options.staleAfterMs / 4);
+    this.#listenedAtMs = options.clock.monotonic();
+    this.#timer = options.clock.every(this.#periodMs, () => {
       this.#listen();
     });
   }
@@ -67,10 +82,13 @@ export class FeedMonitor implements Disposable {
     return this.#symbols.has(symbol);
   }
 
-  /** The broker has sent something of this feed. */
-  beat(feed: MonitoredFeed): void {
+  /** The broker has sent this event of the feed. To be called before it is told to anybody. */
+  beat(feed: MonitoredFeed, event: EventTimes): void {
     const { health } = feed;
-    health.beat(this.#options.clock.monotonic());
+    const now = this.#options.clock.monotonic();
+    if (now - this.#listenedAtMs > this.#periodMs + HELD_UP_MS) this.#noticeHoldUp(now);
+    health.beat(now);
+    if (this.#isCatchingUp && this.#mayBeLate(event)) return;
     // A book is in step, and a market open, when its broker says so; of the others any event is the proof.
     const proven = health.phase === 'stale' || (feed.type !== 'orderbook' && health.phase !== 'closed');
     if (proven && health.phase !== 'live' && health.set('live', null)) this.#assess(feed.symbol);
@@ -118,8 +136,28 @@ export class FeedMonitor implements Disposable {
     this.#told.clear();
   }
 
+  /** Suspended, or too busy to listen. What waited in the sockets meanwhile is not how things are now. */
+  #noticeHoldUp(now: number): void {
+    const heldUpMs = now - this.#listenedAtMs;
+    this.#listenedAtMs = now;
+    this.#isCatchingUp = true;
+    const reason = `The gateway did not run for ${Math.round(heldUpMs / 1_000)} s; what comes until it has caught up is late.`;
+    for (const [symbol, feeds] of this.#symbols) {
+      for (const { health } of feeds) if (health.phase === 'live') health.set('stale', reason);
+      this.#assess(symbol);
+    }
+  }
+
+  /** An event without a time of the venue's own can't show that it is none of those that waited. */
+  #mayBeLate({ time, receivedAt }: EventTimes): boolean {
+    return time === receivedAt || this.#options.clock.now() - toEpochMs(time) > LATE_MS;
+  }
+
   #listen(): void {
     const now = this.#options.clock.monotonic();
+    if (now - this.#listenedAtMs > this.#periodMs + HELD_UP_MS) this.#noticeHoldUp(now);
+    else this.#isCatchingUp = false;
+    this.#listenedAtMs = now;
     for (const [symbol, feeds] of this.#symbols) {
       for (const { type, health } of feeds) {
         if (!health.quiet(now, this.#options.staleAfterMs)) continue;

@@ -10,4 +10,6 @@ export interface Limits {
   readonly queryDepth: number;
   readonly queryAliases: number;
   readonly queryTokens: number;
+  /** Values that one answer, or one event of a subscription, may hold. */
+  readonly queryCost: number;
 }

@@ -7,6 +7,7 @@ import type { Scope, StreamKey } from '../market/streamKey.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import type { Clock } from '../shared/clock.ts';
+import type { Asker } from '../shared/FairQueue.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import { randomId } from '../shared/random.ts';
 import type { BrokerStanding, BrokerState } from './brokerInfo.ts';
@@ -131,22 +132,32 @@ export class ManagedBroker implements AsyncDisposable {
     this.#options.onChange();
   }
 
+  /** The venue has just accepted its credentials: where it refused them before, it is asked for everything anew. */
+  accepted(): void {
+    if (this.#broker?.isRefused !== true) return;
+    this.#endAdapter();
+    this.#monitor.setAll('recovering', 'The venue accepts the credentials again.');
+    this.#enable();
+    this.#reconcile();
+    this.#options.onChange();
+  }
+
   keyOf({ symbol, type, interval }: Omit<StreamWish, 'type'> & { readonly type: MarketDataType }): StreamKey {
     return streamKey({ scope: this.scope, broker: this.#options.id, symbol, type, interval });
   }
 
-  /** Wants a stream until disposed of. Null: it is closed, and has no streams any more. */
-  want(wish: StreamWish): Disposable | null {
+  /** Wants a stream for somebody until disposed of. Null: it is closed, and has no streams any more. */
+  want(wish: StreamWish, asker: Asker): Disposable | null {
     if (this.#closed) return null;
     const key = this.keyOf(wish);
     const stream = this.#streams.get(key) ?? this.#open(key, wish);
     stream.linger?.[Symbol.dispose]();
     stream.linger = null;
-    stream.interests += 1;
+    stream.want(asker);
     let held = true;
     return {
       [Symbol.dispose]: () => {
-        if (held) this.#release(stream);
+        if (held) this.#release(stream, asker);
         held = false;
       },
     };
@@ -215,8 +226,8 @@ export class ManagedBroker implements AsyncDisposable {
     return stream;
   }
 
-  #release(stream: FedStream): void {
-    stream.interests -= 1;
+  #release(stream: FedStream, asker: Asker): void {
+    stream.unwant(asker);
     if (this.#closed || stream.interests > 0) return;
     stream.linger = this.#options.clock.after(this.#options.lingerMs, () => {
       this.#streams.delete(stream.key);
@@ -264,7 +275,7 @@ export class ManagedBroker implements AsyncDisposable {
   #event(feed: Feed, draft: FeedEventDraft): void {
     if (!isOpen(feed)) return;
     feed.received.count += 1;
-    this.#monitor.beat(feed);
+    this.#monitor.beat(feed, draft);
     feed.channel.publish(feed.number(draft));
   }
 

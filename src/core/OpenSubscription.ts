@@ -8,6 +8,7 @@ import { SHARED } from '../market/streamKey.ts';
 import type { Scope, StreamKey } from '../market/streamKey.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
 import type { Clock } from '../shared/clock.ts';
+import type { Asker } from '../shared/FairQueue.ts';
 import { randomId } from '../shared/random.ts';
 import { keyOf } from './BrokerManager.ts';
 import type { BrokerManager } from './BrokerManager.ts';
@@ -19,6 +20,8 @@ export interface SubscriptionOpening {
   readonly routes: readonly SymbolRoute[];
   readonly request: SubscriptionRequest;
   readonly access: BrokerAccess;
+  /** Whose connection it is for. */
+  readonly asker: Asker;
   readonly subscriber: Subscriber;
 }
 
@@ -105,9 +108,9 @@ export class OpenSubscription implements Disposable {
   }
 
   #joinFeed(streams: Streams, route: SymbolRoute, type: FeedType): void {
-    const { manager, index, request } = this.#options;
+    const { asker, manager, index, request } = this.#options;
     const interval = type === 'candle' ? request.options.interval : null;
-    streams.owned.use(manager.want(route, { symbol: route.symbol, type, interval }));
+    streams.owned.use(manager.want(route, { symbol: route.symbol, type, interval }, asker));
     if (!request.types.includes(type)) return;
     const key = keyOf(route, type, interval);
     if (type === 'orderbook') {

@@ -8,18 +8,20 @@ import type {
   Tick,
   Trade,
 } from '../market/marketData.ts';
+import type { Asker } from '../shared/FairQueue.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { keyOf } from './BrokerManager.ts';
 import type { BrokerManager } from './BrokerManager.ts';
 import { unknownSymbol } from './routeSymbols.ts';
 import type { BrokerAccess } from './subscription.ts';
-import { checkRange } from './Subscriptions.ts';
+import { checkRange, checkSymbol } from './Subscriptions.ts';
 
 /** What is asked of, and by whom. */
 export interface SymbolQuery {
   readonly broker: string;
   readonly symbol: string;
   readonly access: BrokerAccess;
+  readonly asker: Asker;
 }
 
 export interface CandlesQuery extends SymbolQuery {
@@ -66,7 +68,7 @@ export class Queries {
     const live = latest('tick');
     const status = latest('status');
     if (live?.type === 'tick' && status?.type === 'status' && status.state === 'live') return live;
-    const draft = await adapter.fetchTick(query.symbol);
+    const draft = await adapter.fetchTick(query.symbol, query.asker);
     return draft === null ? null : asked(query, draft);
   }
 
@@ -75,7 +77,7 @@ export class Queries {
     const { adapter, scope } = await this.#adapter(query);
     const known = this.#manager.state.book(keyOf({ ...query, scope }, 'orderbook', null));
     if (known !== null) return { ...known.latest, kind: 'snapshot', ...known.book.top(depth) };
-    const draft = await adapter.fetchOrderBook(query.symbol, depth);
+    const draft = await adapter.fetchOrderBook(query.symbol, depth, query.asker);
     if (draft === null) return null;
     return asked(query, { ...draft, bids: draft.bids.slice(0, depth), asks: draft.asks.slice(0, depth) });
   }
@@ -87,14 +89,14 @@ export class Queries {
       throw new GatewayError('BAD_REQUEST', 'from: expected an instant that is not after `to`.');
     }
     const { adapter } = await this.#adapter(query);
-    const drafts = await adapter.fetchCandles({ symbol, interval, fromMs, toMs, limit });
+    const drafts = await adapter.fetchCandles({ symbol, interval, fromMs, toMs, limit }, query.asker);
     return drafts.map((draft) => asked(query, draft));
   }
 
   async trades(query: SymbolQuery, limit: number): Promise<readonly Trade[]> {
     checkRange('limit', limit, { from: 1, to: MAX_TRADES });
     const { adapter } = await this.#adapter(query);
-    const drafts = await adapter.fetchTrades(query.symbol, limit);
+    const drafts = await adapter.fetchTrades(query.symbol, limit, query.asker);
     return drafts.map((draft) => asked(query, draft));
   }
 
@@ -115,6 +117,7 @@ export class Queries {
 
   /** Who answers for a symbol that the broker lists. */
   async #adapter({ broker, symbol, access }: SymbolQuery): Promise<ReturnType<BrokerManager['getBroker']>> {
+    checkSymbol('symbol', symbol);
     const catalog = await this.#manager.catalog(broker, access);
     if (catalog.get(symbol) === undefined) throw unknownSymbol(symbol, [{ id: broker, catalog, open: true }]);
     return this.#manager.getBroker(broker, access);

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Scope } from '../market/streamKey.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
+import type { Asker } from '../shared/FairQueue.ts';
 import type { Principal } from './Principal.ts';
 import { samePrincipal } from './Principal.ts';
 
@@ -21,8 +22,10 @@ export interface HeldScope {
 export type ScopeListener = (broker: string, scope: Scope | null) => void;
 
 const TOKEN_BYTES = 32;
-/** Sessions that hold credentials; over it nobody is let in before another has gone. */
+/** Sessions that hold credentials: over it the one that has been idle longest goes, and without an idle one nobody is let in. */
 const MAX_SESSIONS = 20_000;
+/** Idle ones of one owner (the principal of a login, else the network of an address). */
+const MAX_IDLE_OF_OWNER = 64;
 
 /**
  * Who a client is, and which brokers it has given credentials. A connection uses one for as long as it lives; who has its
@@ -31,14 +34,17 @@ const MAX_SESSIONS = 20_000;
  */
 export class Session {
   readonly principal: Principal;
+  /** Whose share of the sessions it is. */
+  readonly owner: string;
   #token: string | null = null;
   readonly #held = new Map<string, HeldScope>();
   readonly #listeners = new Set<ScopeListener>();
   users = 0;
   idle: Disposable | null = null;
 
-  constructor(principal: Principal) {
+  constructor(principal: Principal, owner: string) {
     this.principal = principal;
+    this.owner = owner;
   }
 
   /** Opaque and secret. Few are ever asked for. */
@@ -101,6 +107,9 @@ export class Session {
 export class Sessions implements Disposable {
   readonly #options: SessionsOptions;
   readonly #byDigest = new Map<string, Session>();
+  /** By their digests, all together and for each owner, the longest idle first. */
+  readonly #idle = new Map<string, Session>();
+  readonly #idleOf = new Map<string, Set<string>>();
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -111,8 +120,8 @@ export class Sessions implements Disposable {
   }
 
   /** A session of the client's own, used until disposed of. */
-  begin(principal: Principal): SessionUse {
-    return this.#use(new Session(principal));
+  begin(principal: Principal, { owner }: Asker): SessionUse {
+    return this.#use(new Session(principal, owner));
   }
 
   /**
@@ -137,7 +146,7 @@ export class Sessions implements Disposable {
       throw new GatewayError('UNAUTHENTICATED', 'The connection that these credentials came by has gone.');
     }
     const key = digest(session.token);
-    if (!this.#byDigest.has(key) && this.#byDigest.size >= MAX_SESSIONS) {
+    if (!this.#byDigest.has(key) && this.#byDigest.size >= MAX_SESSIONS && !this.#endOldest(this.#idle.keys())) {
       held.hold[Symbol.dispose]();
       throw new GatewayError('LIMIT_EXCEEDED', 'There are too many sessions; try again later.');
     }
@@ -156,11 +165,12 @@ export class Sessions implements Disposable {
       session.giveUpAll();
     }
     this.#byDigest.clear();
+    this.#idle.clear();
+    this.#idleOf.clear();
   }
 
   #use(session: Session): SessionUse {
-    session.idle?.[Symbol.dispose]();
-    session.idle = null;
+    if (session.idle !== null) this.#wake(digest(session.token), session);
     session.users += 1;
     let used = true;
     return {
@@ -179,10 +189,39 @@ export class Sessions implements Disposable {
     const key = session.isKnown ? digest(session.token) : '';
     if (this.#byDigest.get(key) !== session) return;
     session.idle = this.#options.clock.after(this.#options.idleTimeoutMs, () => {
-      session.idle = null;
-      this.#byDigest.delete(key);
-      session.giveUpAll();
+      this.#end(key, session);
     });
+    this.#idle.set(key, session);
+    const ofOwner = this.#idleOf.get(session.owner) ?? new Set();
+    this.#idleOf.set(session.owner, ofOwner.add(key));
+    if (ofOwner.size > MAX_IDLE_OF_OWNER) this.#endOldest(ofOwner);
+  }
+
+  /** False where there is none. */
+  #endOldest(keys: Iterable<string>): boolean {
+    for (const key of keys) {
+      const session = this.#idle.get(key);
+      if (session === undefined) continue;
+      this.#end(key, session);
+      return true;
+    }
+    return false;
+  }
+
+  #end(key: string, session: Session): void {
+    this.#wake(key, session);
+    this.#byDigest.delete(key);
+    session.giveUpAll();
+  }
+
+  /** It is idle no longer. */
+  #wake(key: string, session: Session): void {
+    session.idle?.[Symbol.dispose]();
+    session.idle = null;
+    this.#idle.delete(key);
+    const ofOwner = this.#idleOf.get(session.owner);
+    ofOwner?.delete(key);
+    if (ofOwner?.size === 0) this.#idleOf.delete(session.owner);
   }
 }
 

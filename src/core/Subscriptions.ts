@@ -1,4 +1,5 @@
 import type { SubscriptionIndex } from '../fanout/SubscriptionIndex.ts';
+import type { HeapWatch } from '../shared/processLimits.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { BrokerManager } from './BrokerManager.ts';
@@ -11,6 +12,7 @@ export interface SubscriptionsOptions {
   readonly index: SubscriptionIndex;
   readonly clock: Clock;
   readonly symbolsPerSubscription: number;
+  readonly heap: HeapWatch;
 }
 
 /** A symbol may be this long; the longest real ones have some twenty characters. */
@@ -37,6 +39,7 @@ export class Subscriptions {
     symbolsPerSubscription = this.#options.symbolsPerSubscription,
   ): Promise<Resolution> {
     checkRequest(request, symbolsPerSubscription);
+    this.#options.heap.admitOperation();
     const { broker } = request;
     return this.#options.manager.route({
       broker,
@@ -65,11 +68,15 @@ function checkRequest({ symbols, types, options }: SubscriptionRequest, maxSymbo
       `symbols: ${symbols.length} were asked for; a subscription may have ${maxSymbols} at most.`,
     );
   }
-  if (symbols.some((symbol) => symbol === '' || symbol.length > MAX_SYMBOL_LENGTH)) {
-    throw new GatewayError('BAD_REQUEST', `symbols: expected names of 1 to ${MAX_SYMBOL_LENGTH} characters.`);
-  }
+  for (const symbol of symbols) checkSymbol('symbols', symbol);
   checkRange('options.depth', options.depth, { from: 1, to: MAX_DEPTH });
   checkRange('options.throttleMs', options.throttleMs, { from: 0, to: MAX_THROTTLE_MS });
+}
+
+/** Throws BAD_REQUEST, naming the argument, for what can be nobody's symbol: it is looked up nowhere, and not repeated. */
+export function checkSymbol(name: string, symbol: string): void {
+  if (symbol !== '' && symbol.length <= MAX_SYMBOL_LENGTH) return;
+  throw new GatewayError('BAD_REQUEST', `${name}: expected names of 1 to ${MAX_SYMBOL_LENGTH} characters.`);
 }
 
 /** Throws BAD_REQUEST, naming the argument, what was found and what was expected. */

@@ -4,6 +4,9 @@ import type { Scope } from '../market/streamKey.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Resolution, SymbolRejection, SymbolRoute } from './subscription.ts';
 
+/** Of the symbols of one request that nobody lists, so many are told the nearest ones: each is held against all there are. */
+const MAX_SUGGESTIONS = 5;
+
 /** What routing must know of a broker that is in service. */
 export interface RoutableBroker {
   readonly id: string;
@@ -24,7 +27,7 @@ export function routeToBroker(broker: RoutableBroker, symbols: readonly string[]
   for (const symbol of symbols) {
     if (broker.catalog === null || broker.catalog.get(symbol) !== undefined)
       accepted.push({ broker: broker.id, symbol, scope: broker.scope });
-    else rejected.push({ symbol, error: unknownSymbol(symbol, [broker]) });
+    else rejected.push({ symbol, error: unknownSymbol(symbol, [broker], rejected.length < MAX_SUGGESTIONS) });
   }
   return { accepted, rejected };
 }
@@ -34,14 +37,18 @@ export function routeBySymbol(brokers: readonly RoutableBroker[], symbols: reado
   const accepted: SymbolRoute[] = [];
   const rejected: SymbolRejection[] = [];
   for (const symbol of symbols) {
-    const route = routeOne(brokers, symbol);
+    const route = routeOne(brokers, symbol, rejected.length < MAX_SUGGESTIONS);
     if (route instanceof GatewayError) rejected.push({ symbol, error: route });
     else accepted.push({ broker: route.id, symbol, scope: route.scope });
   }
   return { accepted, rejected };
 }
 
-function routeOne(brokers: readonly RoutableBroker[], symbol: string): RoutableBroker | GatewayError {
+function routeOne(
+  brokers: readonly RoutableBroker[],
+  symbol: string,
+  suggests: boolean,
+): RoutableBroker | GatewayError {
   const listing = brokers.filter((broker) => broker.catalog?.get(symbol) !== undefined);
   const usable = listing.filter((broker) => broker.open);
   const real = usable.filter((broker) => !broker.synthetic);
@@ -52,7 +59,7 @@ function routeOne(brokers: readonly RoutableBroker[], symbol: string): RoutableB
   if (closed !== undefined) return authenticationRequired(closed.id);
   // Nobody is known to list it, but a broker that has not been heard yet may.
   const [unheard, ...others] = brokers.filter((broker) => broker.catalog === null && broker.open);
-  if (unheard === undefined) return unknownSymbol(symbol, brokers);
+  if (unheard === undefined) return unknownSymbol(symbol, brokers, suggests);
   return others.length === 0 ? unheard : unheardOf(symbol);
 }
 
@@ -81,8 +88,10 @@ function ambiguous(symbol: string, brokers: readonly RoutableBroker[]): GatewayE
 export function unknownSymbol(
   symbol: string,
   brokers: readonly Pick<RoutableBroker, 'id' | 'catalog' | 'open'>[],
+  suggests = true,
 ): GatewayError {
-  const suggestion = brokers.map((broker) => broker.catalog?.suggest(symbol)).find((found) => found !== undefined);
+  const catalogs = suggests ? brokers.map(({ catalog }) => catalog) : [];
+  const suggestion = catalogs.map((catalog) => catalog?.suggest(symbol)).find((found) => found !== undefined);
   const who = brokers.length === 1 ? `Broker ${brokers[0]?.id ?? ''} does not list` : 'No broker lists';
   const closed = brokers.filter(({ open }) => !open).map(({ id }) => id);
   const hint =

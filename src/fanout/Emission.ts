@@ -54,6 +54,7 @@ export class Emission extends Delivery {
   readonly book: OrderBookUpdate | null;
   readonly #chains: DeflateChains | null;
   #whole: Emission | null = null;
+  #bare: Emission | null = null;
 
   constructor(key: StreamKey, event: MarketData, { whole = null, chains = null }: EmissionOptions = {}) {
     super();
@@ -93,6 +94,12 @@ export class Emission extends Delivery {
     if (this.book === null) return this;
     this.#whole ??= new Emission(this.key, this.book);
     return this.#whole;
+  }
+
+  /** The same without what was encoded of it already: for who may keep it for long. */
+  bare(): Emission {
+    this.#bare ??= new Emission(this.key, this.event, { whole: this.book, chains: this.#chains });
+    return this.#bare;
   }
 
   protected override encode(encoder: Encoder): SharedFrames {

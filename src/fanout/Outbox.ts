@@ -337,7 +337,7 @@ export class Outbox implements Disposable, Flushable {
     });
     for (const emission of emissions) {
       if (this.#closing) return;
-      if (!this.#pending.push(emission, way)) this.closeSlow(way);
+      if (!this.#pending.push(emission, way, way.encoder.expansion)) this.closeSlow(way);
     }
   }
 

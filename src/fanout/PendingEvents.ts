@@ -41,15 +41,18 @@ export class PendingEvents<Way = null> {
     return this.#queue.size;
   }
 
-  /** False where the budget is used up: the subscriber is too slow, and the event was not kept. */
-  push(emission: Emission, way: Way): boolean {
+  /**
+   * False where the budget is used up: the subscriber is too slow, and the event was not kept. `expansion`: as its encoder
+   * has it.
+   */
+  push(emission: Emission, way: Way, expansion = 1): boolean {
     const { budget } = this.#options;
     const last = this.#lastOf(emission.key, way);
     if (last !== undefined && this.#isBehind) {
       this.#supersede(last, emission);
       return true;
     }
-    const bytes = approximateBytes(emission);
+    const bytes = Math.ceil(approximateBytes(emission) * expansion);
     if (!budget.take(bytes)) {
       this.#collapse();
       if (!budget.take(bytes)) {
@@ -59,6 +62,8 @@ export class PendingEvents<Way = null> {
           return true;
         }
         budget.takeAnyway(bytes);
+        this.#add({ emission: emission.bare(), way, bytes });
+        return true;
       }
     }
     this.#add({ emission, way, bytes });
@@ -93,7 +98,7 @@ export class PendingEvents<Way = null> {
   /** The newer event of the stream leaves in place of the one that waits. */
   #supersede(waiting: Waiting<Way>, emission: Emission): void {
     this.#options.onConflated(emission.event.type);
-    waiting.emission = emission.whole();
+    waiting.emission = emission.whole().bare();
   }
 
   /** Of all that piled up before it was too much, the newest of each stream is left. */
@@ -148,10 +153,14 @@ function isKept(type: MarketData['type']): boolean {
   }
 }
 
-/** What an event takes while it waits, to within a factor of two: enough for a bound. */
+/** What an event takes while it waits. Of the whole book that a delta keeps the levels themselves are mostly others' too. */
 function approximateBytes({ event, book }: Emission): number {
-  // Of the whole book that a delta keeps the levels themselves are mostly others' too.
-  return event.type === 'orderbook' ? 300 + 60 * levelsOf(event) + 8 * levelsOf(book) : 400;
+  return bytesOfEvent(event) + 8 * levelsOf(book);
+}
+
+/** What an event takes, as itself or as ordinary text: to within a factor of two, enough for a bound. */
+export function bytesOfEvent(event: MarketData): number {
+  return event.type === 'orderbook' ? 300 + 60 * levelsOf(event) : 400;
 }
 
 function levelsOf(book: OrderBookUpdate | null): number {

@@ -4,6 +4,8 @@ import type { MarketData } from '../market/marketData.ts';
 export interface Encoder {
   /** False while one client alone is in the group: nothing that it is told has to be kept for others. */
   readonly isShared: boolean;
+  /** How many times larger its text of an event may be than the event itself, as far as is known. @default 1 */
+  readonly expansion?: number;
   encode(event: MarketData): string;
 }
 

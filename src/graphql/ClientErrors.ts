@@ -107,7 +107,11 @@ function isRefusal(error: GraphQLError, root: GraphQLError): boolean {
   return node !== undefined && node.kind !== Kind.FIELD;
 }
 
-function located(from: unknown, message: string, extensions: Record<string, unknown>): GraphQLError {
+/** Messages quote what the client named, and one name may be quoted in a hundred of them. */
+const MAX_MESSAGE_LENGTH = 500;
+
+function located(from: unknown, whole: string, extensions: Record<string, unknown>): GraphQLError {
+  const message = whole.length <= MAX_MESSAGE_LENGTH ? whole : `${whole.slice(0, MAX_MESSAGE_LENGTH)}…`;
   if (!(from instanceof GraphQLError)) return new GraphQLError(message, { extensions });
   const { nodes = null, source = null, positions = null, path = null } = from;
   return new GraphQLError(message, { nodes, source, positions, path, extensions });

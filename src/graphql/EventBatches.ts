@@ -2,6 +2,7 @@ import type { ByteBudget } from '../fanout/ByteBudget.ts';
 import type { Delivery, Emission } from '../fanout/Emission.ts';
 import { slowConsumer } from '../fanout/EventQueue.ts';
 import { Handover } from '../fanout/Handover.ts';
+import type { Encoder } from '../fanout/PerEncoder.ts';
 import { PendingEvents } from '../fanout/PendingEvents.ts';
 import type { Subscriber } from '../fanout/Audience.ts';
 import type { Clock } from '../shared/clock.ts';
@@ -13,6 +14,8 @@ export interface EventBatchesOptions {
   readonly budget: ByteBudget;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Makes the text of what is gathered; null where nobody knows yet how large that is. */
+  readonly encoder: Pick<Encoder, 'expansion'> | null;
   /** Called exactly once, at the end, whoever ended it. */
   readonly onClose: () => void;
 }
@@ -65,7 +68,7 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly Emission
   #gather(emission: Emission): void {
     if (this.#handover.closed) return;
     const { budget } = this.#options;
-    if (!this.#gathered.push(emission, null)) {
+    if (!this.#gathered.push(emission, null, this.#options.encoder?.expansion)) {
       this.#handover.fail(slowConsumer());
     } else if (this.#handover.wanted && budget.used > budget.limit * EARLY_SHARE) {
       this.#leave();

@@ -30,6 +30,9 @@ export interface GraphqlHttpOptions {
   readonly allowsOrigin: (origin: string) => boolean;
 }
 
+/** However little it holds, an answer that is under way takes memory for itself. */
+const LEAST_VALUES = 500;
+
 /** GraphQL over HTTP: queries, mutations by POST, subscriptions as server-sent events, and GraphiQL for browsers. */
 export class GraphqlHttp {
   readonly #options: GraphqlHttpOptions;
@@ -103,7 +106,9 @@ export class GraphqlHttp {
   async #execute(exchange: Exchange): Promise<void> {
     const { yoga } = this.#options;
     const { request, response, url, body, client } = exchange;
+    const { turns } = this.#options.services;
     const streamed: Streamed = { results: null, stream: null };
+    await turns.turn(client.asker);
     const answer = await yoga.fetch(
       new yoga.fetchAPI.Request(url, {
         method: request.method ?? 'GET',
@@ -117,7 +122,7 @@ export class GraphqlHttp {
       this.#end(response, answer.status, headers, await answer.text());
       return;
     }
-    using _place = this.#takePlace(client, streamed.results);
+    using _place = this.#takePlace(exchange, streamed.results);
     response.writeHead(answer.status, { ...headers, 'x-accel-buffering': 'no' });
     const stream = this.#stream(response, streamed.results);
     streamed.stream = stream;
@@ -132,13 +137,15 @@ export class GraphqlHttp {
     await stream.run().finally(() => this.#streams.delete(stream));
   }
 
-  #context({ client }: Exchange, streamed: Streamed): HttpContext {
+  #context({ client, response }: Exchange, streamed: Streamed): HttpContext {
     const { services, meter } = this.#options;
+    const { asker } = client;
     const limits = limitsOf(client.login.limits, services.limits);
     return {
       services,
       client: {
         address: client.address,
+        asker,
         principal: client.login.principal,
         session: client.session,
         limits,
@@ -149,6 +156,19 @@ export class GraphqlHttp {
       operation: null,
       protocol: 'graphql-sse',
       budget: new ByteBudget(limits.queueBytesPerConnection),
+      admit: async (values) => {
+        const gone = new AbortController();
+        response.once('close', () => {
+          gone.abort(new GatewayError('BAD_REQUEST', 'The client has left.'));
+        });
+        const share = await services.answers.take(asker, Math.max(values, LEAST_VALUES), gone.signal);
+        if (response.closed) share[Symbol.dispose]();
+        response.once('close', () => {
+          share[Symbol.dispose]();
+        });
+        await services.turns.turn(asker);
+        gone.signal.throwIfAborted();
+      },
       onSlowConsumer: () => streamed.stream?.slow(),
       onStream: (results) => {
         streamed.results = results;
@@ -156,10 +176,14 @@ export class GraphqlHttp {
     };
   }
 
-  /** A stream is a connection, of which an API key may have so many. Throws LIMIT_EXCEEDED. */
-  #takePlace({ login, address }: AdmittedClient, results: AsyncIterable<ExecutionResult>): Disposable {
+  /** What turns out to be a stream counts as a connection, also as one of its API key. Throws LIMIT_EXCEEDED. */
+  #takePlace({ client, request }: Exchange, results: AsyncIterable<ExecutionResult>): Disposable {
+    const { keyConnections, holdConnection } = this.#options.services;
     try {
-      return this.#options.services.keyConnections.take(login, address);
+      using places = new DisposableStack();
+      places.use(holdConnection(request));
+      places.use(keyConnections.take(client.login, client.address));
+      return places.move();
     } catch (error) {
       void results[Symbol.asyncIterator]().return?.();
       throw error;

@@ -24,6 +24,7 @@ import { closeOfRefusal, loginEndsSoon, socketCredentials, TRY_AGAIN_LATER } fro
 import { SocketOperations } from './SocketOperations.ts';
 import { SocketWriter } from './SocketWriter.ts';
 import { WaitingMessages } from './WaitingMessages.ts';
+import type { ReceivedMessage } from './WaitingMessages.ts';
 
 export interface GraphqlWsConnectionOptions {
   readonly socket: WebSocket;
@@ -133,17 +134,15 @@ export class GraphqlWsConnection {
       return;
     }
     const text = data.toString();
-    let message: Message;
-    try {
-      message = parseMessage(text);
-    } catch (error) {
-      // What JSON.parse says quotes what it was given.
-      this.#refuse(error instanceof Error && !(error instanceof SyntaxError) ? error.message : 'Invalid message');
+    const { message, fault } = readMessage(text);
+    if (message === undefined) {
+      this.#refuse(fault);
       return;
     }
+    const received: ReceivedMessage = { message, characters: text.length };
     if (message.type === MessageType.ConnectionInit) this.#begin(message);
-    else if (this.#state.kind !== 'admitting') this.#admitMessage(message);
-    else if (!this.#state.waiting.add(message, text.length)) {
+    else if (this.#state.kind !== 'admitting') this.#admitMessage(received);
+    else if (!this.#state.waiting.add(received)) {
       this.close(TRY_AGAIN_LATER, 'Too many messages before the acknowledgement; try again later');
     }
   }
@@ -199,7 +198,7 @@ export class GraphqlWsConnection {
     });
     this.#state = { kind: 'admitted', client, operations };
     this.#writer.write({ type: MessageType.ConnectionAck });
-    for (const message of waiting.take()) this.#admitMessage(message);
+    for (const received of waiting.take()) this.#admitMessage(received);
   }
 
   #refuseLogin(thrown: unknown): void {
@@ -212,11 +211,12 @@ export class GraphqlWsConnection {
   }
 
   /** Obeys a message, unless it comes too soon after others. */
-  #admitMessage(message: Message): void {
+  #admitMessage(received: ReceivedMessage): void {
     if (this.#state.kind === 'closing') return;
+    const { message } = received;
     const limits = this.#limits;
     const retryAfterMs = this.#isFree(message) ? 0 : this.#rate.take(limits);
-    if (retryAfterMs === 0) this.#obey(message);
+    if (retryAfterMs === 0) this.#obey(received);
     else if (!this.#defer(message, retryAfterMs)) this.close(TRY_AGAIN_LATER, 'Too many messages; try again later');
   }
 
@@ -242,7 +242,7 @@ export class GraphqlWsConnection {
     return this.#rate.refused(limits);
   }
 
-  #obey(message: Message): void {
+  #obey({ message, characters }: ReceivedMessage): void {
     switch (message.type) {
       case MessageType.Ping:
         this.#writer.write({ type: MessageType.Pong, ...(message.payload ? { payload: message.payload } : {}) });
@@ -250,7 +250,7 @@ export class GraphqlWsConnection {
       case MessageType.Pong:
         return;
       case MessageType.Subscribe:
-        this.#subscribe(message);
+        this.#subscribe(message, characters);
         return;
       case MessageType.Complete:
         if (this.#state.kind === 'admitted') this.#state.operations.complete(message.id);
@@ -268,13 +268,13 @@ export class GraphqlWsConnection {
     }
   }
 
-  #subscribe(message: SubscribeMessage): void {
+  #subscribe(message: SubscribeMessage, characters: number): void {
     if (this.#state.kind !== 'admitted') {
       this.close(CloseCode.Unauthorized, 'Unauthorized');
     } else if (this.#state.operations.has(message.id)) {
       this.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${message.id} already exists`);
     } else {
-      this.#state.operations.begin(message);
+      this.#state.operations.begin(message, characters);
     }
   }
 
@@ -319,4 +319,34 @@ export class GraphqlWsConnection {
     this.#options.services.metrics.connections.dec({ protocol: PROTOCOL });
     this.#options.onClosed();
   }
+}
+
+/** Each frame of an operation repeats its id. */
+const MAX_ID_LENGTH = 4_096;
+/** What is nested deeper can't be written as JSON again, as the payload of a ping has to be. */
+const MAX_NESTING = 100;
+
+type ReadMessage =
+  { readonly message: Message; readonly fault?: undefined } | { readonly message?: undefined; readonly fault: string };
+
+/** A message of the protocol, or what is wrong with it. */
+function readMessage(text: string): ReadMessage {
+  try {
+    const message = parseMessage(text);
+    if ('id' in message && message.id.length > MAX_ID_LENGTH) {
+      return { fault: `The id of an operation may have ${MAX_ID_LENGTH} characters at most` };
+    }
+    if (message.type === MessageType.Ping && isNestedDeeper(message.payload, MAX_NESTING)) {
+      return { fault: `The payload of a ping may be nested ${MAX_NESTING} levels deep at most` };
+    }
+    return { message };
+  } catch (error) {
+    // What JSON.parse says quotes what it was given.
+    return { fault: error instanceof Error && !(error instanceof SyntaxError) ? error.message : 'Invalid message' };
+  }
+}
+
+function isNestedDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((item) => isNestedDeeper(item, levels - 1));
 }

@@ -1,13 +1,14 @@
-import { execute, Kind, print, visit } from 'graphql';
+import { execute, Kind, parse, print, visit } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Emission } from '../fanout/Emission.ts';
 import type { Encoder } from '../fanout/PerEncoder.ts';
+import { bytesOfEvent } from '../fanout/PendingEvents.ts';
 import { SharedFrames } from '../fanout/SharedFrames.ts';
 import { SharedPayload } from '../fanout/SharedPayload.ts';
-import type { MarketData } from '../market/marketData.ts';
+import type { MarketData, MarketDataType } from '../market/marketData.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import { compileSelection } from './compileSelection.ts';
-import type { CompiledParts, WriteEvent } from './compileSelection.ts';
+import type { CompiledParts } from './compileSelection.ts';
 import { joinLists } from './joinLists.ts';
 import type { eventOf, eventsOf } from './resolvers/eventOf.ts';
 
@@ -23,8 +24,12 @@ export interface SharedShapesOptions {
   readonly errors: ClientErrors;
 }
 
-/** How a field tells events: each in a result of its own, or in lists. */
-export type Telling = 'single' | 'list';
+export interface ShapeRequest extends OperationRequest {
+  /** How the field tells events: each in a result of its own, or in lists. */
+  readonly telling: 'single' | 'list';
+  /** The types that it asks for. */
+  readonly types: readonly MarketDataType[];
+}
 
 /** One shape, used until disposed of. */
 export interface ShapeUse extends Disposable {
@@ -34,10 +39,16 @@ export interface ShapeUse extends Disposable {
   readonly list: (emissions: readonly Emission[]) => SharedFrames;
 }
 
-/** What of a document matters for its shape: its text, and the variables that only say where events come from. */
+/** What of a document matters for its shape. */
 interface DocumentShape {
+  /** However it is laid out. */
   readonly text: string;
-  readonly routing: ReadonlySet<string>;
+  /** As its client wrote it: errors tell their place in it. */
+  readonly source: string;
+  /** Whatever else a client sends means nothing. */
+  readonly declared: ReadonlySet<string>;
+  /** The variables that say more than where events come from. */
+  readonly shaping: ReadonlySet<string>;
 }
 
 /** The arguments that route, and have no part in what an event looks like. */
@@ -63,10 +74,10 @@ export class SharedShapes {
     return this.#shapes.size;
   }
 
-  use(request: OperationRequest, telling: Telling = 'single'): ShapeUse {
-    const key = this.#keyOf(request);
-    const encoder =
-      this.#shapes.get(key) ?? new ShapeEncoder({ ...this.#options, parts: this.#parts, request, telling });
+  use(request: ShapeRequest): ShapeUse {
+    const shape = this.#shapeOf(request.document);
+    const key = keyOf(shape, request);
+    const encoder = this.#shapes.get(key) ?? new ShapeEncoder({ ...this.#options, parts: this.#parts, request, shape });
     this.#shapes.set(key, encoder);
     encoder.users += 1;
     let used = true;
@@ -82,23 +93,29 @@ export class SharedShapes {
     };
   }
 
-  #keyOf({ document, operationName, variableValues }: OperationRequest): string {
-    let shape = this.#documents.get(document);
-    if (shape === undefined) {
-      shape = { text: print(document), routing: routingVariables(document) };
-      this.#documents.set(document, shape);
-    }
-    const { text, routing } = shape;
-    const variables = Object.entries(variableValues ?? {})
-      .filter(([name]) => !routing.has(name))
-      .toSorted(([a], [b]) => (a < b ? -1 : 1));
-    return JSON.stringify([text, operationName ?? null, variables]);
+  #shapeOf(document: DocumentNode): DocumentShape {
+    const known = this.#documents.get(document);
+    if (known !== undefined) return known;
+    const text = print(document);
+    const shape = { text, source: document.loc?.source.body ?? text, ...variablesOf(document) };
+    this.#documents.set(document, shape);
+    return shape;
   }
 }
 
+/** The same for subscriptions of one shape. */
+function keyOf({ text, shaping }: DocumentShape, { operationName, variableValues }: OperationRequest): string {
+  const variables = pick(variableValues, shaping).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([text, operationName ?? null, variables]);
+}
+
+function pick(variableValues: OperationRequest['variableValues'], names: ReadonlySet<string>): [string, unknown][] {
+  return Object.entries(variableValues ?? {}).filter(([name]) => names.has(name));
+}
+
 interface ShapeEncoderOptions extends SharedShapesOptions {
-  readonly request: OperationRequest;
-  readonly telling: Telling;
+  readonly request: ShapeRequest;
+  readonly shape: DocumentShape;
   readonly parts: CompiledParts;
 }
 
@@ -107,17 +124,25 @@ interface ToldList {
   readonly frames: SharedFrames;
 }
 
-/** Tells an event in one shape. */
+/** Tells an event in one shape. Of the document it keeps the text alone: what is parsed takes some thirty times as much. */
 class ShapeEncoder implements Encoder {
-  readonly #options: ShapeEncoderOptions;
+  readonly #options: SharedShapesOptions;
+  readonly #request: Pick<ShapeRequest, 'operationName' | 'variableValues' | 'telling'>;
+  readonly #source: string;
+  readonly #write: ReturnType<typeof compileSelection>;
   users = 0;
-  /** Undefined until the first event: many subscriptions never see one. */
-  #write: WriteEvent | null | undefined;
+  expansion = 1;
   /** The list that was told last, where others may be told it too. */
   #told: ToldList | null = null;
 
-  constructor(options: ShapeEncoderOptions) {
+  constructor({ request, shape, parts, ...options }: ShapeEncoderOptions) {
     this.#options = options;
+    const { operationName, telling, types } = request;
+    const variableValues = Object.fromEntries(pick(request.variableValues, shape.declared));
+    this.#request = { operationName, variableValues, telling };
+    this.#source = shape.source;
+    // How a symbol's feeds do may be told to everybody.
+    this.#write = compileSelection({ ...request, schema: options.schema, types: [...types, 'status'] }, parts);
   }
 
   get isShared(): boolean {
@@ -125,9 +150,10 @@ class ShapeEncoder implements Encoder {
   }
 
   encode(event: MarketData): string {
-    const { schema, request, telling, parts } = this.#options;
-    if (this.#write === undefined) this.#write = compileSelection({ schema, ...request }, parts);
-    return this.#write?.(event) ?? this.#execute(telling === 'list' ? [{ event }] : { event });
+    const text = this.#write?.(event) ?? this.#execute(this.#request.telling === 'list' ? [{ event }] : { event });
+    const expansion = text.length / bytesOfEvent(event);
+    if (expansion > this.expansion) this.expansion = expansion;
+    return text;
   }
 
   list(emissions: readonly Emission[]): SharedFrames {
@@ -145,9 +171,9 @@ class ShapeEncoder implements Encoder {
 
   /** `rootValue`: what the field's resolver takes. */
   #execute(rootValue: Parameters<typeof eventOf>[0] | Parameters<typeof eventsOf>[0]): string {
-    const { schema, errors, request } = this.#options;
-    const { document, operationName, variableValues } = request;
-    const result = execute({ schema, document, operationName, variableValues, rootValue });
+    const { schema, errors } = this.#options;
+    const { operationName, variableValues } = this.#request;
+    const result = execute({ schema, document: parse(this.#source), operationName, variableValues, rootValue });
     if (isPromise(result)) throw new Error('a field of market data was resolved asynchronously');
     return JSON.stringify(errors.formatResult(result));
   }
@@ -161,14 +187,16 @@ function isPromise(result: ExecutionResult | Promise<ExecutionResult>): result i
   return 'then' in result;
 }
 
-/** The variables that are used nowhere but in arguments that route. */
-function routingVariables(document: DocumentNode): ReadonlySet<string> {
-  const routing = new Set<string>();
+function variablesOf(document: DocumentNode): Pick<DocumentShape, 'declared' | 'shaping'> {
+  const declared = new Set<string>();
   const shaping = new Set<string>();
   let inRouting = false;
   let field = '';
   visit(document, {
-    VariableDefinition: () => false,
+    VariableDefinition: ({ variable }) => {
+      declared.add(variable.name.value);
+      return false;
+    },
     Field: {
       enter: ({ name }) => {
         field = name.value;
@@ -183,8 +211,8 @@ function routingVariables(document: DocumentNode): ReadonlySet<string> {
       },
     },
     [Kind.VARIABLE]: ({ name }) => {
-      (inRouting ? routing : shaping).add(name.value);
+      if (!inRouting) shaping.add(name.value);
     },
   });
-  return new Set([...routing].filter((name) => !shaping.has(name)));
+  return { declared, shaping };
 }

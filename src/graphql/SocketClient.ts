@@ -8,6 +8,7 @@ import type { Limits } from '../core/Limits.ts';
 import { refusePlainText } from '../core/refusePlainText.ts';
 import type { Session } from '../core/Sessions.ts';
 import { GatewayError } from '../shared/errors.ts';
+import type { Asker } from '../shared/FairQueue.ts';
 import { admitClient } from './admitClient.ts';
 import type { AdmissionRequest, AdmittedClient } from './admitClient.ts';
 import type { GraphqlClient } from './context.ts';
@@ -25,14 +26,16 @@ export class SocketClient implements GraphqlClient, Disposable {
   readonly #owned: DisposableStack;
   readonly #term: LoginTerm;
   readonly session: Session;
+  readonly asker: Asker;
   #login: LoggedIn;
 
-  private constructor(admission: SocketAdmission, { login, session }: AdmittedClient, owned: DisposableStack) {
+  private constructor(admission: SocketAdmission, { login, session, asker }: AdmittedClient, owned: DisposableStack) {
     const { services, onNotice, onEnd } = admission;
     this.#admission = admission;
     this.#owned = owned;
     this.#login = login;
     this.session = session;
+    this.asker = asker;
     this.#term = owned.use(new LoginTerm({ principal: login.principal, clock: services.clock, onNotice, onEnd }));
   }
 

@@ -16,6 +16,10 @@ export class SocketWriter {
   }
 
   write(message: object): void {
-    this.#room = this.outbox.send(JSON.stringify(message));
+    this.writeText(JSON.stringify(message));
+  }
+
+  writeText(message: string): void {
+    this.#room = this.outbox.send(message);
   }
 }

@@ -1,9 +1,11 @@
 import type { LoggedIn } from '../core/login/ApiKeyRing.ts';
+import { askerOf } from '../core/askerOf.ts';
 import type { LoginEvidence } from '../core/login/loginEvidence.ts';
 import type { ClientAddress } from '../core/ClientAddress.ts';
 import { refusePlainText } from '../core/refusePlainText.ts';
 import type { Services } from '../core/Services.ts';
 import type { Session } from '../core/Sessions.ts';
+import type { Asker } from '../shared/FairQueue.ts';
 
 export interface AdmissionRequest {
   readonly services: Services;
@@ -19,6 +21,7 @@ export interface AdmittedClient extends Disposable {
   readonly address: ClientAddress;
   readonly login: LoggedIn;
   readonly session: Session;
+  readonly asker: Asker;
 }
 
 /**
@@ -30,11 +33,15 @@ export async function admitClient(request: AdmissionRequest): Promise<AdmittedCl
   if (evidence !== null || sessionToken !== null) refusePlainText(address, services.allowInsecureCredentials);
   const login = await services.logins.verify(evidence, address.address);
   const { principal } = login;
+  const asker = askerOf(principal, address);
   const use =
-    sessionToken === null ? services.sessions.begin(principal) : services.sessions.resume(sessionToken, principal);
+    sessionToken === null
+      ? services.sessions.begin(principal, asker)
+      : services.sessions.resume(sessionToken, principal);
   return {
     address,
     login,
+    asker,
     session: use.session,
     [Symbol.dispose]: () => {
       use[Symbol.dispose]();

@@ -22,7 +22,7 @@ import type {
   GraphQLOutputType,
   GraphQLSchema,
 } from 'graphql';
-import type { MarketData } from '../market/marketData.ts';
+import type { MarketData, MarketDataType } from '../market/marketData.ts';
 import { collectFields } from './collectFields.ts';
 import type { FieldNodes, SelectionScope } from './collectFields.ts';
 import { leafWriter } from './leafWriter.ts';
@@ -39,6 +39,8 @@ export interface Selection {
   readonly document: DocumentNode;
   readonly operationName: string | null | undefined;
   readonly variableValues: Readonly<Record<string, unknown>> | null | undefined;
+  /** The types of events that may come. */
+  readonly types: readonly MarketDataType[];
 }
 
 /** Gives the JSON text of the result with an event, alone or as the one in a list; null where graphql-js has to. */
@@ -46,7 +48,7 @@ export type WriteEvent = (event: MarketData) => string | null;
 
 export type WriteMember = (text: string, source: Readonly<Record<string, unknown>>) => string;
 
-/** Names are the clients' own: no more of them are kept. */
+/** Names are the clients' own: of more of them those that were asked for longest ago are forgotten. */
 const MAX_PARTS = 4_096;
 
 interface Scope extends SelectionScope {
@@ -67,16 +69,7 @@ interface Place {
  */
 export function compileSelection(selection: Selection, parts: CompiledParts = new Map()): WriteEvent | null {
   const write = orNull(() => compileOperation(selection, parts));
-  return (
-    write &&
-    ((event) => {
-      try {
-        return write(event);
-      } catch {
-        return null;
-      }
-    })
-  );
+  return write && guarded(write);
 }
 
 /** Whatever can't be compiled: graphql-js says what becomes of it. */
@@ -88,10 +81,8 @@ function orNull<T>(compile: () => T): T | null {
   }
 }
 
-function compileOperation(
-  { schema, document, operationName, variableValues }: Selection,
-  parts: CompiledParts,
-): WriteEvent {
+function compileOperation(selection: Selection, parts: CompiledParts): WriteEvent {
+  const { schema, document, operationName, variableValues, types } = selection;
   const operation = getOperationAST(document, operationName);
   const root = schema.getSubscriptionType();
   if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) throw new TypeError('not a subscription');
@@ -105,11 +96,11 @@ function compileOperation(
   const told = getNullableType(type);
   const start = `{"data":{${JSON.stringify(key)}:`;
   if (resolve === eventOf && isInterfaceType(told)) {
-    return compileEvent(scope, told, { nodes, before: start, after: '}}' });
+    return compileEvent(scope, told, { nodes, before: start, after: '}}', types });
   }
   const listed = isListType(told) ? getNullableType(told.ofType) : null;
   if (resolve === eventsOf && isInterfaceType(listed)) {
-    return compileEvent(scope, listed, { nodes, before: `${start}[`, after: ']}}' });
+    return compileEvent(scope, listed, { nodes, before: `${start}[`, after: ']}}', types });
   }
   throw new TypeError('not a field that tells events');
 }
@@ -119,26 +110,22 @@ function fragmentsOf({ definitions }: DocumentNode): SelectionScope['fragments']
   return new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
 }
 
-/** Each type of event has its own selection, compiled when the first one comes: few subscriptions see them all. */
+/** Each type of event has its own selection. What is compiled holds on to nothing of the document. */
 function compileEvent(
   scope: Scope,
   type: GraphQLInterfaceType,
-  { after, ...place }: Place & { readonly after: string },
+  { after, types, ...place }: Place & { readonly after: string; readonly types: readonly MarketDataType[] },
 ): WriteEvent {
   if (type.resolveType !== typeNameOf) throw new TypeError('not resolved by the type of the event');
   const { schema } = scope;
-  const writers = new Map<string, WriteValue | null>();
-  return (event) => {
-    const name = typeNameOf(event);
-    let write = writers.get(name);
-    if (write === undefined) {
-      const concrete = schema.getType(name);
-      if (!isObjectType(concrete) || !schema.isSubType(type, concrete)) return null;
-      write = orNull(() => compileObject(scope, concrete, place));
-      writers.set(name, write);
-    }
-    return write && write('', event) + after;
-  };
+  const writers = new Map<MarketDataType, WriteValue>();
+  for (const each of types) {
+    const concrete = schema.getType(typeNameOf({ type: each }));
+    if (!isObjectType(concrete) || !schema.isSubType(type, concrete)) continue;
+    const write = orNull(() => compileObject(scope, concrete, place));
+    if (write !== null) writers.set(each, write);
+  }
+  return eventWriter(writers, after);
 }
 
 function compileObject(scope: Scope, type: GraphQLObjectType, { nodes, before }: Place): WriteValue {
@@ -151,37 +138,29 @@ function compileObject(scope: Scope, type: GraphQLObjectType, { nodes, before }:
     return member;
   });
   const end = members.length === 0 ? `${lead}}` : '}';
-  return (text, value) => {
-    if (!isPlainObject(value)) throw new TypeError('not a plain object');
-    let written = text;
-    for (const member of members) written = member(written, value);
-    return written + end;
-  };
+  return objectWriter(members, end);
 }
 
 function compileMember(scope: Scope, type: GraphQLObjectType, place: Place): WriteMember {
   const definition = definitionOf(scope, type, place.nodes);
-  if (definition === TypeNameMetaFieldDef) {
-    const typeName = place.before + JSON.stringify(type.name);
-    return (text) => text + typeName;
-  }
+  if (definition === TypeNameMetaFieldDef) return constantWriter(place.before + JSON.stringify(type.name));
   const { name, resolve = defaultFieldResolver } = definition;
   if (resolve !== defaultFieldResolver) throw new TypeError(`${type.name}.${name} has a resolver of its own`);
-  const compile = (): WriteMember => {
-    const write = compileValue(scope, definition.type, place);
-    return (text, source) => write(text, source[name]);
-  };
+  const compile = (): WriteMember => memberWriter(name, compileValue(scope, definition.type, place));
   return isLeafType(getNamedType(definition.type))
     ? shared(scope, `${type.name}.${name} ${place.before}`, compile)
     : compile();
 }
 
 function shared({ parts }: Scope, name: string, compile: () => WriteMember): WriteMember {
-  const known = parts.get(name);
-  if (known !== undefined) return known;
-  const made = compile();
-  if (parts.size < MAX_PARTS) parts.set(name, made);
-  return made;
+  const part = parts.get(name) ?? compile();
+  parts.delete(name);
+  parts.set(name, part);
+  for (const [oldest] of parts) {
+    if (parts.size <= MAX_PARTS) break;
+    parts.delete(oldest);
+  }
+  return part;
 }
 
 function compileValue(scope: Scope, type: GraphQLOutputType, place: Place): WriteValue {
@@ -212,6 +191,42 @@ function compileList(scope: Scope, itemType: GraphQLOutputType, { nodes, before 
     }
     return `${written}]`;
   };
+}
+
+// Made apart from what compiles, so that a selection that is in use keeps nothing of its document in memory.
+
+function guarded(write: WriteEvent): WriteEvent {
+  return (event) => {
+    try {
+      return write(event);
+    } catch {
+      return null;
+    }
+  };
+}
+
+function eventWriter(writers: ReadonlyMap<MarketDataType, WriteValue>, after: string): WriteEvent {
+  return (event) => {
+    const write = writers.get(event.type);
+    return write === undefined ? null : write('', event) + after;
+  };
+}
+
+function objectWriter(members: readonly WriteMember[], end: string): WriteValue {
+  return (text, value) => {
+    if (!isPlainObject(value)) throw new TypeError('not a plain object');
+    let written = text;
+    for (const member of members) written = member(written, value);
+    return written + end;
+  };
+}
+
+function memberWriter(name: string, write: WriteValue): WriteMember {
+  return (text, source) => write(text, source[name]);
+}
+
+function constantWriter(constant: string): WriteMember {
+  return (text) => text + constant;
 }
 
 /** Throws where its arguments are not what they should be. */

@@ -5,6 +5,7 @@ import type { Services } from '../core/Services.ts';
 import type { Session } from '../core/Sessions.ts';
 import type { ByteBudget } from '../fanout/ByteBudget.ts';
 import type { Outbox } from '../fanout/Outbox.ts';
+import type { Asker } from '../shared/FairQueue.ts';
 import type { ClientProtocol } from '../shared/metrics.ts';
 import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import type { OperationRequest, SharedShapes } from './SharedShapes.ts';
@@ -12,6 +13,8 @@ import type { OperationRequest, SharedShapes } from './SharedShapes.ts';
 /** Whom operations are for. */
 export interface GraphqlClient {
   readonly address: ClientAddress;
+  /** Whose share of the gateway's work it takes. */
+  readonly asker: Asker;
   /** Who it is to the gateway itself, by the login that it has just now. */
   readonly principal: Principal;
   /** The brokers that it has given credentials of its own. */
@@ -45,6 +48,11 @@ export interface GraphqlContext {
   readonly protocol: ClientProtocol;
   /** The connection's. */
   readonly budget: ByteBudget;
+  /**
+   * To be called before a query is executed whose answer may hold so many values. Resolves when there is room for it: the
+   * client has read its earlier answers, and has no more than its share of what is under way.
+   */
+  readonly admit: (values: number) => Promise<void>;
   /** Called when the client has not read what may not be dropped: it gets nothing any more but the error. */
   readonly onSlowConsumer: () => void;
   /** How a subscription may be told past the executor; null where results are pulled. */

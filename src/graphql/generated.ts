@@ -149,7 +149,6 @@ export type InstrumentEdge = {
   readonly node: Instrument;
 };
 
-/** A client's login to the gateway itself, after it was renewed. */
 export type LoginRenewal = {
   readonly __typename?: 'LoginRenewal';
   /** When it ends now; null where it does not end by itself. */
@@ -521,6 +520,15 @@ export type ResolversParentTypes = {
   Trade: TradeModel;
 };
 
+export type ListSizeDirectiveArgs = {
+  assumedSize?: Maybe<Scalars['Int']['input']>;
+  maxSize?: Maybe<Scalars['Int']['input']>;
+  sizedFields?: Maybe<ReadonlyArray<Scalars['String']['input']>>;
+  slicingArguments?: Maybe<ReadonlyArray<Scalars['String']['input']>>;
+};
+
+export type ListSizeDirectiveResolver<Result, Parent, ContextType = GraphqlContext, Args = ListSizeDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
+
 export type BookUpdateKindResolvers = { DELTA: 'delta', SNAPSHOT: 'snapshot' };
 
 export type BrokerResolvers<ContextType = GraphqlContext, ParentType extends ResolversParentTypes['Broker'] = ResolversParentTypes['Broker']> = {
@@ -739,3 +747,6 @@ export type Resolvers<ContextType = GraphqlContext> = {
   Trade?: TradeResolvers<ContextType>;
 };
 
+export type DirectiveResolvers<ContextType = GraphqlContext> = {
+  listSize?: ListSizeDirectiveResolver<any, any, ContextType>;
+};

@@ -39,7 +39,8 @@ export function openMarketData<Source extends Subscriber & Disposable>(opening: 
     },
   };
   try {
-    const joined = subscriptions.open({ routes, request, access: context.client.session, subscriber });
+    const { asker, session } = context.client;
+    const joined = subscriptions.open({ routes, request, access: session, asker, subscriber });
     if (interest.disposed) joined[Symbol.dispose]();
     else interest.use(joined);
   } catch (error) {
@@ -74,7 +75,7 @@ export function openShared(
 ): AsyncIterable<never> {
   const { services, client, protocol } = context;
   using opening = new DisposableStack();
-  const { encoder } = opening.use(shapes.use(operation));
+  const { encoder } = opening.use(shapes.use({ ...operation, telling: 'single', types: request.types }));
   const way: Way = { encoder, id: Buffer.from(JSON.stringify(id)) };
   services.metrics.subscriptions.inc({ protocol });
   opening.defer(() => {
@@ -82,7 +83,9 @@ export function openShared(
   });
   opening.use(outbox.open(way));
   const subscriber = new SharedSubscriber(outbox, way);
-  opening.use(services.subscriptions.open({ routes, request, access: client.session, subscriber }));
+  opening.use(
+    services.subscriptions.open({ routes, request, access: client.session, asker: client.asker, subscriber }),
+  );
   take(opening.move());
   return NOTHING;
 }

@@ -24,9 +24,9 @@ export function openSharedBatches(
   const { context } = opening;
   const { clock, metrics } = context.services;
   using owned = new DisposableStack();
-  const shape = owned.use(shapes.use(operation, 'list'));
+  const shape = owned.use(shapes.use({ ...operation, telling: 'list', types: opening.request.types }));
   const source = (onClose: () => void): EventBatches =>
-    new EventBatches({ everyMs, budget: context.budget, clock, metrics, onClose });
+    new EventBatches({ everyMs, budget: context.budget, clock, metrics, encoder: shape.encoder, onClose });
   const batches = owned.use(openMarketData({ ...opening, source }));
   tell(batches, { shape, outbox, id, context }).catch(fail);
   take(owned.move());

@@ -1,9 +1,11 @@
-import { maxAliasesRule } from '@escape.tech/graphql-armor-max-aliases';
-import { maxDepthRule } from '@escape.tech/graphql-armor-max-depth';
 import { GraphQLError, NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from 'graphql';
 import type { DocumentNode, GraphQLSchema } from 'graphql';
 import type { Limits } from '../core/Limits.ts';
 import { GatewayError } from '../shared/errors.ts';
+import { measureDocument } from './measureDocument.ts';
+import type { DocumentSize } from './measureDocument.ts';
+import { queryCost } from './queryCost.ts';
+import type { CountedOperation } from './queryCost.ts';
 
 /** Of whoever sent the document: they differ from client to client. */
 export type QueryLimits = Pick<Limits, 'queryDepth' | 'queryAliases' | 'queryTokens'>;
@@ -32,7 +34,7 @@ export function refuseLength({ tokenCount = 0 }: DocumentNode, { queryTokens }: 
  */
 export function boundedValidate(schema: GraphQLSchema, introspection: boolean): ValidateDocument {
   const rules = [...specifiedRules, ...(introspection ? [] : [NoSchemaIntrospectionCustomRule])];
-  const size = oncePerDocument((document) => measure(schema, document));
+  const size = oncePerDocument(measureDocument);
   const faults = oncePerDocument((document) => validate(schema, document, rules).map(told));
   return (document, limits) => {
     try {
@@ -62,34 +64,32 @@ function oncePerDocument<T extends object>(find: (document: DocumentNode) => T):
   };
 }
 
-interface Size {
-  readonly depth: number;
-  readonly aliases: number;
-}
+/** Each is repeated with every item of a list. */
+const MAX_NAME_LENGTH = 128;
 
-/** Of the largest operation, fragments included. The schema's own description (`__schema`) has no depth. */
-function measure(schema: GraphQLSchema, document: DocumentNode): Size {
-  let depth = 0;
-  let aliases = 0;
-  const ofDepth = (_context: unknown, { n }: { readonly n: number }): void => {
-    depth = Math.max(depth, n);
-  };
-  const ofAliases = (_context: unknown, { n }: { readonly n: number }): void => {
-    aliases = Math.max(aliases, n);
-  };
-  // These rules accept whatever it is, and say how much it was.
-  validate(schema, document, [
-    maxDepthRule({ n: Infinity, flattenFragments: true, onAccept: [ofDepth] }),
-    maxAliasesRule({ n: Infinity, allowList: [], onAccept: [ofAliases] }),
-  ]);
-  return { depth, aliases };
-}
-
-function excessOf({ depth, aliases }: Size, { queryDepth, queryAliases }: QueryLimits): GraphQLError[] {
+function excessOf({ depth, aliases, longestName }: DocumentSize, limits: QueryLimits): GraphQLError[] {
+  const { queryDepth, queryAliases } = limits;
   return [
     ...(depth > queryDepth ? [tooMuch(`${depth} levels of fields`, queryDepth)] : []),
     ...(aliases > queryAliases ? [tooMuch(`${aliases} aliases`, queryAliases)] : []),
+    ...(longestName > MAX_NAME_LENGTH ? [tooMuch(`a name of ${longestName} characters`, MAX_NAME_LENGTH)] : []),
   ];
+}
+
+/** How many values the answer may hold, or why the operation may not be executed: they are too many. */
+export function countCost(
+  operation: CountedOperation,
+  { queryCost: most }: Pick<Limits, 'queryCost'>,
+): number | GatewayError {
+  const { values, largest } = queryCost(operation, most);
+  if (values <= most) return values;
+  const found = Number.isFinite(values) ? String(values) : `more than ${most}`;
+  const share = Number.isFinite(largest.values) ? `${largest.values} of them are` : 'most of them are';
+  return new GatewayError(
+    'LIMIT_EXCEEDED',
+    `The answer may hold ${found} values; ${most} are allowed, and ${share} in ${largest.name}. ` +
+      'Ask for fewer fields or aliases, for less at once (limit, first, depth, symbols), or in several operations.',
+  );
 }
 
 function tooMuch(found: string, most: number): GraphQLError {

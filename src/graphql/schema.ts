@@ -6,7 +6,7 @@ import { enums } from './resolvers/enums.ts';
 import { mutation } from './resolvers/mutation.ts';
 import { query } from './resolvers/query.ts';
 import { subscription } from './resolvers/subscription.ts';
-import { marketData } from './resolvers/types.ts';
+import { instrumentConnection, marketData } from './resolvers/types.ts';
 import { decimalScalar, safeIntScalar, timestampScalar } from './scalars.ts';
 
 const folder = new URL('../../schema/', import.meta.url);
@@ -34,6 +34,7 @@ export function loadSchema(): GraphQLSchema {
       Timestamp: codecOf(timestampScalar),
       SafeInt: codecOf(safeIntScalar),
       MarketData: marketData,
+      InstrumentConnection: instrumentConnection,
       Query: query,
       Mutation: mutation,
       Subscription: subscription,

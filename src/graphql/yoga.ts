@@ -1,12 +1,13 @@
 import { execute, subscribe } from 'graphql';
-import type { ExecutionResult, GraphQLSchema } from 'graphql';
+import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql';
 import { createYoga, isAsyncIterable } from 'graphql-yoga';
 import type { Plugin } from 'graphql-yoga';
 import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlContext } from './context.ts';
 import { DocumentCache } from './DocumentCache.ts';
-import { boundedParse, boundedValidate, refuseLength } from './queryLimits.ts';
+import { stringifyInSlices, turnOf } from './slices.ts';
+import { boundedParse, boundedValidate, countCost, refuseLength } from './queryLimits.ts';
 
 /** What an HTTP request's operation is given beside what every operation is. */
 export interface HttpContext extends GraphqlContext {
@@ -71,12 +72,27 @@ function pipeline({ schema, errors, introspection }: YogaOptions): Plugin<Graphq
     },
     // What fails in them is told as `maskedErrors` says, of each result of a stream too.
     onExecute({ setExecuteFn }) {
-      setExecuteFn(execute);
+      setExecuteFn(async (args: ExecutionArgs) => {
+        const { client, admit, services } = contextOf(args);
+        const cost = countCost(args, client.limits);
+        if (cost instanceof GatewayError) return { errors: [errors.tell(cost)] };
+        services.heap.admitOperation();
+        await admit(cost);
+        return execute(args);
+      });
     },
     onSubscribe({ setSubscribeFn }) {
-      setSubscribeFn(subscribe);
+      setSubscribeFn((args: ExecutionArgs) => {
+        const cost = countCost(args, contextOf(args).client.limits);
+        return cost instanceof GatewayError ? { errors: [errors.tell(cost)] } : subscribe(args);
+      });
     },
   };
+}
+
+function contextOf({ contextValue }: ExecutionArgs): GraphqlContext {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- both ways into the pipeline are typed to bring one
+  return contextValue as GraphqlContext;
 }
 
 const NOT_ACCEPTABLE = new GatewayError(
@@ -84,14 +100,26 @@ const NOT_ACCEPTABLE = new GatewayError(
   'A subscription over HTTP is answered with server-sent events: accept text/event-stream.',
 );
 
+/** Of two JSON objects one that has the members of both. */
+function joinMembers(first: string, second: string): string {
+  return first === '{}' ? second : `${first.slice(0, -1)},${second.slice(1)}`;
+}
+
 /** Streams of results are not made into a body here: whoever has the socket writes them as it takes them. */
 function eventStreams(errors: ClientErrors): Plugin<Record<string, never>, HttpContext> {
   return {
-    onResultProcess(payload) {
+    async onResultProcess(payload) {
       const { result, resultProcessor, serverContext } = payload;
       if (!isAsyncIterable<ExecutionResult>(result)) {
         // Batching is off: it is one.
-        if (!Array.isArray(result) && 'errors' in result) errors.count(result.errors ?? []);
+        if (Array.isArray(result)) return;
+        if ('errors' in result) errors.count(result.errors ?? []);
+        if (!('data' in result) || !result.data) return;
+        const data = await stringifyInSlices(result.data, () => turnOf(serverContext));
+        payload.setResult({
+          ...result,
+          stringify: ({ data: _data, ...rest }) => joinMembers(JSON.stringify(rest), `{"data":${data}}`),
+        });
         return;
       }
       if (resultProcessor === undefined) {

@@ -2,14 +2,11 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Limits } from '../core/Limits.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { logFault } from '../shared/logFault.ts';
 import type { Logger } from '../shared/logger.ts';
-import { countedAddress } from './clientAddress.ts';
-import type { TrustedProxies } from './clientAddress.ts';
-import { ConnectionLimiter } from './ConnectionLimiter.ts';
+import type { ClientConnections } from './ClientConnections.ts';
 import { isAllowedOrigin } from './origin.ts';
 import { isHost, originForm, pathOf } from './requestTarget.ts';
 import { refusalOf, refuseSocket, sendRefusal } from './respond.ts';
@@ -31,9 +28,11 @@ export interface HttpServerOptions {
   /** By path. They get upgrades to `websocket` from pages that may, within the limits. */
   readonly upgradeHandlers: ReadonlyMap<string, UpgradeHandler>;
   readonly allowedOrigins: readonly string[];
-  readonly proxies: TrustedProxies;
-  /** Read at each upgrade: they may change. */
-  readonly limits: Pick<Limits, 'connections' | 'connectionsPerAddress'>;
+  readonly connections: ClientConnections;
+  /** Paths whose handlers tell how the gateway does: they answer over connections that are refused, too. */
+  readonly alwaysServed?: ReadonlySet<string>;
+  /** A client that takes nothing of what it is sent for so long is cut off. */
+  readonly unreadTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -45,8 +44,6 @@ const TIMEOUTS = {
   connectionsCheckingInterval: 5_000,
   keepAliveTimeout: 10_000,
 };
-/** What an Accept header has that allows for one. */
-const EVENT_STREAM = /text\/(?:event-stream|\*)|\*\/\*/i;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 /**
@@ -56,7 +53,6 @@ const MAX_HEADER_BYTES = 16 * 1024;
 export class HttpServer implements AsyncDisposable {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
-  readonly #limiter: ConnectionLimiter;
   readonly #upgraded = new Set<Duplex>();
   /** Connections that no request has come over yet: browsers open some beforehand. */
   readonly #unused = new Set<Socket>();
@@ -64,14 +60,18 @@ export class HttpServer implements AsyncDisposable {
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
-    this.#limiter = new ConnectionLimiter(options.limits);
     this.#server = createServer({
       ...TIMEOUTS,
       maxHeaderSize: MAX_HEADER_BYTES,
       // Whatever else somebody offers to upgrade to (h2c), the request itself is served.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     });
+    // A request that is being answered may take its time; what was written and is not read may not.
+    this.#server.setTimeout(options.unreadTimeoutMs, (socket) => {
+      if (socket.writableLength > 0) socket.destroy();
+    });
     this.#server.on('connection', (socket) => {
+      options.connections.accept(socket);
       this.#unused.add(socket);
       socket.once('close', () => this.#unused.delete(socket));
     });
@@ -154,30 +154,21 @@ export class HttpServer implements AsyncDisposable {
     response.once('close', () => {
       if (this.draining) this.#server.closeIdleConnections();
     });
-    const { requestHandlers, upgradeHandlers } = this.#options;
+    const { alwaysServed, connections, requestHandlers, upgradeHandlers } = this.#options;
+    const answering = connections.begin(request);
+    response.once('close', () => {
+      answering[Symbol.dispose]();
+    });
     const target = request.url ?? '/';
     const path = pathOf(target);
     const handler = requestHandlers.get(path);
+    const refusal = alwaysServed?.has(path) === true ? null : connections.refusalOf(request.socket);
     if (!isHost(request.headers.host)) sendRefusal(response, BAD_HOST);
+    else if (refusal !== null) sendRefusal(response, closing(refusalOf(refusal)));
     else if (handler !== undefined) {
-      if (upgradeHandlers.has(path) && !this.#admits(request, response)) return;
       request.url = originForm(target);
       await this.#handle(handler, request, response);
     } else sendRefusal(response, upgradeHandlers.has(path) ? UPGRADE_REQUIRED : NOT_FOUND);
-  }
-
-  /** What a protocol answers may be a stream of events: it lasts as a WebSocket does, and counts as one. */
-  #admits(request: IncomingMessage, response: ServerResponse): boolean {
-    if (!EVENT_STREAM.test(request.headers.accept ?? '*/*')) return true;
-    const admission = this.#limiter.admit(countedAddress(request, this.#options.proxies));
-    if (!admission.admitted) {
-      sendRefusal(response, FULL[admission.full]);
-      return false;
-    }
-    response.once('close', () => {
-      admission.lease[Symbol.dispose]();
-    });
-    return true;
   }
 
   async #handle(handler: RequestHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -201,18 +192,28 @@ export class HttpServer implements AsyncDisposable {
       refuseSocket(socket, refusal ?? NOT_FOUND);
       return;
     }
-    const admission = this.#limiter.admit(countedAddress(request, this.#options.proxies));
-    if (!admission.admitted) {
-      refuseSocket(socket, FULL[admission.full]);
+    const place = this.#place(request);
+    if (place instanceof GatewayError) {
+      refuseSocket(socket, refusalOf(place));
       return;
     }
     this.#upgraded.add(socket);
     socket.once('close', () => {
       this.#upgraded.delete(socket);
-      admission.lease[Symbol.dispose]();
+      place[Symbol.dispose]();
     });
     request.url = originForm(target);
     void this.#handOver(handler, { request, socket, head });
+  }
+
+  /** For a connection that lasts; or why there is none. */
+  #place(request: IncomingMessage): Disposable | GatewayError {
+    const { connections } = this.#options;
+    try {
+      return connections.refusalOf(request.socket) ?? connections.hold(request);
+    } catch (error) {
+      return GatewayError.from(error);
+    }
   }
 
   async #handOver(
@@ -268,14 +269,10 @@ const FOREIGN_ORIGIN: Refusal = {
   message: 'Pages of this origin may not connect; an operator lists those that may in server.allowedOrigins.',
 };
 const DRAINING: Refusal = { status: 503, code: 'INTERNAL', message: 'The gateway is shutting down.' };
-const FULL: Record<'gateway' | 'address', Refusal> = {
-  gateway: { status: 503, code: 'LIMIT_EXCEEDED', message: 'The gateway has as many connections as it may have.' },
-  address: {
-    status: 429,
-    code: 'LIMIT_EXCEEDED',
-    message: 'Your address has as many connections as it may have; close some first.',
-  },
-};
+
+function closing(refusal: Refusal): Refusal {
+  return { ...refusal, headers: { ...refusal.headers, connection: 'close' } };
+}
 
 /** What could not even be read as a request. */
 function unreadable(code: string | undefined): Refusal {

@@ -72,7 +72,7 @@ export function isLoopback(address: string): boolean {
 }
 
 /** `::ffff:127.0.0.1` is how a dual-stack socket writes 127.0.0.1; a port or a zone is no part of who somebody is. */
-function plainAddress(text: string): string {
+export function plainAddress(text: string): string {
   const [bare = ''] = text.replace(/^::ffff:(?=\d+\.)/i, '').split('%', 1);
   if (isIP(bare) !== 0) return bare;
   const [, bracketed, v4] = /^(?:\[([0-9a-f:.]+)\]|([\d.]+))(?::\d+)?$/i.exec(bare) ?? [];

@@ -21,6 +21,8 @@ const LONGEST_SUGGESTED = 50;
 export class InstrumentCatalog {
   readonly #bySymbol: ReadonlyMap<string, Instrument>;
   readonly #symbols: readonly string[];
+  /** The first with each spelling that people may use for it. */
+  readonly #byCanonical = new Map<string, string>();
   /** Ascending by symbol, by code unit. */
   readonly instruments: readonly Instrument[];
 
@@ -30,6 +32,7 @@ export class InstrumentCatalog {
       [...this.#bySymbol.values()].toSorted((a, b) => (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : 0)),
     );
     this.#symbols = this.instruments.map((instrument) => instrument.symbol);
+    for (const symbol of this.#symbols.toReversed()) this.#byCanonical.set(canonical(symbol), symbol);
   }
 
   get(symbol: string): Instrument | undefined {
@@ -50,7 +53,7 @@ export class InstrumentCatalog {
     if (this.#symbols.length === 0 || symbol.length > LONGEST_SUGGESTED) return undefined;
     const wanted = canonical(symbol);
     if (wanted === '') return undefined;
-    const exact = this.#symbols.find((listed) => canonical(listed) === wanted);
+    const exact = this.#byCanonical.get(wanted);
     if (exact !== undefined) return exact;
     const typed = symbol.toUpperCase();
     const nearest = closest(typed, this.#symbols);

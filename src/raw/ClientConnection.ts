@@ -64,7 +64,7 @@ export class ClientConnection {
   readonly #budget: ByteBudget;
   readonly #outbox: Outbox;
   readonly #guard: MessageGuard;
-  readonly #commands = new CommandQueue();
+  readonly #commands: CommandQueue;
   readonly #subscriptions: ClientSubscriptions;
   readonly #closed = Promise.withResolvers<void>();
   readonly #heartbeat: Disposable;
@@ -76,6 +76,7 @@ export class ClientConnection {
     const { socket, identity, services, stream, meter } = options;
     const { access } = identity;
     const { clock, metrics } = services;
+    this.#commands = new CommandQueue(() => services.turns.turn(identity.asker));
     this.#guard = new MessageGuard({
       clock,
       get limits() {
@@ -101,6 +102,9 @@ export class ClientConnection {
     this.#subscriptions = new ClientSubscriptions({
       services,
       access,
+      get asker() {
+        return identity.asker;
+      },
       get limits() {
         return identity.limits;
       },

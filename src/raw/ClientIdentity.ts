@@ -14,6 +14,8 @@ import { NO_ACCESS } from '../core/subscription.ts';
 import type { BrokerCredentials } from '../market/credentials.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
 import type { Timestamp } from '../market/timestamp.ts';
+import { askerOf } from '../core/askerOf.ts';
+import type { Asker } from '../shared/FairQueue.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { ClientAccess } from './ClientAccess.ts';
 import type { ClientLogin } from './messages.ts';
@@ -48,6 +50,7 @@ export class ClientIdentity implements Disposable {
   readonly #client: ClientAddress;
   /** Null: it must log in, and has not yet. */
   #login: LoggedIn | null;
+  #asker: Asker;
   #place: Disposable;
   /** From `begin` on. */
   #term: LoginTerm | null = null;
@@ -59,8 +62,9 @@ export class ClientIdentity implements Disposable {
     this.#services = services;
     this.#client = client;
     this.#login = login;
+    this.#asker = askerOf(login?.principal ?? ANONYMOUS, client);
     this.#place = login === null ? NO_PLACE : services.keyConnections.take(login, client);
-    this.access = new ClientAccess(services.sessions.begin(login?.principal ?? ANONYMOUS));
+    this.access = new ClientAccess(services.sessions.begin(login?.principal ?? ANONYMOUS, this.#asker));
   }
 
   /**
@@ -74,6 +78,11 @@ export class ClientIdentity implements Disposable {
     if (evidence === null && logins.required) return new ClientIdentity(services, client, null);
     if (evidence !== null) refusePlainText(client, services.allowInsecureCredentials);
     return new ClientIdentity(services, client, await logins.verify(evidence, client.address));
+  }
+
+  /** Whose share of the gateway's work this connection takes. */
+  get asker(): Asker {
+    return this.#asker;
   }
 
   get mustLogIn(): boolean {
@@ -144,7 +153,8 @@ export class ClientIdentity implements Disposable {
       if (before.kind !== 'anonymous') throw new GatewayError('FORBIDDEN', ANOTHERS);
       if (this.access.session.holdsCredentials) throw new GatewayError('FORBIDDEN', TOO_LATE);
       this.#place = this.#services.keyConnections.take(login, this.#client);
-      this.#move(this.#services.sessions.begin(login.principal));
+      this.#asker = askerOf(login.principal, this.#client);
+      this.#move(this.#services.sessions.begin(login.principal, this.#asker));
     }
     this.#login = login;
     this.#patience?.[Symbol.dispose]();

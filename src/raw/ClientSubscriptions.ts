@@ -2,6 +2,7 @@ import type { Limits } from '../core/Limits.ts';
 import type { Services } from '../core/Services.ts';
 import type { BrokerAccess, SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
 import type { FeedType } from '../market/marketData.ts';
+import type { Asker } from '../shared/FairQueue.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { HeldStream, HeldSymbol, optionsOf, sameOptions } from './HeldStream.ts';
 import type { Deliver } from './HeldStream.ts';
@@ -10,6 +11,8 @@ import type { HeldStreams, SubscribeMessage, UnsubscribeMessage } from './messag
 export interface ClientSubscriptionsOptions {
   readonly services: Pick<Services, 'subscriptions' | 'metrics'>;
   readonly access: BrokerAccess;
+  /** Whose connection it is, just now. */
+  readonly asker: Asker;
   /** Read at each use: it may change while the client is connected. */
   readonly limits: Pick<Limits, 'subscriptionsPerConnection'>;
   readonly deliver: Deliver;
@@ -57,13 +60,13 @@ export class ClientSubscriptions implements Disposable {
     const places = routes.flatMap((route) => this.#places(route, types));
     this.#checkRoom(places);
     const { subscriptions } = this.#options.services;
-    const { access, deliver } = this.#options;
+    const { access, asker, deliver } = this.#options;
     const opened = new Map<Place, HeldStream>();
     using undo = new DisposableStack();
     for (const place of places) {
       const { route, symbol, type, former } = place;
       if (former !== undefined && sameOptions(type, former.options, options)) continue;
-      const stream = new HeldStream({ subscriptions, access, route, symbol, type, options, former, deliver });
+      const stream = new HeldStream({ subscriptions, access, asker, route, symbol, type, options, former, deliver });
       opened.set(place, undo.use(stream));
     }
     undo.move();

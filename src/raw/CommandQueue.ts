@@ -3,9 +3,15 @@
  * many to wait. A command must not reject. Owned by its ClientConnection.
  */
 export class CommandQueue implements Disposable {
+  /** Resolves when the client's next command may be executed. */
+  readonly #turn: () => Promise<void>;
   readonly #waiting: (() => Promise<void>)[] = [];
   #busy = false;
   #closed = false;
+
+  constructor(turn: () => Promise<void>) {
+    this.#turn = turn;
+  }
 
   /** False where `most` wait already: the command will not be executed. */
   add(command: () => Promise<void>, most: number): boolean {
@@ -24,7 +30,10 @@ export class CommandQueue implements Disposable {
 
   async #run(): Promise<void> {
     this.#busy = true;
-    for (let command = this.#waiting.shift(); command !== undefined; command = this.#waiting.shift()) await command();
+    while (this.#waiting.length > 0) {
+      await this.#turn();
+      await this.#waiting.shift()?.();
+    }
     this.#busy = false;
   }
 }

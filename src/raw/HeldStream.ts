@@ -4,6 +4,7 @@ import { Emission } from '../fanout/Emission.ts';
 import type { Delivery } from '../fanout/Emission.ts';
 import type { Subscriber } from '../fanout/Audience.ts';
 import type { FeedState, FeedStatus, FeedType } from '../market/marketData.ts';
+import type { Asker } from '../shared/FairQueue.ts';
 import { assertNever } from '../shared/assertNever.ts';
 
 /** Where a client's market data goes. */
@@ -42,6 +43,7 @@ export interface HeldStreamOptions {
   readonly subscriptions: Subscriptions;
   /** What the client may use of the brokers, now and later: the stream moves with it. */
   readonly access: BrokerAccess;
+  readonly asker: Asker;
   /** Of the symbol, as it is served now. */
   readonly route: SymbolRoute;
   readonly symbol: HeldSymbol;
@@ -67,7 +69,8 @@ export class HeldStream implements Subscriber, Disposable {
   #previousCursor: string | null = null;
   #lastCursor: string | null = null;
 
-  constructor({ subscriptions, access, route, symbol, type, options, former, deliver }: HeldStreamOptions) {
+  constructor({ subscriptions, access, asker, ...held }: HeldStreamOptions) {
+    const { route, symbol, type, options, former, deliver } = held;
     this.type = type;
     this.options = options;
     this.symbol = symbol;
@@ -84,6 +87,7 @@ export class HeldStream implements Subscriber, Disposable {
         options: continued === null ? options : { ...options, snapshot: true },
       },
       access,
+      asker,
       subscriber: this,
     });
   }

@@ -31,6 +31,8 @@ export interface GatewayErrorDetails {
   readonly retryAfterMs?: number;
   /** Of symbol errors: all the symbols that are meant. */
   readonly symbols?: readonly string[];
+  /** The HTTP status, where it is not the one of the code. */
+  readonly httpStatus?: number;
   /** Of INTERNAL: the id under which the fault was logged; the message carries it. */
   readonly id?: string;
 }

@@ -14,9 +14,9 @@ export function httpRefusal({ code, details }: GatewayError): {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
 } {
-  const { retryAfterMs } = details;
+  const { retryAfterMs, httpStatus } = details;
   return {
-    status: STATUSES.get(code) ?? 500,
+    status: httpStatus ?? STATUSES.get(code) ?? 500,
     headers: {
       ...(code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
       ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }),

@@ -1,6 +1,7 @@
 import { Backoff } from '../shared/backoff.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
+import type { Asker, Askers } from '../shared/FairQueue.ts';
 import type { Random } from '../shared/random.ts';
 import type { SlidingWindow } from './SlidingWindow.ts';
 import { WeightBudget } from './WeightBudget.ts';
@@ -11,10 +12,17 @@ import { WeightBudget } from './WeightBudget.ts';
  */
 export type Patience = 'wait' | 'fail';
 
-export interface Demand {
+/** How something is asked of a venue. */
+export interface Asking {
+  readonly patience: Patience;
+  /** For whom, looked at whenever it matters. Nobody in particular goes first. */
+  readonly askers?: Askers | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Demand extends Pick<Asking, 'patience' | 'askers'> {
   /** What the venue counts for it. */
   readonly weight: number;
-  readonly patience: Patience;
 }
 
 export interface RequestQueueOptions {
@@ -36,8 +44,21 @@ interface Entrant extends Demand {
 }
 
 interface Ticket extends Entrant {
-  readonly admit: () => void;
+  readonly admit: (pass: Pass) => void;
   readonly reject: (reason: unknown) => void;
+}
+
+/** What a request has that may be sent. */
+export interface Pass {
+  readonly demand: Demand;
+  /** Monotonic. */
+  readonly admittedAtMs: number;
+}
+
+/** A ticket whose asker may use more of the weight; null: it is nobody's in particular. */
+interface Candidate {
+  readonly ticket: Ticket;
+  readonly asker: Asker | null;
 }
 
 /** Part of the venue's limit that may be used: the rest is for others at our address; clients leave room for the feed. */
@@ -46,11 +67,14 @@ const LONGEST_WAIT_MS = 5_000;
 /** Timers can't be set for longer than some weeks; waking up to look again costs nothing. */
 const LONGEST_NAP_MS = 3_600_000;
 const SOON_MS = 1_000;
+/** Owners whose last turn is remembered: far more than wait at a time. */
+const MAX_OWNERS = 4_096;
 
 /**
  * Decides when a request may go out to one host: so many at a time, within the weight budget, never during a pause that the
- * venue asked for. First come, first served within a patience. Every RestClient of the host is given the same one where the
- * venue counts for our address. It has nothing to close: its one timer runs only while somebody waits.
+ * venue asked for. Within a patience owners take turns, and so do the connections of each; none of them can use all of the
+ * weight. Every RestClient of the host is given the same one where the venue counts for our address. It has nothing to close:
+ * its one timer runs only while somebody waits.
  */
 export class RequestQueue {
   readonly concurrency: number;
@@ -59,9 +83,13 @@ export class RequestQueue {
   /** Grows while one pause follows another. */
   readonly #pauses: Backoff;
   readonly #tickets: Readonly<Record<Patience, Set<Ticket>>> = { wait: new Set(), fail: new Set() };
+  readonly #turns = new Turns();
   #active = 0;
+  #pausedAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #alarm: Disposable | null = null;
+  /** Until then (monotonic) none of those who wait may use more of the weight. */
+  #exhaustedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: RequestQueueOptions) {
     const { random, concurrency = 4 } = options;
@@ -82,18 +110,22 @@ export class RequestQueue {
   }
 
   get #pauseMs(): number {
-    return Math.max(this.#pausedUntil - this.#options.clock.monotonic(), 0);
+    return Math.max(this.#pausedUntil - this.#now, 0);
+  }
+
+  get #now(): number {
+    return this.#options.clock.monotonic();
   }
 
   /**
    * Resolves when the request may be sent; then `leave` must be called when it has ended. Rejects with a GatewayError when it
    * may not be sent in time, or with the reason of the signal.
    */
-  async enter(entrant: Entrant, signal: AbortSignal): Promise<void> {
+  async enter(entrant: Entrant, signal: AbortSignal): Promise<Pass> {
     signal.throwIfAborted();
     const refusal = this.#refusal(entrant);
     if (refusal !== null) throw refusal;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = Promise.withResolvers<Pass>();
     const ticket: Ticket = { ...entrant, admit: resolve, reject };
     using stack = new DisposableStack();
     const abort = (): void => {
@@ -106,24 +138,30 @@ export class RequestQueue {
     });
     if (ticket.patience === 'fail') stack.use(this.#impatience(ticket));
     this.#tickets[ticket.patience].add(ticket);
-    this.#pump();
-    await promise;
+    // Where all who wait have used up their shares, one more of those who have changes nothing.
+    if (this.#now + this.#shareWaitMs(ticket) + 1 < this.#exhaustedUntil || this.#now >= this.#exhaustedUntil)
+      this.#pump();
+    return await promise;
   }
 
   /** A request that had entered has ended; `used` is the venue's count of this minute's weight, null where it did not say. */
-  leave(demand: Demand, used: number | null): void {
+  leave({ demand }: Pick<Pass, 'demand'>, used: number | null): void {
     this.#active -= 1;
-    this.#budget.settle(demand.weight, used, this.#options.clock.monotonic());
+    this.#budget.settle(demand.weight, used, this.#now);
     this.#pump();
   }
 
   /**
    * Nothing is sent for at least so long, and longer where one pause follows another; requests that would rather fail do so
-   * now. Gives the milliseconds.
+   * now. What the venue says to a request that was on its way when the pause began (`pass`) is no new one. Gives the
+   * milliseconds.
    */
-  pause(askedMs: number): number {
-    const durationMs = Math.ceil(this.#pauses.next(askedMs));
-    this.#pausedUntil = Math.max(this.#pausedUntil, this.#options.clock.monotonic() + durationMs);
+  pause(askedMs: number, pass?: Pass): number {
+    const now = this.#now;
+    const isNew = pass === undefined || pass.admittedAtMs > this.#pausedAt;
+    const durationMs = isNew ? Math.ceil(this.#pauses.next(askedMs)) : askedMs;
+    if (isNew) this.#pausedAt = now;
+    this.#pausedUntil = Math.max(this.#pausedUntil, now + durationMs);
     for (const ticket of this.#tickets.fail) this.#refuse(ticket, this.#pausedError(ticket));
     this.#pump();
     return durationMs;
@@ -137,30 +175,66 @@ export class RequestQueue {
   #pump(): void {
     this.#alarm?.[Symbol.dispose]();
     this.#alarm = null;
+    this.#exhaustedUntil = Number.NEGATIVE_INFINITY;
     while (this.#active < this.concurrency) {
-      const ticket = first(this.#tickets.wait) ?? first(this.#tickets.fail);
-      if (ticket === undefined) return;
+      const candidate = this.#next('wait') ?? this.#next('fail');
+      if (candidate === null) {
+        this.#wakeForShares();
+        return;
+      }
+      const { ticket } = candidate;
       const waitMs = Math.max(this.#pauseMs, this.#budgetWaitMs(ticket), this.#options.pace?.delayMs ?? 0);
       if (waitMs === 0) {
-        this.#admit(ticket);
+        this.#admit(candidate);
       } else if (ticket.patience === 'fail' && waitMs > LONGEST_WAIT_MS) {
         this.#refuse(ticket, this.#exhausted(ticket, waitMs));
       } else {
         // Nobody overtakes: a light request would for ever go before a heavy one.
-        this.#alarm = this.#options.clock.after(Math.min(waitMs, LONGEST_NAP_MS), () => {
-          this.#pump();
-        });
+        this.#wakeAfter(waitMs);
         return;
       }
     }
   }
 
-  #admit(ticket: Ticket): void {
+  #wakeAfter(waitMs: number): void {
+    this.#alarm = this.#options.clock.after(Math.min(waitMs, LONGEST_NAP_MS), () => {
+      this.#pump();
+    });
+  }
+
+  /** All who wait have used up their shares: the first of these that is free again is worth another look. */
+  #wakeForShares(): void {
+    let soonest = Infinity;
+    for (const ticket of [...this.#tickets.wait, ...this.#tickets.fail]) {
+      soonest = Math.min(soonest, this.#shareWaitMs(ticket));
+    }
+    if (soonest === Infinity) return;
+    this.#exhaustedUntil = this.#now + soonest;
+    this.#wakeAfter(Math.max(soonest, 1));
+  }
+
+  /** Whose turn it is among those who may use more of the weight. */
+  #next(patience: Patience): Candidate | null {
+    let best: Candidate | null = null;
+    for (const ticket of this.#tickets[patience]) {
+      const askers = ticket.askers?.() ?? [];
+      if (askers.length === 0) return { ticket, asker: null };
+      for (const asker of askers) {
+        const isSooner = best === null || best.asker === null || this.#turns.isSooner(asker, best.asker);
+        if (isSooner && this.#shareWaitMsOf(asker, ticket) === 0) best = { ticket, asker };
+      }
+    }
+    return best;
+  }
+
+  #admit({ ticket, asker }: Candidate): void {
     this.#tickets[ticket.patience].delete(ticket);
-    this.#budget.take(ticket.weight, this.#options.clock.monotonic());
+    const now = this.#now;
+    this.#budget.take(ticket.weight, now, asker);
+    if (asker !== null) this.#turns.note(asker);
     this.#options.pace?.tryTake();
     this.#active += 1;
-    ticket.admit();
+    ticket.admit({ demand: ticket, admittedAtMs: now });
   }
 
   /** It leaves the queue at once: one that was refused must not be admitted before it hears of it. */
@@ -170,12 +244,22 @@ export class RequestQueue {
   }
 
   #budgetWaitMs({ weight, patience }: Demand): number {
-    return this.#budget.waitMs(weight, SHARES[patience], this.#options.clock.monotonic());
+    return this.#budget.waitMs(weight, SHARES[patience], this.#now);
+  }
+
+  /** Until one of its askers may use so much more. */
+  #shareWaitMs(demand: Demand): number {
+    const askers = demand.askers?.() ?? [];
+    return askers.length === 0 ? 0 : Math.min(...askers.map((asker) => this.#shareWaitMsOf(asker, demand)));
+  }
+
+  #shareWaitMsOf(asker: Asker, { weight, patience }: Demand): number {
+    return this.#budget.shareWaitMs(asker, { weight, share: SHARES[patience], now: this.#now });
   }
 
   #impatience(ticket: Ticket): Disposable {
     return this.#options.clock.after(LONGEST_WAIT_MS, () => {
-      this.#refuse(ticket, this.#exhausted(ticket, this.#budgetWaitMs(ticket)));
+      this.#refuse(ticket, this.#exhausted(ticket, Math.max(this.#budgetWaitMs(ticket), this.#shareWaitMs(ticket))));
       this.#pump();
     });
   }
@@ -184,7 +268,7 @@ export class RequestQueue {
     const { bound = 2_048 } = this.#options;
     const hurried = entrant.patience === 'fail';
     if (hurried && this.#pauseMs > 0) return this.#pausedError(entrant);
-    const waitMs = Math.max(this.#pauseMs, this.#budgetWaitMs(entrant));
+    const waitMs = Math.max(this.#pauseMs, this.#budgetWaitMs(entrant), this.#shareWaitMs(entrant));
     const full = this.#tickets[entrant.patience].size >= bound;
     return full || (hurried && waitMs > LONGEST_WAIT_MS) ? this.#exhausted(entrant, waitMs) : null;
   }
@@ -202,7 +286,26 @@ export class RequestQueue {
   }
 }
 
-function first(tickets: ReadonlySet<Ticket>): Ticket | undefined {
-  const [ticket] = tickets;
-  return ticket;
+/** Who had a turn when: the owner that waited longest goes first, and of its connections the one that did. */
+class Turns {
+  #count = 0;
+  /** The longest ago first. */
+  readonly #owners = new Map<string, number>();
+  readonly #askers = new WeakMap<Asker, number>();
+
+  isSooner(asker: Asker, other: Asker): boolean {
+    const byOwner = (this.#owners.get(asker.owner) ?? 0) - (this.#owners.get(other.owner) ?? 0);
+    return byOwner < 0 || (byOwner === 0 && (this.#askers.get(asker) ?? 0) < (this.#askers.get(other) ?? 0));
+  }
+
+  note(asker: Asker): void {
+    this.#count += 1;
+    this.#askers.set(asker, this.#count);
+    this.#owners.delete(asker.owner);
+    this.#owners.set(asker.owner, this.#count);
+    for (const longestAgo of this.#owners.keys()) {
+      if (this.#owners.size <= MAX_OWNERS) break;
+      this.#owners.delete(longestAgo);
+    }
+  }
 }

@@ -9,7 +9,9 @@ import type { Random } from '../shared/random.ts';
 import { BodyTooLargeError, httpGet, keepAliveAgent } from './httpGet.ts';
 import type { HttpReply } from './httpGet.ts';
 import { readJson } from './readJson.ts';
-import type { Demand, RequestQueue } from './RequestQueue.ts';
+import { allAskers } from '../shared/FairQueue.ts';
+import type { Askers } from '../shared/FairQueue.ts';
+import type { Asking, Demand, Pass, RequestQueue } from './RequestQueue.ts';
 import { retryAfterMs } from './retryAfter.ts';
 import { SingleFlight } from './SingleFlight.ts';
 import type { SlidingWindow } from './SlidingWindow.ts';
@@ -41,10 +43,9 @@ export interface RestClientOptions {
   readonly maxBodyBytes?: number;
 }
 
-export interface RestRequest extends Demand {
+export interface RestRequest extends Demand, Asking {
   /** From the slash on, with the query; encoded as it is to be sent. */
   readonly path: string;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A JSON reply that was neither a fault of the server nor an order to wait: 2xx, and 4xx in the venue's own words. */
@@ -78,7 +79,7 @@ export class RestClient implements AsyncDisposable {
   readonly #baseUrl: string;
   readonly #agent: Agent;
   readonly #queue: RequestQueue;
-  readonly #flights = new SingleFlight<RestReply>();
+  readonly #flights = new SingleFlight<RestReply, RestRequest>();
 
   constructor(options: RestClientOptions) {
     this.#options = options;
@@ -93,7 +94,12 @@ export class RestClient implements AsyncDisposable {
    */
   get(request: RestRequest): Promise<RestReply> {
     const key = `${request.patience} ${request.path}`;
-    return this.#flights.run(key, (signal) => this.#perform(request, signal), request.signal);
+    const work = (signal: AbortSignal, requests: ReadonlySet<RestRequest>): Promise<RestReply> => {
+      // Who asks for what is under way already has it go as early as if it had asked first.
+      const askers: Askers = () => allAskers([...requests].map((each) => each.askers));
+      return this.#perform({ ...request, askers }, signal);
+    };
+    return this.#flights.run(key, work, { ...request });
   }
 
   /** Aborts what is on its way, refuses what waits, and closes every connection. May be called again. */
@@ -108,11 +114,11 @@ export class RestClient implements AsyncDisposable {
 
   async #perform(request: RestRequest, signal: AbortSignal): Promise<RestReply> {
     const { clock, random, name } = this.#options;
-    const { weight, patience } = request;
+    const { weight, patience, askers } = request;
     const backoff = new Backoff({ ...RETRY, random });
     for (;;) {
-      await this.#queue.enter({ name, weight, patience }, signal);
-      const outcome = await this.#attempt(request, signal);
+      const pass = await this.#queue.enter({ name, weight, patience, askers }, signal);
+      const outcome = await this.#attempt(request, pass, signal);
       if (outcome.kind === 'reply') return outcome.reply;
       // After a pause the queue decides: it lets the patient wait and refuses the others.
       if (outcome.kind === 'paused') continue;
@@ -125,13 +131,13 @@ export class RestClient implements AsyncDisposable {
   }
 
   /** One exchange. The queue hears of a pause before it hears that there is room for the next request. */
-  async #attempt(request: RestRequest, signal: AbortSignal): Promise<Outcome> {
+  async #attempt(request: RestRequest, pass: Pass, signal: AbortSignal): Promise<Outcome> {
     const { clock, timeoutMs = 10_000, maxBodyBytes = 16 * 1_048_576 } = this.#options;
     const deadline = new AbortController();
     let used: number | null = null;
     using stack = new DisposableStack();
     stack.defer(() => {
-      this.#queue.leave(request, used);
+      this.#queue.leave(pass, used);
     });
     await this.#leaveToConnect(signal);
     stack.use(
@@ -147,7 +153,7 @@ export class RestClient implements AsyncDisposable {
         maxBodyBytes,
       });
       used = wholeNumber(reply.headers[this.#options.usedWeightHeader ?? '']);
-      return this.#judge(reply);
+      return this.#judge(reply, pass);
     } catch (thrown) {
       signal.throwIfAborted();
       return this.#broken(thrown, deadline.signal.aborted, request);
@@ -164,12 +170,13 @@ export class RestClient implements AsyncDisposable {
     }
   }
 
-  #judge(reply: HttpReply): Outcome {
+  #judge(reply: HttpReply, pass: Pass): Outcome {
     const { status, headers } = reply;
     const { clock, read = (each) => readJson(each), pauseMs = PAUSE_MS } = this.#options;
     const askedMs = retryAfterMs(headers['retry-after'], clock.now());
     if (status === 429 || status === 418) {
-      this.#pause(status, askedMs ?? (status === 429 ? pauseMs : BAN_MS));
+      const durationMs = this.#queue.pause(askedMs ?? (status === 429 ? pauseMs : BAN_MS), pass);
+      this.#options.logger.warn({ status, durationMs }, 'venue wants no requests');
       return { kind: 'paused' };
     }
     if (status >= 500 || status === 408) {
@@ -180,11 +187,6 @@ export class RestClient implements AsyncDisposable {
     if (body === undefined) return this.#senseless(status);
     this.#queue.answered();
     return { kind: 'reply', reply: { status, body } };
-  }
-
-  #pause(status: number, askedMs: number): void {
-    const durationMs = this.#queue.pause(askedMs);
-    this.#options.logger.warn({ status, durationMs }, 'venue wants no requests');
   }
 
   #broken(cause: unknown, late: boolean, request: RestRequest): Outcome {

@@ -1,28 +1,37 @@
-interface Flight<T> {
+interface Flight<T, Passenger> {
   readonly promise: Promise<T>;
   readonly controller: AbortController;
-  passengers: number;
+  readonly passengers: Set<Passenger>;
 }
+
+/** Who waits leaves when its signal is aborted. */
+interface Leaving {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Does the work; `passengers` are those who wait for it, whenever it looks. */
+type Work<T, Passenger> = (signal: AbortSignal, passengers: ReadonlySet<Passenger>) => Promise<T>;
 
 /**
  * Callers who ask for the same thing while it is on its way share one piece of work. A caller whose signal is aborted leaves
  * alone; the work itself is aborted when the last one has left.
  */
-export class SingleFlight<T> {
-  readonly #flights = new Map<string, Flight<T>>();
+export class SingleFlight<T, Passenger extends Leaving = Leaving> {
+  readonly #flights = new Map<string, Flight<T, Passenger>>();
   #closed: Error | null = null;
 
   /** Rejects as the work does, or with the reason of the caller's own signal. */
-  async run(key: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async run(key: string, work: Work<T, Passenger>, passenger: Passenger): Promise<T> {
     if (this.#closed !== null) throw this.#closed;
+    const { signal } = passenger;
     signal?.throwIfAborted();
-    const flight = this.#flights.get(key) ?? this.#depart(key, work);
-    flight.passengers += 1;
+    const flight = this.#flights.get(key) ?? this.#depart(key, work, passenger);
+    flight.passengers.add(passenger);
     try {
       return await unlessAborted(flight.promise, signal);
     } finally {
-      flight.passengers -= 1;
-      if (flight.passengers === 0 && this.#flights.get(key) === flight) {
+      flight.passengers.delete(passenger);
+      if (flight.passengers.size === 0 && this.#flights.get(key) === flight) {
         this.#flights.delete(key);
         flight.controller.abort();
       }
@@ -37,14 +46,15 @@ export class SingleFlight<T> {
     await Promise.allSettled(flights.map(({ promise }) => promise));
   }
 
-  #depart(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
+  #depart(key: string, work: Work<T, Passenger>, first: Passenger): Flight<T, Passenger> {
     const controller = new AbortController();
-    const promise = work(controller.signal).finally(() => {
+    const passengers = new Set([first]);
+    const promise = work(controller.signal, passengers).finally(() => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     });
     // Where every passenger has left, nobody else hears how it ended.
     promise.catch(() => {});
-    const flight: Flight<T> = { promise, controller, passengers: 0 };
+    const flight: Flight<T, Passenger> = { promise, controller, passengers };
     this.#flights.set(key, flight);
     return flight;
   }

@@ -1,4 +1,17 @@
+import type { Asker } from '../shared/FairQueue.ts';
+import { addTo } from '../shared/sums.ts';
+
 const MINUTE_MS = 60_000;
+/** What one connection, and one owner, may use of what all clients may: the rest is kept for the others. */
+const CONNECTION_SHARE = 1 / 2;
+const OWNER_SHARE = 3 / 4;
+
+interface Taken {
+  readonly at: number;
+  readonly weight: number;
+  /** Null: for nobody in particular. */
+  readonly asker: Asker | null;
+}
 
 /**
  * What may still be asked of a venue that allows so much request weight a minute. It counts its own requests over a rolling
@@ -8,8 +21,11 @@ const MINUTE_MS = 60_000;
 export class WeightBudget {
   #limit: number;
   /** Requests of the last minute, oldest first; their weights bound how many there can be. */
-  readonly #taken: { readonly at: number; readonly weight: number }[] = [];
+  readonly #taken: Taken[] = [];
+  /** Their weights, also for each connection and each owner. */
   #own = 0;
+  readonly #byAsker = new Map<Asker, number>();
+  readonly #byOwner = new Map<string, number>();
   #inFlight = 0;
   #report: { readonly at: number; readonly used: number } | null = null;
   /** What was in flight when the report came (which may or may not be in it), and all that was taken since. */
@@ -23,9 +39,10 @@ export class WeightBudget {
     this.#limit = limit;
   }
 
-  take(weight: number, now: number): void {
-    this.#taken.push({ at: now, weight });
-    this.#own += weight;
+  take(weight: number, now: number, asker: Asker | null = null): void {
+    const taken: Taken = { at: now, weight, asker };
+    this.#taken.push(taken);
+    this.#add(taken, weight);
     this.#inFlight += weight;
     this.#sinceReport += weight;
   }
@@ -48,6 +65,39 @@ export class WeightBudget {
     return Math.max(this.#ownWaitMs(room, now), this.#reportWaitMs(room, now));
   }
 
+  /** The same for the asker's own share, whatever the others have used. */
+  shareWaitMs(asker: Asker, { weight, share, now }: { weight: number; share: number; now: number }): number {
+    this.#forget(now);
+    const all = this.#limit * share;
+    const ofConnection = all * CONNECTION_SHARE - weight - (this.#byAsker.get(asker) ?? 0);
+    const ofOwner = all * OWNER_SHARE - weight - (this.#byOwner.get(asker.owner) ?? 0);
+    const waits = [
+      this.#freeMs(-ofConnection, now, (taken) => taken === asker),
+      this.#freeMs(-ofOwner, now, (taken) => taken?.owner === asker.owner),
+    ];
+    return Math.max(...waits);
+  }
+
+  /** Milliseconds until so much of what was taken for these is forgotten, or all of it. */
+  #freeMs(excess: number, now: number, isCounted: (asker: Asker | null) => boolean): number {
+    let left = excess;
+    let waitMs = 0;
+    for (const { at, weight, asker } of this.#taken) {
+      if (left <= 0) break;
+      if (!isCounted(asker)) continue;
+      left -= weight;
+      waitMs = at + MINUTE_MS - now;
+    }
+    return waitMs;
+  }
+
+  #add({ asker }: Taken, weight: number): void {
+    this.#own += weight;
+    if (asker === null) return;
+    addTo(this.#byAsker, asker, weight);
+    addTo(this.#byOwner, asker.owner, weight);
+  }
+
   #ownWaitMs(room: number, now: number): number {
     let excess = this.#own - room;
     for (const { at, weight } of this.#taken) {
@@ -66,7 +116,7 @@ export class WeightBudget {
   #forget(now: number): void {
     const past = this.#taken.findIndex(({ at }) => at + MINUTE_MS > now);
     const gone = this.#taken.splice(0, past === -1 ? this.#taken.length : past);
-    for (const { weight } of gone) this.#own -= weight;
+    for (const taken of gone) this.#add(taken, -taken.weight);
     if (this.#report !== null && this.#report.at + MINUTE_MS <= now) this.#report = null;
   }
 }

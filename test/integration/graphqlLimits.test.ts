@@ -79,16 +79,16 @@ describe('limits', () => {
     expect(client.messages.filter(({ type }) => type === 'error').length).toBeLessThanOrEqual(11);
   });
 
-  const typeOf = (levels: number): string => `{ __type(name: "Tick") { ${nested('ofType', levels - 2)} } }`;
+  const page = (levels: string): string => `{ instruments(broker: "binance") { ${levels} } }`;
   const aliased = (count: number): string =>
     `{ ${Array.from({ length: count }, (_, n) => `a${n}: __typename`).join(' ')} }`;
 
   it.each([
-    ['levels', typeOf(4), typeOf(12)],
+    ['levels', page('pageInfo { hasNextPage }'), page('edges { node { symbol } }')],
     ['aliases', aliased(2), aliased(31)],
     ['tokens', `{ ${'__typename '.repeat(40)} }`, aliased(700)],
   ])('of a document are the client’s own, whoever sent it before: %s', async (what, beyondNarrow, beyondPlain) => {
-    await using gateway = await startGuarded();
+    await using gateway = await startGuarded({ limits: { queryDepth: 3 } });
     const refused = Array<string>(3).fill(`LIMIT_EXCEEDED: ${what}`);
     const accepted = Array<string>(3).fill('accepted');
     for (const key of ['narrow', 'plain', 'narrow', 'plain']) {
@@ -170,11 +170,7 @@ describe('what may wait for a client that does not read is bounded by its key', 
 
 /** Names so long that few events fill what lies between the gateway and a client that does not read. */
 function aliases(count: number): string {
-  return Array.from({ length: count }, (_, n) => `${'x'.repeat(2_000)}${n}: receivedAt`).join(' ');
-}
-
-function nested(field: string, levels: number): string {
-  return `${`${field} { `.repeat(levels)} name ${'} '.repeat(levels)}`;
+  return Array.from({ length: count }, (_, n) => `${'x'.repeat(120)}${n}: receivedAt`).join(' ');
 }
 
 /** What becomes of the document for the owner of a key: over HTTP, server-sent events and WebSocket. */

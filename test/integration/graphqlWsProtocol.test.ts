@@ -327,6 +327,7 @@ describe('complete', () => {
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     for (let id = 0; id < 20; id += 1) {
       client.subscribe(`s${id}`, TICKS);
+      await waitFor(() => gates.length === id + 1 || client.of(`s${id}`).length === 1);
       client.send({ type: 'complete', id: `s${id}` });
     }
     await client.typed('error', 's19');

@@ -14,7 +14,9 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import { FakeClock } from '../support/FakeClock.ts';
 import { request, sendRaw, upgrade } from '../support/httpExchange.ts';
 import { RawClient } from '../support/RawClient.ts';
-import { LIMITS, RawGateway } from '../support/RawGateway.ts';
+import { LIMITS } from '../support/limits.ts';
+import { RawGateway } from '../support/RawGateway.ts';
+import { clientConnections } from '../support/clientConnections.ts';
 import { serve } from '../support/serveHttp.ts';
 import { waitFor } from '../support/waitFor.ts';
 
@@ -195,8 +197,8 @@ describe('upgrades', () => {
   });
 
   it('that a trusted proxy brings are counted for whom it names, not for whom they name themselves', async () => {
-    const http = { proxies: new TrustedProxies(['127.0.0.0/8']) };
-    await using gateway = await RawGateway.start({ limits: { connectionsPerAddress: 1 }, http });
+    const proxies = new TrustedProxies(['127.0.0.0/8']);
+    await using gateway = await RawGateway.start({ limits: { connectionsPerAddress: 1 }, proxies });
     const from = (speaker: string) => ({ 'X-Forwarded-For': speaker });
     await using client = await RawClient.connect(gateway.url, { headers: from('192.0.2.1') });
     expect((await upgrade(gateway.url, '/ws', from('192.0.2.1'))).status).toBe(429);
@@ -206,13 +208,17 @@ describe('upgrades', () => {
   });
 
   it('and streams of events count alike, until they end', async () => {
-    const limits = { ...LIMITS, connectionsPerAddress: 1 };
-    const stream: RequestHandler = (_request, response) => {
+    const connections = clientConnections({ limits: { ...LIMITS, connectionsPerAddress: 1 } });
+    const stream: RequestHandler = (incoming, response) => {
+      const place = connections.hold(incoming);
+      response.once('close', () => {
+        place[Symbol.dispose]();
+      });
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(':\n\n');
     };
     const upgradeHandlers = new Map([['/stream', { upgrade: () => undefined, close: () => Promise.resolve() }]]);
-    await using server = await serve({ '/hello': hello, '/stream': stream }, { limits, upgradeHandlers });
+    await using server = await serve({ '/hello': hello, '/stream': stream }, { connections, upgradeHandlers });
     const open = new AbortController();
     const accept = 'application/json, Text/Event-Stream;q=0.9';
     const { status } = await fetch(`${server.url}/stream`, { headers: { accept }, signal: open.signal });
@@ -244,8 +250,8 @@ describe('upgrades', () => {
       },
       close: () => Promise.resolve(),
     };
-    const limits = { ...LIMITS, connections: 1 };
-    await using server = await serve({}, { upgradeHandlers: new Map([['/ws', upgradeHandler]]), limits });
+    const connections = clientConnections({ limits: { ...LIMITS, connections: 1 } });
+    await using server = await serve({}, { upgradeHandlers: new Map([['/ws', upgradeHandler]]), connections });
     for (let count = 0; count < 3; count += 1) {
       const { status, body } = await upgrade(server.url, '/ws');
       expect(status).toBe(500);
@@ -356,8 +362,8 @@ describe('closing', () => {
       requestHandlers: new Map(),
       upgradeHandlers: new Map([['/ws', raw]]),
       allowedOrigins: [],
-      proxies: new TrustedProxies([]),
-      limits: LIMITS,
+      connections: clientConnections({ clock }),
+      unreadTimeoutMs: 24_000,
       shutdownTimeoutMs: 5_000,
       clock,
       logger: silentLogger(),

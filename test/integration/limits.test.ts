@@ -81,7 +81,7 @@ const document = (query: string): Readonly<Record<string, Trespass>> => ({
   [STREAM]: byStream(query),
 });
 
-const NESTED = `{ __type(name: "Tick") { ${'ofType { '.repeat(10)} name ${'} '.repeat(10)} } }`;
+const NESTED = '{ instruments(broker: "binance") { edges { node { symbol } } } }';
 const ALIASED = `{ ${Array.from({ length: 31 }, (_, n) => `a${n}: __typename`).join(' ')} }`;
 const LONG = `{ ${'__typename '.repeat(2_000)} }`;
 
@@ -173,7 +173,7 @@ const TRESPASSES: readonly {
       },
     },
   },
-  { limit: 'queryDepth', config: {}, by: document(NESTED) },
+  { limit: 'queryDepth', config: { limits: { queryDepth: 3 } }, by: document(NESTED) },
   { limit: 'queryAliases', config: {}, by: document(ALIASED) },
   { limit: 'queryTokens', config: {}, by: document(LONG) },
   {

@@ -15,6 +15,7 @@ import { key, tick } from '../support/events.ts';
 import { oddEvents, randomEvents } from '../support/randomEvents.ts';
 import { randomSubscriptions } from '../support/randomSubscriptions.ts';
 import { waitFor } from '../support/waitFor.ts';
+import { MARKET_DATA_TYPES } from '../../src/market/marketData.ts';
 
 const schema = loadSchema();
 const errors = new ClientErrors({ logger: silentLogger(), metrics: new Metrics(), suggestions: true });
@@ -25,6 +26,8 @@ const emissionsOf = (events: readonly MarketData[]): Emission[] =>
 
 const masked = (text: string): string => text.replaceAll(/logged as [\w-]+/g, 'logged');
 
+const SINGLE = { telling: 'single', types: MARKET_DATA_TYPES } as const;
+
 describe('an event told in a shared shape', () => {
   it('is byte for byte what graphql-js and JSON.stringify give, whatever the document and the event', () => {
     let valid = 0;
@@ -34,7 +37,7 @@ describe('an event told in a shared shape', () => {
         const document = parse(text);
         if (validate(schema, document).length > 0) return;
         valid += 1;
-        using shape = shapes.use({ document, ...operation });
+        using shape = shapes.use({ document, ...operation, ...SINGLE });
         for (const event of events) {
           const stock = execute({ schema, document, ...operation, rootValue: { event } });
           if ('then' in stock) expect.unreachable();
@@ -54,7 +57,7 @@ describe('an event told in a shared shape', () => {
       fc.property(randomSubscriptions(schema), events, ({ text, ...operation }, list) => {
         const document = parse(text.replace(/\bmarketData\(/, 'marketDataBatch('));
         if (validate(schema, document).length > 0) return;
-        using shape = new SharedShapes({ schema, errors }).use({ document, ...operation }, 'list');
+        using shape = new SharedShapes({ schema, errors }).use({ document, ...operation, ...SINGLE, telling: 'list' });
         const stock = execute({ schema, document, ...operation, rootValue: list.map((event) => ({ event })) });
         if ('then' in stock) return;
         if (joinLists(list.map((event) => shape.encoder.encode(event))) !== null) joined += 1;
@@ -68,9 +71,9 @@ describe('an event told in a shared shape', () => {
   it('is told in lists that are made once for all who are told the same one', () => {
     const document = parse('subscription { marketDataBatch(symbols: ["A"]) { sequence } }');
     const shapes = new SharedShapes({ schema, errors });
-    const request = { document, operationName: undefined, variableValues: {} };
-    using shape = shapes.use(request, 'list');
-    using other = shapes.use(request, 'list');
+    const request = { document, operationName: undefined, variableValues: {}, ...SINGLE, telling: 'list' } as const;
+    using shape = shapes.use(request);
+    using other = shapes.use(request);
     const [first, second] = [emissionsOf([tick(1), tick(2)]), emissionsOf([tick(1), tick(2)])];
     const made = shape.list(first);
     expect(other.list([...first])).toBe(made);
@@ -82,7 +85,7 @@ describe('an event told in a shared shape', () => {
 
   it('that is not as it should be is told with the error that graphql-js makes of it, and the next one is told again', () => {
     const document = parse('subscription { marketData(symbols: ["A"]) { ... on Tick { bid } } }');
-    const request = { document, operationName: undefined, variableValues: {} };
+    const request = { document, operationName: undefined, variableValues: {}, ...SINGLE };
     using shape = new SharedShapes({ schema, errors }).use(request);
     const told = (event: MarketData): unknown => JSON.parse(shape.encoder.encode(event));
     const wrong = { ...tick(1), bid: null } as unknown as MarketData;
@@ -93,7 +96,7 @@ describe('an event told in a shared shape', () => {
 });
 
 describe('subscriptions', () => {
-  const document = (text: string) => ({ document: parse(text), operationName: undefined });
+  const document = (text: string) => ({ document: parse(text), operationName: undefined, ...SINGLE });
 
   it('share a shape whatever their symbols, and no other variable', () => {
     const shapes = new SharedShapes({ schema, errors });

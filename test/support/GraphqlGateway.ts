@@ -21,9 +21,10 @@ import type { OrderBookDraft, TickDraft, TradeDraft } from '../../src/market/mar
 import { fromEpochMs } from '../../src/market/timestamp.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
+import { HeapWatch } from '../../src/shared/processLimits.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
 import { clientServices } from './clientServices.ts';
-import { LIMITS } from './RawGateway.ts';
+import { LIMITS } from './limits.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from './ScriptedBroker.ts';
 import { waitFor } from './waitFor.ts';
 
@@ -78,9 +79,15 @@ export class GraphqlGateway implements AsyncDisposable {
     const { manager } = this;
     const { auth, idleTimeoutMs, secure, allowInsecureCredentials } = options;
     const clock = options.clock ?? systemClock;
+    const heap = new HeapWatch({ clock: systemClock, used: () => 0 });
     const services: Services = {
       manager,
-      subscriptions: new Subscriptions({ manager, ...core, symbolsPerSubscription: limits.symbolsPerSubscription }),
+      subscriptions: new Subscriptions({
+        manager,
+        ...core,
+        symbolsPerSubscription: limits.symbolsPerSubscription,
+        heap,
+      }),
       queries: new Queries(manager),
       ...clientServices({
         manager,

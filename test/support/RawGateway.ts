@@ -20,22 +20,12 @@ import type { Clock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import type { Logger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
+import { HeapWatch } from '../../src/shared/processLimits.ts';
+import { clientConnections } from './clientConnections.ts';
 import { clientServices } from './clientServices.ts';
+import { LIMITS } from './limits.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from './ScriptedBroker.ts';
 import { waitFor } from './waitFor.ts';
-
-export const LIMITS: Limits = {
-  connections: 10_000,
-  connectionsPerAddress: 200,
-  subscriptionsPerConnection: 128,
-  symbolsPerSubscription: 200,
-  messagesPerSecond: 1_000,
-  invalidMessagesPerMinute: 30,
-  queueBytesPerConnection: 1_048_576,
-  queryDepth: 10,
-  queryAliases: 30,
-  queryTokens: 2_000,
-};
 
 export interface BrokerScript {
   readonly lists?: readonly string[];
@@ -52,12 +42,15 @@ export interface RawGatewayOptions {
   readonly heartbeatMs?: number;
   readonly maxPayloadBytes?: number;
   readonly compression?: CompressionSettings;
+  readonly proxies?: TrustedProxies;
   readonly http?: Partial<HttpServerOptions>;
   readonly logger?: Logger;
   readonly auth?: Partial<AuthSettings>;
   /** Whether connections count as safe from listeners. */
   readonly secure?: boolean;
   readonly allowInsecureCredentials?: boolean;
+  /** Stands between the protocol and the real services. */
+  readonly wrap?: (services: Services) => Services;
 }
 
 const DEFAULT_BROKERS: Readonly<Record<string, BrokerScript>> = {
@@ -80,18 +73,28 @@ export class RawGateway implements AsyncDisposable {
     const turn = new Turn(systemClock);
     const index = new SubscriptionIndex(turn);
     const limits = { ...LIMITS, ...options.limits };
+    const { proxies = new TrustedProxies([]) } = options;
+    const connections = clientConnections({ limits, proxies, clock });
+    const heap = new HeapWatch({ clock: systemClock, used: () => 0 });
     const core = { index, clock: systemClock, metrics: this.metrics };
     this.manager = new BrokerManager({ ...core, bus: new MemoryBus(), staleAfterMs: 60_000, lingerMs: 0 });
     for (const [id, script] of Object.entries(options.brokers ?? DEFAULT_BROKERS)) this.#add(id, script);
     const { symbolsPerSubscription } = limits;
     this.services = {
       manager: this.manager,
-      subscriptions: new Subscriptions({ manager: this.manager, index, clock: systemClock, symbolsPerSubscription }),
+      subscriptions: new Subscriptions({
+        manager: this.manager,
+        index,
+        clock: systemClock,
+        symbolsPerSubscription,
+        heap,
+      }),
       queries: new Queries(this.manager),
       ...clientServices({
         manager: this.manager,
         turn,
         clock,
+        connections,
         metrics: this.metrics,
         ...(options.auth === undefined ? {} : { auth: options.auth }),
         ...(options.secure === undefined ? {} : { secure: options.secure }),
@@ -104,15 +107,20 @@ export class RawGateway implements AsyncDisposable {
       metrics: this.metrics,
       limits,
     };
-    this.raw = createRaw({ services: this.services, heartbeatMs, maxPayloadBytes, compression });
+    this.raw = createRaw({
+      services: options.wrap?.(this.services) ?? this.services,
+      heartbeatMs,
+      maxPayloadBytes,
+      compression,
+    });
     this.http = new HttpServer({
       host: '127.0.0.1',
       port: 0,
       requestHandlers: new Map(),
       upgradeHandlers: new Map([['/ws', this.raw]]),
       allowedOrigins: [],
-      proxies: new TrustedProxies([]),
-      limits,
+      connections,
+      unreadTimeoutMs: 2 * heartbeatMs,
       shutdownTimeoutMs: 5_000,
       clock,
       logger: silentLogger(),

@@ -48,12 +48,17 @@ export class ScriptedBroker extends BaseBroker {
   readonly resyncs: { feed: Feed; reason: string }[] = [];
   started = false;
   closed = false;
+  refused = false;
   readonly sink: BrokerSink;
 
   constructor(context: BrokerContext, traits: Partial<BrokerTraits> = {}) {
     super(context);
     this.sink = context.sink;
     this.traits = { ...TRAITS, ...traits };
+  }
+
+  override get isRefused(): boolean {
+    return this.refused;
   }
 
   /** What is wanted now, as `type symbol interval`. */

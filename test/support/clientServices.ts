@@ -6,16 +6,22 @@ import type { AuthSettings } from '../../src/core/login/ClientLogins.ts';
 import { KeyConnections } from '../../src/core/login/KeyConnections.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Sessions } from '../../src/core/Sessions.ts';
+import type { ClientConnections } from '../../src/http/ClientConnections.ts';
 import type { Turn } from '../../src/fanout/Turn.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
+import { FairPool } from '../../src/shared/FairPool.ts';
+import { FairTurns } from '../../src/shared/FairTurns.ts';
+import { HeapWatch } from '../../src/shared/processLimits.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
+import { clientConnections } from './clientConnections.ts';
 
 export interface ClientServicesOptions {
   readonly manager: BrokerManager;
   readonly turn: Turn;
   readonly clock?: Clock;
+  readonly connections?: ClientConnections;
   readonly metrics?: Metrics;
   readonly auth?: Partial<AuthSettings>;
   readonly idleTimeoutMs?: number;
@@ -26,7 +32,17 @@ export interface ClientServicesOptions {
 
 type ClientServices = Pick<
   Services,
-  'turn' | 'logins' | 'keyConnections' | 'sessions' | 'authenticator' | 'clientOf' | 'allowInsecureCredentials'
+  | 'turn'
+  | 'turns'
+  | 'answers'
+  | 'heap'
+  | 'holdConnection'
+  | 'logins'
+  | 'keyConnections'
+  | 'sessions'
+  | 'authenticator'
+  | 'clientOf'
+  | 'allowInsecureCredentials'
 >;
 
 /** What the protocols are given to know their clients by: the real parts, by default letting everybody in. */
@@ -35,6 +51,7 @@ export function clientServices(options: ClientServicesOptions): ClientServices {
     manager,
     turn,
     clock = systemClock,
+    connections = clientConnections(),
     metrics = new Metrics(),
     auth,
     idleTimeoutMs = 900_000,
@@ -44,6 +61,11 @@ export function clientServices(options: ClientServicesOptions): ClientServices {
   const sessions = new Sessions({ clock, idleTimeoutMs });
   return {
     turn,
+    // Turns come when the loop has them to give, whatever the time is said to be.
+    turns: new FairTurns(systemClock),
+    answers: new FairPool({ capacity: 2_000_000, perOwner: 400_000, perAsker: 100_000, free: 2_000 }),
+    heap: new HeapWatch({ clock: systemClock, used: () => 0 }),
+    holdConnection: (request) => connections.hold(request),
     logins: new ClientLogins({
       auth: { mode: 'none', jwt: null, apiKeys: [], ...auth },
       clock,

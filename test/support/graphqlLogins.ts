@@ -24,7 +24,7 @@ export const AUTH = {
     apiKey('admin', {}, ['admin']),
     apiKey('small', { connections: 1, subscriptionsPerConnection: 2, symbolsPerSubscription: 1, messagesPerSecond: 5 }),
     apiKey('large', { symbolsPerSubscription: 500 }),
-    apiKey('narrow', { queryDepth: 3, queryAliases: 1, queryTokens: 40, queueBytesPerConnection: 4_096 }),
+    apiKey('narrow', { queryDepth: 2, queryAliases: 1, queryTokens: 40, queueBytesPerConnection: 8_192 }),
     apiKey('wide', { queryDepth: 20, queryAliases: 1_000, queryTokens: 5_000 }),
   ],
 } as const;

@@ -1,10 +1,9 @@
-import { TrustedProxies } from '../../src/http/clientAddress.ts';
 import { HttpServer } from '../../src/http/HttpServer.ts';
 import type { HttpServerOptions } from '../../src/http/HttpServer.ts';
 import type { RequestHandler } from '../../src/http/respond.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
-import { LIMITS } from './RawGateway.ts';
+import { clientConnections } from './clientConnections.ts';
 
 /** The real HTTP server on a free port, with these handlers by path. */
 export async function serve(
@@ -17,8 +16,8 @@ export async function serve(
     requestHandlers: new Map(Object.entries(handlers)),
     upgradeHandlers: new Map(),
     allowedOrigins: [],
-    proxies: new TrustedProxies([]),
-    limits: LIMITS,
+    connections: clientConnections(),
+    unreadTimeoutMs: 24_000,
     shutdownTimeoutMs: 5_000,
     clock: systemClock,
     logger: silentLogger(),

@@ -2,8 +2,10 @@ import type { CandleDraft, FeedType, OrderBookDraft, TickDraft, TradeDraft } fro
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
+import type { Asker } from '../../shared/FairQueue.ts';
 import { openWebSocket } from '../../transport/openWebSocket.ts';
 import type { OpenWebSocket } from '../../transport/openWebSocket.ts';
+import type { Asking } from '../../transport/RequestQueue.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
 import type { BrokerContext, BrokerTraits, CandleQuery, Feed } from '../BaseBroker.ts';
@@ -110,20 +112,20 @@ export class BinanceBroker extends BaseBroker {
     this.#placed.get(this.#streamName(feed))?.stream.resync();
   }
 
-  fetchCandles(query: CandleQuery): Promise<readonly CandleDraft[]> {
-    return this.#rest.fetchCandles(query, this.#abort.signal);
+  fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]> {
+    return this.#rest.fetchCandles(query, this.#asking(asker));
   }
 
-  override async fetchTrades(symbol: string, limit: number): Promise<readonly TradeDraft[]> {
-    return (await this.#rest.fetchTrades(symbol, limit, this.#abort.signal)).map(({ trade }) => trade);
+  override async fetchTrades(symbol: string, limit: number, asker?: Asker): Promise<readonly TradeDraft[]> {
+    return (await this.#rest.fetchTrades(symbol, limit, this.#asking(asker))).map(({ trade }) => trade);
   }
 
-  fetchTick(symbol: string): Promise<TickDraft | null> {
-    return this.#rest.fetchTick(symbol, this.#abort.signal);
+  fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {
+    return this.#rest.fetchTick(symbol, this.#asking(asker));
   }
 
-  async fetchOrderBook(symbol: string, depth: number): Promise<OrderBookDraft | null> {
-    const { bids, asks } = await this.#rest.fetchDepth(symbol, depth, this.#abort.signal, 'fail');
+  async fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null> {
+    const { bids, asks } = await this.#rest.fetchDepth(symbol, depth, this.#asking(asker));
     const receivedAt = this.#streamContext.stamp(this.context.clock.now());
     return { type: 'orderbook', kind: 'snapshot', time: receivedAt, receivedAt, bids, asks };
   }
@@ -140,6 +142,10 @@ export class BinanceBroker extends BaseBroker {
       this.#turn = null;
       this.#apply();
     });
+  }
+
+  #asking(asker?: Asker): Asking {
+    return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal: this.#abort.signal };
   }
 
   async #close(): Promise<void> {
@@ -170,7 +176,7 @@ export class BinanceBroker extends BaseBroker {
       });
       let delayMs = CATALOG_REFRESH_MS * (1 + random() * CATALOG_SPREAD);
       try {
-        const catalog = await this.#rest.fetchCatalog(signal);
+        const catalog = await this.#rest.fetchCatalog({ patience: 'wait', signal });
         if (signal.aborted) return;
         backoff.reset();
         this.setCatalog(catalog);

@@ -7,7 +7,7 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
-import type { Patience, RequestQueue } from '../../transport/RequestQueue.ts';
+import type { Asking, RequestQueue } from '../../transport/RequestQueue.ts';
 import { ReplyReader } from '../../transport/ReplyReader.ts';
 import { RestClient } from '../../transport/RestClient.ts';
 import type { RestReply } from '../../transport/RestClient.ts';
@@ -67,22 +67,22 @@ export interface MissedTrades {
   readonly complete: boolean;
 }
 
-/** How a question is asked: see Patience. */
-interface Manner {
-  readonly patience: Patience;
-  readonly signal?: AbortSignal | undefined;
+interface Manner extends Asking {
   /** What is asked about: the one to blame where the venue finds fault with a symbol. */
   readonly symbol?: string;
 }
 
+/** For the live feed, and for clients' queries, where nothing more is said. */
+const PATIENT: Asking = { patience: 'wait' };
+const HURRIED: Asking = { patience: 'fail' };
 /** The venue's clock is asked again after so long, for ours may run at another speed. */
 const TIME_HOLDS_MS = 600_000;
 /** What the venue answers to a symbol that it does not know, cannot spell, or finds empty. */
 const SYMBOL_CODES: ReadonlySet<number> = new Set([-1121, -1100, -1102, -1105]);
 
 /**
- * What Binance tells on request. All of it goes through the queue of the host; `patience` says what becomes of a request
- * while the venue wants none (a ban): `wait` is for the live feed, and goes first; `fail` is for clients' queries.
+ * What Binance tells on request. All of it goes through the queue of the host; `Asking` says for whom, and what becomes of a
+ * request while the venue wants none (a ban): `wait` is for the live feed, and goes first; `fail` is for clients' queries.
  * Every method rejects with a GatewayError, or with the reason of its signal. Whoever constructs it owns it until `close()`.
  */
 export class BinanceRest implements AsyncDisposable {
@@ -113,9 +113,8 @@ export class BinanceRest implements AsyncDisposable {
     return this.#options.queue.pausedUntilMs;
   }
 
-  /** What can be traded now; also takes over the venue's request limit. Patient. */
-  async fetchCatalog(signal?: AbortSignal): Promise<InstrumentCatalog> {
-    const manner: Manner = { patience: 'wait', signal };
+  /** What can be traded now; also takes over the venue's request limit. */
+  async fetchCatalog(manner: Asking = PATIENT): Promise<InstrumentCatalog> {
     let reply = await this.#send(exchangeInfoRequest(this.#narrowListing), manner);
     if (reply.status === 400 && this.#narrowListing) {
       this.#options.logger.info({ code: refusalCode(reply.body) }, 'venue lists everything or nothing');
@@ -131,23 +130,14 @@ export class BinanceRest implements AsyncDisposable {
   }
 
   /** The best `limit` levels a side, 5000 at most; fewer are the whole side. */
-  async fetchDepth(
-    symbol: string,
-    limit: number,
-    signal?: AbortSignal,
-    patience: Patience = 'wait',
-  ): Promise<DepthSnapshot> {
-    return toDepthSnapshot(await this.#ask(depthRequest(symbol, limit), Depth, { patience, signal, symbol }));
+  async fetchDepth(symbol: string, limit: number, asking: Asking = PATIENT): Promise<DepthSnapshot> {
+    return toDepthSnapshot(await this.#ask(depthRequest(symbol, limit), Depth, { ...asking, symbol }));
   }
 
   /** Closed candles, oldest first, and last the one still open. With a start the oldest from there, else the newest. */
-  async fetchCandles(
-    query: CandleQuery,
-    signal?: AbortSignal,
-    patience: Patience = 'fail',
-  ): Promise<readonly CandleDraft[]> {
-    const manner: Manner = { patience, signal, symbol: query.symbol };
-    const venueMs = await this.#askTime({ patience, signal });
+  async fetchCandles(query: CandleQuery, asking: Asking = HURRIED): Promise<readonly CandleDraft[]> {
+    const manner: Manner = { ...asking, symbol: query.symbol };
+    const venueMs = await this.#askTime(asking);
     const bars = await fetchBars(query, async (window) =>
       (await this.#ask(klinesRequest(window), KlineRows, manner)).map(toBar),
     );
@@ -155,26 +145,18 @@ export class BinanceRest implements AsyncDisposable {
   }
 
   /** The newest trades, oldest first; 1000 at most. */
-  fetchTrades(
-    symbol: string,
-    limit: number,
-    signal?: AbortSignal,
-    patience: Patience = 'fail',
-  ): Promise<readonly HistoricTrade[]> {
-    const manner: Manner = { patience, signal };
+  fetchTrades(symbol: string, limit: number, manner: Asking = HURRIED): Promise<readonly HistoricTrade[]> {
     return this.#options.trades === 'individual'
       ? this.#askTrades(symbol, limit, manner)
       : this.#askAggregates({ symbol, limit, fromId: null }, manner);
   }
 
-  /** The oldest `maxCount` of what was traded after the trade with this id, oldest first. Patient. */
+  /** The oldest `maxCount` of what was traded after the trade with this id, oldest first. */
   async fetchTradesSince(
     symbol: string,
-    afterVenueId: number,
-    maxCount: number,
-    signal?: AbortSignal,
+    { afterVenueId, maxCount }: { readonly afterVenueId: number; readonly maxCount: number },
+    manner: Asking = PATIENT,
   ): Promise<MissedTrades> {
-    const manner: Manner = { patience: 'wait', signal };
     const missed =
       this.#options.trades === 'individual'
         ? await this.#tradesSince(symbol, afterVenueId, manner)
@@ -185,8 +167,8 @@ export class BinanceRest implements AsyncDisposable {
   }
 
   /** The best bid and ask; null where a side has no orders. */
-  async fetchTick(symbol: string, signal?: AbortSignal, patience: Patience = 'fail'): Promise<TickDraft | null> {
-    const ticker = await this.#ask(bookTickerRequest(symbol), BookTicker, { patience, signal, symbol });
+  async fetchTick(symbol: string, asking: Asking = HURRIED): Promise<TickDraft | null> {
+    const ticker = await this.#ask(bookTickerRequest(symbol), BookTicker, { ...asking, symbol });
     return toTick(ticker, this.#options.clock.now());
   }
 
@@ -251,8 +233,8 @@ export class BinanceRest implements AsyncDisposable {
     return this.#replies.read(schema, this.#accepted(await this.#send(request, manner), manner.symbol));
   }
 
-  #send({ path, weight }: BinanceRequest, { patience, signal }: Manner): Promise<RestReply> {
-    return this.#client.get({ path, weight, patience, signal });
+  #send({ path, weight }: BinanceRequest, { symbol: _symbol, ...asking }: Manner): Promise<RestReply> {
+    return this.#client.get({ path, weight, ...asking });
   }
 
   /** The body of a reply that is none of the venue's refusals. */

@@ -15,6 +15,7 @@ export class CandleSequencer {
   #openAt = Number.NEGATIVE_INFINITY;
   #sentAt = Number.NEGATIVE_INFINITY;
   #firstAt: number | null = null;
+  #isForgiven = false;
 
   /**
    * The open time from which history has to be read so that nothing is missing after a silence: the last candle that
@@ -24,10 +25,21 @@ export class CandleSequencer {
     return this.#closedAt === Number.NEGATIVE_INFINITY ? this.#firstAt : this.#closedAt;
   }
 
+  /** True where the venue has gone on to this candle without having closed one before it. */
+  leavesHole({ openAt }: CandlePlace, lengthMs: number): boolean {
+    if (this.#isForgiven || this.#openAt === Number.NEGATIVE_INFINITY) return false;
+    const isClosed = this.#closedAt >= this.#openAt;
+    return openAt > (isClosed ? this.#closedAt + lengthMs : this.#openAt);
+  }
+
+  /** What is missing before the next candle is known to be so, and is waited for no more. */
+  forgiveHole(): void {
+    this.#isForgiven = true;
+  }
+
   /** True: pass it on. */
   accept({ openAt, sentAt, closed }: CandlePlace): boolean {
-    if (openAt <= this.#closedAt) return false;
-    if (!closed && openAt < this.#openAt) return false;
+    if (openAt <= this.#closedAt || openAt < this.#openAt) return false;
     if (!closed && openAt === this.#openAt && sentAt !== null && sentAt <= this.#sentAt) return false;
     if (openAt > this.#openAt) {
       this.#openAt = openAt;
@@ -36,6 +48,7 @@ export class CandleSequencer {
     if (openAt === this.#openAt && sentAt !== null) this.#sentAt = sentAt;
     if (closed) this.#closedAt = openAt;
     this.#firstAt ??= openAt;
+    this.#isForgiven = false;
     return true;
   }
 }

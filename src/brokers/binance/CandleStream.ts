@@ -12,6 +12,8 @@ import type { VenueInterval } from './streamNames.ts';
 
 /** Candles that wait for history; over that, they go without it. Of the open one only the newest waits. */
 const MAX_HELD = 500;
+/** A candle's last word may come a moment after the first of the next one, and history has it later still. */
+const HOLE_PATIENCE_MS = 1_000;
 /** What a request for candles bears. */
 const MAX_REFETCHED = 5_000;
 
@@ -36,6 +38,8 @@ export class CandleStream extends MarketStream {
   /** Of the history that is being fetched. */
   #history: AbortController | null = null;
   #held: Update[] = [];
+  /** Runs while the end of a candle is waited for that the connection has left out so far. */
+  #hole: Disposable | null = null;
   /** Something may have been missed, and was not asked for yet. */
   #interrupted = false;
 
@@ -63,7 +67,7 @@ export class CandleStream extends MarketStream {
     const update = { place: message, candle };
     // Data may come before the subscription is acknowledged.
     if (this.#history !== null || this.#interrupted) this.#hold(update);
-    else this.#pass(update);
+    else this.#passInOrder(update);
     return true;
   }
 
@@ -95,6 +99,34 @@ export class CandleStream extends MarketStream {
     return (Math.floor(this.context.broker.clock.now() / lengthMs) + 1) * lengthMs;
   }
 
+  /** What comes after a candle that was not closed waits for that: a moment, then for history. */
+  #passInOrder(update: Update): void {
+    if (this.#leavesHole(update)) {
+      this.#hold(update);
+      const resumeAt = this.#sequencer.resumeAt;
+      this.#hole ??= this.context.broker.clock.after(HOLE_PATIENCE_MS, () => {
+        this.#hole = null;
+        if (resumeAt !== null) void this.#fetchMissed(resumeAt);
+      });
+      return;
+    }
+    this.#pass(update);
+    for (let next = this.#held[0]; next !== undefined && !this.#leavesHole(next); next = this.#held[0]) {
+      this.#held.shift();
+      this.#pass(next);
+    }
+    if (this.#held.length === 0) this.#endHole();
+  }
+
+  #leavesHole({ place }: Update): boolean {
+    return this.#sequencer.leavesHole(place, CANDLE_INTERVALS[this.#interval]);
+  }
+
+  #endHole(): void {
+    this.#hole?.[Symbol.dispose]();
+    this.#hole = null;
+  }
+
   #pass({ place, candle }: Update): void {
     if (!this.#sequencer.accept(place)) return;
     this.#emit(candle);
@@ -120,12 +152,16 @@ export class CandleStream extends MarketStream {
     const fromMs = Math.max(sinceMs, Math.ceil(oldestMs / lengthMs) * lengthMs);
     const candles = await this.#fetch(fromMs);
     if (candles === 'aborted') return;
-    if (candles === null || fromMs > sinceMs) this.#tellMissing(sinceMs);
+    let isMissing = candles === null || fromMs > sinceMs;
     for (const candle of candles ?? []) {
       const update = fromHistory(candle);
       const isOutdated = !candle.closed && this.#held.some(({ place }) => place.openAt === update.place.openAt);
-      if (!isOutdated) this.#pass(update);
+      if (isOutdated) continue;
+      this.#pass(update);
     }
+    const [next] = this.#held;
+    isMissing ||= next !== undefined && this.#leavesHole(next);
+    if (isMissing) this.#tellMissing(sinceMs);
     this.#goLive();
   }
 
@@ -145,7 +181,7 @@ export class CandleStream extends MarketStream {
     this.#history = history;
     const query = { symbol: this.symbol, interval: this.#interval, fromMs, toMs: null, limit: MAX_REFETCHED };
     const candles = await this.fetchPatiently(
-      (patience) => this.context.history.fetchCandles(query, patience, 'wait'),
+      (signal) => this.context.history.fetchCandles(query, this.asking(signal)),
       history.signal,
     );
     return history.signal.aborted ? 'aborted' : candles;
@@ -171,11 +207,13 @@ export class CandleStream extends MarketStream {
   }
 
   #endHistory(): void {
+    this.#endHole();
     this.#history?.abort();
     this.#history = null;
   }
 
   #tellMissing(sinceMs: number): void {
+    this.#sequencer.forgiveHole();
     if (this.#joiner !== null) {
       // What it has begun would lack seconds.
       this.#joiner = new SecondsJoiner();

@@ -155,7 +155,7 @@ export class DepthStream extends MarketStream {
   async #fetchSnapshot(signal: AbortSignal): Promise<DepthSnapshot | null> {
     if (signal.aborted) return null;
     try {
-      return await this.context.history.fetchDepth(this.symbol, this.context.bookLevels, signal);
+      return await this.context.history.fetchDepth(this.symbol, this.context.bookLevels, this.asking(signal));
     } catch (error) {
       if (signal.aborted) return null;
       const { code } = GatewayError.from(error);
@@ -192,7 +192,7 @@ export class DepthStream extends MarketStream {
     const { broker, history, bookLevels } = this.context;
     this.#refresh = new BookRefresh<ReceivedDiff>({
       clock: broker.clock,
-      fetch: (signal) => history.fetchDepth(this.symbol, bookLevels, signal, 'fail'),
+      fetch: (signal) => history.fetchDepth(this.symbol, bookLevels, { ...this.asking(signal), patience: 'fail' }),
       publishedId: this.#sequencer.bookId ?? 0,
       onEnd: (snapshot) => {
         this.#endRefresh(snapshot);

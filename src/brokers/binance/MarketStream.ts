@@ -3,7 +3,9 @@ import type { Timestamp } from '../../market/timestamp.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
+import { allAskers } from '../../shared/FairQueue.ts';
 import { ArrivalPace } from '../../transport/ArrivalPace.ts';
+import type { Asking } from '../../transport/RequestQueue.ts';
 import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
 import type { BinanceRest } from './BinanceRest.ts';
 
@@ -150,6 +152,11 @@ export abstract class MarketStream implements Disposable {
 
   /** From here on something may be missed. */
   protected abstract interrupt(): void;
+
+  /** How the venue is asked for what the feeds need: patiently, for all who want one of them. */
+  protected asking(signal: AbortSignal): Asking {
+    return { patience: 'wait', askers: () => allAskers(this.#feeds.map(({ askers }) => askers)), signal };
+  }
 
   protected stand(condition: FeedCondition): void {
     this.#standing = condition;

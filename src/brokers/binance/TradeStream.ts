@@ -111,10 +111,10 @@ export class TradeStream extends MarketStream {
   async #fetchMissing(signal: AbortSignal): Promise<boolean> {
     const lastId = this.#sequencer.lastId;
     if (lastId === null || signal.aborted) return false;
-    const found = await this.fetchPatiently(
-      (patience) => this.context.history.fetchTradesSince(this.symbol, lastId, MAX_REFETCHED, patience),
-      signal,
-    );
+    const found = await this.fetchPatiently((patience) => {
+      const missed = { afterVenueId: lastId, maxCount: MAX_REFETCHED };
+      return this.context.history.fetchTradesSince(this.symbol, missed, this.asking(patience));
+    }, signal);
     if (signal.aborted) return false;
     for (const { venueId, trade } of found?.trades ?? []) this.#take(venueId, trade);
     const { lastId: reachedId, hasHole } = this.#sequencer;

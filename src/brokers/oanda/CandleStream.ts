@@ -4,6 +4,8 @@ import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
 import { sleep } from '../../shared/clock.ts';
+import type { Askers } from '../../shared/FairQueue.ts';
+import type { Asking } from '../../transport/RequestQueue.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import type { CandleConfirmer, Verdict } from './CandleConfirmer.ts';
 import { CANDLE_GRACE_MS } from './candleMaker.ts';
@@ -21,6 +23,8 @@ export interface CandleStreamOptions {
   readonly history: Pick<OandaRest, 'fetchRecentCandles'>;
   readonly confirmer: Pick<CandleConfirmer, 'ask'>;
   readonly listener: CandleListener;
+  /** For whom. Left out: for nobody in particular. */
+  readonly askers?: Askers;
 }
 
 /** A span that is over, and waits for the venue's word on it. */
@@ -159,13 +163,18 @@ export class CandleStream implements CandleMaker {
 
   /** Null: the venue did not give them in time. */
   async #fetch(fromMs: number | null, signal: AbortSignal): Promise<readonly VenueCandle[] | null> {
-    const { broker, history, symbol, interval } = this.#options;
+    const { askers, broker, history, symbol, interval } = this.#options;
     const late = new AbortController();
     using _patience = broker.clock.after(HISTORY_PATIENCE_MS, () => {
       late.abort();
     });
     try {
-      return await history.fetchRecentCandles({ symbol, interval }, fromMs, AbortSignal.any([signal, late.signal]));
+      const asking: Asking = {
+        patience: 'wait',
+        askers,
+        signal: AbortSignal.any([signal, late.signal]),
+      };
+      return await history.fetchRecentCandles({ symbol, interval }, fromMs, asking);
     } catch (error) {
       if (!signal.aborted) broker.logger.warn({ err: error, symbol, interval }, 'history unavailable');
       return null;

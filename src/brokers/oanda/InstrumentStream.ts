@@ -1,5 +1,7 @@
 import type { CandleInterval, FeedEventDraft } from '../../market/marketData.ts';
 import { fromEpochMs } from '../../market/timestamp.ts';
+import { allAskers } from '../../shared/FairQueue.ts';
+import type { Askers } from '../../shared/FairQueue.ts';
 import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
 import type { CandleConfirmer } from './CandleConfirmer.ts';
 import type { CandleListener, CandleMaker } from './candleMaker.ts';
@@ -139,7 +141,11 @@ export class InstrumentStream implements Disposable {
   async #ask(feed: Feed): Promise<void> {
     const { rest, broker, symbol } = this.#options;
     try {
-      const price = await rest.fetchPrice(symbol, this.#abort.signal, 'wait');
+      const price = await rest.fetchPrice(symbol, {
+        patience: 'wait',
+        askers: feed.askers,
+        signal: this.#abort.signal,
+      });
       if (this.#abort.signal.aborted || !this.#begun || !this.#feeds.has(feed)) return;
       if (price !== null && (this.#latest === null || price.time.ns > this.#latest.time.ns)) this.#latest = price;
       this.#present(feed, broker.clock.now());
@@ -168,13 +174,18 @@ export class InstrumentStream implements Disposable {
     const { symbol, broker, rest, confirmer } = this.#options;
     const listener = this.#candleListener(interval);
     if (!hasHistory(interval)) return new SecondsStream({ symbol, broker, listener });
-    return new CandleStream({ symbol, interval, broker, history: rest, confirmer, listener });
+    const askers: Askers = () => allAskers(this.#feedsOf(interval).map((feed) => feed.askers));
+    return new CandleStream({ symbol, interval, broker, history: rest, confirmer, listener, askers });
+  }
+
+  #feedsOf(interval: CandleInterval): readonly Feed[] {
+    return [...this.#feeds].filter((feed) => feed.interval === interval);
   }
 
   #candleListener(interval: CandleInterval): CandleListener {
     const { sink } = this.#options.broker;
     const each = (task: (feed: Feed) => void): void => {
-      for (const feed of this.#feeds) if (feed.interval === interval) task(feed);
+      for (const feed of this.#feedsOf(interval)) task(feed);
     };
     return {
       onCandle: (candle) => {

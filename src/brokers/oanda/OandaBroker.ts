@@ -3,7 +3,9 @@ import { fractionDigits } from '../../market/decimal.ts';
 import type { CandleDraft, FeedType, OrderBookDraft, TickDraft } from '../../market/marketData.ts';
 import { fromEpochMs } from '../../market/timestamp.ts';
 import { GatewayError } from '../../shared/errors.ts';
+import type { Asker } from '../../shared/FairQueue.ts';
 import { HttpLineFeed } from '../../transport/HttpLineFeed.ts';
+import type { Asking } from '../../transport/RequestQueue.ts';
 import { BaseBroker } from '../BaseBroker.ts';
 import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition } from '../BaseBroker.ts';
 import { brokerStatus } from './brokerStatus.ts';
@@ -124,6 +126,10 @@ export class OandaBroker extends BaseBroker {
     });
   }
 
+  override get isRefused(): boolean {
+    return this.#refusal !== null;
+  }
+
   start(): void {
     if (this.#state !== 'new') return;
     this.#state = 'running';
@@ -142,20 +148,20 @@ export class OandaBroker extends BaseBroker {
     this.#instruments.get(feed.symbol)?.resync(feed, reason);
   }
 
-  async fetchCandles(query: CandleQuery): Promise<readonly CandleDraft[]> {
+  async fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]> {
     this.#checkAdmitted();
-    return this.#rest.fetchCandles(query, this.#abort.signal);
+    return this.#rest.fetchCandles(query, this.#asking(asker));
   }
 
-  async fetchTick(symbol: string): Promise<TickDraft | null> {
+  async fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {
     this.#checkAdmitted();
-    const price = await this.#rest.fetchPrice(symbol, this.#abort.signal);
+    const price = await this.#rest.fetchPrice(symbol, this.#asking(asker));
     return price === null ? null : toTick(price, fromEpochMs(this.context.clock.now()));
   }
 
-  async fetchOrderBook(symbol: string, depth: number): Promise<OrderBookDraft | null> {
+  async fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null> {
     this.#checkAdmitted();
-    const price = await this.#rest.fetchPrice(symbol, this.#abort.signal);
+    const price = await this.#rest.fetchPrice(symbol, this.#asking(asker));
     if (price === null) return null;
     const book = toBook(price, fromEpochMs(this.context.clock.now()));
     return { ...book, bids: book.bids.slice(0, depth), asks: book.asks.slice(0, depth) };
@@ -186,6 +192,10 @@ export class OandaBroker extends BaseBroker {
     this.catalogFailed();
     this.#budget[Symbol.dispose]();
     this.setStatus({ kind: 'closed' });
+  }
+
+  #asking(asker?: Asker): Asking {
+    return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal: this.#abort.signal };
   }
 
   #checkAdmitted(): void {

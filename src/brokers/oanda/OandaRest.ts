@@ -11,7 +11,7 @@ import type { Random } from '../../shared/random.ts';
 import type { HttpReply } from '../../transport/httpGet.ts';
 import { readJson } from '../../transport/readJson.ts';
 import { RequestQueue } from '../../transport/RequestQueue.ts';
-import type { Patience } from '../../transport/RequestQueue.ts';
+import type { Asking } from '../../transport/RequestQueue.ts';
 import { ReplyReader } from '../../transport/ReplyReader.ts';
 import { RestClient } from '../../transport/RestClient.ts';
 import type { CandleQuery } from '../BaseBroker.ts';
@@ -60,16 +60,16 @@ export interface OandaRestOptions {
   readonly onCredentialsRefused: (reason: string) => void;
 }
 
-/** How a question is asked: see Patience. */
-interface Manner {
-  readonly patience: Patience;
-  readonly signal?: AbortSignal | undefined;
+interface Manner extends Asking {
   /** What is asked about: the one to blame where the venue finds fault with an instrument. */
   readonly symbol?: string;
 }
 
 type Answer = { readonly body: unknown } | { readonly refusal: Refusal; readonly status: number };
 
+/** For the live feed, and for clients' queries, where nothing more is said. */
+const PATIENT: Asking = { patience: 'wait' };
+const HURRIED: Asking = { patience: 'fail' };
 /** Two at a time, so that one slow answer does not hold the others; each takes a connection of the few. */
 const CONCURRENCY = 2;
 const REQUESTS_PER_MINUTE = 7_200;
@@ -78,8 +78,8 @@ const PAUSE_MS = 1_000;
 export const MAX_RECENT_CANDLES = 5_000;
 
 /**
- * What OANDA tells on request, of one account. `patience` says what becomes of a request while the venue wants none: `wait`
- * is for the live feed, and goes first; `fail` is for clients' queries. Every method rejects with a GatewayError, or with
+ * What OANDA tells on request, of one account. `Asking` says for whom, and what becomes of a request while the venue wants
+ * none: `wait` is for the live feed, and goes first; `fail` is for clients' queries. Every method rejects with a GatewayError, or with
  * the reason of its signal. Whoever constructs it owns it until `close()`.
  */
 export class OandaRest implements AsyncDisposable {
@@ -121,13 +121,13 @@ export class OandaRest implements AsyncDisposable {
 
   /** The accounts that the token opens. */
   async fetchAccountIds(signal?: AbortSignal): Promise<readonly string[]> {
-    const body = await this.#ask(() => accountsPath(), { patience: 'fail', signal });
+    const body = await this.#ask(() => accountsPath(), { ...HURRIED, signal });
     return this.#replies.read(Accounts, body).accounts.map(({ id }) => id);
   }
 
   /** What the account may trade. Patient. */
   async fetchCatalog(signal?: AbortSignal): Promise<InstrumentCatalog> {
-    const body = await this.#ask(instrumentsPath, { patience: 'wait', signal });
+    const body = await this.#ask(instrumentsPath, { ...PATIENT, signal });
     const entries = this.#replies.read(InstrumentList, body).instruments;
     const instruments = entries.map((entry) => this.#instrument(entry)).filter((instrument) => instrument !== null);
     // An empty listing is a fault of the venue's, not the end of every market.
@@ -136,8 +136,8 @@ export class OandaRest implements AsyncDisposable {
   }
 
   /** What is quoted now; null where nothing ever was. */
-  async fetchPrice(symbol: string, signal?: AbortSignal, patience: Patience = 'fail'): Promise<VenuePrice | null> {
-    const body = await this.#ask((accountId) => pricingPath(accountId, [symbol]), { patience, signal, symbol });
+  async fetchPrice(symbol: string, asking: Asking = HURRIED): Promise<VenuePrice | null> {
+    const body = await this.#ask((accountId) => pricingPath(accountId, [symbol]), { ...asking, symbol });
     const { prices } = this.#replies.read(Pricing, body);
     if (prices.length === 0) return null;
     // Names had a slash in some answers of 2016.
@@ -148,36 +148,32 @@ export class OandaRest implements AsyncDisposable {
 
   /** False where the venue refuses to quote one of these, though it may list it. Patient. */
   async quotes(symbols: readonly string[], signal?: AbortSignal): Promise<boolean> {
-    const answer = await this.#send((accountId) => pricingPath(accountId, symbols), { patience: 'wait', signal });
+    const answer = await this.#send((accountId) => pricingPath(accountId, symbols), { ...PATIENT, signal });
     if ('body' in answer) return true;
     if (answer.refusal === 'instrument') return false;
     throw this.#refused(answer);
   }
 
   /** Closed candles, oldest first, and last the one still open. With a start the oldest from there, else the newest. */
-  async fetchCandles(
-    query: CandleQuery,
-    signal?: AbortSignal,
-    patience: Patience = 'fail',
-  ): Promise<readonly CandleDraft[]> {
+  async fetchCandles(query: CandleQuery, asking: Asking = HURRIED): Promise<readonly CandleDraft[]> {
     const { interval, fromMs, toMs } = query;
     if (!hasHistory(interval)) {
       throw new GatewayError('UNSUPPORTED_TYPE', `The venue of broker ${this.#name} has no candles of one second.`);
     }
     if (fromMs !== null && toMs !== null && fromMs > toMs) return [];
-    const candles = await this.#span({ ...query, interval }, patience, signal);
+    const candles = await this.#span({ ...query, interval }, asking);
     const receivedMs = this.#options.clock.now();
     return candles.map((candle) => toCandle(candle, interval, receivedMs));
   }
 
-  /** From the one that opened then, 5000 at most, or, without a start, the newest two; the last may still grow. Patient. */
+  /** From the one that opened then, 5000 at most, or, without a start, the newest two; the last may still grow. */
   fetchRecentCandles(
     specification: CandleSpecification,
     fromMs: number | null,
-    signal?: AbortSignal,
+    asking: Asking = PATIENT,
   ): Promise<readonly VenueCandle[]> {
     const limit = fromMs === null ? 2 : MAX_RECENT_CANDLES;
-    return this.#span({ ...specification, fromMs, toMs: null, limit }, 'wait', signal);
+    return this.#span({ ...specification, fromMs, toMs: null, limit }, asking);
   }
 
   /** Of each the newest complete one and the one that grows, where there are such; in the order of the question. Patient. */
@@ -186,7 +182,7 @@ export class OandaRest implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<readonly (readonly VenueCandle[])[]> {
     const body = await this.#ask((accountId) => latestCandlesPath(accountId, specifications), {
-      patience: 'wait',
+      ...PATIENT,
       signal,
     });
     const { latestCandles } = this.#replies.read(LatestCandles, body);
@@ -207,8 +203,8 @@ export class OandaRest implements AsyncDisposable {
     return this.#options.brokerId;
   }
 
-  #span(span: CandleSpan, patience: Patience, signal?: AbortSignal): Promise<readonly VenueCandle[]> {
-    const manner: Manner = { patience, signal, symbol: span.symbol };
+  #span(span: CandleSpan, asking: Asking): Promise<readonly VenueCandle[]> {
+    const manner: Manner = { ...asking, symbol: span.symbol };
     return fetchSpan(span, this.#options.clock.now(), (window) => this.#page(window, manner));
   }
 
@@ -232,9 +228,9 @@ export class OandaRest implements AsyncDisposable {
     throw this.#refused(answer, manner.symbol);
   }
 
-  async #send(path: (accountId: string) => string, { patience, signal }: Manner): Promise<Answer> {
+  async #send(path: (accountId: string) => string, { symbol: _symbol, ...asking }: Manner): Promise<Answer> {
     const request = this.#options.credentials.use(({ accountId }) => path(accountId));
-    const { status, body } = await this.#client.get({ path: request, weight: 1, patience, signal });
+    const { status, body } = await this.#client.get({ path: request, weight: 1, ...asking });
     if (status < 300) return { body };
     const refusal = toRefusal(status, RestRefusal.safeParse(body).data?.errorMessage ?? null);
     const reason = credentialsRefused(refusal);

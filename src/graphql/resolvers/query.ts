@@ -1,7 +1,11 @@
 import { cursorOf } from '../../core/Queries.ts';
 import { checkRange } from '../../core/Subscriptions.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
+import type { Session } from '../../core/Sessions.ts';
+import type { Asker } from '../../shared/FairQueue.ts';
+import type { GraphqlContext } from '../context.ts';
 import type { QueryResolvers } from '../generated.ts';
+import { inSlices, turnOf } from '../slices.ts';
 
 const MAX_PAGE = 1_000;
 
@@ -10,8 +14,10 @@ export const query: QueryResolvers = {
 
   broker: (_root, { id }, { services, client }) => services.manager.broker(id, client.session) ?? null,
 
-  async instruments(_root, { broker, search = null, first, after = null }, { services, client }) {
+  async instruments(_root, { broker, search = null, first, after = null }, context) {
+    const { services, client } = context;
     checkRange('first', first, { from: 1, to: MAX_PAGE });
+    await turnOf(context);
     const page = await services.queries.instruments({ broker, access: client.session, search, first, after });
     const edges = page.instruments.map((instrument) => ({
       cursor: cursorOf(instrument.symbol),
@@ -29,20 +35,41 @@ export const query: QueryResolvers = {
     };
   },
 
-  tick: (_root, { broker, symbol }, { services, client }) =>
-    services.queries.tick({ broker, symbol, access: client.session }),
-
-  orderBook: (_root, { broker, symbol, depth }, { services, client }) =>
-    services.queries.orderBook({ broker, symbol, access: client.session }, depth),
-
-  candles(_root, { broker, symbol, interval, from = null, to = null, limit }, { services, client }) {
-    const span = { fromMs: epochMs(from), toMs: epochMs(to), limit };
-    return services.queries.candles({ broker, symbol, interval, access: client.session, ...span });
+  async tick(_root, { broker, symbol }, context) {
+    await turnOf(context);
+    return context.services.queries.tick({ broker, symbol, ...byWhom(context) });
   },
 
-  trades: (_root, { broker, symbol, limit }, { services, client }) =>
-    services.queries.trades({ broker, symbol, access: client.session }, limit),
+  async orderBook(_root, { broker, symbol, depth }, context) {
+    await turnOf(context);
+    return context.services.queries.orderBook({ broker, symbol, ...byWhom(context) }, depth);
+  },
+
+  async candles(_root, { broker, symbol, interval, from = null, to = null, limit }, context) {
+    const span = { fromMs: epochMs(from), toMs: epochMs(to), limit };
+    await turnOf(context);
+    const candles = await context.services.queries.candles({
+      broker,
+      symbol,
+      interval,
+      ...byWhom(context),
+      ...span,
+    });
+    await turnOf(context);
+    return inSlices(candles, () => turnOf(context));
+  },
+
+  async trades(_root, { broker, symbol, limit }, context) {
+    await turnOf(context);
+    const trades = await context.services.queries.trades({ broker, symbol, ...byWhom(context) }, limit);
+    await turnOf(context);
+    return inSlices(trades, () => turnOf(context));
+  },
 };
+
+function byWhom({ client }: GraphqlContext): { readonly access: Session; readonly asker: Asker } {
+  return { access: client.session, asker: client.asker };
+}
 
 function epochMs(instant: Timestamp | null): number | null {
   return instant === null ? null : Date.parse(instant);

@@ -44,7 +44,7 @@ export const subscription: SubscriptionResolvers = {
         return openSharedBatches({ context, routes, request, everyMs }, { ...direct, operation });
       }
       const source = (onClose: () => void): EventBatches =>
-        new EventBatches({ everyMs, budget, clock: services.clock, metrics: services.metrics, onClose });
+        new EventBatches({ everyMs, budget, clock: services.clock, metrics: services.metrics, encoder: null, onClose });
       return openMarketData({ context, routes, request, source });
     },
     resolve: eventsOf,

@@ -8,6 +8,6 @@ const TYPE_NAMES = {
   status: 'FeedStatus',
 } as const;
 
-export function typeNameOf(event: MarketData): (typeof TYPE_NAMES)[MarketData['type']] {
+export function typeNameOf(event: Pick<MarketData, 'type'>): (typeof TYPE_NAMES)[MarketData['type']] {
   return TYPE_NAMES[event.type];
 }

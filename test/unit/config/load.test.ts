@@ -35,6 +35,7 @@ describe('layers', () => {
       queryDepth: 10,
       queryAliases: 30,
       queryTokens: 2000,
+      queryCost: 100_000,
     });
     expect(config.brokers).toEqual({
       binance: {
@@ -261,6 +262,13 @@ describe('faults', () => {
     ['brokers.mock-binance.symbols', { brokers: { 'mock-binance': { symbols: {} } } }],
     ['brokers.mock-binance.symbols.A', { brokers: { 'mock-binance': { symbols: { A: 0 } } } }],
     ['brokers.mock-binance.symbols.A', { brokers: { 'mock-binance': { symbols: { A: '1e5' } } } }],
+    ...['1'.repeat(40), '10000000000001', `0.${'0'.repeat(14)}1`, `0.${'0'.repeat(40)}1`].map(
+      (price): [string, object] => [
+        'brokers.mock-binance.symbols.A',
+        { brokers: { 'mock-binance': { symbols: { A: price } } } },
+      ],
+    ),
+    ['brokers.mock-oanda.symbols.A', { brokers: { 'mock-oanda': { symbols: { A: '9'.repeat(30) } } } }],
     ['brokers.mock-binance.symbols.A B', { brokers: { 'mock-binance': { symbols: { 'A B': 1 } } } }],
     ['brokers.mock-binance.ticksPerSecond', { brokers: { 'mock-binance': { ticksPerSecond: 0 } } }],
     ['brokers.Loud', { brokers: { Loud: { kind: 'binance' } } }],

@@ -12,6 +12,7 @@ import { FakeClock } from '../../support/FakeClock.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from '../../support/ScriptedBroker.ts';
 import { turnAtOnce } from '../../support/turnAtOnce.ts';
 import { waitFor } from '../../support/waitFor.ts';
+import { ASKER } from '../../support/asker.ts';
 
 /** A question to the venue, which has no answer yet. */
 interface Question {
@@ -32,7 +33,7 @@ class Gateway {
     staleAfterMs: 10_000,
   });
   readonly sessions = new Sessions({ clock: this.clock, idleTimeoutMs: 60_000 });
-  readonly client = this.sessions.begin(ANONYMOUS);
+  readonly client = this.sessions.begin(ANONYMOUS, ASKER);
   readonly authenticator = new BrokerAuthenticator({
     manager: this.manager,
     sessions: this.sessions,

@@ -15,6 +15,8 @@ import { levels } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';
 import { turnAtOnce } from '../../support/turnAtOnce.ts';
+import { ASKER } from '../../support/asker.ts';
+import { HeapWatch } from '../../../src/shared/processLimits.ts';
 
 const AT = fromEpochMs(0);
 const TICK: TickDraft = {
@@ -60,6 +62,7 @@ class Gateway {
   });
   readonly subscriptions = new Subscriptions({
     manager: this.manager,
+    heap: new HeapWatch({ clock: this.clock, used: () => 0 }),
     index: this.index,
     clock: this.clock,
     symbolsPerSubscription: 3,
@@ -93,7 +96,13 @@ class Gateway {
     const subscriber = {
       deliver: ({ emissions }: Delivery) => received.push(...emissions.map(({ event }) => event)),
     };
-    const subscription = this.subscriptions.open({ routes: accepted, request, access: NO_ACCESS, subscriber });
+    const subscription = this.subscriptions.open({
+      routes: accepted,
+      request,
+      access: NO_ACCESS,
+      asker: ASKER,
+      subscriber,
+    });
     await this.clock.advance(0);
     return { received, subscription };
   }

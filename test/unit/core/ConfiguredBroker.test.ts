@@ -7,6 +7,7 @@ import { SHARED } from '../../../src/market/streamKey.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';
+import { ASKER } from '../../support/asker.ts';
 
 const CREDENTIALS = { token: 't', accountId: 'a', apiKey: null, apiSecret: null };
 
@@ -41,7 +42,7 @@ function start() {
     made,
     hold: (scope: string) => broker.holdAccount(scope, new CredentialVault().seal(CREDENTIALS, scope)),
     want: (scope: string, type: 'tick' | 'trade') =>
-      broker.withScope(scope)?.want({ symbol: 'BTCUSDT', type, interval: null }),
+      broker.withScope(scope)?.want({ symbol: 'BTCUSDT', type, interval: null }, ASKER),
     /** What the gauge says after this turn; null: nothing of this broker. */
     streams: async () => {
       await clock.advance(0);

@@ -4,6 +4,7 @@ import { FeedMonitor } from '../../../src/core/FeedMonitor.ts';
 import type { MonitoredFeed } from '../../../src/core/FeedMonitor.ts';
 import type { FeedType } from '../../../src/market/marketData.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
+import { fromEpochMs } from '../../../src/market/timestamp.ts';
 
 const feed = (type: FeedType, symbol = 'BTCUSDT'): MonitoredFeed => ({
   symbol,
@@ -11,6 +12,9 @@ const feed = (type: FeedType, symbol = 'BTCUSDT'): MonitoredFeed => ({
   interval: null,
   health: new FeedHealth(),
 });
+
+/** An event that came at once. */
+const NOW = { time: fromEpochMs(0), receivedAt: fromEpochMs(0) };
 
 function monitor() {
   const clock = new FakeClock();
@@ -45,12 +49,12 @@ describe('FeedMonitor', () => {
     const [tick, book] = [feed('tick'), feed('orderbook')];
     subject.open(tick, null);
     subject.open(book, null);
-    subject.beat(tick);
+    subject.beat(tick, NOW);
     expect(told).toEqual([]);
     subject.condition(book, { kind: 'live' });
     subject.condition(book, { kind: 'recovering', reason: 'gap in the book' });
-    subject.beat(tick);
-    subject.beat(book);
+    subject.beat(tick, NOW);
+    subject.beat(book, NOW);
     subject.condition(book, { kind: 'live' });
     expect(told).toEqual(['BTCUSDT: live', 'BTCUSDT: recovering: gap in the book', 'BTCUSDT: live']);
   });
@@ -60,14 +64,14 @@ describe('FeedMonitor', () => {
     const tick = feed('tick');
     subject.open(tick, null);
     for (let count = 0; count < 20; count += 1) {
-      subject.beat(tick);
+      subject.beat(tick, NOW);
       await clock.advance(500);
     }
     await clock.advance(9_000);
     expect(told).toEqual(['BTCUSDT: live']);
     await clock.advance(3_500);
     expect(told.slice(1)).toEqual(['BTCUSDT: stale: No tick has come for a while.']);
-    subject.beat(tick);
+    subject.beat(tick, NOW);
     expect(told.at(-1)).toBe('BTCUSDT: live');
   });
 
@@ -76,7 +80,7 @@ describe('FeedMonitor', () => {
     const tick = feed('tick');
     subject.open(tick, null);
     for (let count = 0; count < 10; count += 1) {
-      subject.beat(tick);
+      subject.beat(tick, NOW);
       await clock.advance(8_000);
     }
     await clock.advance(40_000);
@@ -96,7 +100,7 @@ describe('FeedMonitor', () => {
     const { told, subject } = monitor();
     const [live, unlisted] = [feed('tick', 'A'), feed('tick', 'B')];
     subject.open(live, null);
-    subject.beat(live);
+    subject.beat(live, NOW);
     subject.open(unlisted, null);
     subject.condition(unlisted, { kind: 'closed', reason: 'not listed' });
     subject.outage('connection lost');
@@ -107,5 +111,45 @@ describe('FeedMonitor', () => {
     const { clock, subject } = monitor();
     subject[Symbol.dispose]();
     expect(clock.pending).toBe(0);
+  });
+
+  describe('after the process did not run for a while', () => {
+    /** Suspended for twenty seconds, in which no timer ran. */
+    async function suspended() {
+      const all = monitor();
+      const [tick, quiet] = [feed('tick', 'A'), feed('tick', 'B')];
+      for (const each of [tick, quiet]) {
+        all.subject.open(each, null);
+        all.subject.beat(each, NOW);
+      }
+      await all.clock.advance(2_000);
+      const before = all.clock.now();
+      all.clock.suspend(20_000);
+      const event = (ms: number) => ({ time: fromEpochMs(ms), receivedAt: fromEpochMs(all.clock.now()) });
+      return { ...all, tick, quiet, before, event };
+    }
+
+    it('calls everything stale before anything that waited is told, and live with what is no older than a moment', async () => {
+      const { clock, told, subject, tick, before, event } = await suspended();
+      subject.beat(tick, event(before + 100));
+      const reason = 'stale: The gateway did not run for 22 s; what comes until it has caught up is late.';
+      expect(told.slice(2)).toEqual([`A: ${reason}`, `B: ${reason}`]);
+      subject.beat(tick, event(clock.now() - 5_000));
+      expect(told).toHaveLength(4);
+      subject.beat(tick, event(clock.now() - 500));
+      expect(told.slice(4)).toEqual(['A: live']);
+    });
+
+    it('calls everything stale though nothing comes, and takes an event without a time of its own for one that waited', async () => {
+      const { clock, told, subject, tick, quiet, event } = await suspended();
+      await clock.advance(0);
+      expect(told.slice(2)).toHaveLength(2);
+      subject.beat(quiet, event(clock.now()));
+      expect(told).toHaveLength(4);
+      // A timer that comes when it should shows that nothing waits any more.
+      await clock.advance(2_500);
+      for (const each of [tick, quiet]) subject.beat(each, event(clock.now()));
+      expect(told.slice(4)).toEqual(['A: live', 'B: live']);
+    });
   });
 });

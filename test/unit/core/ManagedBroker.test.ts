@@ -8,6 +8,7 @@ import { Metrics } from '../../../src/shared/metrics.ts';
 import { trade } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { brokerContext, ScriptedBroker } from '../../support/ScriptedBroker.ts';
+import { ASKER } from '../../support/asker.ts';
 
 const { broker: _broker, symbol: _symbol, sequence: _sequence, cursor: _cursor, ...TRADE } = trade(1);
 const DRAFT: FeedEventDraft = TRADE;
@@ -47,12 +48,12 @@ function start() {
   const [adapter] = made;
   if (adapter === undefined) throw new Error('no adapter was made');
   const trades = (): MarketData[] => published.filter(({ type }) => type === 'trade');
-  return { clock, metrics, managed, adapter, trades, closed };
+  return { clock, metrics, managed, adapter, made, trades, closed };
 }
 
 it('hears nothing more of a stream at its end, and numbers its next life from 1', async () => {
   const { clock, managed, adapter, trades } = start();
-  const interest = managed.want(WISH);
+  const interest = managed.want(WISH, ASKER);
   await clock.advance(0);
   const feed = adapter.feed('trade BTCUSDT');
   adapter.sink.onEvent(feed, DRAFT);
@@ -61,7 +62,7 @@ it('hears nothing more of a stream at its end, and numbers its next life from 1'
   adapter.sink.onEvent(feed, DRAFT);
   expect(trades()).toHaveLength(1);
 
-  managed.want(WISH);
+  managed.want(WISH, ASKER);
   await clock.advance(0);
   adapter.sink.onEvent(feed, DRAFT);
   expect(trades()).toHaveLength(1);
@@ -76,8 +77,8 @@ it('hears nothing more of a stream at its end, and numbers its next life from 1'
 
 it('counts each event that came once, however often the metrics are looked at', async () => {
   const { clock, metrics, managed, adapter } = start();
-  managed.want(WISH);
-  managed.want({ ...WISH, symbol: 'ETHUSDT' });
+  managed.want(WISH, ASKER);
+  managed.want({ ...WISH, symbol: 'ETHUSDT' }, ASKER);
   await clock.advance(0);
   const counted = async (): Promise<unknown> => (await metrics.eventsReceived.get()).values;
   const trades = (value: number): unknown => [{ labels: { broker: 'binance', type: 'trade' }, value }];
@@ -91,7 +92,7 @@ it('counts each event that came once, however often the metrics are looked at', 
 
 it('keeps the status of a symbol until the last of its streams is closed', async () => {
   const { clock, managed, adapter, closed } = start();
-  const interests = [managed.want(WISH), managed.want({ ...WISH, type: 'tick' })];
+  const interests = [managed.want(WISH, ASKER), managed.want({ ...WISH, type: 'tick' }, ASKER)];
   await clock.advance(0);
   adapter.sink.onFeed(adapter.feed('trade BTCUSDT'), { kind: 'recovering', reason: 'Lost.' });
   const status = managed.keyOf({ ...WISH, type: 'status' });
@@ -107,7 +108,7 @@ it('keeps the status of a symbol until the last of its streams is closed', async
 
 it('ends each of its streams once, whoever still wants one when it is closed', async () => {
   const { clock, managed, closed } = start();
-  const interest = managed.want(WISH);
+  const interest = managed.want(WISH, ASKER);
   await clock.advance(0);
   await managed.close();
   const ended = [...closed];
@@ -116,4 +117,24 @@ it('ends each of its streams once, whoever still wants one when it is closed', a
   await clock.advance(2 * LINGER_MS);
   expect(closed).toEqual(ended);
   expect(clock.pending).toBe(0);
+});
+
+it('asks for everything anew when the venue accepts credentials that it refused, and only then', async () => {
+  const { clock, managed, adapter, made, trades } = start();
+  managed.want(WISH, ASKER);
+  await clock.advance(0);
+  managed.accepted();
+  expect(made).toHaveLength(1);
+  adapter.refused = true;
+  adapter.sink.onStatus({ kind: 'closed' });
+  managed.accepted();
+  await clock.advance(0);
+  const [, next] = made;
+  expect([made.length, adapter.closed]).toEqual([2, true]);
+  expect(next?.wantedNames).toEqual(['trade BTCUSDT']);
+  next?.sink.onStatus({ kind: 'connected' });
+  adapter.sink.onStatus({ kind: 'closed' });
+  expect(managed.standing.state).toBe('connected');
+  next?.sink.onEvent(next.feed('trade BTCUSDT'), DRAFT);
+  expect(trades()).toHaveLength(1);
 });

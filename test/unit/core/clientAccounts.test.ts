@@ -23,6 +23,8 @@ import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';
 import { turnAtOnce } from '../../support/turnAtOnce.ts';
+import { HeapWatch } from '../../../src/shared/processLimits.ts';
+import { ASKER } from '../../support/asker.ts';
 
 const IDLE_MS = 60_000;
 const LINGER_MS = 1_000;
@@ -95,6 +97,7 @@ class Venue {
   });
   readonly subscriptions = new Subscriptions({
     manager: this.manager,
+    heap: new HeapWatch({ clock: this.clock, used: () => 0 }),
     index: this.index,
     clock: this.clock,
     symbolsPerSubscription: 10,
@@ -149,7 +152,7 @@ class Client {
 
   constructor(venue: Venue) {
     this.#venue = venue;
-    this.#use = venue.sessions.begin(ANONYMOUS);
+    this.#use = venue.sessions.begin(ANONYMOUS, ASKER);
   }
 
   async authenticate(token: string): Promise<string> {
@@ -171,18 +174,19 @@ class Client {
   async subscribe(throttleMs = 0): Promise<void> {
     if (this.#subscription !== null) return;
     const options = { ...DEFAULT_OPTIONS, throttleMs };
-    const request = {
-      broker: 'oanda',
-      symbols: [SYMBOL],
-      types: ['tick', 'status'] as const,
-      options,
-    };
+    const request = { broker: 'oanda', symbols: [SYMBOL], types: ['tick', 'status'] as const, options };
     const access = this.#use.session;
     const { accepted } = await this.#venue.subscriptions.resolve(request, access);
     const subscriber = {
       deliver: ({ emissions }: Delivery) => this.received.push(...emissions.map(({ event }) => event)),
     };
-    this.#subscription = this.#venue.subscriptions.open({ routes: accepted, request, access, subscriber });
+    this.#subscription = this.#venue.subscriptions.open({
+      routes: accepted,
+      request,
+      access,
+      asker: ASKER,
+      subscriber,
+    });
     this.#watching = this.#venue.manager.watch(access, (info) => this.told.push(info));
     await this.#venue.clock.advance(0);
   }
@@ -194,7 +198,7 @@ class Client {
   }
 
   query(): Promise<MarketData | null> {
-    return this.#venue.queries.tick({ broker: 'oanda', symbol: SYMBOL, access: this.#use.session });
+    return this.#venue.queries.tick({ broker: 'oanda', symbol: SYMBOL, access: this.#use.session, asker: ASKER });
   }
 
   get bids(): string[] {
@@ -338,7 +342,7 @@ describe('a broker that needs the client’s own credentials', () => {
 
   it('takes no credentials over plain text from afar', async () => {
     const venue = new Venue();
-    using use = venue.sessions.begin(ANONYMOUS);
+    using use = venue.sessions.begin(ANONYMOUS, ASKER);
     const client = { address: '203.0.113.9', secure: false };
     const request = { broker: 'oanda', credentials: credentialsOf('t1'), session: use.session, client };
     await expect(venue.authenticator.authenticate(request)).rejects.toMatchObject({ code: 'FORBIDDEN' });

@@ -152,4 +152,26 @@ describe('PendingEvents', () => {
     const left = [pending.shift(), pending.shift(), pending.shift(), pending.shift()];
     expect(left.map((each) => each?.emission.event)).toEqual([book(2, 'snapshot', {}), trade(1), trade(2), undefined]);
   });
+
+  it('counts bytes, whatever their kind: an encoder that makes much of an event takes more of the budget', () => {
+    const { pending, budget } = pendingEvents();
+    pending.push(new Emission(key('trade'), trade(1)), null);
+    const plain = budget.used;
+    pending.push(new Emission(key('trade'), trade(2)), null, 20);
+    expect(budget.used - plain).toBe(20 * plain);
+    expect(pending.push(new Emission(key('trade'), trade(3)), null, 1_000)).toBe(false);
+    expect(sequences(pending)).toEqual([1, 2]);
+    expect(budget.used).toBe(0);
+  });
+
+  it('keeps nothing that was encoded of what it keeps over the budget', () => {
+    const { pending } = pendingEvents(1_000);
+    const encoder = { isShared: true, encode: () => 'text' };
+    const emissions = ['A', 'B', 'C'].map((symbol) => new Emission(key('tick', symbol), tick(1)));
+    const frames = emissions.map((emission) => emission.frames(encoder));
+    for (const emission of emissions) expect(pending.push(emission, null)).toBe(true);
+    const left = emissions.map(() => pending.shift()?.emission);
+    expect(left.map((emission, at) => emission?.frames(encoder) === frames[at])).toEqual([true, true, false]);
+    expect(left.map((emission) => emission?.event)).toEqual(emissions.map(({ event }) => event));
+  });
 });

@@ -33,7 +33,14 @@ function setUpWith(clock: FakeClock, limitBytes = 1_000_000) {
   const budget = new ByteBudget(limitBytes);
   const metrics = new Metrics();
   let closes = 0;
-  const batches = new EventBatches({ everyMs: 100, budget, clock, metrics, onClose: () => (closes += 1) });
+  const batches = new EventBatches({
+    everyMs: 100,
+    budget,
+    clock,
+    metrics,
+    encoder: null,
+    onClose: () => (closes += 1),
+  });
   const iterator = batches[Symbol.asyncIterator]();
   const next = async (): Promise<string[]> => {
     const result = await iterator.next();

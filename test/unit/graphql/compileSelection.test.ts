@@ -12,6 +12,7 @@ import { Metrics } from '../../../src/shared/metrics.ts';
 import { book, tick, trade } from '../../support/events.ts';
 import { oddEvents, randomEvents } from '../../support/randomEvents.ts';
 import { randomSubscriptions } from '../../support/randomSubscriptions.ts';
+import { MARKET_DATA_TYPES } from '../../../src/market/marketData.ts';
 
 const ours = loadSchema();
 const errors = new ClientErrors({ logger: silentLogger(), metrics: new Metrics(), suggestions: true });
@@ -28,7 +29,7 @@ function asking(body: string, rest = ''): Selection {
 }
 
 function request(text: string, variableValues: Record<string, unknown> = {}, operationName?: string): Selection {
-  return { schema: ours, document: parse(text), operationName, variableValues };
+  return { schema: ours, types: MARKET_DATA_TYPES, document: parse(text), operationName, variableValues };
 }
 
 const odd = (event: MarketData, members: object): MarketData => ({ ...event, ...members });
@@ -212,6 +213,17 @@ describe('a schema with ways of its own is left to graphql-js', () => {
     change(schema);
     expect(compileSelection({ ...selection, schema })?.(event) ?? null).toBeNull();
   });
+});
+
+it('of the names that clients make up few are kept, and those that are still asked for', () => {
+  const parts = new Map();
+  compileSelection(asking('... on Tick { kept: bid }'), parts);
+  for (let n = 0; n < 200; n += 1) {
+    const names = Array.from({ length: 50 }, (_, at) => `n${n}_${at}: bid`).join(' ');
+    expect(compileSelection(asking(`... on Tick { kept: bid ${names} }`), parts)).not.toBeNull();
+  }
+  expect(parts.size).toBeLessThanOrEqual(4_096);
+  expect([...parts.keys()].some((name) => String(name).includes('kept'))).toBe(true);
 });
 
 describe('whatever is asked for', () => {

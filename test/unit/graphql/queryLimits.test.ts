@@ -47,6 +47,17 @@ describe('the limits of a query', () => {
     expect(faults(beyond)[0]).toMatch(/^The operation has \d aliases; 2 are allowed\.$/);
   });
 
+  it.each([
+    ['a field', `{ ${'x'.repeat(129)}: b }`],
+    ['a field of a fragment that is spread', `{ ...F } fragment F on Query { ${'x'.repeat(129)}: b }`],
+    ['what describes the schema', `{ __schema { ${'x'.repeat(129)}: types { name } } }`],
+  ])('count the characters of the name of %s', (_name, beyond) => {
+    expect(faults(beyond.replace('x', ''))).toEqual([]);
+    const [error] = boundedValidate(schema, true)(parse(beyond), limits);
+    expect(error?.originalError).toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    expect(error?.message).toContain('128');
+  });
+
   it('hold for each operation of a document by itself', () => {
     expect(faults('query A { a { a { b } } } query B { a { a { b } } }')).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MessageGuard } from '../../../src/raw/MessageGuard.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
-import { LIMITS } from '../../support/RawGateway.ts';
+import { LIMITS } from '../../support/limits.ts';
 
 function guardWith(messagesPerSecond: number, invalidMessagesPerMinute = 3) {
   const clock = new FakeClock();

@@ -1,35 +1,38 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RequestQueue } from '../../../src/transport/RequestQueue.ts';
-import type { Patience } from '../../../src/transport/RequestQueue.ts';
+import type { Pass, Patience } from '../../../src/transport/RequestQueue.ts';
+import type { Asker } from '../../../src/shared/FairQueue.ts';
 import { seededRandom } from '../../../src/shared/random.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 
 let clock: FakeClock;
 let queue: RequestQueue;
 let entered: string[];
+let passes: Pass[];
 let refused: Map<string, unknown>;
 
 beforeEach(() => {
   clock = new FakeClock();
   queue = new RequestQueue({ clock, random: seededRandom(1), concurrency: 2, weightPerMinute: 100, bound: 3 });
   entered = [];
+  passes = [];
   refused = new Map();
 });
 
 function enter(
   label: string,
   patience: Patience,
-  options: { name?: string; weight?: number; signal?: AbortSignal } = {},
+  options: { name?: string; weight?: number; signal?: AbortSignal; asker?: Asker } = {},
 ): void {
-  const { name = 'venue', weight = 1, signal = new AbortController().signal } = options;
-  queue.enter({ name, weight, patience }, signal).then(
-    () => entered.push(label),
+  const { name = 'venue', weight = 1, signal = new AbortController().signal, asker } = options;
+  queue.enter({ name, weight, patience, askers: () => (asker === undefined ? [] : [asker]) }, signal).then(
+    (pass) => passes.push(pass) && entered.push(label),
     (reason: unknown) => refused.set(label, reason),
   );
 }
 
 function leave(weight = 1, used: number | null = null): void {
-  queue.leave({ weight, patience: 'wait' }, used);
+  queue.leave({ demand: { weight, patience: 'wait' } }, used);
 }
 
 describe('RequestQueue', () => {
@@ -189,5 +192,100 @@ describe('RequestQueue', () => {
     await clock.advance(0);
     expect([...refused.values()]).toEqual(['closing', 'closing']);
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe('among those who ask', () => {
+  /** Lets one after the other go, until nobody waits. */
+  async function drain(): Promise<void> {
+    for (let count = 0; count < 20; count += 1) {
+      await clock.advance(0);
+      if (passes.length === 0) return;
+      passes.shift();
+      leave();
+    }
+  }
+
+  beforeEach(() => {
+    queue = new RequestQueue({ clock, random: seededRandom(1), concurrency: 1, weightPerMinute: 1_000, bound: 20 });
+  });
+
+  it('owners take turns, and within an owner its connections, whatever each wants', async () => {
+    const [a, b] = [{ owner: 'one' }, { owner: 'one' }];
+    const other = { owner: 'other' };
+    for (const label of ['a1', 'a2', 'a3', 'a4']) enter(label, 'fail', { asker: a });
+    for (const label of ['b1', 'b2']) enter(label, 'fail', { asker: b });
+    for (const label of ['o1', 'o2', 'o3']) enter(label, 'fail', { asker: other });
+    await drain();
+    expect(entered).toEqual(['a1', 'o1', 'b1', 'o2', 'a2', 'o3', 'b2', 'a3', 'a4']);
+  });
+
+  it('what is nobody’s in particular goes first', async () => {
+    enter('running', 'wait');
+    enter('a client’s', 'wait', { asker: { owner: 'one' } });
+    enter('for everybody', 'wait');
+    await drain();
+    expect(entered).toEqual(['running', 'for everybody', 'a client’s']);
+  });
+
+  it('what one connection wants waits for itself, while others are served', async () => {
+    const greedy = { owner: 'one' };
+    // Of the 800 that may be used it may use half, and its owner three quarters.
+    for (const label of ['1', '2', '3']) enter(`greedy ${label}`, 'wait', { asker: greedy, weight: 200 });
+    await drain();
+    expect(entered).toEqual(['greedy 1', 'greedy 2']);
+    enter('same owner', 'wait', { asker: { owner: 'one' }, weight: 200 });
+    enter('same owner again', 'wait', { asker: { owner: 'one' }, weight: 50 });
+    enter('other', 'wait', { asker: { owner: 'other' }, weight: 200 });
+    await drain();
+    expect(entered.slice(2)).toEqual(['same owner', 'other']);
+    await clock.advance(60_000);
+    await drain();
+    expect(entered.slice(4).toSorted()).toEqual(['greedy 3', 'same owner again']);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('a client that has used up its share hears when it has one again, and the others are served', async () => {
+    const greedy = { owner: 'one' };
+    for (const label of ['1', '2', '3', '4']) enter(`greedy ${label}`, 'fail', { asker: greedy, weight: 100 });
+    await drain();
+    enter('other', 'fail', { asker: { owner: 'other' }, weight: 100 });
+    await drain();
+    expect(entered).toEqual(['greedy 1', 'greedy 2', 'greedy 3', 'other']);
+    expect(refused.size).toBe(0);
+    await clock.advance(5_000);
+    expect(refused.get('greedy 4')).toMatchObject({ code: 'RATE_LIMITED', details: { retryAfterMs: 55_000 } });
+  });
+
+  it('who joins those that a request is for gives it a turn of its own', async () => {
+    const [first, second] = [{ owner: 'one' }, { owner: 'other' }];
+    const askers: Asker[] = [first];
+    enter('running', 'wait', { asker: first });
+    enter('another', 'wait', { asker: first });
+    const shared = { name: 'venue', weight: 1, patience: 'wait', askers: () => askers } as const;
+    const admitted = queue.enter(shared, new AbortController().signal);
+    void admitted.then((pass) => passes.push(pass) && entered.push('shared'));
+    askers.push(second);
+    await drain();
+    expect(entered).toEqual(['running', 'shared', 'another']);
+  });
+});
+
+describe('what the venue says to several requests at a time', () => {
+  it('is one pause, not one after the other', async () => {
+    enter('a', 'wait');
+    enter('b', 'wait');
+    await clock.advance(0);
+    expect(queue.pause(10_000, passes[0])).toBeGreaterThanOrEqual(10_000);
+    for (let count = 0; count < 10; count += 1) queue.pause(0, passes[1]);
+    leave();
+    leave();
+    await clock.advance(10_000 + 1_000);
+    enter('after', 'wait');
+    await clock.advance(0);
+    expect(entered).toEqual(['a', 'b', 'after']);
+    // Of a request that was sent after the pause it is a new one.
+    expect(queue.pause(0, passes[2])).toBeLessThanOrEqual(2_000);
+    expect(queue.pausedUntilMs).not.toBeNull();
   });
 });

@@ -22,11 +22,11 @@ describe('SingleFlight', () => {
   it('does once what is asked for twice, and again when it is asked for later', async () => {
     const flights = new SingleFlight<string>();
     const { work, signals, end } = pendingWork();
-    const both = Promise.all([flights.run('a', work), flights.run('a', work)]);
+    const both = Promise.all([flights.run('a', work, {}), flights.run('a', work, {})]);
     expect(signals).toHaveLength(1);
     end('done');
     expect(await both).toEqual(['done', 'done']);
-    await flights.run('a', work);
+    await flights.run('a', work, {});
     expect(signals).toHaveLength(2);
   });
 
@@ -34,7 +34,7 @@ describe('SingleFlight', () => {
     const flights = new SingleFlight<string>();
     const { work, signals } = pendingWork();
     const [one, other] = [new AbortController(), new AbortController()];
-    const runs = [flights.run('a', work, one.signal), flights.run('a', work, other.signal)];
+    const runs = [flights.run('a', work, { signal: one.signal }), flights.run('a', work, { signal: other.signal })];
     one.abort(new Error('first left'));
     await expect(runs[0]).rejects.toThrow('first left');
     expect(signals[0]?.aborted).toBe(false);
@@ -46,18 +46,18 @@ describe('SingleFlight', () => {
   it('does not begin for a caller who has left already', async () => {
     const flights = new SingleFlight<string>();
     const { work, signals } = pendingWork();
-    await expect(flights.run('a', work, AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
+    await expect(flights.run('a', work, { signal: AbortSignal.abort(new Error('gone')) })).rejects.toThrow('gone');
     expect(signals).toHaveLength(0);
   });
 
   it('tells everyone why it closes, those too who come later', async () => {
     const flights = new SingleFlight<string>();
     const { work, signals } = pendingWork();
-    const run = flights.run('a', work);
+    const run = flights.run('a', work, {});
     const told = expect(run).rejects.toThrow('closing');
     await flights.close(new Error('closing'));
     await told;
-    await expect(flights.run('b', work)).rejects.toThrow('closing');
+    await expect(flights.run('b', work, {})).rejects.toThrow('closing');
     expect(signals).toHaveLength(1);
   });
 });

@@ -68,4 +68,23 @@ describe('WeightBudget', () => {
     budget.limitPerMinute = 100;
     expect(budget.waitMs(1, 0.8, 0)).toBe(60_000);
   });
+
+  it('gives one connection half, and one owner three quarters, of what all may use, for a minute', () => {
+    const budget = new WeightBudget(1_000);
+    const [a, b, other] = [{ owner: 'one' }, { owner: 'one' }, { owner: 'other' }];
+    const waits = (asker: typeof a, weight: number, now = 0) => budget.shareWaitMs(asker, { weight, share: 0.8, now });
+    expect(waits(a, 400)).toBe(0);
+    budget.take(400, 0, a);
+    expect(waits(a, 1)).toBe(60_000);
+    expect(waits(b, 200)).toBe(0);
+    expect(waits(b, 201)).toBe(60_000);
+    budget.take(200, 1_000, b);
+    expect([waits(b, 1, 1_000), waits(other, 400, 1_000)]).toEqual([59_000, 0]);
+    expect([waits(a, 400, 60_000), waits(b, 200, 60_000)]).toEqual([0, 0]);
+  });
+
+  it('lets who has used nothing send what is heavier than its share', () => {
+    const budget = new WeightBudget(100);
+    expect(budget.shareWaitMs({ owner: 'one' }, { weight: 90, share: 0.6, now: 0 })).toBe(0);
+  });
 });

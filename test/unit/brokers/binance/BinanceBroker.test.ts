@@ -306,7 +306,10 @@ describe('BinanceBroker, closing', () => {
     const { broker, rest } = startBroker();
     rest.depth = () => Promise.resolve({ lastUpdateId: 1, bids: [], asks: [] });
     expect(await broker.fetchOrderBook('BTCUSDT', 20)).toMatchObject({ type: 'orderbook', kind: 'snapshot', bids: [] });
-    expect(rest.asked.at(-1)).toMatchObject({ what: 'depth', args: ['BTCUSDT', 20, expect.any(AbortSignal), 'fail'] });
+    expect(rest.asked.at(-1)).toMatchObject({
+      what: 'depth',
+      args: ['BTCUSDT', 20, { patience: 'fail', signal: expect.any(AbortSignal) }],
+    });
     expect(await broker.fetchTrades('BTCUSDT', 5)).toEqual([]);
     expect(await broker.fetchTick('BTCUSDT')).toBeNull();
     const query = { symbol: 'BTCUSDT', interval: '1m', fromMs: null, toMs: null, limit: 5 } as const;

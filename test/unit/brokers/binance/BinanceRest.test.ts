@@ -98,7 +98,7 @@ describe('BinanceRest.fetchCatalog', () => {
     );
     await rest.fetchCatalog();
     await rest.fetchDepth('BTCUSDT', 500);
-    await expect(rest.fetchDepth('BTCUSDT', 500, undefined, 'fail')).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    await expect(rest.fetchDepth('BTCUSDT', 500, { patience: 'fail' })).rejects.toMatchObject({ code: 'RATE_LIMITED' });
   });
 
   it.skipIf(!hasRecordings).each([
@@ -232,7 +232,7 @@ describe('BinanceRest, trades', () => {
     ['aggregate', 'there are more than wanted', 4_990, 2, [4_991, 4_992], false],
   ] as const)('tells the %s trades since one when %s', async (trades, _name, after, maxCount, expected, complete) => {
     const { rest } = await set(tape(1, 5_000), trades);
-    const missed = await rest.fetchTradesSince('X', after, maxCount);
+    const missed = await rest.fetchTradesSince('X', { afterVenueId: after, maxCount });
     expect({ ids: missed.trades.map(({ venueId }) => venueId), complete: missed.complete }).toEqual({
       ids: expected,
       complete,
@@ -241,21 +241,21 @@ describe('BinanceRest, trades', () => {
 
   it('admits that individual trades beyond the newest thousand are lost', async () => {
     const { rest } = await set(tape(1, 5_000));
-    const { trades, complete } = await rest.fetchTradesSince('X', 3_999, 10_000);
+    const { trades, complete } = await rest.fetchTradesSince('X', { afterVenueId: 3_999, maxCount: 10_000 });
     expect([trades[0]?.venueId, trades.length, complete]).toEqual([4_001, 1_000, false]);
-    const enough = await rest.fetchTradesSince('X', 4_000, 10_000);
+    const enough = await rest.fetchTradesSince('X', { afterVenueId: 4_000, maxCount: 10_000 });
     expect([enough.trades[0]?.venueId, enough.trades.length, enough.complete]).toEqual([4_001, 1_000, true]);
   });
 
   it('pages through missed aggregates until it has them all', async () => {
     const { rest, venue } = await set(tape(1, 5_000), 'aggregate');
-    const { trades, complete } = await rest.fetchTradesSince('X', 3_000, 2_000);
+    const { trades, complete } = await rest.fetchTradesSince('X', { afterVenueId: 3_000, maxCount: 2_000 });
     expect([trades.length, trades.at(-1)?.venueId, complete]).toEqual([2_000, 5_000, true]);
     expect(venue.requests.map((path) => /fromId=(\d+)/.exec(path)?.[1])).toEqual(['3001', '4001', '5001']);
   });
 
   it('admits that the venue has forgotten aggregates', async () => {
     const { rest } = await set(tape(100, 105), 'aggregate');
-    expect((await rest.fetchTradesSince('X', 50, 100)).complete).toBe(false);
+    expect((await rest.fetchTradesSince('X', { afterVenueId: 50, maxCount: 100 })).complete).toBe(false);
   });
 });

@@ -21,9 +21,9 @@ describe('CandleSequencer', () => {
     ['closes a candle once', [open(0, 1), closed(0, 61), closed(0, 61), closed(0, 62)], [true, true, false, false]],
     ['drops an update of a closed candle', [closed(0, 61), open(0, 62)], [true, false]],
     [
-      'passes the end of a candle that comes after the beginning of the next',
+      'never goes back, not for the end of a candle either when the next has begun',
       [open(0, 1), open(60, 61), closed(0, 62), open(60, 63)],
-      [true, true, true, true],
+      [true, true, false, true],
     ],
     [
       'drops an update of a candle when the next has begun',
@@ -50,13 +50,24 @@ describe('CandleSequencer', () => {
     expect(places.map((place) => sequencer.accept(place))).toEqual(passed);
   });
 
+  it.each<[string, readonly CandlePlace[], CandlePlace, boolean]>([
+    ['not before the first', [], open(600, 1), false],
+    ['not with another update of the same candle', [open(0, 1)], open(0, 2), false],
+    ['not with the next candle once the last was closed', [closed(0, 60)], open(60, 61), false],
+    ['with the next candle while the last is not closed', [open(0, 1)], open(60, 61), true],
+    ['with the one after the next', [closed(0, 60)], closed(120, 180), true],
+  ])('knows where a closed candle was left out: %s', (_, before, place, leavesHole) => {
+    const sequencer = new CandleSequencer();
+    for (const each of before) sequencer.accept(each);
+    expect(sequencer.leavesHole(place, 60)).toBe(leavesHole);
+  });
+
   it('resumes at the last candle that was closed, else at the first that was seen', () => {
     const sequencer = new CandleSequencer();
     expect(sequencer.resumeAt).toBeNull();
     sequencer.accept(open(60, 61));
+    sequencer.accept(closed(60, 120));
     sequencer.accept(open(120, 121));
-    expect(sequencer.resumeAt).toBe(60);
-    sequencer.accept(closed(60, 122));
     expect(sequencer.resumeAt).toBe(60);
     sequencer.accept(closed(120, 181));
     expect(sequencer.resumeAt).toBe(120);

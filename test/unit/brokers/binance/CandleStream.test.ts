@@ -126,6 +126,51 @@ describe('candles', () => {
     expect(events(feed).at(-1)).toMatchObject({ close: '1' });
   });
 
+  it('whose end comes a moment after the beginning of the next pass in order', async () => {
+    const { socket, rest, clock, candles, conditions } = await startCandles(feed);
+    send(socket, 'btcusdt@kline_1m', minute(0));
+    send(socket, 'btcusdt@kline_1m', minute(1, false, 100));
+    send(socket, 'btcusdt@kline_1m', minute(1, false, 300));
+    await clock.advance(500);
+    expect(candles()).toEqual(['1m 04:00']);
+    send(socket, 'btcusdt@kline_1m', minute(0, true, 60_600));
+    expect(candles()).toEqual(['1m 04:00', '1m 04:00 closed', '1m 05:00']);
+    await clock.advance(10_000);
+    expect(rest.count('candles')).toBe(0);
+    expect(conditions(feed).some(({ kind }) => kind === 'gap')).toBe(false);
+  });
+
+  it('that the open connection leaves out are fetched, and come before the next', async () => {
+    const { socket, rest, clock, candles, conditions } = await startCandles(feed);
+    rest.candles = () =>
+      Promise.resolve([0, 1, 2, 3].map((index) => historicCandle(START + index * MINUTE, index < 3)));
+    send(socket, 'btcusdt@kline_1m', minute(0, true));
+    send(socket, 'btcusdt@kline_1m', minute(3));
+    expect(candles()).toEqual(['1m 04:00 closed']);
+    await clock.advance(1_000);
+    expect(candles().slice(1)).toEqual(['1m 05:00 closed', '1m 06:00 closed', '1m 07:00']);
+    expect(rest.asked.find(({ what }) => what === 'candles')?.args[0]).toMatchObject({ fromMs: START });
+    expect(conditions(feed).at(-1)?.kind).toBe('live');
+  });
+
+  it('that are left out and nobody has are told to be missing, and never come behind newer ones', async () => {
+    const { socket, rest, reconnect, clock, candles, conditions } = await startCandles(feed);
+    send(socket, 'btcusdt@kline_1m', minute(0, true));
+    rest.candles = () => Promise.resolve([historicCandle(START, true)]);
+    send(socket, 'btcusdt@kline_1m', minute(2, true));
+    await clock.advance(1_000);
+    expect(candles()).toEqual(['1m 04:00 closed', '1m 06:00 closed']);
+    expect(conditions(feed).filter(({ kind }) => kind === 'gap')).toEqual([
+      { kind: 'gap', reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.' },
+    ]);
+    socket.drop();
+    rest.candles = () =>
+      Promise.resolve([0, 1, 2, 3].map((index) => historicCandle(START + index * MINUTE, index < 3)));
+    await reconnect();
+    await clock.advance(0);
+    expect(candles().slice(2)).toEqual(['1m 07:00']);
+  });
+
   it('ask no history at their first beginning, for nothing can have been missed', async () => {
     const { rest } = await startCandles(feed);
     expect(rest.count('candles')).toBe(0);
@@ -165,8 +210,7 @@ describe('candles of five seconds', () => {
     send(socket, 'btcusdt@kline_1s', kline(first + 1_000, { x: true }));
     want(seconds, fives);
     await clock.advance(0);
-    send(socket, 'btcusdt@kline_1s', kline(first + 2_000, { x: true }));
-    send(socket, 'btcusdt@kline_1s', kline(first + 5_000, { x: true }));
+    for (const second of [2, 3, 4, 5]) send(socket, 'btcusdt@kline_1s', kline(first + second * 1_000, { x: true }));
     expect(candles(fives)).toEqual(['5s 04:10']);
     expect(rest.count('candles')).toBe(0);
   });
@@ -190,9 +234,10 @@ describe('candles of five seconds', () => {
     harness.rest.candles = () => Promise.reject(unavailable());
     const socket = await harness.goLive(fives);
     await harness.clock.advance(31_000);
-    send(socket, 'btcusdt@kline_1s', kline(at + 1_000, { x: true }));
+    for (let second = 1; second < 5; second += 1)
+      send(socket, 'btcusdt@kline_1s', kline(at + second * 1_000, { x: true }));
     expect(harness.events(fives)).toEqual([]);
-    send(socket, 'btcusdt@kline_1s', kline(at + 35_000, { x: true }));
+    send(socket, 'btcusdt@kline_1s', kline(at + 5_000, { x: true }));
     expect(harness.events(fives)).toHaveLength(1);
   });
 });

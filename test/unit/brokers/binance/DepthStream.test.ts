@@ -212,9 +212,9 @@ describe('an order book in step for long', () => {
     const { promise, resolve, reject } = Promise.withResolvers<DepthSnapshot>();
     const book = await startBook([snapshot(10)]);
     await book.diff(10, 11);
-    book.rest.fetchDepth = (symbol, limit, signal, patience) => {
-      book.rest.asked.push({ what: 'refresh', args: [symbol, limit, signal, patience] });
-      signal?.addEventListener('abort', () => {
+    book.rest.fetchDepth = (symbol, limit, asking) => {
+      book.rest.asked.push({ what: 'refresh', args: [symbol, limit, asking?.signal, asking?.patience] });
+      asking?.signal?.addEventListener('abort', () => {
         reject(unavailable());
       });
       return promise;

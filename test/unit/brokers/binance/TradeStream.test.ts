@@ -32,7 +32,10 @@ describe('trades', () => {
     trades.deliver(5, 8, 9);
     expect(trades.ids()).toEqual([5]);
     await trades.clock.advance(1_000);
-    expect(trades.rest.asked.find(({ what }) => what === 'trades')?.args.slice(0, 2)).toEqual(['BTCUSDT', 5]);
+    expect(trades.rest.asked.find(({ what }) => what === 'trades')?.args.slice(0, 2)).toEqual([
+      'BTCUSDT',
+      { afterVenueId: 5, maxCount: 5_000 },
+    ]);
     expect(trades.ids()).toEqual([5, 6, 7, 8, 9]);
     expect(trades.told().filter(({ kind }) => kind === 'gap')).toEqual([]);
     expect(await trades.counter('gaps')).toEqual([{ broker: 'binance', type: 'trade', value: 1 }]);
@@ -87,9 +90,9 @@ describe('trades', () => {
     trades.rest.trades = () => new Promise(() => {});
     trades.deliver(5, 7);
     // A request that ignores its signal would hold everything up for ever; a real one rejects.
-    trades.rest.fetchTradesSince = (_symbol, _after, _count, signal) =>
+    trades.rest.fetchTradesSince = (_symbol, _missed, asking) =>
       new Promise((_, reject) => {
-        signal?.addEventListener('abort', () => {
+        asking?.signal?.addEventListener('abort', () => {
           reject(unavailable());
         });
       });
@@ -99,9 +102,9 @@ describe('trades', () => {
 
   it('wait in bounded number: over it, the hole is given up', async () => {
     const trades = await startTrades();
-    trades.rest.fetchTradesSince = (_symbol, _after, _count, signal) =>
+    trades.rest.fetchTradesSince = (_symbol, _missed, asking) =>
       new Promise((_, reject) => {
-        signal?.addEventListener('abort', () => {
+        asking?.signal?.addEventListener('abort', () => {
           reject(unavailable());
         });
       });

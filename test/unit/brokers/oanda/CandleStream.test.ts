@@ -66,9 +66,9 @@ function minutes() {
     listener,
     confirmer: { ask: (question) => void questions.push(question) },
     history: {
-      fetchRecentCandles: (_specification, fromMs, signal) => {
+      fetchRecentCandles: (_specification, fromMs, asking) => {
         asked.push(fromMs === null ? null : (fromMs - START) / MINUTE);
-        return venue.history(signal);
+        return venue.history(asking?.signal);
       },
     },
   });

@@ -1,0 +1,4 @@
+import type { Asker } from '../../src/shared/FairQueue.ts';
+
+/** One client's connection. */
+export const ASKER: Asker = { owner: 'somebody' };

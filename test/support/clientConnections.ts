@@ -1,0 +1,17 @@
+import { TrustedProxies } from '../../src/http/clientAddress.ts';
+import { ClientConnections } from '../../src/http/ClientConnections.ts';
+import type { ClientConnectionsOptions } from '../../src/http/ClientConnections.ts';
+import { systemClock } from '../../src/shared/clock.ts';
+import { LIMITS } from './limits.ts';
+
+/** Who is let in: anybody, within the ordinary limits, unless a test says otherwise. */
+export function clientConnections(options: Partial<ClientConnectionsOptions> = {}): ClientConnections {
+  return new ClientConnections({
+    limits: LIMITS,
+    proxies: new TrustedProxies([]),
+    maxSockets: null,
+    isShortOfMemory: () => false,
+    clock: systemClock,
+    ...options,
+  });
+}

@@ -1,0 +1,145 @@
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { TrustedProxies } from '../../../src/http/clientAddress.ts';
+import type { ClientConnectionsOptions } from '../../../src/http/ClientConnections.ts';
+import { clientConnections } from '../../support/clientConnections.ts';
+import { FakeClock } from '../../support/FakeClock.ts';
+
+class FakeSocket extends EventEmitter {
+  readonly remoteAddress: string;
+  destroyed = false;
+
+  constructor(remoteAddress: string) {
+    super();
+    this.remoteAddress = remoteAddress;
+  }
+
+  destroy(): void {
+    if (this.destroyed) return;
+    this.destroyed = true;
+    this.emit('close');
+  }
+}
+
+function setUp(options: Partial<ClientConnectionsOptions> = {}) {
+  const clock = new FakeClock();
+  const connections = clientConnections({ limits: { connections: 6, connectionsPerAddress: 3 }, clock, ...options });
+  const accept = (address = '192.0.2.1'): FakeSocket => {
+    const socket = new FakeSocket(address);
+    connections.accept(socket as unknown as Socket);
+    return socket;
+  };
+  const requestOver = (socket: FakeSocket, headers = {}): IncomingMessage =>
+    ({ socket, headers }) as unknown as IncomingMessage;
+  const hold = (socket: FakeSocket, headers = {}): Disposable => connections.hold(requestOver(socket, headers));
+  const begin = (socket: FakeSocket): Disposable => connections.begin(requestOver(socket));
+  const refusalOf = (socket: FakeSocket): string | undefined =>
+    connections.refusalOf(socket as unknown as Socket)?.message;
+  return { clock, connections, accept, hold, begin, refusalOf };
+}
+
+/** Connections that short requests may have beside those that last. */
+const BESIDE = 16;
+
+describe('connections that last', () => {
+  it('are counted for each address and all together, and a place given back makes room, once however often', () => {
+    const { connections, accept, hold } = setUp();
+    const places = Array.from({ length: 3 }, () => hold(accept()));
+    expect(() => hold(accept())).toThrow('Your address has as many connections');
+    for (const address of ['192.0.2.2', '192.0.2.3', '192.0.2.4']) hold(accept(address));
+    expect(() => hold(accept('192.0.2.5'))).toThrow('The gateway has as many connections');
+    places[0]?.[Symbol.dispose]();
+    places[0]?.[Symbol.dispose]();
+    expect(connections.held).toBe(5);
+    hold(accept('192.0.2.5'));
+  });
+
+  it('of one /64 of IPv6 count together', () => {
+    const { accept, hold } = setUp();
+    for (let n = 1; n <= 3; n += 1) hold(accept(`2001:db8::${n}`));
+    expect(() => hold(accept('2001:db8::ffff'))).toThrow('Your address');
+  });
+
+  it('that come through a trusted proxy count for whom it names, and the proxy may have any number', () => {
+    const { accept, hold } = setUp({ proxies: new TrustedProxies(['192.0.2.1']) });
+    const from = (speaker: string) => ({ 'x-forwarded-for': speaker });
+    for (let n = 0; n < 3; n += 1) hold(accept(), from('198.51.100.1'));
+    expect(() => hold(accept(), from('198.51.100.1'))).toThrow('Your address');
+    hold(accept(), from('198.51.100.2'));
+  });
+
+  it('follow limits that are lowered, for those who come', () => {
+    const limits = { connections: 6, connectionsPerAddress: 3 };
+    const { accept, hold } = setUp({ limits });
+    hold(accept());
+    limits.connectionsPerAddress = 1;
+    expect(() => hold(accept())).toThrow('Your address');
+  });
+});
+
+describe('connections that say nothing', () => {
+  it('make room, the oldest first, when their address has as many as it may have', async () => {
+    const { clock, accept, refusalOf } = setUp();
+    const idle = Array.from({ length: 3 + BESIDE }, () => accept());
+    await clock.advance(1_000);
+    const next = accept();
+    expect(refusalOf(next)).toBeUndefined();
+    expect(idle.map(({ destroyed }) => destroyed).indexOf(true)).toBe(0);
+    expect(idle.filter(({ destroyed }) => destroyed)).toHaveLength(1);
+  });
+
+  it('make room for other addresses when the gateway has as many as it may have', async () => {
+    const { clock, accept, refusalOf } = setUp({ maxSockets: 5 });
+    const idle = Array.from({ length: 5 }, (_, n) => accept(`192.0.2.${n}`));
+    await clock.advance(1_000);
+    expect(refusalOf(accept('198.51.100.1'))).toBeUndefined();
+    expect(idle[0]?.destroyed).toBe(true);
+  });
+
+  it('are given a moment: who comes in a crowd is refused, and nobody thrown out', () => {
+    const { accept, refusalOf } = setUp();
+    const crowd = Array.from({ length: 3 + BESIDE }, () => accept());
+    expect(refusalOf(accept())).toContain('Your address');
+    expect(crowd.some(({ destroyed }) => destroyed)).toBe(false);
+  });
+
+  it('are not those over which a request is being answered, or which last', async () => {
+    const { clock, accept, begin, hold, refusalOf } = setUp({ maxSockets: 2 });
+    const [busy, held] = [accept('192.0.2.1'), accept('192.0.2.2')];
+    const answering = begin(busy);
+    hold(held);
+    await clock.advance(60_000);
+    expect(refusalOf(accept('192.0.2.3'))).toContain('short of sockets');
+    answering[Symbol.dispose]();
+    await clock.advance(1_000);
+    expect(refusalOf(accept('192.0.2.4'))).toBeUndefined();
+    expect([busy.destroyed, held.destroyed]).toEqual([true, false]);
+  });
+});
+
+describe('connections that are refused', () => {
+  it('are told so with 503 and a time, and closed when they do not ask', async () => {
+    let isShort = false;
+    const { clock, connections, accept } = setUp({ isShortOfMemory: () => isShort });
+    const before = accept();
+    isShort = true;
+    const refused = accept();
+    expect(connections.refusalOf(before as unknown as Socket)).toBeNull();
+    expect(connections.refusalOf(refused as unknown as Socket)).toMatchObject({
+      code: 'RATE_LIMITED',
+      details: { httpStatus: 503, retryAfterMs: 5_000 },
+    });
+    await clock.advance(1_000);
+    expect([before.destroyed, refused.destroyed]).toEqual([false, true]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('are closed without a word where there are no sockets left for saying so', () => {
+    const { accept } = setUp({ maxSockets: 1 });
+    accept();
+    const refused = Array.from({ length: 20 }, () => accept());
+    expect(refused.filter(({ destroyed }) => !destroyed)).toHaveLength(16);
+  });
+});
