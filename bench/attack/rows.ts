@@ -269,8 +269,8 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'B8',
-    what: 'streams of events under limits of 5 and 8, with a space in the Accept header',
-    env: { TICKGRAPH_LIMITS__CONNECTIONS_PER_ADDRESS: '5', TICKGRAPH_LIMITS__CONNECTIONS: '8' },
+    what: 'streams of events under limits of 16 and 20, with a space in the Accept header',
+    env: { TICKGRAPH_LIMITS__CONNECTIONS_PER_ADDRESS: '16', TICKGRAPH_LIMITS__CONNECTIONS: '20' },
     attack: async (target) => {
       const query = 'subscription { marketData(broker: "mock-binance", symbols: ["S1"]) { time } }';
       await times(300, async () => {
