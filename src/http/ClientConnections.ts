@@ -20,6 +20,8 @@ export interface ClientConnectionsOptions {
 
 /** Short requests are served beside the connections that last, so that a client at its limit can still ask. */
 const BESIDE_THE_LIMIT = 16;
+/** No address has all the sockets of the process, however few there are. */
+const ADDRESS_SHARE = 3 / 4;
 /** A connection over which nothing was asked for so long may make room for another. */
 const IDLE_MS = 1_000;
 /** Connections that are told that they can't be served, at a time; more are closed without a word. */
@@ -145,8 +147,11 @@ export class ClientConnections {
       return most === maxSockets ? outOf('sockets') : gatewayIsFull();
     }
     const share = this.#shares.get(address ?? '');
-    const isFull =
-      share !== undefined && share.held + share.brief.size >= limits.connectionsPerAddress + BESIDE_THE_LIMIT;
+    const mostOfAddress = Math.min(
+      limits.connectionsPerAddress + BESIDE_THE_LIMIT,
+      Math.ceil(ADDRESS_SHARE * (maxSockets ?? Infinity)),
+    );
+    const isFull = share !== undefined && share.held + share.brief.size >= mostOfAddress;
     return isFull && !this.#closeIdle(share.brief) ? addressIsFull() : null;
   }
 

@@ -98,6 +98,13 @@ describe('connections that say nothing', () => {
     expect(idle[0]?.destroyed).toBe(true);
   });
 
+  it('of one address take no more than three quarters of the sockets, so that others find some', () => {
+    const { accept, refusalOf } = setUp({ maxSockets: 8 });
+    for (let n = 0; n < 6; n += 1) expect(refusalOf(accept('192.0.2.1'))).toBeUndefined();
+    expect(refusalOf(accept('192.0.2.1'))).toContain('Your address');
+    expect(refusalOf(accept('198.51.100.1'))).toBeUndefined();
+  });
+
   it('are given a moment: who comes in a crowd is refused, and nobody thrown out', () => {
     const { accept, refusalOf } = setUp();
     const crowd = Array.from({ length: 3 + BESIDE }, () => accept());
