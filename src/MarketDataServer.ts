@@ -25,7 +25,7 @@ import type { UpgradeHandler } from './http/HttpServer.ts';
 import { indexPage } from './http/indexPage.ts';
 import { createMetricsEndpoint } from './http/metricsEndpoint.ts';
 import { isAllowedOrigin } from './http/origin.ts';
-import { createRaw } from './raw/RawProtocol.ts';
+import { RawProtocol } from './raw/RawProtocol.ts';
 import { systemClock } from './shared/clock.ts';
 import type { Logger } from './shared/logger.ts';
 import { FairPool } from './shared/FairPool.ts';
@@ -187,7 +187,7 @@ function buildHttp(options: MarketDataServerOptions, { proxies, connections }: D
     compression,
     allowsOrigin: (origin) => isAllowedOrigin({ origin, host: undefined, allowedOrigins }),
   });
-  const raw = createRaw({ services, heartbeatMs: rawMs, maxPayloadBytes, compression });
+  const raw = new RawProtocol({ services, heartbeatMs: rawMs, maxPayloadBytes, compression });
   const { health, ready } = createHealth({
     manager,
     bus: () => ({ engine: 'memory', state: 'ok' }),

@@ -7,8 +7,8 @@ import type { BrokerManager } from './BrokerManager.ts';
 import type { CredentialVault } from './CredentialVault.ts';
 import type { ClientCredentials, ConfiguredBroker } from './ConfiguredBroker.ts';
 import { AttemptGate } from './login/AttemptGate.ts';
-import type { ClientAddress } from './ClientAddress.ts';
-import { refusePlainText } from './refusePlainText.ts';
+import type { ClientAddress } from './client.ts';
+import { refusePlainText } from './client.ts';
 import type { Session, Sessions } from './Sessions.ts';
 
 export interface BrokerAuthenticatorOptions {

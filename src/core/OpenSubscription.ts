@@ -26,6 +26,8 @@ export interface SubscriptionOpening {
 }
 
 export interface OpenSubscriptionOptions extends SubscriptionOpening {
+  /** Kept open upstream as long as the subscription lasts. */
+  readonly feeds: ReadonlySet<FeedType>;
   readonly manager: BrokerManager;
   readonly index: SubscriptionIndex;
   readonly clock: Clock;
@@ -99,10 +101,10 @@ export class OpenSubscription implements Disposable {
 
   #join(broker: string, { symbols, scope, streams }: Part): void {
     if (scope === null) return;
-    const { request } = this.#options;
+    const { feeds, request } = this.#options;
     for (const symbol of symbols) {
       const route = { broker, symbol, scope };
-      for (const type of wishedFeeds(request)) this.#joinFeed(streams, route, type);
+      for (const type of feeds) this.#joinFeed(streams, route, type);
       if (request.types.includes('status')) this.#joinStatus(streams, route);
     }
   }
@@ -154,12 +156,6 @@ export class OpenSubscription implements Disposable {
       this.#options.subscriber.deliver(new Emission(stream.key, event));
     }
   }
-}
-
-/** A status says how a symbol's feeds do: who asks for nothing else is told of its ticks. */
-function wishedFeeds({ types }: SubscriptionRequest): ReadonlySet<FeedType> {
-  const feeds = new Set(types.filter((type): type is FeedType => type !== 'status'));
-  return feeds.size === 0 ? new Set(['tick']) : feeds;
 }
 
 function viewOf({ depth, book }: SubscriptionOptions): BookViewSpec {

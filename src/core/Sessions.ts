@@ -3,8 +3,8 @@ import type { Scope } from '../market/streamKey.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Asker } from '../shared/FairQueue.ts';
-import type { Principal } from './Principal.ts';
-import { samePrincipal } from './Principal.ts';
+import type { Principal } from './client.ts';
+import { samePrincipal } from './client.ts';
 
 export interface SessionsOptions {
   readonly clock: Clock;

@@ -1,11 +1,13 @@
 import type { SubscriptionIndex } from '../fanout/SubscriptionIndex.ts';
+import type { FeedType } from '../market/marketData.ts';
 import type { HeapWatch } from '../shared/processLimits.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { BrokerManager } from './BrokerManager.ts';
 import { OpenSubscription } from './OpenSubscription.ts';
 import type { SubscriptionOpening } from './OpenSubscription.ts';
-import type { BrokerAccess, Resolution, SubscriptionRequest } from './subscription.ts';
+import { DEFAULT_OPTIONS } from './subscription.ts';
+import type { BrokerAccess, Resolution, SubscriptionRequest, SymbolRoute } from './subscription.ts';
 
 export interface SubscriptionsOptions {
   readonly manager: BrokerManager;
@@ -19,6 +21,10 @@ export interface SubscriptionsOptions {
 const MAX_SYMBOL_LENGTH = 64;
 const MAX_DEPTH = 1_000;
 const MAX_THROTTLE_MS = 60_000;
+
+export interface StatusOpening extends Omit<SubscriptionOpening, 'routes' | 'request'> {
+  readonly route: SymbolRoute;
+}
 
 /** The one door to live market data, for every client protocol. */
 export class Subscriptions {
@@ -55,8 +61,21 @@ export class Subscriptions {
    * they serve takes the place of what the former ones did.
    */
   open(opening: SubscriptionOpening): Disposable {
-    return new OpenSubscription({ ...opening, ...this.#options });
+    return new OpenSubscription({ ...opening, ...this.#options, feeds: feedsOf(opening.request) });
   }
+
+  /** As `open`, but for the status of one symbol alone, and no feed is kept open for it. */
+  openStatus({ route, ...opening }: StatusOpening): Disposable {
+    const { broker, symbol } = route;
+    const request = { broker, symbols: [symbol], types: ['status'], options: DEFAULT_OPTIONS } as const;
+    return new OpenSubscription({ ...opening, ...this.#options, routes: [route], request, feeds: new Set() });
+  }
+}
+
+/** A status says how a symbol's feeds are: a subscription to nothing else keeps its ticks open. */
+function feedsOf({ types }: SubscriptionRequest): ReadonlySet<FeedType> {
+  const feeds = new Set(types.filter((type) => type !== 'status'));
+  return feeds.size === 0 ? new Set(['tick']) : feeds;
 }
 
 function checkRequest({ symbols, types, options }: SubscriptionRequest, maxSymbols: number): void {

@@ -7,7 +7,7 @@ import type { ClientProtocol, Metrics } from '../shared/metrics.ts';
 import type { ByteBudget } from './ByteBudget.ts';
 import { closeReason } from './closeReason.ts';
 import type { DeflateWindow } from './CompressedFrames.ts';
-import type { Delivery } from './Emission.ts';
+import type { Delivery, Emission } from './Emission.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
 import { slowConsumer } from './EventQueue.ts';
 import { PendingEvents } from './PendingEvents.ts';
@@ -16,8 +16,14 @@ import type { SharedFrames } from './SharedFrames.ts';
 import type { Flushable, Turn } from './Turn.ts';
 
 /** What an outbox needs of a WebSocket, and of the connection beneath it. */
-export type OutboxSocket = Pick<WebSocket, 'send' | 'close' | 'terminate' | 'readyState'>;
+export interface OutboxSocket extends Pick<WebSocket, 'close' | 'terminate'> {
+  readonly readyState: number;
+  send(text: string, options: { readonly compress: boolean }): void;
+}
 export type OutboxStream = Pick<Duplex, 'write' | 'writableLength' | 'on' | 'off'>;
+
+/** What messages are wrapped in. `event-stream`: server-sent events, each with its data. */
+export type Framing = 'websocket' | 'event-stream';
 
 /** How the events of one subscription are told to its client. Its identity is the subscription. */
 export interface Way {
@@ -31,6 +37,8 @@ export interface OutboxOptions {
   /** What the socket writes to. Nobody else writes to it. */
   readonly stream: OutboxStream;
   readonly turn: Turn;
+  /** @default 'websocket' */
+  readonly framing?: Framing;
   /** Of a client that takes compressed messages: payloads of so many bytes are compressed. Null: none. */
   readonly compressFromBytes: number | null;
   readonly budget: ByteBudget;
@@ -77,6 +85,7 @@ export class Outbox implements Disposable, Flushable {
   readonly #turn: Turn;
   readonly #meter: DeliveryMeter;
   readonly #window: DeflateWindow | null;
+  readonly #isEventStream: boolean;
   /** Of the subscriptions that are told apart by theirs. */
   readonly #ways = new Set<Way>();
   /** Of the turn that is not over yet. */
@@ -96,6 +105,7 @@ export class Outbox implements Disposable, Flushable {
     this.#stream = stream;
     this.#turn = turn;
     this.#meter = meter;
+    this.#isEventStream = options.framing === 'event-stream';
     this.#window = compressFromBytes === null ? null : { thresholdBytes: compressFromBytes, mark: null, id: null };
     stream.on('drain', this.#drained);
   }
@@ -110,9 +120,10 @@ export class Outbox implements Disposable, Flushable {
     });
   }
 
-  /** As `send`, for one of those who are sent the same just now. */
-  sendFrames(frames: SharedFrames, id: Buffer): Promise<void> {
+  /** As `send`, for events in one message that others may be sent too. */
+  sendEvents(emissions: readonly Emission[], frames: SharedFrames, id: Buffer | null): Promise<void> {
     return this.#tell(() => {
+      for (const emission of emissions) this.#meter.told(emission);
       this.#meter.sent(this.#writeFrames(frames, id));
     });
   }
@@ -277,10 +288,14 @@ export class Outbox implements Disposable, Flushable {
 
   /** Gives how many bytes they were. */
   #writeFrames(frames: SharedFrames, id: Buffer | null): number {
-    const bytes = frames.bytes(id, this.#window);
+    const bytes = this.#bytes(frames, id);
     this.#stream.write(bytes);
     if (this.#stream.writableLength > 0) frames.give();
     return bytes.length;
+  }
+
+  #bytes(frames: SharedFrames, id: Buffer | null): Buffer {
+    return this.#isEventStream ? frames.events() : frames.bytes(id, this.#window);
   }
 
   /** One after the other, as long as there is room. */
@@ -306,7 +321,7 @@ export class Outbox implements Disposable, Flushable {
       } else if (most > SCRATCH_BYTES) {
         this.#write(delivery, way);
       } else {
-        const bytes = frames.bytes(way.id, this.#window);
+        const bytes = this.#bytes(frames, way.id);
         scratch.set(bytes, end);
         end += bytes.length;
         this.#count(delivery, bytes.length);

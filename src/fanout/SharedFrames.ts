@@ -1,11 +1,11 @@
 import { CompressedFrames } from './CompressedFrames.ts';
 import type { DeflateWindow } from './CompressedFrames.ts';
-import { nextFrames, textFrames } from './frames.ts';
+import { nextEvent, nextFrames, textFrames } from './frames.ts';
 import type { PatchedFrames } from './frames.ts';
 import type { SharedPayload } from './SharedPayload.ts';
 
 /**
- * The WebSocket frames of some payloads, one after the other, for all the clients that get them. Without an id they are the
+ * The frames of some payloads, one after the other, for all the clients that get them. Without an id they are the
  * same for everybody. With ids, those of equal length share one buffer, in which the id is overwritten before each write:
  * whoever writes it must have it written before anybody else asks, or keep it for itself (`give`).
  */
@@ -19,6 +19,7 @@ export class SharedFrames {
   #patched: PatchedFrames | null = null;
   #patchedLength = -1;
   #compressed: CompressedFrames | null = null;
+  #events: Buffer | null = null;
 
   constructor(payloads: readonly SharedPayload[]) {
     this.payloads = payloads;
@@ -43,6 +44,12 @@ export class SharedFrames {
       if (compressed !== null) return compressed;
     }
     return id === null ? this.#withoutId() : this.#withId(id);
+  }
+
+  /** The same as server-sent events. Never changed, may be kept. */
+  events(): Buffer {
+    this.#events ??= Buffer.from(this.payloads.map(({ text }) => nextEvent(text)).join(''));
+    return this.#events;
   }
 
   /** The bytes that were asked for last belong to who asked: the next are made anew. */

@@ -1,3 +1,9 @@
+/** Close codes of RFC 6455 (7.4.1) and its registry. */
+export const UNSUPPORTED_DATA = 1003;
+export const POLICY_VIOLATION = 1008;
+/** The server has too much to do, or finds so of this client, which may come again later. */
+export const TRY_AGAIN_LATER = 1013;
+
 /** A WebSocket close frame has room for 123 bytes of reason (RFC 6455, 5.5.1). */
 const MAX_BYTES = 123;
 

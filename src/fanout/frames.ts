@@ -95,3 +95,11 @@ export function compressedFrame(parts: readonly Buffer[]): Buffer {
   for (const part of parts) at += part.copy(frame, at);
   return frame;
 }
+
+/** A result as a server-sent event (HTML Living Standard, 9.2). JSON has no line break in it. */
+export function nextEvent(payload: string): string {
+  return `event: next\ndata: ${payload}\n\n`;
+}
+
+/** What follows the last result. */
+export const COMPLETE_EVENT = 'event: complete\ndata:\n\n';

@@ -1,117 +1,172 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { ExecutionResult } from 'graphql';
-import type { Clock } from '../shared/clock.ts';
-import type { Metrics } from '../shared/metrics.ts';
+import type { Services } from '../core/Services.ts';
+import type { ByteBudget } from '../fanout/ByteBudget.ts';
+import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
+import { COMPLETE_EVENT, nextEvent } from '../fanout/frames.ts';
+import { Outbox } from '../fanout/Outbox.ts';
+import type { OutboxSocket } from '../fanout/Outbox.ts';
+import type { GatewayError } from '../shared/errors.ts';
+import { logFault } from '../shared/logFault.ts';
 import type { ClientErrors } from './ClientErrors.ts';
+import { MarketDataSource } from './MarketDataSource.ts';
+import type { SharedShapes } from './SharedShapes.ts';
+import type { StreamOutcome } from './executeOperation.ts';
 
 export interface EventStreamOptions {
   readonly response: ServerResponse;
-  readonly results: AsyncIterable<ExecutionResult>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly services: Services;
+  readonly shapes: SharedShapes;
   readonly errors: ClientErrors;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
+  readonly meter: DeliveryMeter;
+  readonly budget: ByteBudget;
   readonly heartbeatMs: number;
 }
 
-/** How long a client that was too slow may take to read that. */
-const SLOW_GRACE_MS = 2_000;
+/** Some browsers do not tell a page that it is connected before the first byte, and proxies end what is silent. */
+const COMMENT = ':\n\n';
+const GOING_AWAY = 1001;
 
 /**
- * A subscription's results as server-sent events: `next` for each, `complete` at the end. The next result is taken only when
- * the client has taken the last; one that takes nothing for two heartbeats is cut off. It owns the results: however it ends,
- * they are ended.
+ * A subscription's results as server-sent events: `next` for each, `complete` at the end. After the headers everything goes
+ * past the response to its connection, whose end is the end of the stream, so that market data is written in bytes that many
+ * clients share. However the stream ends, its results are ended.
  */
 export class EventStream {
   readonly #options: EventStreamOptions;
-  readonly #iterator: AsyncIterator<ExecutionResult>;
-  readonly #timers = new DisposableStack();
-  #wakeWriter: (() => void) | null = null;
-  #beatsUntaken = 0;
-  #closed = false;
+  readonly #socket: Socket;
+  readonly #outbox: Outbox;
+  /** Ended with the connection. */
+  readonly #owned = new DisposableStack();
+  readonly #closed = Promise.withResolvers<void>();
+  #subscription: Disposable | null = null;
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
-    this.#iterator = options.results[Symbol.asyncIterator]();
-    const { response, clock, heartbeatMs } = options;
+    const { budget, headers, heartbeatMs, meter, response, services } = options;
+    const { clock, metrics, turn } = services;
     response.on('close', () => {
       this.#end();
     });
-    response.on('drain', () => {
-      this.#wakeWriter?.();
+    response.useChunkedEncodingByDefault = false;
+    response.writeHead(200, headers).flushHeaders();
+    this.#socket = response.req.socket;
+    this.#outbox = new Outbox({
+      socket: asOutboxSocket(this.#socket),
+      stream: this.#socket,
+      framing: 'event-stream',
+      turn,
+      compressFromBytes: null,
+      budget,
+      clock,
+      meter,
+      metrics,
+      protocol: 'graphql-sse',
+      lastWords: (error) => this.#lastWords(error),
     });
+    this.#owned.use(this.#outbox);
     const beat = clock.every(heartbeatMs, () => {
-      this.#beat();
+      // A client that does not read is cut off by the server, which would take this for a sign of life.
+      if (this.#socket.writableLength === 0) this.#socket.write(COMMENT);
     });
-    this.#timers.use(beat);
+    this.#owned.use(beat);
     if (response.destroyed) this.#end();
   }
 
-  /** Writes until the results or the client come to an end. */
-  async run(): Promise<void> {
+  /** Writes until the results or the client come to an end; resolves when the connection is gone. Never rejects. */
+  async run(results: StreamOutcome): Promise<void> {
     try {
-      // Some browsers do not tell a page that it is connected before the first byte.
-      await this.#write(':\n\n');
-      while (!this.#closed) {
-        const result = await this.#iterator.next();
-        if (result.done === true) break;
-        await this.#write(`event: next\ndata: ${JSON.stringify(this.#options.errors.formatResult(result.value))}\n\n`);
-      }
-      await this.#write('event: complete\ndata:\n\n');
-    } finally {
-      this.close();
+      void this.#outbox.send(COMMENT);
+      if (this.#owned.disposed) return;
+      if (results instanceof MarketDataSource) this.#push(results);
+      else await this.#pull(results[Symbol.asyncIterator]());
+    } catch (error) {
+      await this.#fail(error);
     }
+    await this.#closed.promise;
   }
 
-  /** The client did not read what may not be dropped. */
-  slow(): void {
-    const { clock, metrics, response } = this.#options;
-    metrics.slowConsumersClosed.inc({ protocol: 'graphql-sse' });
-    if (this.#closed) return;
-    this.#timers.use(clock.after(SLOW_GRACE_MS, () => response.destroy()));
-  }
-
-  /** At once and without `complete`: where the gateway goes, the client is to know that it may come again. */
+  /** At once and without `complete`: when the gateway goes, the client is to know that it may come again. */
   close(): void {
-    const { clock, heartbeatMs, response } = this.#options;
-    this.#end();
-    response.end();
-    if (response.closed) return;
-    // The last bytes may wait for a client that never reads them.
-    const cut = clock.after(2 * heartbeatMs, () => response.destroy());
-    response.on('close', () => {
-      cut[Symbol.dispose]();
+    this.#outbox.close(GOING_AWAY, '');
+  }
+
+  #push(source: MarketDataSource): void {
+    const { shapes } = this.#options;
+    this.#subscription = source.pushTo({
+      shapes,
+      outbox: this.#outbox,
+      id: null,
+      onError: (error) => {
+        void this.#fail(error);
+      },
     });
+    // What it began with may have been too much for the client.
+    if (this.#owned.disposed) this.#unsubscribe();
   }
 
-  async #write(text: string): Promise<void> {
-    const { response, metrics } = this.#options;
-    if (this.#closed) return;
-    metrics.bytesSent.inc({ protocol: 'graphql-sse' }, Buffer.byteLength(text));
-    if (response.write(text)) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wakeWriter = () => {
-      this.#wakeWriter = null;
-      this.#beatsUntaken = 0;
-      resolve();
-    };
-    await promise;
-  }
-
-  #beat(): void {
-    if (this.#wakeWriter === null) {
-      this.#options.response.write(':\n\n');
-      return;
+  async #pull(results: AsyncIterator<ExecutionResult>): Promise<void> {
+    this.#owned.defer(() => {
+      // It settles by itself, and there is nobody to tell.
+      results.return?.().then(undefined, () => {});
+    });
+    const { errors } = this.#options;
+    for (let next = await results.next(); next.done !== true; next = await results.next()) {
+      await this.#outbox.send(nextEvent(JSON.stringify(errors.formatResult(next.value))));
     }
-    this.#beatsUntaken += 1;
-    if (this.#beatsUntaken >= 2) this.#options.response.destroy();
+    await this.#complete('');
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    this.#unsubscribe();
+    const { errors } = this.#options;
+    await this.#complete(nextEvent(JSON.stringify({ errors: errors.format([errors.tell(error)]) })));
+  }
+
+  async #complete(last: string): Promise<void> {
+    await this.#outbox.send(last + COMPLETE_EVENT);
+    this.#socket.destroySoon();
+  }
+
+  /** The client is given up. */
+  #lastWords(error: GatewayError): string {
+    this.#unsubscribe();
+    const { message } = error;
+    logFault(this.#options.services.logger, error, 'a client could not be told its market data');
+    return nextEvent(JSON.stringify({ errors: [{ message, extensions: error.toExtensions() }] })) + COMPLETE_EVENT;
+  }
+
+  #unsubscribe(): void {
+    this.#subscription?.[Symbol.dispose]();
+    this.#subscription = null;
   }
 
   #end(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#timers.dispose();
-    this.#wakeWriter?.();
-    // It settles by itself, and has nobody to tell.
-    void this.#iterator.return?.().then(undefined, () => {});
+    this.#unsubscribe();
+    this.#owned.dispose();
+    this.#closed.resolve();
   }
+}
+
+const OPEN = 1;
+const CLOSED = 3;
+
+/** The connection of a response that nobody else writes to any more. */
+function asOutboxSocket(socket: Socket): OutboxSocket {
+  return {
+    get readyState() {
+      return socket.writable ? OPEN : CLOSED;
+    },
+    send: (text: string) => {
+      socket.write(text);
+    },
+    close: () => {
+      socket.destroySoon();
+    },
+    terminate: () => {
+      socket.destroy();
+    },
+  };
 }

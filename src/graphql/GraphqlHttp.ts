@@ -1,20 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ExecutionResult } from 'graphql';
+import { ConnectedClient } from '../core/ConnectedClient.ts';
 import { evidenceFromHeaders } from '../core/login/loginEvidence.ts';
-import { LoginTerm } from '../core/login/LoginTerm.ts';
-import { limitsOf } from '../core/login/limitsOf.ts';
 import type { Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { httpRefusal } from '../shared/httpRefusal.ts';
-import { admitClient } from './admitClient.ts';
-import type { AdmittedClient } from './admitClient.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import { EventStream } from './EventStream.ts';
 import type { GraphiqlPage } from './GraphiqlPage.ts';
 import { graphqlUrl, readBody, refuseRequest } from './httpRequest.ts';
 import type { Refusal } from './httpRequest.ts';
+import type { SharedShapes } from './SharedShapes.ts';
+import { abandon } from './executeOperation.ts';
+import type { StreamOutcome } from './executeOperation.ts';
 import type { HttpContext, Yoga } from './yoga.ts';
 
 export interface GraphqlHttpOptions {
@@ -22,6 +21,7 @@ export interface GraphqlHttpOptions {
   readonly yoga: Yoga;
   readonly errors: ClientErrors;
   readonly meter: DeliveryMeter;
+  readonly shapes: SharedShapes;
   /** Null: a browser gets what everybody gets. */
   readonly graphiql: GraphiqlPage | null;
   readonly heartbeatMs: number;
@@ -76,11 +76,11 @@ export class GraphqlHttp {
     else await this.#execute({ request, response, url, body, client });
   }
 
-  #admit(request: IncomingMessage): Promise<AdmittedClient> {
+  #admit(request: IncomingMessage): Promise<ConnectedClient> {
     const { services } = this.#options;
     const { headers } = request;
     const session = headers['x-session'];
-    return admitClient({
+    return ConnectedClient.admit({
       services,
       address: services.clientOf(request),
       evidence: evidenceFromHeaders(headers),
@@ -107,7 +107,8 @@ export class GraphqlHttp {
     const { yoga } = this.#options;
     const { request, response, url, body, client } = exchange;
     const { turns } = this.#options.services;
-    const streamed: Streamed = { results: null, stream: null };
+    const budget = new ByteBudget(client.limits.queueBytesPerConnection);
+    let results: StreamOutcome | null = null;
     await turns.turn(client.asker);
     const answer = await yoga.fetch(
       new yoga.fetchAPI.Request(url, {
@@ -115,47 +116,37 @@ export class GraphqlHttp {
         headers: { accept: request.headers.accept ?? 'application/json', 'content-type': 'application/json' },
         ...(body === undefined ? {} : { body }),
       }),
-      this.#context(exchange, streamed),
+      this.#context(exchange, {
+        budget,
+        onStream: (streamed) => {
+          results = streamed;
+        },
+      }),
     );
     const headers = { ...carriedOver(answer.headers), 'cache-control': 'no-store' };
-    if (streamed.results === null) {
+    if (results === null) {
       this.#end(response, answer.status, headers, await answer.text());
       return;
     }
-    using _place = this.#takePlace(exchange, streamed.results);
-    response.writeHead(answer.status, { ...headers, 'x-accel-buffering': 'no' });
-    const stream = this.#stream(response, streamed.results);
-    streamed.stream = stream;
-    using _term = new LoginTerm({
-      principal: client.login.principal,
-      clock: this.#options.services.clock,
-      onNotice: null,
-      onEnd: () => {
+    using _place = this.#takePlace(exchange, results);
+    const stream = this.#stream(response, { ...headers, 'x-accel-buffering': 'no' }, budget);
+    client.watchLogin({
+      endsSoon: null,
+      ended: () => {
         stream.close();
       },
     });
-    await stream.run().finally(() => this.#streams.delete(stream));
+    await stream.run(results).finally(() => this.#streams.delete(stream));
   }
 
-  #context({ client, response }: Exchange, streamed: Streamed): HttpContext {
-    const { services, meter } = this.#options;
+  #context({ client, response }: Exchange, rest: Pick<HttpContext, 'budget' | 'onStream'>): HttpContext {
+    const { services } = this.#options;
     const { asker } = client;
-    const limits = limitsOf(client.login.limits, services.limits);
     return {
       services,
-      client: {
-        address: client.address,
-        asker,
-        principal: client.login.principal,
-        session: client.session,
-        limits,
-        renewLogin: null,
-      },
-      meter,
-      direct: null,
-      operation: null,
+      client,
       protocol: 'graphql-sse',
-      budget: new ByteBudget(limits.queueBytesPerConnection),
+      ...rest,
       admit: async (values) => {
         const gone = new AbortController();
         response.once('close', () => {
@@ -169,31 +160,22 @@ export class GraphqlHttp {
         await services.turns.turn(asker);
         gone.signal.throwIfAborted();
       },
-      onSlowConsumer: () => streamed.stream?.slow(),
-      onStream: (results) => {
-        streamed.results = results;
-      },
     };
   }
 
   /** What turns out to be a stream counts as a connection, also as one of its API key. Throws LIMIT_EXCEEDED. */
-  #takePlace({ client, request }: Exchange, results: AsyncIterable<ExecutionResult>): Disposable {
-    const { keyConnections, holdConnection } = this.#options.services;
+  #takePlace({ client, request }: Exchange, stream: StreamOutcome): Disposable {
     try {
-      using places = new DisposableStack();
-      places.use(holdConnection(request));
-      places.use(keyConnections.take(client.login, client.address));
-      return places.move();
+      client.takePlace();
+      return this.#options.services.holdConnection(request);
     } catch (error) {
-      void results[Symbol.asyncIterator]().return?.();
+      abandon(stream);
       throw error;
     }
   }
 
-  #stream(response: ServerResponse, results: AsyncIterable<ExecutionResult>): EventStream {
-    const { services, errors, heartbeatMs } = this.#options;
-    const { clock, metrics } = services;
-    const stream = new EventStream({ response, results, errors, clock, metrics, heartbeatMs });
+  #stream(response: ServerResponse, headers: Record<string, string>, budget: ByteBudget): EventStream {
+    const stream = new EventStream({ ...this.#options, response, headers, budget });
     this.#streams.add(stream);
     return stream;
   }
@@ -230,13 +212,7 @@ interface Exchange {
   readonly response: ServerResponse;
   readonly url: URL;
   readonly body: string | undefined;
-  readonly client: AdmittedClient;
-}
-
-/** What an operation turns out to be: results to stream, and what streams them. */
-interface Streamed {
-  results: AsyncIterable<ExecutionResult> | null;
-  stream: EventStream | null;
+  readonly client: ConnectedClient;
 }
 
 /** What is said of the answer itself; how it is carried is for whoever writes it to say. */

@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { CloseCode, MessageType, parseMessage } from 'graphql-ws';
-import type { ConnectionInitMessage, Message, SubscribeMessage } from 'graphql-ws';
+import type { ConnectionInitMessage, Message, PingMessage, PongMessage, SubscribeMessage } from 'graphql-ws';
 import type { WebSocket } from 'ws';
-import type { ClientAddress } from '../core/ClientAddress.ts';
-import type { Limits } from '../core/Limits.ts';
+import { messageRate } from '../core/client.ts';
+import type { ClientAddress, Limits } from '../core/client.ts';
+import { ConnectedClient } from '../core/ConnectedClient.ts';
 import type { Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
-import type { Heartbeats } from '../fanout/Heartbeats.ts';
+import { Inbox } from '../fanout/client/Inbox.ts';
+import type { ServedConnection, UpgradedSocket } from '../fanout/client/SocketServer.ts';
+import { TRY_AGAIN_LATER } from '../fanout/closeReason.ts';
 import { Outbox } from '../fanout/Outbox.ts';
 import type { Way } from '../fanout/Outbox.ts';
 import { assertNever } from '../shared/assertNever.ts';
@@ -17,75 +19,57 @@ import type { ClientErrors } from './ClientErrors.ts';
 import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import type { SharedShapes } from './SharedShapes.ts';
 import type { ExecuteOperation } from './executeOperation.ts';
-import { MessageRate } from './MessageRate.ts';
-import { SocketClient } from './SocketClient.ts';
-import type { SocketAdmission } from './SocketClient.ts';
-import { closeOfRefusal, loginEndsSoon, socketCredentials, TRY_AGAIN_LATER } from './socketLogin.ts';
+import { closeOfRefusal, loginEndsSoon, socketCredentials } from './socketLogin.ts';
 import { SocketOperations } from './SocketOperations.ts';
 import { SocketWriter } from './SocketWriter.ts';
-import { WaitingMessages } from './WaitingMessages.ts';
-import type { ReceivedMessage } from './WaitingMessages.ts';
 
-export interface GraphqlWsConnectionOptions {
-  readonly socket: WebSocket;
-  /** The connection beneath it. */
-  readonly stream: Duplex;
-  /** That which was upgraded. Let go of once the client has said who it is. */
+export interface GraphqlWsConnectionOptions extends UpgradedSocket {
+  /** The request that was upgraded. Released once the client has logged in. */
   readonly request: IncomingMessage;
   readonly services: Services;
   readonly execute: ExecuteOperation;
   readonly errors: ClientErrors;
   readonly meter: DeliveryMeter;
   readonly shapes: SharedShapes;
-  /** As Outbox has it. */
-  readonly compressFromBytes: number | null;
-  readonly heartbeats: Heartbeats;
   readonly initTimeoutMs: number;
-  /** Called once, when the socket has closed and nothing is left. */
-  readonly onClosed: () => void;
 }
 
 type State =
   | { readonly kind: 'opened'; readonly request: IncomingMessage; readonly patience: Disposable }
-  /** The client has said who it is, which is being looked at. */
-  | { readonly kind: 'admitting'; readonly waiting: WaitingMessages }
-  | { readonly kind: 'admitted'; readonly client: SocketClient; readonly operations: SocketOperations }
+  /** The client has sent connection_init, and its login is being verified. */
+  | { readonly kind: 'admitting' }
+  | { readonly kind: 'admitted'; readonly client: ConnectedClient; readonly operations: SocketOperations }
   | { readonly kind: 'closing' };
 
-/** What a client has said of itself, and what it says meanwhile. */
-interface Introduction {
-  readonly payload: ConnectionInitMessage['payload'];
-  readonly request: IncomingMessage;
-  readonly waiting: WaitingMessages;
+interface ReceivedMessage {
+  readonly message: Message;
+  readonly characters: number;
 }
 
 const PROTOCOL = 'graphql-ws';
 
 /**
- * One client that speaks graphql-transport-ws (the protocol's text: PROTOCOL.md of graphql-ws, whose messages and close codes
- * these are). All that is written goes through one outbox. The server makes it; it ends with its socket and leaves neither
- * timer nor interest.
+ * One client that speaks graphql-transport-ws (PROTOCOL.md of graphql-ws, whose messages and close codes these are). What it
+ * sends goes through an inbox, what it is sent through an outbox. It ends with its socket and leaves neither timer nor interest.
  */
-export class GraphqlWsConnection {
+export class GraphqlWsConnection implements ServedConnection {
   readonly #options: Omit<GraphqlWsConnectionOptions, 'request'>;
   readonly #address: ClientAddress;
-  /** Of all that waits for this client. */
+  /** What may wait for this client and of it, together. */
   readonly #budget: ByteBudget;
+  readonly #inbox: Inbox<ReceivedMessage>;
   readonly #outbox: Outbox;
   readonly #writer: SocketWriter;
-  readonly #rate: MessageRate;
   /** Until the socket has closed. */
   readonly #owned = new DisposableStack();
+  readonly #closed = Promise.withResolvers<void>();
   #state: State;
-  /** The operation that the client did not read, where it is to be told so. */
-  #slowId: string | null = null;
 
   constructor({ request, ...options }: GraphqlWsConnectionOptions) {
     this.#options = options;
     const { socket, services, heartbeats, initTimeoutMs } = options;
     const { clock, metrics, limits } = services;
     this.#address = services.clientOf(request);
-    this.#rate = new MessageRate(clock);
     this.#budget = new ByteBudget(limits.queueBytesPerConnection);
     this.#outbox = new Outbox({
       socket,
@@ -100,6 +84,16 @@ export class GraphqlWsConnection {
       lastWords: (error, way) => this.#lastWords(error, way),
     });
     this.#writer = new SocketWriter(this.#outbox);
+    this.#inbox = new Inbox({
+      socket,
+      clock,
+      budget: this.#budget,
+      rate: () => messageRate(this.#limits),
+      handle: (received) => this.#handle(received),
+      onOverload: () => {
+        this.close(TRY_AGAIN_LATER, 'Too many messages; try again later');
+      },
+    });
     this.#listen(socket);
     metrics.connections.inc({ protocol: PROTOCOL });
     const patience = clock.after(initTimeoutMs, () => {
@@ -107,6 +101,12 @@ export class GraphqlWsConnection {
     });
     this.#state = { kind: 'opened', request, patience };
     this.#owned.use(heartbeats.add(socket));
+    this.#owned.use(this.#outbox);
+    this.#owned.use(this.#inbox);
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
   close(code: number, reason: string): void {
@@ -115,12 +115,15 @@ export class GraphqlWsConnection {
   }
 
   #listen(socket: WebSocket): void {
-    // First of all: what goes wrong with a socket must find somebody.
+    // First of all: an error of a socket without a listener would end the process.
     socket.on('error', () => {
       this.#options.services.metrics.invalidMessages.inc({ source: PROTOCOL });
     });
     socket.on('close', () => {
-      this.#closed();
+      this.#stop();
+      this.#owned.dispose();
+      this.#options.services.metrics.connections.dec({ protocol: PROTOCOL });
+      this.#closed.resolve();
     });
     socket.on('message', (data, isBinary) => {
       this.#receive(data, isBinary);
@@ -139,66 +142,83 @@ export class GraphqlWsConnection {
       this.#refuse(fault);
       return;
     }
-    const received: ReceivedMessage = { message, characters: text.length };
-    if (message.type === MessageType.ConnectionInit) this.#begin(message);
-    else if (this.#state.kind !== 'admitting') this.#admitMessage(received);
-    else if (!this.#state.waiting.add(received)) {
-      this.close(TRY_AGAIN_LATER, 'Too many messages before the acknowledgement; try again later');
+    // Ending an operation is never held up: there can be no more of these than operations that were begun.
+    if (message.type === MessageType.Complete && this.#isRunning(message.id)) {
+      this.#complete(message.id);
+      return;
     }
-  }
-
-  #begin({ payload }: ConnectionInitMessage): void {
-    if (this.#state.kind !== 'opened') {
+    if (message.type === MessageType.ConnectionInit && this.#state.kind !== 'opened') {
       this.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
       return;
     }
+    // A ping is answered at once, and yet counts: it goes through the inbox like everything else.
+    if (message.type === MessageType.Ping) this.#writer.write(pong(message));
+    this.#inbox.add({ message, characters: text.length }, text.length);
+  }
+
+  #handle(received: ReceivedMessage): Promise<void> | void {
+    const { message } = received;
+    if (this.#state.kind === 'closing') return undefined;
+    switch (message.type) {
+      case MessageType.ConnectionInit:
+        return this.#begin(message);
+      case MessageType.Subscribe:
+        this.#subscribe(message, received.characters);
+        return undefined;
+      case MessageType.Complete:
+        this.#complete(message.id);
+        return undefined;
+      case MessageType.Ping:
+      case MessageType.Pong:
+        return undefined;
+      case MessageType.ConnectionAck:
+      case MessageType.Next:
+      case MessageType.Error:
+        this.#refuse(`Messages of type ${message.type} are sent by the server only`);
+        return undefined;
+      default:
+        return assertNever(message);
+    }
+  }
+
+  #begin({ payload }: ConnectionInitMessage): Promise<void> | void {
+    if (this.#state.kind !== 'opened') return undefined;
     const { request, patience } = this.#state;
     patience[Symbol.dispose]();
-    const waiting = new WaitingMessages();
-    this.#state = { kind: 'admitting', waiting };
-    void this.#admit({ request, payload, waiting });
+    this.#state = { kind: 'admitting' };
+    return this.#admit(payload, request);
   }
 
   /** Never rejects. */
-  async #admit({ request, payload, waiting }: Introduction): Promise<void> {
+  async #admit(payload: ConnectionInitMessage['payload'], { headers }: IncomingMessage): Promise<void> {
     const { services } = this.#options;
-    const admission: SocketAdmission = {
-      services,
-      address: this.#address,
-      onNotice: (expiresAtMs) => {
-        this.#writer.write(loginEndsSoon(expiresAtMs));
-      },
-      onEnd: () => {
-        this.close(CloseCode.Forbidden, 'The login has ended: connect anew with another');
-      },
-    };
     try {
-      const client = await SocketClient.admit(admission, socketCredentials(payload, request.headers));
-      this.#acknowledge(client, waiting);
+      using stack = new DisposableStack();
+      const credentials = socketCredentials(payload, headers);
+      const client = stack.use(await ConnectedClient.admit({ services, address: this.#address, ...credentials }));
+      client.takePlace();
+      if (this.#state.kind !== 'admitting') return;
+      this.#owned.use(client);
+      stack.move();
+      this.#acknowledge(client);
     } catch (error) {
       this.#refuseLogin(error);
     }
   }
 
-  #acknowledge(client: SocketClient, waiting: WaitingMessages): void {
-    if (this.#state.kind !== 'admitting') {
-      client[Symbol.dispose]();
-      return;
-    }
-    this.#owned.use(client);
-    this.#budget.limit = client.limits.queueBytesPerConnection;
-    const operations = new SocketOperations({
-      ...this.#options,
-      client,
-      writer: this.#writer,
-      budget: this.#budget,
-      onSlow: (id) => {
-        this.#cutOff(id);
+  #acknowledge(client: ConnectedClient): void {
+    client.watchLogin({
+      endsSoon: (endsAtMs) => {
+        this.#writer.write(loginEndsSoon(endsAtMs));
+      },
+      ended: () => {
+        this.close(CloseCode.Forbidden, 'The login has ended: connect anew with another');
       },
     });
+    this.#budget.limit = client.limits.queueBytesPerConnection;
+    const operations = new SocketOperations({ ...this.#options, client, writer: this.#writer, budget: this.#budget });
     this.#state = { kind: 'admitted', client, operations };
     this.#writer.write({ type: MessageType.ConnectionAck });
-    for (const received of waiting.take()) this.#admitMessage(received);
   }
 
   #refuseLogin(thrown: unknown): void {
@@ -210,62 +230,12 @@ export class GraphqlWsConnection {
     this.close(code, reason);
   }
 
-  /** Obeys a message, unless it comes too soon after others. */
-  #admitMessage(received: ReceivedMessage): void {
-    if (this.#state.kind === 'closing') return;
-    const { message } = received;
-    const limits = this.#limits;
-    const retryAfterMs = this.#isFree(message) ? 0 : this.#rate.take(limits);
-    if (retryAfterMs === 0) this.#obey(received);
-    else if (!this.#defer(message, retryAfterMs)) this.close(TRY_AGAIN_LATER, 'Too many messages; try again later');
-  }
-
   get #limits(): Limits {
     return this.#state.kind === 'admitted' ? this.#state.client.limits : this.#options.services.limits;
   }
 
-  /** Ending an operation is never held against a client: there are no more of these than of those it was let begin. */
-  #isFree(message: Message): boolean {
-    return (
-      message.type === MessageType.Complete && this.#state.kind === 'admitted' && this.#state.operations.has(message.id)
-    );
-  }
-
-  /** What comes too soon: an operation is refused, anything else is not obeyed. False where it is too much by now. */
-  #defer(message: Message, retryAfterMs: number): boolean {
-    const limits = this.#limits;
-    if (message.type !== MessageType.Subscribe || this.#state.kind !== 'admitted') return this.#rate.ignored(limits);
-    const told =
-      `More than ${limits.messagesPerSecond} messages a second; this operation was not begun. ` +
-      `Try again in ${retryAfterMs} ms.`;
-    this.#state.operations.refuse(message.id, new GatewayError('RATE_LIMITED', told, { retryAfterMs }));
-    return this.#rate.refused(limits);
-  }
-
-  #obey({ message, characters }: ReceivedMessage): void {
-    switch (message.type) {
-      case MessageType.Ping:
-        this.#writer.write({ type: MessageType.Pong, ...(message.payload ? { payload: message.payload } : {}) });
-        return;
-      case MessageType.Pong:
-        return;
-      case MessageType.Subscribe:
-        this.#subscribe(message, characters);
-        return;
-      case MessageType.Complete:
-        if (this.#state.kind === 'admitted') this.#state.operations.complete(message.id);
-        return;
-      case MessageType.ConnectionInit:
-        this.#begin(message);
-        return;
-      case MessageType.ConnectionAck:
-      case MessageType.Next:
-      case MessageType.Error:
-        this.#refuse(`Messages of type ${message.type} are sent by the server only`);
-        return;
-      default:
-        assertNever(message);
-    }
+  #isRunning(id: string): boolean {
+    return this.#state.kind === 'admitted' && this.#state.operations.has(id);
   }
 
   #subscribe(message: SubscribeMessage, characters: number): void {
@@ -278,19 +248,15 @@ export class GraphqlWsConnection {
     }
   }
 
-  /** The client did not read what may not be dropped: it is told for which operation, and closed with 1013. */
-  #cutOff(id: string): void {
-    if (this.#state.kind === 'closing') return;
-    this.#slowId = id;
-    this.#stop();
-    this.#outbox.closeSlow();
+  #complete(id: string): void {
+    if (this.#state.kind === 'admitted') this.#state.operations.complete(id);
   }
 
   #lastWords(error: GatewayError, way: Way | null): string | null {
     this.#stop();
-    logFault(this.#options.services.logger, error, 'a client could not be told its market data');
-    const id: unknown = way?.id ? JSON.parse(way.id.toString()) : this.#slowId;
-    if (id === null) return null;
+    logFault(this.#options.services.logger, error, 'a client could not be sent its market data');
+    if (way?.id === undefined || way.id === null) return null;
+    const id: unknown = JSON.parse(way.id.toString());
     const { message } = error;
     return JSON.stringify({
       id,
@@ -304,21 +270,18 @@ export class GraphqlWsConnection {
     this.close(CloseCode.BadRequest, reason);
   }
 
-  /** From now on nothing that the client says counts, and nothing of its operations is told. */
+  /** From now on nothing that the client sends counts, and nothing of its operations is sent. */
   #stop(): void {
     const state = this.#state;
     this.#state = { kind: 'closing' };
+    this.#inbox[Symbol.dispose]();
     if (state.kind === 'opened') state.patience[Symbol.dispose]();
     if (state.kind === 'admitted') state.operations[Symbol.dispose]();
   }
+}
 
-  #closed(): void {
-    this.#stop();
-    this.#owned.dispose();
-    this.#outbox[Symbol.dispose]();
-    this.#options.services.metrics.connections.dec({ protocol: PROTOCOL });
-    this.#options.onClosed();
-  }
+function pong({ payload }: PingMessage): PongMessage {
+  return { type: MessageType.Pong, ...(payload ? { payload } : {}) };
 }
 
 /** Each frame of an operation repeats its id. */

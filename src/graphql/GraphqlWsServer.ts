@@ -1,100 +1,51 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { CloseCode, DEPRECATED_GRAPHQL_WS_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import { closeReason } from '../fanout/closeReason.ts';
-import { Heartbeats } from '../fanout/Heartbeats.ts';
-import { SocketUpgrades } from '../fanout/SocketUpgrades.ts';
-import type { CompressionSettings } from '../fanout/SocketUpgrades.ts';
+import { SocketServer } from '../fanout/client/SocketServer.ts';
+import type { SocketServerOptions, UpgradedSocket, UpgradeRequest } from '../fanout/client/SocketServer.ts';
+import type { Clock } from '../shared/clock.ts';
 import { GraphqlWsConnection } from './GraphqlWsConnection.ts';
 import type { GraphqlWsConnectionOptions } from './GraphqlWsConnection.ts';
 
-export interface GraphqlWsServerOptions extends Omit<
-  GraphqlWsConnectionOptions,
-  'socket' | 'stream' | 'request' | 'compressFromBytes' | 'heartbeats' | 'onClosed'
-> {
-  readonly heartbeatMs: number;
-  readonly maxPayloadBytes: number;
-  /** `server.compression`. */
-  readonly compression: CompressionSettings;
-}
+export interface GraphqlWsServerOptions
+  extends
+    Omit<GraphqlWsConnectionOptions, keyof UpgradedSocket | 'request'>,
+    Pick<SocketServerOptions, 'heartbeatMs' | 'maxPayloadBytes' | 'compression'> {}
 
 /** How long a client that was refused may take to close. */
 const REFUSAL_GRACE_MS = 2_000;
 
-/** Takes the sockets that were routed to GraphQL and owns what becomes of them. */
+/** The WebSockets that speak graphql-transport-ws. */
 export class GraphqlWsServer {
   readonly #options: GraphqlWsServerOptions;
-  readonly #upgrades: SocketUpgrades;
-  readonly #heartbeats: Heartbeats;
-  readonly #connections = new Set<GraphqlWsConnection>();
-  readonly #emptied = Promise.withResolvers<void>();
-  #closing = false;
+  readonly #server: SocketServer;
 
   constructor(options: GraphqlWsServerOptions) {
+    const { clock } = options.services;
     this.#options = options;
-    this.#upgrades = new SocketUpgrades({ ...options, handleProtocols: chooseProtocol });
-    this.#heartbeats = new Heartbeats({ clock: options.services.clock, periodMs: options.heartbeatMs });
+    this.#server = new SocketServer({ ...options, clock, handleProtocols: chooseProtocol });
   }
 
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', ignore);
-    this.#upgrades.upgrade({ request, socket, head }, (webSocket) => {
-      socket.off('error', ignore);
-      this.#accept(webSocket, socket, request);
+  upgrade(upgrade: UpgradeRequest): void {
+    const { request } = upgrade;
+    this.#server.upgrade(upgrade, (upgraded) => {
+      if (upgraded.socket.protocol === GRAPHQL_TRANSPORT_WS_PROTOCOL) {
+        return new GraphqlWsConnection({ ...this.#options, ...upgraded, request });
+      }
+      refuseProtocol(upgraded.socket, this.#options.services.clock);
+      return null;
     });
   }
 
-  /** Tells every client; resolves when the last one has gone. */
+  /** Closes every connection with this code; resolves when the last one is gone. */
   close(code: number, reason: string): Promise<void> {
-    this.#closing = true;
-    this.#heartbeats[Symbol.dispose]();
-    this.#upgrades.close();
-    for (const connection of this.#connections) connection.close(code, reason);
-    if (this.#connections.size === 0) this.#emptied.resolve();
-    return this.#emptied.promise;
-  }
-
-  #accept(socket: WebSocket, stream: Duplex, request: IncomingMessage): void {
-    if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
-      this.#refuse(socket);
-      return;
-    }
-    const connection = new GraphqlWsConnection({
-      ...this.#options,
-      socket,
-      stream,
-      request,
-      compressFromBytes: this.#upgrades.compressFromBytes(socket),
-      heartbeats: this.#heartbeats,
-      onClosed: () => {
-        this.#connections.delete(connection);
-        if (this.#closing && this.#connections.size === 0) this.#emptied.resolve();
-      },
-    });
-    this.#connections.add(connection);
-  }
-
-  #refuse(socket: WebSocket): void {
-    const { clock } = this.#options.services;
-    socket.on('error', ignore);
-    const reason =
-      socket.protocol === DEPRECATED_GRAPHQL_WS_PROTOCOL
-        ? 'The graphql-ws sub-protocol (subscriptions-transport-ws) is not spoken here: use graphql-transport-ws'
-        : 'Sub-protocol not acceptable: use graphql-transport-ws';
-    const grace = clock.after(REFUSAL_GRACE_MS, () => {
-      socket.terminate();
-    });
-    socket.on('close', () => {
-      grace[Symbol.dispose]();
-    });
-    socket.close(CloseCode.SubprotocolNotAcceptable, closeReason(reason));
+    return this.#server.close(code, reason);
   }
 }
 
 /**
- * Ours where it is offered. Of others the first is taken, only for the client to be able to read why it is closed at once:
- * one that gets none of those it offered fails without a word.
+ * Ours if it is offered. If not, the first one is taken only so that the client can read why it is closed at once: one that
+ * gets none of those it offered fails without a word.
  */
 function chooseProtocol(offered: ReadonlySet<string>): string | false {
   if (offered.has(GRAPHQL_TRANSPORT_WS_PROTOCOL)) return GRAPHQL_TRANSPORT_WS_PROTOCOL;
@@ -102,4 +53,17 @@ function chooseProtocol(offered: ReadonlySet<string>): string | false {
   return first ?? false;
 }
 
-function ignore(): void {}
+function refuseProtocol(socket: WebSocket, clock: Clock): void {
+  socket.on('error', () => undefined);
+  const reason =
+    socket.protocol === DEPRECATED_GRAPHQL_WS_PROTOCOL
+      ? 'The graphql-ws sub-protocol (subscriptions-transport-ws) is not spoken here: use graphql-transport-ws'
+      : 'Sub-protocol not acceptable: use graphql-transport-ws';
+  const grace = clock.after(REFUSAL_GRACE_MS, () => {
+    socket.terminate();
+  });
+  socket.on('close', () => {
+    grace[Symbol.dispose]();
+  });
+  socket.close(CloseCode.SubprotocolNotAcceptable, closeReason(reason));
+}

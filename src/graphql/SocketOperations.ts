@@ -1,30 +1,28 @@
 import { MessageType } from 'graphql-ws';
 import type { SubscribeMessage } from 'graphql-ws';
 import type { ExecutionResult, GraphQLError } from 'graphql';
+import type { ConnectedClient } from '../core/ConnectedClient.ts';
 import type { Services } from '../core/Services.ts';
 import type { ByteBudget } from '../fanout/ByteBudget.ts';
+import { isAsyncIterable } from 'graphql-yoga';
 import { GatewayError } from '../shared/errors.ts';
 import { FairPool } from '../shared/FairPool.ts';
 import type { ClientErrors } from './ClientErrors.ts';
-import type { GraphqlClient } from './context.ts';
-import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import type { ExecuteOperation } from './executeOperation.ts';
+import { MarketDataSource } from './MarketDataSource.ts';
 import type { SharedShapes } from './SharedShapes.ts';
 import { stringifyInSlices } from './slices.ts';
 import type { SocketWriter } from './SocketWriter.ts';
 
 export interface SocketOperationsOptions {
   readonly services: Services;
-  readonly client: GraphqlClient;
+  readonly client: ConnectedClient;
   readonly execute: ExecuteOperation;
   readonly errors: ClientErrors;
-  readonly meter: DeliveryMeter;
   readonly shapes: SharedShapes;
   readonly writer: SocketWriter;
   /** The connection's. */
   readonly budget: ByteBudget;
-  /** The client has not read what may not be dropped of the operation with this id. */
-  readonly onSlow: (id: string) => void;
 }
 
 /** One `subscribe` of a client. Told apart by identity: its id is the client's, and may be used again when it is over. */
@@ -106,7 +104,7 @@ export class SocketOperations implements Disposable {
 
   /** Never rejects. */
   async #run(operation: Operation, { payload }: SubscribeMessage): Promise<void> {
-    const { budget, client, execute, errors, services, meter, shapes, writer, onSlow } = this.#options;
+    const { budget, client, execute, errors, services } = this.#options;
     this.#running += 1;
     try {
       await services.turns.turn(client.asker);
@@ -114,28 +112,12 @@ export class SocketOperations implements Disposable {
       const outcome = await execute(payload, {
         services,
         client,
-        meter,
         protocol: 'graphql-ws',
-        direct: {
-          shapes,
-          outbox: writer.outbox,
-          id: operation.id,
-          take: (subscription) => {
-            this.#take(operation, subscription);
-          },
-          fail: (error) => {
-            void this.#fail(operation, [errors.tell(error)]);
-          },
-        },
         budget,
         admit: (values) => this.#admit(operation, values),
-        onSlowConsumer: () => {
-          onSlow(operation.id);
-        },
       });
-      // What the executor has of a subscription that is told past it is let go of.
-      if (operation.stop !== null) return;
-      if (Symbol.asyncIterator in outcome) await this.#stream(operation, outcome[Symbol.asyncIterator]());
+      if (outcome instanceof MarketDataSource) this.#push(operation, outcome);
+      else if (isAsyncIterable(outcome)) await this.#stream(operation, outcome[Symbol.asyncIterator]());
       else await this.#answer(operation, outcome);
     } catch (error) {
       await this.#fail(operation, [errors.tell(error)]);
@@ -166,11 +148,22 @@ export class SocketOperations implements Disposable {
     else taken.defer(() => void giveBack());
   }
 
-  #take(operation: Operation, subscription: Disposable): void {
+  #push(operation: Operation, source: MarketDataSource): void {
+    // The client may have left while this was being prepared.
+    if (hasEnded(operation)) return;
+    const { errors, shapes, writer } = this.#options;
+    const subscription = source.pushTo({
+      shapes,
+      outbox: writer.outbox,
+      id: Buffer.from(JSON.stringify(operation.id)),
+      onError: (error) => {
+        void this.#fail(operation, [errors.tell(error)]);
+      },
+    });
     operation.stop = () => {
       subscription[Symbol.dispose]();
     };
-    // The client may have left while this was being prepared.
+    // What it began with may have been too much for the client.
     if (hasEnded(operation)) operation.stop();
   }
 

@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { CompressionSettings } from '../fanout/SocketUpgrades.ts';
+import type { CompressionSettings } from '../fanout/client/SocketUpgrades.ts';
 import type { Services } from '../core/Services.ts';
 import { ClientErrors } from './ClientErrors.ts';
 import { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
-import { operationExecutor } from './executeOperation.ts';
 import { GraphiqlPage } from './GraphiqlPage.ts';
 import { GraphqlHttp } from './GraphqlHttp.ts';
 import { GraphqlWsServer } from './GraphqlWsServer.ts';
@@ -45,24 +44,25 @@ export function createGraphql(options: GraphqlOptions): Graphql {
   const { introspection } = graphql;
   const errors = new ClientErrors({ logger, metrics, suggestions: introspection });
   const schema = loadSchema();
-  const yoga = createGatewayYoga({ schema, errors, introspection });
+  const { yoga, execute } = createGatewayYoga({ schema, errors, introspection });
+  const shapes = new SharedShapes({ schema, errors });
   const http = new GraphqlHttp({
     services,
     yoga,
     errors,
+    shapes,
     meter: new DeliveryMeter({ protocol: 'graphql-sse', clock, metrics }),
     graphiql: graphql.graphiql ? new GraphiqlPage() : null,
     heartbeatMs,
     maxPayloadBytes,
     allowsOrigin,
   });
-  const execute = operationExecutor(yoga, errors);
   const sockets = new GraphqlWsServer({
     services,
     execute,
     errors,
     meter: new DeliveryMeter({ protocol: 'graphql-ws', clock, metrics }),
-    shapes: new SharedShapes({ schema, errors }),
+    shapes,
     heartbeatMs,
     initTimeoutMs,
     maxPayloadBytes,
@@ -73,7 +73,7 @@ export function createGraphql(options: GraphqlOptions): Graphql {
       http.handle(request, response);
     },
     upgrade: (request, socket, head) => {
-      sockets.upgrade(request, socket, head);
+      sockets.upgrade({ request, socket, head });
     },
     async close(code) {
       http.close();

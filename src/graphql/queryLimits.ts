@@ -1,6 +1,6 @@
 import { GraphQLError, NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from 'graphql';
 import type { DocumentNode, GraphQLSchema } from 'graphql';
-import type { Limits } from '../core/Limits.ts';
+import type { Limits } from '../core/client.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { measureDocument } from './measureDocument.ts';
 import type { DocumentSize } from './measureDocument.ts';

@@ -6,7 +6,7 @@ const SLICE = 128;
 /** Resolves when the next piece of work may be done. */
 type Turn = () => Promise<void>;
 
-export function turnOf({ services, client }: GraphqlContext): Promise<void> {
+export function turnOf({ services, client }: Pick<GraphqlContext, 'services' | 'client'>): Promise<void> {
   return services.turns.turn(client.asker);
 }
 

@@ -2,12 +2,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { CloseCode, MessageType } from 'graphql-ws';
 import { evidenceFromHeaders, evidenceFromParams } from '../core/login/loginEvidence.ts';
 import type { LoginEvidence } from '../core/login/loginEvidence.ts';
+import { TRY_AGAIN_LATER } from '../fanout/closeReason.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
-
-/** RFC 6455's registry: the server has too much to do, or thinks so of this client; it may come again later. */
-export const TRY_AGAIN_LATER = 1013;
 
 /**
  * What a socket's client brings: a login in connectionParams, else in the headers of the request that was upgraded; and a

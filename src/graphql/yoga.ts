@@ -1,4 +1,4 @@
-import { execute, subscribe } from 'graphql';
+import { execute as executeDocument } from 'graphql';
 import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql';
 import { createYoga, isAsyncIterable } from 'graphql-yoga';
 import type { Plugin } from 'graphql-yoga';
@@ -6,13 +6,15 @@ import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlContext } from './context.ts';
 import { DocumentCache } from './DocumentCache.ts';
+import { abandon, operationExecutor } from './executeOperation.ts';
+import type { ExecuteOperation, StreamOutcome } from './executeOperation.ts';
 import { stringifyInSlices, turnOf } from './slices.ts';
 import { boundedParse, boundedValidate, countCost, refuseLength } from './queryLimits.ts';
 
 /** What an HTTP request's operation is given beside what every operation is. */
-export interface HttpContext extends GraphqlContext {
+export interface HttpContext extends Omit<GraphqlContext, 'operation'> {
   /** Called in place of a body when the answer is a stream of results; the callee then owns it. */
-  readonly onStream: (results: AsyncIterable<ExecutionResult>) => void;
+  readonly onStream: (results: StreamOutcome) => void;
 }
 
 export type Yoga = ReturnType<typeof createYoga<HttpContext>>;
@@ -24,13 +26,13 @@ export interface YogaOptions {
 }
 
 /**
- * The one pipeline that every operation runs through, over HTTP by `fetch` and over WebSocket by `getEnveloped`: parsing and
+ * The one pipeline that every operation runs through, over HTTP by `fetch` and over WebSocket by `execute`: parsing and
  * validation within limits and cached, graphql-js as the executor, errors as `ClientErrors` tells them. What reads requests
  * and writes responses (body limits, CORS, GraphiQL, event streams) is around it, not in it.
  */
-export function createGatewayYoga(options: YogaOptions): Yoga {
+export function createGatewayYoga(options: YogaOptions): { readonly yoga: Yoga; readonly execute: ExecuteOperation } {
   const { schema, errors } = options;
-  return createYoga<HttpContext>({
+  const yoga: Yoga = createYoga<HttpContext>({
     schema,
     logging: false,
     cors: false,
@@ -42,8 +44,24 @@ export function createGatewayYoga(options: YogaOptions): Yoga {
     maskedErrors: { maskError: (error) => errors.tell(error) },
     // What one client's limits refuse another's may allow: verdicts are kept where limits are none of them.
     parserAndValidationCache: { documentCache: new DocumentCache(), errorCache: NO_CACHE, validationCache: false },
-    plugins: [pipeline(options), eventStreams(errors)],
+    plugins: [pipeline(options), executedBy((params, context) => execute(params, context)), eventStreams(errors)],
   });
+  const execute = operationExecutor(yoga.getEnveloped, errors);
+  return { yoga, execute };
+}
+
+/** What an HTTP request asks for is executed as over any other protocol. */
+function executedBy(execute: ExecuteOperation): Plugin<Record<string, never>, HttpContext> {
+  return {
+    onParams({ setParamsHandler }) {
+      setParamsHandler(({ params, request, context }) => {
+        // Yoga's own plugins look at both.
+        const whole = { ...context, request, params };
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- passed on as it is, to eventStreams
+        return execute(params, whole) as Promise<ExecutionResult>;
+      });
+    },
+  };
 }
 
 /** A document that does not parse is not worth keeping. */
@@ -70,7 +88,7 @@ function pipeline({ schema, errors, introspection }: YogaOptions): Plugin<Graphq
         if (!valid) setResult(errors.tellAll(result));
       };
     },
-    // What fails in them is told as `maskedErrors` says, of each result of a stream too.
+    // What fails in it is told as `maskedErrors` says.
     onExecute({ setExecuteFn }) {
       setExecuteFn(async (args: ExecutionArgs) => {
         const { client, admit, services } = contextOf(args);
@@ -78,13 +96,7 @@ function pipeline({ schema, errors, introspection }: YogaOptions): Plugin<Graphq
         if (cost instanceof GatewayError) return { errors: [errors.tell(cost)] };
         services.heap.admitOperation();
         await admit(cost);
-        return execute(args);
-      });
-    },
-    onSubscribe({ setSubscribeFn }) {
-      setSubscribeFn((args: ExecutionArgs) => {
-        const cost = countCost(args, contextOf(args).client.limits);
-        return cost instanceof GatewayError ? { errors: [errors.tell(cost)] } : subscribe(args);
+        return executeDocument(args);
       });
     },
   };
@@ -123,7 +135,7 @@ function eventStreams(errors: ClientErrors): Plugin<Record<string, never>, HttpC
         return;
       }
       if (resultProcessor === undefined) {
-        void result[Symbol.asyncIterator]().return?.();
+        abandon(result);
         const body = JSON.stringify({ errors: errors.format([errors.tell(NOT_ACCEPTABLE)]) });
         const headers = { 'content-type': 'application/json; charset=utf-8' };
         payload.setResultProcessor(

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { networkOf } from '../core/login/networkOf.ts';
-import type { Limits } from '../core/Limits.ts';
+import type { Limits } from '../core/client.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { countedAddress, plainAddress } from './clientAddress.ts';

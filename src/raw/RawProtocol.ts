@@ -1,89 +1,69 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
+import { ConnectedClient } from '../core/ConnectedClient.ts';
+import { evidenceFromHeaders } from '../core/login/loginEvidence.ts';
 import type { Services } from '../core/Services.ts';
-import { ClientConnection } from './ClientConnection.ts';
-import { ClientIdentity } from './ClientIdentity.ts';
-import { Heartbeats } from '../fanout/Heartbeats.ts';
+import { SocketServer } from '../fanout/client/SocketServer.ts';
+import type { SocketServerOptions } from '../fanout/client/SocketServer.ts';
 import { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
-import { SocketUpgrades } from '../fanout/SocketUpgrades.ts';
-import type { CompressionSettings } from '../fanout/SocketUpgrades.ts';
+import { RawConnection } from './RawConnection.ts';
 
-export interface RawProtocolOptions {
+export interface RawProtocolOptions extends Pick<
+  SocketServerOptions,
+  'heartbeatMs' | 'maxPayloadBytes' | 'compression'
+> {
   readonly services: Services;
-  /** `heartbeat.rawMs`. */
-  readonly heartbeatMs: number;
-  /** `server.maxPayloadBytes`: a longer message closes its connection with 1009. */
-  readonly maxPayloadBytes: number;
-  /** `server.compression`. */
-  readonly compression: CompressionSettings;
 }
 
-/** Makes the raw JSON protocol (contract, section 3). Whoever makes it routes upgrades to it, and closes it. */
-export function createRaw(options: RawProtocolOptions): RawProtocol {
-  return new RawProtocol(options);
-}
-
-/** The raw JSON protocol: owns every connection that speaks it, and their heartbeat. */
-export class RawProtocol implements AsyncDisposable {
+/** The raw JSON protocol (docs/raw-protocol.md): the WebSockets that speak it. */
+export class RawProtocol {
   readonly #services: Services;
-  readonly #upgrades: SocketUpgrades;
+  readonly #server: SocketServer;
   readonly #meter: DeliveryMeter;
-  readonly #connections = new Set<ClientConnection>();
-  readonly #heartbeats: Heartbeats;
-  #closed = false;
 
-  constructor({ services, heartbeatMs, ...upgrades }: RawProtocolOptions) {
+  constructor({ services, ...options }: RawProtocolOptions) {
+    const { clock } = services;
     this.#services = services;
-    // There is no sub-protocol here: a client that needs one is told so by the handshake, not by its first frames.
-    this.#upgrades = new SocketUpgrades({ ...upgrades, handleProtocols: () => false });
+    // There is no sub-protocol: a client that needs one is refused by the handshake, not by its first frames.
+    this.#server = new SocketServer({ ...options, clock, handleProtocols: () => false });
     this.#meter = new DeliveryMeter({ ...services, protocol: 'raw' });
-    this.#heartbeats = new Heartbeats({ clock: services.clock, periodMs: heartbeatMs });
   }
 
   /**
-   * Takes a socket over that asked for an upgrade; what is no WebSocket handshake is answered and closed. Rejects, and the
-   * socket is still the caller's, where the login in the headers is none, or its client may not have another connection.
+   * Takes over a socket that asked for an upgrade. Rejects, and the socket is still the caller's, if the login in the headers
+   * is not accepted or its client may not have another connection.
    */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const identity = await ClientIdentity.of(request, this.#services);
-    const forget = (): void => {
-      identity[Symbol.dispose]();
+    const client = await this.#admit(request);
+    const leave = (): void => {
+      client[Symbol.dispose]();
     };
-    socket.once('close', forget);
-    if (socket.destroyed) forget();
-    this.#upgrades.upgrade({ request, socket, head }, (webSocket) => {
-      socket.off('close', forget);
-      this.#accept(webSocket, socket, identity);
+    socket.once('close', leave);
+    if (socket.destroyed) leave();
+    this.#server.upgrade({ request, socket, head }, (upgraded) => {
+      socket.off('close', leave);
+      return new RawConnection({ ...upgraded, client, services: this.#services, meter: this.#meter });
     });
   }
 
-  /** Tells every client that the server goes (1001); resolves when the last is gone. May be called again. */
-  async close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      this.#heartbeats[Symbol.dispose]();
-      this.#upgrades.close();
-      for (const connection of this.#connections) connection.close(1001, 'The gateway is shutting down.');
+  /** Closes every connection with 1001; resolves when the last one is gone. */
+  close(): Promise<void> {
+    return this.#server.close(1001, 'The gateway is shutting down.');
+  }
+
+  /** A client that brings no login with the handshake, though one is required, may still log in. */
+  async #admit(request: IncomingMessage): Promise<ConnectedClient> {
+    const services = this.#services;
+    const address = services.clientOf(request);
+    const evidence = evidenceFromHeaders(request.headers);
+    if (evidence === null && services.logins.required) return ConnectedClient.stranger(services, address);
+    const client = await ConnectedClient.admit({ services, address, evidence, sessionToken: null });
+    try {
+      client.takePlace();
+      return client;
+    } catch (error) {
+      client[Symbol.dispose]();
+      throw error;
     }
-    await Promise.all([...this.#connections].map((connection) => connection.closed));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  #accept(socket: WebSocket, stream: Duplex, identity: ClientIdentity): void {
-    const connection = new ClientConnection({
-      socket,
-      identity,
-      services: this.#services,
-      meter: this.#meter,
-      stream,
-      compressFromBytes: this.#upgrades.compressFromBytes(socket),
-      heartbeats: this.#heartbeats,
-    });
-    this.#connections.add(connection);
-    void connection.closed.then(() => this.#connections.delete(connection));
   }
 }

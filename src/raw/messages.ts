@@ -57,7 +57,7 @@ export interface RejectedSymbol {
 }
 
 /** What is held of one type at one broker under the same options. */
-export interface HeldStreams {
+export interface SubscriptionListing {
   readonly broker: string;
   readonly type: FeedType;
   readonly symbols: readonly string[];
@@ -80,7 +80,7 @@ export interface StatusReply extends Reply {
   /** Of `subscribed` without `broker`: the symbols went to more than one, and this says which went where. */
   readonly routes?: readonly { readonly symbol: string; readonly broker: string }[] | undefined;
   readonly rejected?: readonly RejectedSymbol[];
-  readonly subscriptions?: readonly HeldStreams[];
+  readonly subscriptions?: readonly SubscriptionListing[];
   /** Of `authenticated`: opaque and secret, with which the client may take the session up again. */
   readonly session?: string;
   /** Of `authenticated`: of the session where one is told, else of the login. */

@@ -9,7 +9,7 @@ import { TrustedProxies } from '../../src/http/clientAddress.ts';
 import { HttpServer } from '../../src/http/HttpServer.ts';
 import { sendJson } from '../../src/http/respond.ts';
 import type { RequestHandler } from '../../src/http/respond.ts';
-import { createRaw } from '../../src/raw/RawProtocol.ts';
+import { RawProtocol } from '../../src/raw/RawProtocol.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { FakeClock } from '../support/FakeClock.ts';
 import { request, sendRaw, upgrade } from '../support/httpExchange.ts';
@@ -350,7 +350,7 @@ describe('closing', () => {
     await using taken = await serve({});
     await using gateway = await RawGateway.start();
     const clock = new FakeClock();
-    const raw = createRaw({
+    const raw = new RawProtocol({
       services: { ...gateway.services, clock },
       heartbeatMs: 1_000,
       maxPayloadBytes: 100,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { decimal } from '../../src/market/decimal.ts';
 import type { CandleDraft } from '../../src/market/marketData.ts';
 import { RAW_TYPES } from '../../src/raw/messages.ts';
-import type { HeldStreams } from '../../src/raw/messages.ts';
+import type { SubscriptionListing } from '../../src/raw/messages.ts';
 import { book, tick, trade } from '../support/events.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { RawGateway } from '../support/RawGateway.ts';
@@ -27,7 +27,7 @@ async function subscribed(gateway: RawGateway): Promise<RawClient> {
   return client;
 }
 
-async function listed(client: RawClient): Promise<readonly HeldStreams[]> {
+async function listed(client: RawClient): Promise<readonly SubscriptionListing[]> {
   const { subscriptions } = await client.ask({ action: 'list' });
   return z
     .array(z.object({ broker: z.string(), type: z.enum(RAW_TYPES), symbols: z.array(z.string()), options: z.object() }))

@@ -80,27 +80,37 @@ describe('a bad message', () => {
 });
 
 describe('the rate limit', () => {
-  it('answers RATE_LIMITED with the time to wait, and does not execute the message', async () => {
+  it('makes what comes faster wait, and executes all of it', async () => {
     const clock = new FakeClock();
-    await using gateway = await RawGateway.start({ clock, limits: { messagesPerSecond: 2 } });
+    const limits = { messagesPerSecond: 2, subscriptionsPerConnection: 2 };
+    await using gateway = await RawGateway.start({ clock, limits });
     await using client = await RawClient.connect(gateway.url);
-    for (let count = 0; count < 4; count += 1) await client.ask({ action: 'ping' });
-    const refused = await client.subscribe('binance', ['BTCUSDT']);
-    expect(refused).toMatchObject({ type: 'error', code: 'RATE_LIMITED', retryable: true, retryAfterMs: 500 });
+    for (let id = 1; id <= 8; id += 1) client.send({ action: 'ping', id });
+    const pongs = (): number => client.messages.filter(({ status }) => status === 'pong').length;
+    // Twice the rate, and as many more as it may have subscriptions.
+    await waitFor(() => pongs() === 6);
+    await waitFor(() => clock.pending > 1, 'the next to wait');
+    await clock.advance(499);
+    expect(pongs()).toBe(6);
+    await clock.advance(1);
+    await waitFor(() => pongs() === 7);
     await clock.advance(500);
-    expect((await client.ask({ action: 'list' }))['subscriptions']).toEqual([]);
-  });
-
-  it('lets as many wait for their turn as may come at once', async () => {
-    await using gateway = await RawGateway.start({ limits: { messagesPerSecond: 200 } });
-    await using client = await RawClient.connect(gateway.url);
-    for (let count = 0; count < 400; count += 1) client.send({ action: 'ping', id: count });
-    await waitFor(() => client.messages.filter(({ status }) => status === 'pong').length === 400);
+    await waitFor(() => pongs() === 8);
     expect(client.messages.filter(({ type }) => type === 'error')).toEqual([]);
   });
 
-  it('who goes on all the same is closed with 1008, and a neighbour notices nothing', async () => {
-    await using gateway = await RawGateway.start({ limits: { messagesPerSecond: 20 } });
+  it('lets a page that comes back have all its subscriptions at once', async () => {
+    const lists = Array.from({ length: 128 }, (_unused, index) => `S${index}`);
+    await using gateway = await RawGateway.start({ brokers: { b: { lists } } });
+    await using client = await RawClient.connect(gateway.url);
+    for (const symbol of lists) client.send({ action: 'subscribe', broker: 'b', symbols: [symbol] });
+    await waitFor(() => client.messages.filter(({ status }) => status === 'subscribed').length === 128);
+    expect(client.messages.filter(({ type }) => type === 'error')).toEqual([]);
+  });
+
+  it('who keeps it up is closed with 1013 after ten seconds, and a neighbour notices nothing', async () => {
+    const clock = new FakeClock();
+    await using gateway = await RawGateway.start({ clock, limits: { messagesPerSecond: 20 } });
     await using flooding = await RawClient.connect(gateway.url);
     await using neighbour = await RawClient.connect(gateway.url);
     for (let count = 0; count < 20_000; count += 1) {
@@ -108,8 +118,12 @@ describe('the rate limit', () => {
     }
     const answer = await neighbour.ask({ action: 'ping' });
     expect(answer['status']).toBe('pong');
-    expect((await flooding.waitForClose()).code).toBe(1008);
-    expect(flooding.messages.length).toBeLessThan(150);
+    for (let step = 0; step < 400 && flooding.closed === null; step += 1) {
+      await clock.advance(50);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect((await flooding.waitForClose()).code).toBe(1013);
+    expect(flooding.messages.length).toBeLessThan(500);
   });
 });
 
@@ -172,22 +186,17 @@ describe('messages of one client', () => {
     expect(client.messages.slice(1).map(({ id, code }) => id ?? code)).toEqual([1, 2, 'BAD_REQUEST', 3]);
   });
 
-  it('wait in a bounded queue, over which they are refused and not executed', async () => {
-    const clock = new FakeClock();
-    await using gateway = await RawGateway.start({ clock, limits: { messagesPerSecond: 40 } });
+  it('wait while one before them takes long, and are executed in order', async () => {
+    await using gateway = await RawGateway.start({ limits: { messagesPerSecond: 100 } });
     const slow = hold(gateway);
     await using client = await RawClient.connect(gateway.url);
     client.send({ action: 'subscribe', broker: 'binance', symbols: ['BTCUSDT'], id: 'first' });
-    for (let id = 0; id < 70; id += 1) client.send({ action: 'ping', id });
-    client.socket.ping();
-    await once(client.socket, 'pong');
-    await clock.advance(1_000);
-    for (let id = 70; id < 100; id += 1) client.send({ action: 'ping', id });
-    const refused = await client.waitFor(({ id }) => id === 99);
-    expect(refused).toMatchObject({ type: 'error', code: 'RATE_LIMITED', retryAfterMs: 1_000 });
+    for (let id = 0; id < 200; id += 1) client.send({ action: 'ping', id });
+    await waitFor(() => slow.waiting() === 1);
     slow.release();
-    await client.waitFor(({ id }) => id === 79);
-    expect(client.messages.filter(({ status }) => status === 'pong')).toHaveLength(80);
+    await client.waitFor(({ id }) => id === 199);
+    const ids = client.messages.slice(1).flatMap(({ id }) => id ?? []);
+    expect(ids).toEqual(['first', ...Array.from({ length: 200 }, (_unused, id) => id)]);
   });
 
   it('a fault of ours is INTERNAL with an id, and neither the connection nor its neighbours suffer', async () => {

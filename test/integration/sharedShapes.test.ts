@@ -58,7 +58,11 @@ describe('an event told in a shared shape', () => {
         const document = parse(text.replace(/\bmarketData\(/, 'marketDataBatch('));
         if (validate(schema, document).length > 0) return;
         using shape = new SharedShapes({ schema, errors }).use({ document, ...operation, ...SINGLE, telling: 'list' });
-        const stock = execute({ schema, document, ...operation, rootValue: list.map((event) => ({ event })) });
+        const stockOf = (those: typeof list) =>
+          execute({ schema, document, ...operation, rootValue: those.map((event) => ({ event })) });
+        // An error in one of them may keep graphql-js from looking at another, which would have to be waited for.
+        if (list.some((event) => 'then' in stockOf([event]))) return;
+        const stock = stockOf(list);
         if ('then' in stock) return;
         if (joinLists(list.map((event) => shape.encoder.encode(event))) !== null) joined += 1;
         const told = shape.list(emissionsOf(list)).payloads.map((payload) => payload.text);

@@ -9,7 +9,7 @@ import { BrokerManager } from '../../src/core/BrokerManager.ts';
 import type { ClientCredentials } from '../../src/core/ConfiguredBroker.ts';
 import type { AuthSettings } from '../../src/core/login/ClientLogins.ts';
 import { Queries } from '../../src/core/Queries.ts';
-import type { Limits } from '../../src/core/Limits.ts';
+import type { Limits } from '../../src/core/client.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Subscriptions } from '../../src/core/Subscriptions.ts';
 import { SubscriptionIndex } from '../../src/fanout/SubscriptionIndex.ts';

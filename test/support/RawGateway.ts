@@ -4,17 +4,16 @@ import { BrokerManager } from '../../src/core/BrokerManager.ts';
 import { Queries } from '../../src/core/Queries.ts';
 import type { ClientCredentials } from '../../src/core/ConfiguredBroker.ts';
 import type { AuthSettings } from '../../src/core/login/ClientLogins.ts';
-import type { Limits } from '../../src/core/Limits.ts';
+import type { Limits } from '../../src/core/client.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Subscriptions } from '../../src/core/Subscriptions.ts';
 import { SubscriptionIndex } from '../../src/fanout/SubscriptionIndex.ts';
-import type { CompressionSettings } from '../../src/fanout/SocketUpgrades.ts';
+import type { CompressionSettings } from '../../src/fanout/client/SocketUpgrades.ts';
 import { Turn } from '../../src/fanout/Turn.ts';
 import { TrustedProxies } from '../../src/http/clientAddress.ts';
 import { HttpServer } from '../../src/http/HttpServer.ts';
 import type { HttpServerOptions } from '../../src/http/HttpServer.ts';
-import { createRaw } from '../../src/raw/RawProtocol.ts';
-import type { RawProtocol } from '../../src/raw/RawProtocol.ts';
+import { RawProtocol } from '../../src/raw/RawProtocol.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
@@ -107,7 +106,7 @@ export class RawGateway implements AsyncDisposable {
       metrics: this.metrics,
       limits,
     };
-    this.raw = createRaw({
+    this.raw = new RawProtocol({
       services: options.wrap?.(this.services) ?? this.services,
       heartbeatMs,
       maxPayloadBytes,

@@ -1,4 +1,4 @@
-import type { Limits } from '../../src/core/Limits.ts';
+import type { Limits } from '../../src/core/client.ts';
 
 /** Ordinary ones, but for the rate of messages, which tests are in a hurry about. */
 export const LIMITS: Limits = {

@@ -3,7 +3,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
-import { ANONYMOUS } from '../Principal.ts';
+import { ANONYMOUS } from '../client.ts';
 import { ApiKeyRing } from './ApiKeyRing.ts';
 import type { ApiKeySettings, LoggedIn } from './ApiKeyRing.ts';
 import { AttemptGate } from './AttemptGate.ts';

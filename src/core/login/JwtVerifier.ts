@@ -5,7 +5,7 @@ import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose';
 import type { Clock } from '../../shared/clock.ts';
 import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS, readPublicKey, usableAlgorithms } from '../../shared/jwtKeys.ts';
 import type { Logger } from '../../shared/logger.ts';
-import type { Principal } from '../Principal.ts';
+import type { Principal } from '../client.ts';
 import { KeysUnavailableError, RemoteKeys } from './RemoteKeys.ts';
 
 /** `auth.jwt`: one of the first three is given, and is good for what it is there for: the configuration sees to that. */

@@ -1,5 +1,5 @@
 import { GatewayError } from '../../shared/errors.ts';
-import type { ClientAddress } from '../ClientAddress.ts';
+import type { ClientAddress } from '../client.ts';
 import type { LoggedIn } from './ApiKeyRing.ts';
 
 /** Counts the connections of each API key that has bounds of its own for them: all together, and from each address. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../shared/clock.ts';
-import type { Principal } from '../Principal.ts';
+import type { Principal } from '../client.ts';
 import { CLOCK_TOLERANCE_MS } from './JwtVerifier.ts';
 
 export interface LoginTermOptions {

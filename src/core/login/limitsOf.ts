@@ -1,4 +1,4 @@
-import type { Limits } from '../Limits.ts';
+import type { Limits } from '../client.ts';
 import type { PartialLimits } from './ApiKeyRing.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { BrokerInfo } from '../../core/brokerInfo.ts';
-import { ADMIN, hasRole, principalName } from '../../core/Principal.ts';
+import { ADMIN, hasRole, principalName } from '../../core/client.ts';
 import { fromEpochMs } from '../../market/timestamp.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { GraphqlContext } from '../context.ts';
@@ -21,9 +21,6 @@ export const mutation: MutationResolvers = {
     services.authenticator.deauthenticate(broker, client.session),
 
   async renewLogin(_root, { token }, { client }) {
-    if (client.renewLogin === null) {
-      throw new GatewayError('BAD_REQUEST', 'Over HTTP there is no login to renew: each request brings its own.');
-    }
     const expiresAtMs = await client.renewLogin(token);
     return { expiresAt: expiresAtMs === null ? null : fromEpochMs(expiresAtMs) };
   },

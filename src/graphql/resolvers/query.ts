@@ -1,8 +1,7 @@
 import { cursorOf } from '../../core/Queries.ts';
+import type { SymbolQuery } from '../../core/Queries.ts';
 import { checkRange } from '../../core/Subscriptions.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
-import type { Session } from '../../core/Sessions.ts';
-import type { Asker } from '../../shared/FairQueue.ts';
 import type { GraphqlContext } from '../context.ts';
 import type { QueryResolvers } from '../generated.ts';
 import { inSlices, turnOf } from '../slices.ts';
@@ -10,15 +9,15 @@ import { inSlices, turnOf } from '../slices.ts';
 const MAX_PAGE = 1_000;
 
 export const query: QueryResolvers = {
-  brokers: (_root, _args, { services, client }) => services.manager.brokers(client.session),
+  brokers: (_root, _args, { services, client }) => services.manager.brokers(client.access),
 
-  broker: (_root, { id }, { services, client }) => services.manager.broker(id, client.session) ?? null,
+  broker: (_root, { id }, { services, client }) => services.manager.broker(id, client.access) ?? null,
 
   async instruments(_root, { broker, search = null, first, after = null }, context) {
     const { services, client } = context;
     checkRange('first', first, { from: 1, to: MAX_PAGE });
     await turnOf(context);
-    const page = await services.queries.instruments({ broker, access: client.session, search, first, after });
+    const page = await services.queries.instruments({ broker, access: client.access, search, first, after });
     const edges = page.instruments.map((instrument) => ({
       cursor: cursorOf(instrument.symbol),
       node: { ...instrument, broker },
@@ -67,8 +66,8 @@ export const query: QueryResolvers = {
   },
 };
 
-function byWhom({ client }: GraphqlContext): { readonly access: Session; readonly asker: Asker } {
-  return { access: client.session, asker: client.asker };
+function byWhom({ client }: GraphqlContext): Pick<SymbolQuery, 'access' | 'asker'> {
+  return { access: client.access, asker: client.asker };
 }
 
 function epochMs(instant: Timestamp | null): number | null {

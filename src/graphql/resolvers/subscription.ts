@@ -2,14 +2,11 @@ import type { BrokerInfo } from '../../core/brokerInfo.ts';
 import { DEFAULT_OPTIONS } from '../../core/subscription.ts';
 import type { SubscriptionRequest, SymbolRejection, SymbolRoute } from '../../core/subscription.ts';
 import { checkRange } from '../../core/Subscriptions.ts';
-import { EventQueue } from '../../fanout/EventQueue.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { GraphqlContext } from '../context.ts';
 import { BrokerChanges } from '../BrokerChanges.ts';
-import { EventBatches } from '../EventBatches.ts';
 import type { SubscriptionMarketDataArgs, SubscriptionResolvers } from '../generated.ts';
-import { openMarketData, openShared } from '../openMarketData.ts';
-import { openSharedBatches } from '../openSharedBatches.ts';
+import { MarketDataSource } from '../MarketDataSource.ts';
 import { eventOf, eventsOf } from './eventOf.ts';
 
 const MAX_EVERY_MS = 60_000;
@@ -19,33 +16,19 @@ const MAX_TOLD = 10;
 export const subscription: SubscriptionResolvers = {
   marketData: {
     async subscribe(_root, args, context) {
-      const { budget, services } = context;
       const request = toRequest(args);
       const routes = await admit(request, context);
-      const { direct, operation } = context;
-      if (direct !== null && operation !== null) {
-        return openShared({ context, routes, request }, { ...direct, operation });
-      }
-      const source = (onClose: () => void): EventQueue =>
-        new EventQueue({ budget, metrics: services.metrics, onClose });
-      return openMarketData({ context, routes, request, source });
+      return new MarketDataSource({ context, routes, request, everyMs: null });
     },
     resolve: eventOf,
   },
 
   marketDataBatch: {
     async subscribe(_root, { everyMs, ...args }, context) {
-      const { budget, services } = context;
       checkRange('everyMs', everyMs, { from: 1, to: MAX_EVERY_MS });
       const request = toRequest(args);
       const routes = await admit(request, context);
-      const { direct, operation } = context;
-      if (direct !== null && operation !== null) {
-        return openSharedBatches({ context, routes, request, everyMs }, { ...direct, operation });
-      }
-      const source = (onClose: () => void): EventBatches =>
-        new EventBatches({ everyMs, budget, clock: services.clock, metrics: services.metrics, encoder: null, onClose });
-      return openMarketData({ context, routes, request, source });
+      return new MarketDataSource({ context, routes, request, everyMs });
     },
     resolve: eventsOf,
   },
@@ -58,7 +41,7 @@ export const subscription: SubscriptionResolvers = {
       metrics.subscriptions.inc({ protocol });
       return new BrokerChanges({
         manager,
-        access: client.session,
+        access: client.access,
         broker,
         onClose: () => {
           metrics.subscriptions.dec({ protocol });
@@ -78,8 +61,8 @@ async function admit(
   request: SubscriptionRequest,
   { services, client }: GraphqlContext,
 ): Promise<readonly SymbolRoute[]> {
-  const { session, limits } = client;
-  const { accepted, rejected } = await services.subscriptions.resolve(request, session, limits.symbolsPerSubscription);
+  const { access, limits } = client;
+  const { accepted, rejected } = await services.subscriptions.resolve(request, access, limits.symbolsPerSubscription);
   const [first, ...others] = rejected;
   if (first !== undefined) throw refusal([first, ...others]);
   return accepted;

@@ -4,7 +4,7 @@ import { BrokerAuthenticator } from '../../../src/core/BrokerAuthenticator.ts';
 import type { BrokerAuthenticated } from '../../../src/core/BrokerAuthenticator.ts';
 import { BrokerManager } from '../../../src/core/BrokerManager.ts';
 import { CredentialVault } from '../../../src/core/CredentialVault.ts';
-import { ANONYMOUS } from '../../../src/core/Principal.ts';
+import { ANONYMOUS } from '../../../src/core/client.ts';
 import { Sessions } from '../../../src/core/Sessions.ts';
 import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';

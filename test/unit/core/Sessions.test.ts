@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ANONYMOUS } from '../../../src/core/Principal.ts';
+import { ANONYMOUS } from '../../../src/core/client.ts';
 import { Sessions } from '../../../src/core/Sessions.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 

@@ -6,7 +6,7 @@ import { BrokerAuthenticator } from '../../../src/core/BrokerAuthenticator.ts';
 import { BrokerManager } from '../../../src/core/BrokerManager.ts';
 import type { BrokerInfo } from '../../../src/core/brokerInfo.ts';
 import { CredentialVault } from '../../../src/core/CredentialVault.ts';
-import { ANONYMOUS } from '../../../src/core/Principal.ts';
+import { ANONYMOUS } from '../../../src/core/client.ts';
 import { Queries } from '../../../src/core/Queries.ts';
 import { Sessions } from '../../../src/core/Sessions.ts';
 import type { SessionUse } from '../../../src/core/Sessions.ts';

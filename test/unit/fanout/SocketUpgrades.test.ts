@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { SocketUpgrades } from '../../../src/fanout/SocketUpgrades.ts';
+import { SocketUpgrades } from '../../../src/fanout/client/SocketUpgrades.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
 /** What the library has of the extension, beyond its types. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ClientLogins } from '../../../../src/core/login/ClientLogins.ts';
 import type { AuthSettings } from '../../../../src/core/login/ClientLogins.ts';
 import type { LoginEvidence } from '../../../../src/core/login/loginEvidence.ts';
-import { ANONYMOUS } from '../../../../src/core/Principal.ts';
+import { ANONYMOUS } from '../../../../src/core/client.ts';
 import { GatewayError } from '../../../../src/shared/errors.ts';
 import { createLogger } from '../../../../src/shared/logger.ts';
 import { Metrics } from '../../../../src/shared/metrics.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LoggedIn, PartialLimits } from '../../../../src/core/login/ApiKeyRing.ts';
 import { KeyConnections } from '../../../../src/core/login/KeyConnections.ts';
-import { ANONYMOUS } from '../../../../src/core/Principal.ts';
+import { ANONYMOUS } from '../../../../src/core/client.ts';
 
 const HERE = { address: '192.0.2.1', secure: true };
 const ELSEWHERE = { address: '192.0.2.2', secure: true };

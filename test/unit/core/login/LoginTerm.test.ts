@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LoginTerm } from '../../../../src/core/login/LoginTerm.ts';
-import { ANONYMOUS } from '../../../../src/core/Principal.ts';
-import type { Principal } from '../../../../src/core/Principal.ts';
+import { ANONYMOUS } from '../../../../src/core/client.ts';
+import type { Principal } from '../../../../src/core/client.ts';
 import { FakeClock } from '../../../support/FakeClock.ts';
 
 const DAY = 86_400_000;

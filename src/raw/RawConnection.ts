@@ -1,24 +1,25 @@
-import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import { messageRate } from '../core/client.ts';
+import type { ConnectedClient } from '../core/ConnectedClient.ts';
+import type { LoginEvidence } from '../core/login/loginEvidence.ts';
 import type { Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/ByteBudget.ts';
-import type { Heartbeats } from '../fanout/Heartbeats.ts';
+import { Inbox } from '../fanout/client/Inbox.ts';
+import type { ServedConnection, UpgradedSocket } from '../fanout/client/SocketServer.ts';
 import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
+import { POLICY_VIOLATION, TRY_AGAIN_LATER, UNSUPPORTED_DATA } from '../fanout/closeReason.ts';
 import { Outbox } from '../fanout/Outbox.ts';
 import type { Way } from '../fanout/Outbox.ts';
-import { assertNever } from '../shared/assertNever.ts';
 import type { MarketData } from '../market/marketData.ts';
+import { fromEpochMs } from '../market/timestamp.ts';
+import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { logFault } from '../shared/logFault.ts';
 import type { Logger } from '../shared/logger.ts';
+import { MinuteCount } from '../shared/MinuteCount.ts';
 import { randomId } from '../shared/random.ts';
-import { BURST_SECONDS } from '../shared/TokenBucket.ts';
-import { logInFirst } from './ClientIdentity.ts';
-import type { ClientIdentity } from './ClientIdentity.ts';
 import { ClientSubscriptions } from './ClientSubscriptions.ts';
-import { CommandQueue } from './CommandQueue.ts';
 import { encodeEvent } from './encodeEvent.ts';
-import { MessageGuard } from './MessageGuard.ts';
 import { encodeError, encodeStatus } from './messages.ts';
 import type {
   AuthenticateMessage,
@@ -26,64 +27,66 @@ import type {
   ErrorContext,
   LogInMessage,
   MessageId,
+  StatusReply,
   SubscribeMessage,
   UnsubscribeMessage,
 } from './messages.ts';
 import { parseClientMessage } from './parseClientMessage.ts';
+import type { ParsedMessage } from './parseClientMessage.ts';
 import { describeOutcome, refusalOfAll, toRejectedSymbols } from './subscribeOutcome.ts';
 
-export interface ClientConnectionOptions {
-  readonly socket: WebSocket;
+export interface RawConnectionOptions extends UpgradedSocket {
   /** The connection owns it from now on. */
-  readonly identity: ClientIdentity;
+  readonly client: ConnectedClient;
   readonly services: Services;
-  /** The connection beneath the socket. */
-  readonly stream: Duplex;
   readonly meter: DeliveryMeter;
-  /** As Outbox has it. */
-  readonly compressFromBytes: number | null;
-  readonly heartbeats: Heartbeats;
 }
 
+const PROTOCOL = 'raw';
+/** A client that has to log in and did not do so with the handshake has this long for it. */
+const LOG_IN_WITHIN_MS = 10_000;
+/** Every client is sent the same messages. */
+const TARGET: Way = { encoder: { isShared: true, encode: encodeEvent }, id: null };
 const ENDS_SOON = 'Your login ends soon: send auth with a new one.';
-/** Every client is told alike. */
-const WAY: Way = { encoder: { isShared: true, encode: encodeEvent }, id: null };
-/** To whom sends faster than its messages can be executed. */
-const BUSY_RETRY_MS = 1_000;
-/** So many messages may wait for their turn, and in any case as many as may come at once. */
-const LEAST_WAITING = 64;
+const LOGIN_ENDED = 'Your login has ended; connect again with a new one.';
 const WELCOME = 'Welcome. Subscribe to market data with {"action":"subscribe","symbols":["…"]}.';
 const WELCOME_STRANGER = 'Welcome. Log in with {"action":"auth","credentials":{"token":"…"}} within 10 seconds.';
 
 /**
- * One client of the raw JSON protocol. Its messages are executed in the order they came; all it is sent goes through one
- * outbox. Owned by RawProtocol; when its socket closes nothing of it is left.
+ * One client of the raw JSON protocol. Its messages go through an inbox, which handles them in order; what it is sent goes
+ * through one outbox. When its socket closes nothing of it is left.
  */
-export class ClientConnection {
-  readonly #options: ClientConnectionOptions;
+export class RawConnection implements ServedConnection {
+  readonly #options: RawConnectionOptions;
   readonly #budget: ByteBudget;
+  readonly #inbox: Inbox<ParsedMessage>;
   readonly #outbox: Outbox;
-  readonly #guard: MessageGuard;
-  readonly #commands: CommandQueue;
+  readonly #invalid: MinuteCount;
   readonly #subscriptions: ClientSubscriptions;
   readonly #closed = Promise.withResolvers<void>();
-  readonly #heartbeat: Disposable;
+  /** Until the socket has closed. */
+  readonly #owned = new DisposableStack();
+  /** Runs while the client has to log in. */
+  #patience: Disposable | null = null;
   readonly #id = randomId();
   #gone = false;
 
-  constructor(options: ClientConnectionOptions) {
+  constructor(options: RawConnectionOptions) {
     this.#options = options;
-    const { socket, identity, services, stream, meter } = options;
-    const { access } = identity;
+    const { socket, client, services, stream, meter, heartbeats } = options;
     const { clock, metrics } = services;
-    this.#commands = new CommandQueue(() => services.turns.turn(identity.asker));
-    this.#guard = new MessageGuard({
+    this.#invalid = new MinuteCount(clock);
+    this.#budget = new ByteBudget(client.limits.queueBytesPerConnection);
+    this.#inbox = new Inbox({
+      socket,
       clock,
-      get limits() {
-        return identity.limits;
+      budget: this.#budget,
+      rate: () => messageRate(client.limits),
+      handle: (received) => this.#handle(received),
+      onOverload: () => {
+        this.close(TRY_AGAIN_LATER, 'Too many messages; try again later.');
       },
     });
-    this.#budget = new ByteBudget(identity.limits.queueBytesPerConnection);
     this.#outbox = new Outbox({
       socket,
       stream,
@@ -93,57 +96,68 @@ export class ClientConnection {
       clock,
       meter,
       metrics,
-      protocol: 'raw',
+      protocol: PROTOCOL,
       lastWords: (error) => {
-        logFault(this.#logger(), error, 'a client could not be told its market data');
+        logFault(this.#logger(), error, 'a client could not be sent its market data');
         return encodeError(error);
       },
     });
     this.#subscriptions = new ClientSubscriptions({
       services,
-      access,
-      get asker() {
-        return identity.asker;
-      },
-      get limits() {
-        return identity.limits;
-      },
+      client,
       deliver: (delivery) => {
-        this.#outbox.deliver(delivery, WAY);
+        this.#outbox.deliver(delivery, TARGET);
       },
     });
-    this.#heartbeat = options.heartbeats.add(socket);
+    this.#owned.use(client);
+    this.#owned.use(this.#outbox);
+    this.#owned.use(this.#subscriptions);
+    this.#owned.use(heartbeats.add(socket));
+    this.#owned.use(this.#inbox);
     this.#listen(socket);
-    metrics.connections.inc({ protocol: 'raw' });
+    metrics.connections.inc({ protocol: PROTOCOL });
     this.#logger().debug('client connected');
-    const message = identity.mustLogIn ? WELCOME_STRANGER : WELCOME;
+    const message = client.mustLogIn ? WELCOME_STRANGER : WELCOME;
     void this.#outbox.send(encodeStatus({ type: 'status', status: 'connected', message }));
-    identity.begin({
-      endsSoon: (expiresAt) => {
-        void this.#outbox.send(
-          encodeStatus({ type: 'status', status: 'authenticated', expiresAt, message: ENDS_SOON }),
-        );
-      },
-      over: (reason) => {
-        this.close(1008, reason);
-      },
-    });
+    this.#watchLogin(client);
   }
 
-  /** Resolves when the socket is closed and everything that served it is gone. */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
 
   close(code: number, reason: string): void {
+    this.#inbox[Symbol.dispose]();
     this.#outbox.close(code, reason);
+  }
+
+  #watchLogin(client: ConnectedClient): void {
+    client.watchLogin({
+      endsSoon: (endsAtMs) => {
+        const expiresAt = fromEpochMs(endsAtMs);
+        void this.#outbox.send(
+          encodeStatus({ type: 'status', status: 'authenticated', expiresAt, message: ENDS_SOON }),
+        );
+      },
+      ended: () => {
+        this.close(POLICY_VIOLATION, LOGIN_ENDED);
+      },
+    });
+    if (!client.mustLogIn) return;
+    this.#patience = this.#options.services.clock.after(LOG_IN_WITHIN_MS, () => {
+      this.close(POLICY_VIOLATION, `Nobody logged in within ${LOG_IN_WITHIN_MS / 1_000} seconds.`);
+    });
   }
 
   #listen(socket: WebSocket): void {
     socket.on('message', (data, isBinary) => {
       if (socket.readyState !== socket.OPEN) return;
-      if (Buffer.isBuffer(data) && !isBinary) this.#receive(data.toString('utf8'));
-      else this.#refuseBinary();
+      if (Buffer.isBuffer(data) && !isBinary) {
+        const text = data.toString('utf8');
+        this.#inbox.add(parseClientMessage(text), text.length);
+      } else {
+        this.#refuseBinary();
+      }
     });
     socket.on('error', (error: Error & { readonly code?: unknown }) => {
       // A frame that breaks the WebSocket protocol or the size limit: the library closes with the code for it.
@@ -155,35 +169,31 @@ export class ClientConnection {
     });
   }
 
-  #receive(text: string): void {
-    const refusal = this.#guard.admit();
-    const { id, message, error } = parseClientMessage(text);
-    if (message === undefined) this.#refuse(id, error, true);
-    else if (refusal !== null) this.#refuse(id, refusal.error, refusal.abuse);
-    else if (!this.#enqueue(() => this.#execute(id, message))) this.#refuse(id, busy(), false);
+  /** Never rejects. */
+  async #handle({ id, message, error }: ParsedMessage): Promise<void> {
+    const { client, services } = this.#options;
+    await services.turns.turn(client.asker);
+    if (this.#gone) return;
+    if (message === undefined) await this.#refuse(id, error);
+    else await this.#execute(id, message);
   }
 
   #refuseBinary(): void {
     this.#countInvalid();
-    this.close(1003, 'Binary frames are not understood; send JSON as text.');
+    this.close(UNSUPPORTED_DATA, 'Binary frames are not understood; send JSON as text.');
   }
 
-  /** Nothing happens but the answer, in its turn; too many bad messages end the connection. */
-  #refuse(id: MessageId | undefined, error: GatewayError, bad: boolean): void {
-    if (bad) this.#countInvalid();
-    const tooMany = bad && !this.#guard.countBad();
-    if (tooMany || !this.#enqueue(() => this.#answerError(error, { id }))) void this.#answerError(error, { id });
-    if (tooMany) this.close(1008, 'Too many bad messages within a minute.');
-  }
-
-  /** False where too many wait already. */
-  #enqueue(command: () => Promise<void>): boolean {
-    const { messagesPerSecond } = this.#options.identity.limits;
-    return this.#commands.add(command, Math.max(LEAST_WAITING, BURST_SECONDS * messagesPerSecond));
+  /** A bad message has no effect but this answer; too many of them end the connection. */
+  async #refuse(id: MessageId | undefined, error: GatewayError): Promise<void> {
+    this.#countInvalid();
+    const isTooMany = !this.#invalid.add(this.#options.client.limits.invalidMessagesPerMinute);
+    const answered = this.#answerError(error, { id });
+    if (isTooMany) this.close(POLICY_VIOLATION, 'Too many bad messages within a minute.');
+    await answered;
   }
 
   #countInvalid(): void {
-    this.#options.services.metrics.invalidMessages.inc({ source: 'raw' });
+    this.#options.services.metrics.invalidMessages.inc({ source: PROTOCOL });
   }
 
   /** One client message is an edge: whatever goes wrong with it is told to this client and ends nothing else. */
@@ -198,7 +208,7 @@ export class ClientConnection {
   }
 
   #perform(id: MessageId | undefined, message: ClientMessage): Promise<void> {
-    if (this.#options.identity.mustLogIn && message.action !== 'logIn') throw logInFirst();
+    if (this.#options.client.mustLogIn && message.action !== 'logIn') throw logInFirst();
     switch (message.action) {
       case 'subscribe':
         return this.#subscribe(id, message);
@@ -218,8 +228,8 @@ export class ClientConnection {
   }
 
   async #subscribe(id: MessageId | undefined, message: SubscribeMessage): Promise<void> {
-    const { identity, services } = this.#options;
-    const { access, limits } = identity;
+    const { client, services } = this.#options;
+    const { access, limits } = client;
     const { accepted, rejected } = await services.subscriptions.resolve(message, access, limits.symbolsPerSubscription);
     if (this.#gone) return;
     if (accepted.length === 0) {
@@ -227,14 +237,20 @@ export class ClientConnection {
       await this.#answerError(refusalOfAll(rejected), context);
       return;
     }
-    const held = this.#subscriptions.hold(accepted, message);
+    const opened = this.#subscriptions.open(accepted, message);
     const answered = this.#outbox.send(encodeStatus({ ...describeOutcome({ accepted, rejected }, message), id }));
-    held.begin();
+    opened.begin();
     await answered;
   }
 
   async #authenticate(id: MessageId | undefined, { broker, credentials }: AuthenticateMessage): Promise<void> {
-    const { session, expiresAt } = await this.#options.identity.authenticate(broker, credentials);
+    const { client, services } = this.#options;
+    const { session, expiresAt } = await services.authenticator.authenticate({
+      broker,
+      credentials,
+      session: client.session,
+      client: client.address,
+    });
     const message = `Broker ${broker} accepts your credentials.`;
     await this.#outbox.send(
       encodeStatus({ type: 'status', id, status: 'authenticated', broker, session, expiresAt, message }),
@@ -242,10 +258,24 @@ export class ClientConnection {
   }
 
   async #logIn(id: MessageId | undefined, { login }: LogInMessage): Promise<void> {
-    const { identity } = this.#options;
-    const outcome = await identity.logIn(login);
-    this.#budget.limit = identity.limits.queueBytesPerConnection;
+    const outcome = login.kind === 'session' ? this.#resume(login.session) : await this.#verify(login);
+    this.#budget.limit = this.#options.client.limits.queueBytesPerConnection;
     await this.#outbox.send(encodeStatus({ type: 'status', id, status: 'authenticated', ...outcome }));
+  }
+
+  async #verify(evidence: LoginEvidence): Promise<Pick<StatusReply, 'expiresAt' | 'message'>> {
+    const principal = await this.#options.client.logIn(evidence);
+    this.#patience?.[Symbol.dispose]();
+    if (principal.kind === 'anonymous') return { message: 'This gateway asks nobody to log in.' };
+    const message = 'You are logged in.';
+    return principal.kind === 'jwt' ? { expiresAt: fromEpochMs(principal.expiresAtMs), message } : { message };
+  }
+
+  #resume(session: string): Pick<StatusReply, 'session' | 'expiresAt' | 'message'> {
+    const { client, services } = this.#options;
+    if (client.mustLogIn) throw logInFirst();
+    client.resume(session);
+    return { session, expiresAt: fromEpochMs(services.sessions.expiresAtMs()), message: 'The session is resumed.' };
   }
 
   #unsubscribe(id: MessageId | undefined, message: UnsubscribeMessage): Promise<void> {
@@ -285,24 +315,22 @@ export class ClientConnection {
 
   #leave(code: number): void {
     this.#gone = true;
-    this.#commands[Symbol.dispose]();
-    this.#heartbeat[Symbol.dispose]();
-    this.#subscriptions[Symbol.dispose]();
-    this.#outbox[Symbol.dispose]();
-    this.#options.identity[Symbol.dispose]();
-    this.#options.services.metrics.connections.dec({ protocol: 'raw' });
+    this.#patience?.[Symbol.dispose]();
+    this.#owned.dispose();
+    this.#options.services.metrics.connections.dec({ protocol: PROTOCOL });
     this.#logger().debug({ code }, 'client left');
     this.#closed.resolve();
   }
 }
 
-function busy(): GatewayError {
-  return new GatewayError('RATE_LIMITED', 'Too many earlier messages are still being executed; this one was not.', {
-    retryAfterMs: BUSY_RETRY_MS,
-  });
+function logInFirst(): GatewayError {
+  return new GatewayError(
+    'UNAUTHENTICATED',
+    'Log in first: {"action":"auth","credentials":{"token":"…"}}, or with "apiKey" in place of "token".',
+  );
 }
 
-/** Of a stream and of its events alike. */
+/** The same for a stream and for its events. */
 function nameOf({ broker, symbol, type }: Pick<MarketData, 'broker' | 'symbol' | 'type'>): string {
   return JSON.stringify([broker, symbol, type]);
 }

@@ -1,0 +1,232 @@
+import { GatewayError } from '../shared/errors.ts';
+import type { Asker } from '../shared/FairQueue.ts';
+import type { Scope } from '../market/streamKey.ts';
+import { ANONYMOUS, askerOf, refusePlainText, samePrincipal } from './client.ts';
+import type { ClientAddress, Limits, Principal } from './client.ts';
+import type { LoggedIn } from './login/ApiKeyRing.ts';
+import { limitsOf } from './login/limitsOf.ts';
+import type { LoginEvidence } from './login/loginEvidence.ts';
+import { LoginTerm } from './login/LoginTerm.ts';
+import type { Services } from './Services.ts';
+import type { ScopeListener, Session, SessionUse } from './Sessions.ts';
+import { NO_ACCESS } from './subscription.ts';
+import type { BrokerAccess } from './subscription.ts';
+
+export interface ClientAdmission {
+  readonly services: Services;
+  readonly address: ClientAddress;
+  /** The login that it brings; null: none. */
+  readonly evidence: LoginEvidence | null;
+  /** The token of a session that it had before; null: it begins a new one. */
+  readonly sessionToken: string | null;
+}
+
+export interface LoginNotices {
+  /** The login ends soon: at this moment, in wall milliseconds. Null: nobody wants to know. */
+  readonly endsSoon: ((endsAtMs: number) => void) | null;
+  /** The login has ended and is no longer accepted. */
+  readonly ended: () => void;
+}
+
+/**
+ * A client of either protocol, from its admission until it is disposed of: who it is, what it may take, and the session that
+ * holds the credentials which it gave to brokers. Its login and its session may change while it is connected.
+ */
+export class ConnectedClient implements Disposable {
+  readonly address: ClientAddress;
+  /** Which brokers it may use, with whichever session it has. */
+  readonly access: ClientAccess;
+  readonly #services: Services;
+  /** Null: it has to log in, and has not done so yet. */
+  #login: LoggedIn | null;
+  #asker: Asker;
+  /** Among the connections of its API key; null: it does not count as one. */
+  #place: Disposable | null = null;
+  #term: LoginTerm | null = null;
+  #isGone = false;
+
+  private constructor(services: Services, address: ClientAddress, login: LoggedIn | null, sessionToken: string | null) {
+    const principal = login?.principal ?? ANONYMOUS;
+    this.address = address;
+    this.#services = services;
+    this.#login = login;
+    this.#asker = askerOf(principal, address);
+    const { sessions } = services;
+    this.access = new ClientAccess(
+      sessionToken === null ? sessions.begin(principal, this.#asker) : sessions.resume(sessionToken, principal),
+    );
+  }
+
+  /**
+   * Rejects with UNAUTHENTICATED (no login though one is required, a wrong one, or no such session), FORBIDDEN (secrets over
+   * plain text from another machine) and RATE_LIMITED.
+   */
+  static async admit({ services, address, evidence, sessionToken }: ClientAdmission): Promise<ConnectedClient> {
+    if (evidence !== null || sessionToken !== null) refusePlainText(address, services.allowInsecureCredentials);
+    return new ConnectedClient(
+      services,
+      address,
+      await services.logins.verify(evidence, address.address),
+      sessionToken,
+    );
+  }
+
+  /** A client that has yet to log in. */
+  static stranger(services: Services, address: ClientAddress): ConnectedClient {
+    return new ConnectedClient(services, address, null, null);
+  }
+
+  get mustLogIn(): boolean {
+    return this.#login === null;
+  }
+
+  get principal(): Principal {
+    return this.#login?.principal ?? ANONYMOUS;
+  }
+
+  get session(): Session {
+    return this.access.session;
+  }
+
+  /** Whose share of the gateway's work this connection uses. */
+  get asker(): Asker {
+    return this.#asker;
+  }
+
+  /** To be read at each use: they change with the login. */
+  get limits(): Limits {
+    return limitsOf(this.#login?.limits ?? null, this.#services.limits);
+  }
+
+  /** From now on it counts as a connection of its API key. Throws LIMIT_EXCEEDED. */
+  takePlace(): void {
+    if (this.#login !== null) this.#place = this.#services.keyConnections.take(this.#login, this.address);
+  }
+
+  /** From now on the end of its login is reported. To be called once. */
+  watchLogin({ endsSoon, ended }: LoginNotices): void {
+    const { principal } = this;
+    this.#term = new LoginTerm({ principal, clock: this.#services.clock, onNotice: endsSoon, onEnd: ended });
+  }
+
+  /**
+   * Logs in, or renews the login. Rejects with UNAUTHENTICATED, RATE_LIMITED, LIMIT_EXCEEDED, and with FORBIDDEN if the
+   * client is somebody else already; then everything stays as it was.
+   */
+  async logIn(evidence: LoginEvidence): Promise<Principal> {
+    const login = await this.#verify(evidence);
+    if (this.#isGone) throw new GatewayError('UNAUTHENTICATED', 'The client has left.');
+    if (this.#login === null || !samePrincipal(this.principal, login.principal)) this.#become(login);
+    this.#login = login;
+    this.#term?.renew(login.principal);
+    return login.principal;
+  }
+
+  /** As `logIn`, but for the same principal only. Resolves with the end of the login in wall milliseconds; null: it has none. */
+  async renewLogin(token: string): Promise<number | null> {
+    if (this.#term === null) {
+      throw new GatewayError('BAD_REQUEST', 'Over HTTP there is no login to renew: each request brings its own.');
+    }
+    const login = await this.#verify({ kind: 'token', token });
+    const { principal } = login;
+    if (!samePrincipal(principal, this.principal)) {
+      throw new GatewayError('FORBIDDEN', 'This token is another client’s: connect anew to log in with it.');
+    }
+    this.#login = login;
+    this.#term.renew(principal);
+    return principal.kind === 'jwt' ? principal.expiresAtMs : null;
+  }
+
+  /** Takes up a session that it had before, in place of its own. Throws UNAUTHENTICATED. */
+  resume(sessionToken: string): void {
+    refusePlainText(this.address, this.#services.allowInsecureCredentials);
+    this.#move(this.#services.sessions.resume(sessionToken, this.principal));
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#term?.[Symbol.dispose]();
+    this.#place?.[Symbol.dispose]();
+    this.access[Symbol.dispose]();
+  }
+
+  #verify(evidence: LoginEvidence): Promise<LoggedIn> {
+    refusePlainText(this.address, this.#services.allowInsecureCredentials);
+    return this.#services.logins.verify(evidence, this.address.address);
+  }
+
+  #become(login: LoggedIn): void {
+    if (this.principal.kind !== 'anonymous') throw new GatewayError('FORBIDDEN', SOMEBODY_ELSE);
+    if (this.session.holdsCredentials) throw new GatewayError('FORBIDDEN', TOO_LATE);
+    const { keyConnections, sessions } = this.#services;
+    this.#place = keyConnections.take(login, this.address);
+    this.#asker = askerOf(login.principal, this.address);
+    this.#move(sessions.begin(login.principal, this.#asker));
+  }
+
+  #move(use: SessionUse): void {
+    const brokers = this.#services.manager.brokers(NO_ACCESS).map(({ id }) => id);
+    this.access.move(use, brokers);
+  }
+}
+
+const SOMEBODY_ELSE = 'This connection is logged in as somebody else: connect anew for another login.';
+const TOO_LATE = 'Log in before you give brokers your credentials: connect anew, and log in first.';
+
+/** The brokers that one connection may use: those that its session holds credentials for, whichever session that is now. */
+class ClientAccess implements BrokerAccess, Disposable {
+  readonly #listeners = new Set<ScopeListener>();
+  #use: SessionUse;
+  #watching: Disposable;
+
+  constructor(use: SessionUse) {
+    this.#use = use;
+    this.#watching = this.#follow(use);
+  }
+
+  get session(): Session {
+    return this.#use.session;
+  }
+
+  scopeOf(broker: string): Scope | null {
+    return this.session.scopeOf(broker);
+  }
+
+  watch(listener: ScopeListener): Disposable {
+    this.#listeners.add(listener);
+    return {
+      [Symbol.dispose]: () => {
+        this.#listeners.delete(listener);
+      },
+    };
+  }
+
+  /** Takes up another session; listeners are moved, broker by broker, before the former session is released. */
+  move(use: SessionUse, brokers: readonly string[]): void {
+    const former = this.#use;
+    this.#watching[Symbol.dispose]();
+    this.#use = use;
+    this.#watching = this.#follow(use);
+    for (const broker of brokers) {
+      const scope = use.session.scopeOf(broker);
+      if (scope !== former.session.scopeOf(broker)) this.#notify(broker, scope);
+    }
+    former[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.#watching[Symbol.dispose]();
+    this.#use[Symbol.dispose]();
+  }
+
+  #follow({ session }: SessionUse): Disposable {
+    return session.watch((broker, scope) => {
+      this.#notify(broker, scope);
+    });
+  }
+
+  #notify(broker: string, scope: Scope | null): void {
+    for (const listener of this.#listeners) listener(broker, scope);
+  }
+}

@@ -1,0 +1,92 @@
+import type { Rate } from '../fanout/client/Inbox.ts';
+import { assertNever } from '../shared/assertNever.ts';
+import { GatewayError } from '../shared/errors.ts';
+import type { Asker } from '../shared/FairQueue.ts';
+import { networkOf } from './login/networkOf.ts';
+
+const BURST_SECONDS = 2;
+
+/** Where a client connects from. */
+export interface ClientAddress {
+  /** The address that limits count it for. */
+  readonly address: string;
+  /** Nobody in between can listen: the client is on this machine, or TLS ends in front of the gateway. */
+  readonly secure: boolean;
+}
+
+/** Who a client is to the gateway itself. `expiresAtMs`: wall milliseconds. */
+export type Principal =
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'apiKey'; readonly id: string; readonly roles: readonly string[] }
+  | {
+      readonly kind: 'jwt';
+      readonly issuer: string | null;
+      readonly subject: string;
+      readonly roles: readonly string[];
+      readonly expiresAtMs: number;
+    };
+
+/** `limits` of the configuration: what one client, one address and the whole gateway may take. */
+export interface Limits {
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  readonly subscriptionsPerConnection: number;
+  readonly symbolsPerSubscription: number;
+  readonly messagesPerSecond: number;
+  readonly invalidMessagesPerMinute: number;
+  readonly queueBytesPerConnection: number;
+  readonly queryDepth: number;
+  readonly queryAliases: number;
+  readonly queryTokens: number;
+  /** Values that one answer, or one event of a subscription, may hold. */
+  readonly queryCost: number;
+}
+
+/** How fast a client may send messages. A page that comes back may take up all its subscriptions at once. */
+export function messageRate({ messagesPerSecond, subscriptionsPerConnection }: Limits): Rate {
+  return { perSecond: messagesPerSecond, burst: BURST_SECONDS * messagesPerSecond + subscriptionsPerConnection };
+}
+
+export const ANONYMOUS: Principal = { kind: 'anonymous' };
+
+/** The only role: it may take brokers in and out of service. */
+export const ADMIN = 'admin';
+
+export function hasRole(principal: Principal, role: string): boolean {
+  return principal.kind !== 'anonymous' && principal.roles.includes(role);
+}
+
+/** The same for one client whatever login it uses now. */
+export function principalName(principal: Principal): string {
+  switch (principal.kind) {
+    case 'anonymous':
+      return 'anonymous';
+    case 'apiKey':
+      return JSON.stringify(['apiKey', principal.id]);
+    case 'jwt':
+      return JSON.stringify(['jwt', principal.issuer, principal.subject]);
+    default:
+      return assertNever(principal);
+  }
+}
+
+export function samePrincipal(a: Principal, b: Principal): boolean {
+  return principalName(a) === principalName(b);
+}
+
+/** Whose share of the gateway's work a new connection uses: that of its principal, or else of its network. */
+export function askerOf(principal: Principal, { address }: ClientAddress): Asker {
+  return { owner: principal.kind === 'anonymous' ? networkOf(address) : principalName(principal) };
+}
+
+/**
+ * Throws FORBIDDEN if somebody in between could have read the secret that the client sent. `isAllowed`:
+ * `server.allowInsecureCredentials`.
+ */
+export function refusePlainText({ secure }: ClientAddress, isAllowed: boolean): void {
+  if (secure || isAllowed) return;
+  throw new GatewayError(
+    'FORBIDDEN',
+    'Logins, sessions and credentials are not accepted over plain text from another machine: use TLS (https, wss) in front of the gateway.',
+  );
+}

@@ -1,0 +1,162 @@
+import type { WebSocket } from 'ws';
+import type { Clock } from '../../shared/clock.ts';
+import type { ByteBudget } from '../ByteBudget.ts';
+
+/** How fast messages may come. */
+export interface Rate {
+  readonly perSecond: number;
+  /** How many may come at once after a quiet time. */
+  readonly burst: number;
+}
+
+export interface InboxOptions<Message> {
+  readonly socket: Pick<WebSocket, 'pause' | 'resume'>;
+  readonly clock: Clock;
+  /** The connection's: messages that wait count against it. */
+  readonly budget: ByteBudget;
+  /** Asked for each message, as it may change while the client is connected. */
+  readonly rate: () => Rate;
+  /** Handles a message. If it returns a promise, which must not reject, the next message waits for it. */
+  readonly handle: (message: Message) => Promise<void> | void;
+  /** The client has sent faster than it may for ten seconds, or more than may wait. Called at most once. */
+  readonly onOverload: () => void;
+}
+
+interface WaitingMessage<Message> {
+  readonly message: Message;
+  readonly bytes: number;
+}
+
+/** The socket is not read while so many messages wait. */
+const MAX_WAITING = 64;
+const OVERLOAD_MS = 10_000;
+/** A client that had nothing waiting for so long is back within its rate. */
+const CALM_MS = 1_000;
+
+/**
+ * What one client sends, handled in order at the rate that it is allowed. What comes faster is not refused but read later:
+ * the socket is paused, and TCP makes the client wait. The connection owns its inbox and disposes of it when the socket closes.
+ */
+export class Inbox<Message> implements Disposable {
+  readonly #options: InboxOptions<Message>;
+  readonly #bucket: TokenBucket;
+  #waiting: WaitingMessage<Message>[] = [];
+  /** A message is being handled. */
+  #isBusy = false;
+  /** Runs while the next message may not be handled yet. */
+  #timer: Disposable | null = null;
+  #isPaused = false;
+  #isClosed = false;
+  /** Monotonic: since when the client has been over its rate. */
+  #overSinceMs: number | null = null;
+  /** Monotonic: when the last message that had to wait was handled. */
+  #calmSinceMs = 0;
+
+  constructor(options: InboxOptions<Message>) {
+    this.#options = options;
+    this.#bucket = new TokenBucket(options.clock);
+  }
+
+  /** `bytes`: roughly what the message takes while it waits. */
+  add(message: Message, bytes: number): void {
+    if (this.#isClosed) return;
+    if (!this.#options.budget.take(bytes)) {
+      this.#overload();
+      return;
+    }
+    this.#waiting.push({ message, bytes });
+    this.#run();
+    if (this.#waiting.length >= MAX_WAITING) this.#pause();
+  }
+
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = null;
+    for (const { bytes } of this.#waiting.splice(0)) this.#options.budget.release(bytes);
+  }
+
+  #run(): void {
+    while (!this.#isClosed && !this.#isBusy && this.#timer === null) {
+      const [next] = this.#waiting;
+      if (next === undefined) break;
+      const waitMs = this.#bucket.take(this.#options.rate());
+      if (waitMs > 0) {
+        this.#waitForRate(waitMs);
+        return;
+      }
+      this.#waiting.shift();
+      this.#options.budget.release(next.bytes);
+      this.#handle(next.message);
+    }
+    if (this.#waiting.length === 0) this.#resume();
+  }
+
+  #handle(message: Message): void {
+    const handled = this.#options.handle(message);
+    if (handled === undefined) return;
+    this.#isBusy = true;
+    void this.#runAfter(handled);
+  }
+
+  async #runAfter(handled: Promise<void>): Promise<void> {
+    await handled;
+    this.#isBusy = false;
+    this.#run();
+  }
+
+  #waitForRate(waitMs: number): void {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    if (this.#overSinceMs === null || now - this.#calmSinceMs >= CALM_MS) this.#overSinceMs = now;
+    this.#calmSinceMs = now + waitMs;
+    if (now - this.#overSinceMs >= OVERLOAD_MS) {
+      this.#overload();
+      return;
+    }
+    this.#pause();
+    this.#timer = clock.after(waitMs, () => {
+      this.#timer = null;
+      this.#run();
+    });
+  }
+
+  #overload(): void {
+    this[Symbol.dispose]();
+    this.#options.onOverload();
+  }
+
+  #pause(): void {
+    if (this.#isPaused || this.#isClosed) return;
+    this.#isPaused = true;
+    this.#options.socket.pause();
+  }
+
+  #resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#options.socket.resume();
+  }
+}
+
+/** Permits at a steady rate. The rate is given at each use, so that it may change in between. */
+class TokenBucket {
+  readonly #clock: Clock;
+  #tokens: number | null = null;
+  #atMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Takes a token and returns 0, or takes none and returns the milliseconds until there is one. */
+  take({ perSecond, burst }: Rate): number {
+    const now = this.#clock.monotonic();
+    const gained = ((now - this.#atMs) / 1_000) * perSecond;
+    this.#tokens = this.#tokens === null ? burst : Math.min(burst, this.#tokens + gained);
+    this.#atMs = now;
+    if (this.#tokens < 1) return Math.max(1, Math.ceil(((1 - this.#tokens) / perSecond) * 1_000));
+    this.#tokens -= 1;
+    return 0;
+  }
+}
