@@ -6,10 +6,10 @@ import { enums } from './resolvers/enums.ts';
 import { mutation } from './resolvers/mutation.ts';
 import { query } from './resolvers/query.ts';
 import { subscription } from './resolvers/subscription.ts';
-import { instrumentConnection, marketData } from './resolvers/types.ts';
+import { instrumentConnection, marketData } from './resolvers/eventOf.ts';
 import { decimalScalar, safeIntScalar, timestampScalar } from './scalars.ts';
 
-const folder = new URL('../../schema/', import.meta.url);
+const folder = new URL('../../schema', import.meta.url);
 
 /** A scalar without its name and description: these are the schema's to give. */
 function codecOf<Internal, External>({

@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../shared/clock.ts';
-import type { ByteBudget } from '../ByteBudget.ts';
+import type { ByteBudget } from './PendingEvents.ts';
 
 /** How fast messages may come. */
 export interface Rate {
