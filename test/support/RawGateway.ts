@@ -69,8 +69,8 @@ export class RawGateway implements AsyncDisposable {
     const { clock = systemClock, heartbeatMs = 30_000, maxPayloadBytes = 65_536 } = options;
     const { compression = { enabled: false, thresholdBytes: 1_024 } } = options;
     // Writes leave in real turns of the event loop, whatever the fake clock says.
-    const turn = new FlushScheduler(systemClock);
-    const index = new SubscriptionIndex(turn);
+    const scheduler = new FlushScheduler(systemClock);
+    const index = new SubscriptionIndex(scheduler);
     const limits = { ...LIMITS, ...options.limits };
     const { proxies = new TrustedProxies([]) } = options;
     const connections = clientConnections({ limits, proxies, clock });

@@ -8,7 +8,10 @@ export interface DeliveryMeterOptions {
   readonly metrics: Metrics;
 }
 
-/** Counts what the clients of one protocol are told, and how late: that once for each event, not for each client. */
+/**
+ * Counts what the clients of one protocol are sent, and how late. Latency is observed once for each event, not for each
+ * client.
+ */
 export class DeliveryMeter {
   readonly #options: DeliveryMeterOptions;
   readonly #tally: DeliveryTally;

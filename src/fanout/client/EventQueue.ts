@@ -6,15 +6,15 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 
 export interface EventQueueOptions<T> {
-  /** The next value, or undefined while there is none. */
+  /** Returns the next value, or undefined if there is none now. */
   readonly take: () => T | undefined;
   /** Called exactly once: on return(), throw(), dispose or failure. */
   readonly onClose: () => void;
 }
 
 /**
- * The pulling side of something that keeps values by a policy of its own: an async iterator over what `take` gives. It keeps
- * nothing itself. Whoever iterates owns it; closing wakes a waiting `next()`.
+ * The pulling end of a bounded queue: an async iterator over the values that `take` returns. It keeps no value itself;
+ * the owner of the values decides what is kept. Whoever iterates owns it. Closing it wakes a waiting `next()`.
  */
 export class EventQueue<T> implements AsyncIterableIterator<T, undefined>, Disposable {
   readonly #options: EventQueueOptions<T>;
@@ -30,19 +30,19 @@ export class EventQueue<T> implements AsyncIterableIterator<T, undefined>, Dispo
     return this.#closed;
   }
 
-  /** True while somebody waits for a value. */
+  /** True while a `next()` waits for a value. */
   get hasWaiting(): boolean {
     return this.#waiting.length > 0;
   }
 
-  /** The value goes to whoever waits for one. False, and it is not kept, where nobody does. */
+  /** Passes the value to a waiting `next()`. Returns false, and does not keep the value, if none waits. */
   pass(value: T): boolean {
     const waiting = this.#waiting.shift();
     waiting?.resolve({ done: false, value });
     return waiting !== undefined;
   }
 
-  /** There may be values now: whoever waits gets them. */
+  /** Call this when `take` may have values: waiting calls of `next()` get them. */
   wake(): void {
     while (this.hasWaiting) {
       const value = this.#options.take();
@@ -51,7 +51,7 @@ export class EventQueue<T> implements AsyncIterableIterator<T, undefined>, Dispo
     }
   }
 
-  /** The next `next()` rejects with this, and then it is over. */
+  /** The next `next()` rejects with this error, and then the iterator is done. */
   fail(error: GatewayError): void {
     if (this.#closed) return;
     const waiting = this.#waiting.shift();
@@ -108,8 +108,8 @@ export interface MarketDataQueueOptions {
 }
 
 /**
- * Market data for whoever pulls it: a bounded async iterator. What is not pulled in time is conflated; over the budget
- * `next()` rejects once with SLOW_CONSUMER and the queue is at its end.
+ * Market data as a bounded async iterator. Events that are not pulled in time are conflated. If the budget is used up
+ * even so, `next()` rejects once with SLOW_CONSUMER and the iterator is done.
  */
 export class MarketDataQueue extends EventQueue<SharedEvent> implements Subscriber {
   readonly #pending: PendingEvents;

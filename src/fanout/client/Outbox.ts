@@ -15,39 +15,45 @@ import type { Encoder } from '../frames/EncodingCache.ts';
 import type { SharedFrames } from '../frames/SharedFrames.ts';
 import type { Flushable, FlushScheduler } from '../routing/FlushScheduler.ts';
 
-/** What an outbox needs of a WebSocket, and of the connection beneath it. */
+/** The part of a WebSocket that an outbox uses, and the connection beneath it. */
 export interface OutboxSocket extends Pick<WebSocket, 'close' | 'terminate'> {
   readonly readyState: number;
   send(text: string, options: { readonly compress: boolean }): void;
 }
 export type OutboxStream = Pick<Duplex, 'write' | 'writableLength' | 'on' | 'off'>;
 
-/** What messages are wrapped in. `event-stream`: server-sent events, each with its data. */
+/** How messages are wrapped. `event-stream`: as server-sent events. */
 export type Framing = 'websocket' | 'event-stream';
 
-/** How the events of one subscription are told to its client. Its identity is the subscription. */
+/**
+ * The subscription that an update is written for: its encoder, and its id at the client. Targets are compared by
+ * identity.
+ */
 export interface OperationTarget {
   readonly encoder: Encoder;
-  /** Of graphql-transport-ws: the operation's id, as JSON with its quotes. Null: frames without an id. */
+  /** The operation's id in graphql-transport-ws, as JSON with its quotes. Null: frames have no id. */
   readonly id: Buffer | null;
 }
 
 export interface OutboxOptions {
   readonly socket: OutboxSocket;
-  /** What the socket writes to. Nobody else writes to it. */
+  /** The connection beneath the socket. Only the socket and the outbox write to it. */
   readonly stream: OutboxStream;
   readonly scheduler: FlushScheduler;
   /** @default 'websocket' */
   readonly framing?: Framing;
-  /** Of a client that takes compressed messages: payloads of so many bytes are compressed. Null: none. */
+  /** Payloads of at least this many bytes are compressed. Null: the client takes no compressed messages. */
   readonly compressFromBytes: number | null;
   readonly budget: ByteBudget;
   readonly clock: Clock;
-  /** Of all clients of the protocol. */
+  /** Counts for all clients of the protocol. */
   readonly meter: DeliveryMeter;
   readonly metrics: Metrics;
   readonly protocol: ClientProtocol;
-  /** Called once, when the client is given up for this error: gives the last frame for it, which says so; null: none. */
+  /**
+   * Called once when the outbox gives the client up because of this error. Returns a last frame that says so, or null
+   * for none.
+   */
   readonly finalMessage: (error: GatewayError, target: OperationTarget | null) => string | null;
 }
 
@@ -56,27 +62,30 @@ interface Unwritten {
   readonly target: OperationTarget;
 }
 
-/** While this much is under way to the kernel, the socket does not keep up. */
+/** The socket does not keep up while this many bytes wait for the kernel. */
 const HIGH_WATER_BYTES = 64 * 1024;
-/** So many deliveries wait for the end of a turn at most; over it they are written in the middle of it. */
+/** At most this many updates wait for the end of a turn; then they are written early. */
 const MAX_UNWRITTEN = 256;
-/** How long a client that was told to go may take to answer. */
+/** How long a client may take to answer a close frame. */
 const CLOSE_GRACE_MS = 2_000;
-/** One that is slow has first to read what is under way to it: what it is told comes after that. */
+/** A slow client has to read what was written before it sees the close frame, so it gets longer. */
 const SLOW_GRACE_MS = 30_000;
 const OPEN = 1;
 const SCRATCH_BYTES = 64 * 1024;
-/** More than any frame has around its payload and its id, compressed or not. */
+/** More bytes than any frame adds to its payload and its id, compressed or not. */
 const FRAME_BYTES = 128;
 
-/** Where the frames of one turn are gathered for one write; as long as the kernel takes it at once it serves every client. */
+/**
+ * The frames of one turn are joined here for one write. All clients share the buffer as long as the kernel takes it at
+ * once.
+ */
 let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
 /**
- * All that is written to one client's WebSocket, in order. Market data of one turn leaves in one write, in frames whose
+ * Writes everything that is sent to one client, in order. Market data of one turn leaves in one write, in frames whose
  * bytes are shared with every other client that gets them. While the socket does not keep up, market data waits and is
- * conflated, and replies count against the same budget; over it the client is told SLOW_CONSUMER and closed with 1013. The
- * connection that made it owns it and disposes of it when the socket closes.
+ * conflated, and replies count against the same budget. If the budget is used up, the client gets SLOW_CONSUMER and is
+ * closed with 1013. The connection owns its outbox and disposes of it when the socket closes.
  */
 export class Outbox implements Disposable, Flushable {
   readonly #options: OutboxOptions;
@@ -86,16 +95,16 @@ export class Outbox implements Disposable, Flushable {
   readonly #meter: DeliveryMeter;
   readonly #window: DeflateWindow | null;
   readonly #isEventStream: boolean;
-  /** Of the subscriptions that are told apart by theirs. */
+  /** The open subscriptions. */
   readonly #targets = new Set<OperationTarget>();
-  /** Of the turn that is not over yet. */
+  /** Updates of the current turn. */
   #unwritten: Unwritten[] = [];
-  /** What the socket has no room for; null while there is nothing. */
+  /** Events that the socket has no room for; null while there are none. */
   #pending: PendingEvents<OperationTarget> | null = null;
   #waiters: (() => void)[] = [];
   #closing = false;
   #grace: Disposable | null = null;
-  /** What it was given: it only ever gets less. */
+  /** The grace period that was set last; it never grows. */
   #graceMs = Infinity;
 
   constructor(options: OutboxOptions) {
@@ -111,8 +120,8 @@ export class Outbox implements Disposable, Flushable {
   }
 
   /**
-   * A reply: never dropped. Resolves when the socket has room for more, or is gone. Whoever asks on while answers wait
-   * unread is too slow; one answer, whatever its size, is no reason.
+   * Sends a reply, which is never dropped. Resolves when the socket has room for more, or is closed. A client that
+   * keeps asking while its answers wait unread is too slow; a single answer, however large, is not a reason.
    */
   send(text: string): Promise<void> {
     return this.#writeReply(() => {
@@ -120,7 +129,7 @@ export class Outbox implements Disposable, Flushable {
     });
   }
 
-  /** As `send`, for events in one message that others may be sent too. */
+  /** Sends several events in one message, which other clients may be sent too. */
   sendEvents(events: readonly SharedEvent[], frames: SharedFrames, id: Buffer | null): Promise<void> {
     return this.#writeReply(() => {
       for (const sharedEvent of events) this.#meter.delivered(sharedEvent);
@@ -128,7 +137,7 @@ export class Outbox implements Disposable, Flushable {
     });
   }
 
-  /** A subscription begins; once disposed of it has ended, and nothing more of it leaves. */
+  /** Opens a subscription. After it is disposed of, nothing more of it is written. */
   open(target: OperationTarget): Disposable {
     this.#targets.add(target);
     return {
@@ -139,13 +148,13 @@ export class Outbox implements Disposable, Flushable {
     };
   }
 
-  /** Market data; it leaves at the end of the turn. */
+  /** Sends market data; it is written at the end of the turn. */
   deliver(update: SharedUpdate, target: OperationTarget): void {
     if (this.#closing || this.#socket.readyState !== OPEN) return;
     if (this.#pending !== null || !this.#hasRoom) {
       this.#keep(update, target);
     } else if (this.#scheduler.isDirect && this.#targets.size <= 1) {
-      // One stream had news, and no other subscription of the client can be told of it.
+      // Only one stream had an event, and the client has no other subscription that could get it.
       this.#attempt(update, target);
     } else {
       this.#unwritten.push({ update, target });
@@ -154,13 +163,13 @@ export class Outbox implements Disposable, Flushable {
     }
   }
 
-  /** Of what waits because the client does not read, these events are wanted no more. */
+  /** Drops the waiting events for which `isGone` is true. */
   withdraw(isGone: (event: MarketData) => boolean): void {
     this.#pending?.forget(({ sharedEvent }) => isGone(sharedEvent.event));
     this.#endPending();
   }
 
-  /** Writes what this turn has brought. */
+  /** Writes the updates of this turn. */
   flush(): void {
     const unwritten = this.#unwritten;
     const [first] = unwritten;
@@ -170,14 +179,14 @@ export class Outbox implements Disposable, Flushable {
     else this.#attemptTogether(unwritten);
   }
 
-  /** The client could not keep up with what may not be dropped: it is told, and closed with 1013. */
+  /** The client did not read fast enough: it gets SLOW_CONSUMER and is closed with 1013. */
   closeSlow(target: OperationTarget | null = null): void {
     if (this.#closing) return;
     this.#options.metrics.slowConsumersClosed.inc({ protocol: this.#options.protocol });
     this.#giveUp(slowConsumer(), target);
   }
 
-  /** Closes the socket; one that does not answer is cut off after a while. */
+  /** Closes the socket, and terminates it if the client does not answer in time. */
   close(code: number, reason: string): void {
     if (!this.#closing) this.#end(code, reason);
     this.#cutOffAfter(CLOSE_GRACE_MS);
@@ -210,7 +219,7 @@ export class Outbox implements Disposable, Flushable {
 
   #writeReply(write: () => void): Promise<void> {
     const { budget } = this.#options;
-    // What was published before the reply was made is told before it.
+    // Events that were published before the reply was made come first.
     this.#scheduler.flushNow();
     this.flush();
     if (this.#closing || this.#socket.readyState !== OPEN) return Promise.resolve();
@@ -243,11 +252,11 @@ export class Outbox implements Disposable, Flushable {
 
   #reply(text: string): void {
     this.#meter.sent(Buffer.byteLength(text));
-    // What the library compressed would be in the client's window, unknown to us.
+    // A message that the library compressed would enter the client's window without our knowledge.
     this.#socket.send(text, { compress: false });
   }
 
-  /** Nothing more of the market follows what the client is told of the error. */
+  /** Nothing is written after the message that says why. */
   #giveUp(error: GatewayError, target: OperationTarget | null): void {
     if (this.#closing) return;
     this.#unwritten = [];
@@ -259,7 +268,7 @@ export class Outbox implements Disposable, Flushable {
     this.#cutOffAfter(SLOW_GRACE_MS);
   }
 
-  /** A fault of ours while a client is told something ends that client, and nobody else. */
+  /** If writing fails because of a fault of ours, only this client is closed. */
   #attempt(update: SharedUpdate, target: OperationTarget): void {
     try {
       this.#write(update, target);
@@ -276,7 +285,7 @@ export class Outbox implements Disposable, Flushable {
     }
   }
 
-  /** The frames are shared: they stay so if the kernel takes them at once, and else belong to the stream that waits. */
+  /** The frames stay shared if the kernel takes them at once; otherwise they belong to the stream from now on. */
   #write(update: SharedUpdate, target: OperationTarget): void {
     const frames = update.frames(target.encoder);
     if (frames.payloadBytes > HIGH_WATER_BYTES && update.size > 1) {
@@ -286,7 +295,7 @@ export class Outbox implements Disposable, Flushable {
     this.#count(update, this.#writeFrames(frames, target.id));
   }
 
-  /** Gives how many bytes they were. */
+  /** Returns the number of bytes. */
   #writeFrames(frames: SharedFrames, id: Buffer | null): number {
     const bytes = this.#bytes(frames, id);
     this.#stream.write(bytes);
@@ -298,7 +307,7 @@ export class Outbox implements Disposable, Flushable {
     return this.#isEventStream ? frames.events() : frames.bytes(id, this.#window);
   }
 
-  /** One after the other, as long as there is room. */
+  /** Writes the events one by one, as long as there is room. */
   #writeApart({ events }: SharedUpdate, target: OperationTarget): void {
     for (const sharedEvent of events) {
       if (this.#pending === null && this.#hasRoom) this.#write(sharedEvent, target);
@@ -310,7 +319,7 @@ export class Outbox implements Disposable, Flushable {
     let end = 0;
     for (const { update, target } of unwritten) {
       const frames = update.frames(target.encoder);
-      // No frame is so much longer than its payload.
+      // The upper bound of the frames' length.
       const most = frames.payloadBytes + update.size * (FRAME_BYTES + (target.id?.length ?? 0));
       if (end + most > SCRATCH_BYTES) {
         this.#writeScratch(end);
@@ -333,7 +342,7 @@ export class Outbox implements Disposable, Flushable {
   #writeScratch(end: number): void {
     if (end === 0) return;
     this.#stream.write(scratch.subarray(0, end));
-    // What the kernel did not take at once is the stream's now.
+    // The stream keeps what the kernel did not take at once.
     if (this.#stream.writableLength > 0) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   }
 

@@ -3,9 +3,9 @@ import type { MarketData, OrderBookUpdate } from '../../market/marketData.ts';
 import type { StreamKey } from '../../market/streamKey.ts';
 import { assertNever } from '../../shared/assertNever.ts';
 
-/** What one connection may have waiting, over all its queues together. */
+/** The bytes that one connection may have waiting, in all its queues together. */
 export class ByteBudget {
-  /** May be changed: what is taken already stays taken. */
+  /** May be lowered below what is already taken. */
   limit: number;
   #used = 0;
 
@@ -17,14 +17,14 @@ export class ByteBudget {
     return this.#used;
   }
 
-  /** False, and nothing taken, where that would go over the limit. */
+  /** Returns false, and takes nothing, if that would exceed the limit. */
   take(bytes: number): boolean {
     if (this.#used + bytes > this.limit) return false;
     this.#used += bytes;
     return true;
   }
 
-  /** Over the limit too: of what is bounded otherwise. */
+  /** Takes bytes even above the limit. For what is bounded in another way. */
   takeAnyway(bytes: number): void {
     this.#used += bytes;
   }
@@ -42,25 +42,25 @@ interface Waiting<Target> {
 
 export interface PendingEventsOptions {
   readonly budget: ByteBudget;
-  /** Called for each event that a newer one took the place of. */
+  /** Called for each event that a newer one replaced. */
   readonly onConflated: (type: MarketData['type']) => void;
 }
 
 /**
- * The events that a subscriber has not taken yet, under the one policy for slow consumers (contract, section 6.3). While
- * little waits everything is kept: a burst within one turn is no slowness. Over half of the connection's byte budget, of
- * ticks, candles and books only the newest of each stream is kept, in the place of the last that waited; a book's deltas
- * collapse into the whole book. Trades and status wait, each of them, up to the budget. The newest of a stream is kept even
- * over it: one for each stream, which is mostly shared with everybody else. `Target` is how an event is to leave; only events of
- * one way take each other's place.
+ * The events that a subscriber has not taken yet, under the one policy for slow clients. While little waits, everything
+ * is kept: a burst within one turn is not slowness. Above half of the connection's budget, only the newest tick, candle
+ * or book of each stream is kept, in the place of the last one that waited; deltas of a book collapse into the whole
+ * book. Every trade and status is kept, up to the budget. The newest value of a stream is kept even above the budget:
+ * there is one for each stream, and it is mostly shared with other clients. `Target` is the subscription that an event
+ * is for; an event replaces only events for the same target.
  */
 export class PendingEvents<Target = null> {
   readonly #options: PendingEventsOptions;
   readonly #queue: Set<Waiting<Target>> = new Set();
-  /** Of each stream that may be conflated, what waits last to leave each way. */
+  /** For each target and each stream that may be conflated: the newest event that waits. */
   readonly #last = new Map<Target, Map<StreamKey, Waiting<Target>>>();
 
-  /** Of those, what waits before the last. */
+  /** How many events that may be conflated wait before the newest of their stream. */
   #older = 0;
 
   constructor(options: PendingEventsOptions) {
@@ -72,8 +72,8 @@ export class PendingEvents<Target = null> {
   }
 
   /**
-   * False where the budget is used up: the subscriber is too slow, and the event was not kept. `expansion`: as its encoder
-   * has it.
+   * Returns false, and does not keep the event, if the budget is used up: the subscriber is too slow. `expansion` is
+   * the encoder's.
    */
   push(sharedEvent: SharedEvent, target: Target, expansion = 1): boolean {
     const { budget } = this.#options;
@@ -107,7 +107,7 @@ export class PendingEvents<Target = null> {
     return first;
   }
 
-  /** Nothing of these leaves any more. */
+  /** Drops the events for which `isGone` is true. */
   forget(isGone: (waiting: { readonly sharedEvent: SharedEvent; readonly target: Target }) => boolean): void {
     for (const waiting of this.#queue) if (isGone(waiting)) this.#remove(waiting);
   }
@@ -125,13 +125,13 @@ export class PendingEvents<Target = null> {
     return this.#last.get(target)?.get(key);
   }
 
-  /** The newer event of the stream leaves in place of the one that waits. */
+  /** The newer event takes the place of the one that waits. */
   #supersede(waiting: Waiting<Target>, sharedEvent: SharedEvent): void {
     this.#options.onConflated(sharedEvent.event.type);
     waiting.sharedEvent = sharedEvent.whole().bare();
   }
 
-  /** Of all that piled up before it was too much, the newest of each stream is left. */
+  /** Keeps only the newest of each stream that may be conflated. */
   #collapse(): void {
     if (this.#older === 0) return;
     for (const waiting of this.#queue) {
@@ -168,7 +168,7 @@ export class PendingEvents<Target = null> {
   }
 }
 
-/** Trades and status are each of them news; of the others the newest says all. */
+/** Every trade and status is news; of the others the newest is enough. */
 function isKept(type: MarketData['type']): boolean {
   switch (type) {
     case 'trade':
@@ -183,12 +183,14 @@ function isKept(type: MarketData['type']): boolean {
   }
 }
 
-/** What an event takes while it waits. Of the whole book that a delta keeps the levels themselves are mostly others' too. */
+/** The memory that an event takes while it waits. The levels of the whole book behind a delta are mostly shared. */
 function approximateBytes({ event, book }: SharedEvent): number {
   return bytesOfEvent(event) + 8 * levelsOf(book);
 }
 
-/** What an event takes, as itself or as ordinary text: to within a factor of two, enough for a bound. */
+/**
+ * The memory that an event takes, as an object or as text. Correct within a factor of two, which is enough for a bound.
+ */
 export function bytesOfEvent(event: MarketData): number {
   return event.type === 'orderbook' ? 300 + 60 * levelsOf(event) : 400;
 }

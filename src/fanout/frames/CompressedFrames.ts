@@ -1,19 +1,21 @@
 import type { CompressedMessage } from './DeflateChain.ts';
 import type { PatchedFrames } from './framing.ts';
 
-/** What a connection that takes compressed messages was last sent of them. Each connection has one of its own. */
+/**
+ * The last compressed message that a connection was sent. Each connection that takes compressed messages has its own.
+ */
 export interface DeflateWindow {
-  /** Smaller payloads are sent as they are, which changes nothing here. */
+  /** Smaller payloads are sent uncompressed, and don't change this. */
   readonly thresholdBytes: number;
-  /** Of the last message; null before the first. */
+  /** Identifies the last message; null before the first. */
   mark: symbol | null;
-  /** That it was sent with: the very buffer. */
+  /** The id that the last message was sent with, compared by identity. */
   id: Buffer | null;
 }
 
 interface Part {
   readonly frame: Buffer;
-  /** Null where it has no id in it. */
+  /** Null if the frame has no id in it. */
   readonly idAt: number | null;
 }
 
@@ -22,12 +24,13 @@ interface Made extends PatchedFrames {
 }
 
 /**
- * The frames of some messages, compressed, for all who are sent them. Whoever was sent the message before the first of them
- * is told what has changed since, in bytes without an id; anybody else gets the first in a form of its own.
+ * The frames of some messages, compressed, for every client that is sent them. A client that was sent the message right
+ * before the first of them gets only what has changed since, in bytes without an id. Any other client gets the first
+ * message complete.
  */
 export class CompressedFrames {
   readonly #messages: readonly CompressedMessage[];
-  /** For ids of the length that was asked for last. */
+  /** Made for ids of the length that was asked for last. */
   #inStep: Made | null = null;
   #afresh: Made | null = null;
 
@@ -36,8 +39,8 @@ export class CompressedFrames {
   }
 
   /**
-   * The frames with this id, for whoever is sent them now: until the next call, unless they are given away. Null where they
-   * can't be had compressed.
+   * The frames with this id. The caller has to write them before the next call, unless it detaches them. Null if they
+   * can't be compressed for this id.
    */
   bytes(id: Buffer | null, window: DeflateWindow): Buffer | null {
     const before = window.id === id ? window.mark : null;
@@ -49,7 +52,7 @@ export class CompressedFrames {
     return made.bytes;
   }
 
-  /** The bytes that were asked for last belong to who asked. */
+  /** The bytes that were returned last belong to the caller from now on. */
   detach(): void {
     if (this.#inStep !== null && this.#inStep.idsAt.length > 0) this.#inStep = null;
     this.#afresh = null;

@@ -2,10 +2,10 @@ import type { Encoder } from './EncodingCache.ts';
 import { MAX_STORED_BYTES, WINDOW_BYTES, deflated, repeated, storedHeader } from './deflate.ts';
 import { NEXT_END, NEXT_ID_AT, compressedFrame, nextPrefix } from './framing.ts';
 
-/** A frame of one's own, to write an id into. */
+/** A frame whose id can be overwritten. */
 export interface PatchableFrame {
   readonly frame: Buffer;
-  /** Where the id goes, as JSON with its quotes. */
+  /** The offset of the id, which is JSON with its quotes. */
   readonly idAt: number;
 }
 
@@ -18,9 +18,10 @@ interface Predecessor {
 }
 
 /**
- * The payloads that one group of clients gets, one after the other, compressed for all of them at once (permessage-deflate,
- * RFC 7692) and without a compressor for each connection: nearly always a client has the message before in its window, and
- * can be told what has changed. Remembers the last payload. Payloads are JSON, and may not be changed afterwards.
+ * Compresses the payloads that one group of clients gets, one after the other, for all of them at once
+ * (permessage-deflate, RFC 7692), without a compressor for each connection. Nearly every client has the previous
+ * message in its window, so that it can be sent only what has changed. The chain remembers the last payload. Payloads
+ * are JSON and may not be changed afterwards.
  */
 export class DeflateChain {
   #last: Predecessor | null = null;
@@ -33,19 +34,19 @@ export class DeflateChain {
 }
 
 /**
- * One payload in two forms, each made when it is first asked for. Any client that takes compressed messages understands
- * `fresh`. Who is in step is better served with `linked`: the last compressed message that it was sent, in whichever form,
- * was the one that `follows` names, with the same id. Messages that were not compressed don't count, but every compressed one
- * does. Without an id (null) the message is the payload alone.
+ * One payload in two forms, each made when it is first asked for. Every client that takes compressed messages
+ * understands `fresh`. `linked` is smaller, and only for a client whose last compressed message, in whichever form, was
+ * the one that `follows` names, with the same id. Uncompressed messages in between don't matter. Without an id (null)
+ * the message is the payload alone.
  */
 export class CompressedMessage {
-  /** To be remembered of whoever was sent this. */
+  /** Identifies this message as the last one that a client was sent. */
   readonly mark = Symbol('compressed message');
   readonly #payload: Buffer;
   readonly #previous: Predecessor | null;
   #deflatedNext: Buffer | null = null;
   #deflatedPayload: Buffer | null = null;
-  /** By the length of the id. */
+  /** Keyed by the length of the id. */
   readonly #linked = new Map<number | null, Buffer | null>();
 
   constructor(payload: Buffer, previous: Predecessor | null) {
@@ -53,12 +54,12 @@ export class CompressedMessage {
     this.#previous = previous;
   }
 
-  /** The mark of the message before this one; null: there was none. */
+  /** The mark of the previous message; null if there was none. */
   get follows(): symbol | null {
     return this.#previous?.mark ?? null;
   }
 
-  /** A frame that needs nothing before it. Null: the id is too long. */
+  /** A frame that needs no previous message. Null if the id is too long. */
   fresh(idBytes: number | null): PatchableFrame | null {
     if (idBytes === null) {
       this.#deflatedPayload ??= deflated(this.#payload);
@@ -72,8 +73,9 @@ export class CompressedMessage {
   }
 
   /**
-   * The frame for whoever is in step: the same for all ids of this length, as it has none in it; never changed, may be kept.
-   * Null: there is no message before, it is too long ago, or there are too many lengths of ids.
+   * The frame for a client that has the previous message. It contains no id, so it is the same for all ids of this
+   * length; it never changes and may be kept. Null if there is no previous message, it is too far back, or there are
+   * too many lengths of ids.
    */
   linked(idBytes: number | null): Buffer | null {
     const made = this.#linked.get(idBytes);
@@ -93,13 +95,13 @@ export class CompressedMessage {
     if (distance > WINDOW_BYTES) return null;
     const text = Buffer.concat([this.#payload, NEXT_END]);
     const same = commonLength(before, text);
-    // The NULs that stand for the id are not in any JSON: nothing of what follows can refer to them.
+    // JSON contains no NUL, so nothing later can match the NULs that stand for the id.
     const dictionary = Buffer.concat([before, prefix, text.subarray(0, same)]);
     return compressedFrame([repeated(prefix.length + same, distance), deflated(text.subarray(same), dictionary)]);
   }
 }
 
-/** How many bytes at the beginning are the same. */
+/** Returns how many bytes at the beginning are the same. */
 function commonLength(one: Buffer, other: Buffer): number {
   const limit = Math.min(one.length, other.length);
   let at = 0;
@@ -107,7 +109,7 @@ function commonLength(one: Buffer, other: Buffer): number {
   return at;
 }
 
-/** Of one stream, for those who see it alike: what was told before, for each encoder. */
+/** The chains of one stream, as one group of subscribers sees it: one chain for each encoder. */
 export class DeflateChains {
   readonly #chains = new WeakMap<Encoder, DeflateChain>();
 

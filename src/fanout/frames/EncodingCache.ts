@@ -1,20 +1,23 @@
 import type { MarketData } from '../../market/marketData.ts';
 
-/** Turns an event into the text that a group of clients shares. Its identity is the group. */
+/**
+ * Turns an event into the text that a group of clients shares. Encoders are compared by identity: one encoder is one
+ * group.
+ */
 export interface Encoder {
-  /** False while one client alone is in the group: nothing that it is told has to be kept for others. */
+  /** False while the group has one client: then no encoding has to be kept for others. */
   readonly isShared: boolean;
-  /** How many times larger its text of an event may be than the event itself, as far as is known. @default 1 */
+  /** How many times larger than the event its text may be, as far as is known. @default 1 */
   readonly expansion?: number;
   encode(event: MarketData): string;
 }
 
-/** What is made once for each encoder. */
+/** Keeps one value for each encoder. */
 export class EncodingCache<T> {
-  /** Clients of one group follow one another: the last answer is mostly the next one too. */
+  /** Clients of one encoder follow one another, so the last value is nearly always asked for next. */
   #encoder: Encoder | null = null;
   #made: T | null = null;
-  /** Where there are several. */
+  /** Null while there is only one encoder. */
   #all: Map<Encoder, T> | null = null;
 
   get(encoder: Encoder): T | null {

@@ -6,25 +6,25 @@ import type { MarketData, OrderBookUpdate } from '../../market/marketData.ts';
 import type { StreamKey } from '../../market/streamKey.ts';
 import type { ClientProtocol } from '../../shared/metrics.ts';
 
-/** Events of one stream, in order, as they come to its subscribers: at least one. */
+/** One or more events of one stream, in order, as its subscribers get them. */
 export abstract class SharedUpdate {
   abstract readonly key: StreamKey;
   abstract readonly type: MarketData['type'];
   abstract readonly size: number;
   abstract readonly events: readonly SharedEvent[];
   abstract readonly last: SharedEvent;
-  /** False for what was known before: its age says nothing of how fast it is told. */
+  /** False for a value that was known before the subscription: its age is not a delivery latency. */
   abstract readonly isLive: boolean;
   readonly #frames = new EncodingCache<SharedFrames>();
   #countedFor: ClientProtocol[] | null = null;
 
-  /** Their frames for the clients that this encoder serves. */
+  /** The frames of these events for all clients of the encoder. */
   frames(encoder: Encoder): SharedFrames {
     if (!encoder.isShared) return this.encode(encoder);
     return this.#frames.get(encoder) ?? this.#frames.add(encoder, this.encode(encoder));
   }
 
-  /** True once for each protocol whose clients are told of it, where it is live. */
+  /** True once for each protocol, and never unless the update is live. */
   isFirstDelivery(protocol: ClientProtocol): boolean {
     if (!this.isLive || this.#countedFor?.includes(protocol) === true) return false;
     this.#countedFor ??= [];
@@ -36,20 +36,20 @@ export abstract class SharedUpdate {
 }
 
 export interface SharedEventOptions {
-  /** Of a book's delta: the whole book with it, and with nothing that came later. */
+  /** The whole book right after a book's delta. */
   readonly whole?: OrderBookUpdate | null;
-  /** Of all who see the stream alike, where they are told of it now. Null: it was known before, or one client alone is told. */
+  /** The compression chains of the group that gets the event. Null if the event is sent to one client alone. */
   readonly chains?: DeflateChains | null;
 }
 
 /**
- * One event as its subscribers see it (a book is already cut to their depth). Every encoding is made at most once, by
- * whoever asks first, and shared by all.
+ * One event as its subscribers see it (a book is already cut to their depth). Each encoding is made at most once, when
+ * it is first needed, and shared by everybody.
  */
 export class SharedEvent extends SharedUpdate {
   readonly key: StreamKey;
   readonly event: MarketData;
-  /** Of a book's delta: the whole book with it. */
+  /** The whole book right after this event, if the event is a book's delta. */
   readonly book: OrderBookUpdate | null;
   readonly #chains: DeflateChains | null;
   #whole: SharedEvent | null = null;
@@ -83,19 +83,19 @@ export class SharedEvent extends SharedUpdate {
     return this.#chains !== null;
   }
 
-  /** True where the event means nothing without the ones before it: the delta of a book. */
+  /** True for a book's delta, which means nothing without the events before it. */
   get isDelta(): boolean {
     return this.book !== null;
   }
 
-  /** The whole value of the stream with this event: itself, but for a delta. */
+  /** The whole value of the stream after this event: for a delta the whole book, otherwise the event itself. */
   whole(): SharedEvent {
     if (this.book === null) return this;
     this.#whole ??= new SharedEvent(this.key, this.book);
     return this.#whole;
   }
 
-  /** The same without what was encoded of it already: for who may keep it for long. */
+  /** The same event without its encodings, for a queue that may keep it for long. */
   bare(): SharedEvent {
     this.#bare ??= new SharedEvent(this.key, this.event, { whole: this.book, chains: this.#chains });
     return this.#bare;
@@ -106,7 +106,7 @@ export class SharedEvent extends SharedUpdate {
   }
 }
 
-/** Several events of one stream that came in one turn: their frames are gathered once, for all who get them. */
+/** Several events of one stream from one turn of the event loop. Their frames are joined once for everybody. */
 export class SharedBatch extends SharedUpdate {
   readonly events: readonly [SharedEvent, ...SharedEvent[]];
 

@@ -7,17 +7,17 @@ import { nextEvent, nextFrames, textFrames } from './framing.ts';
 import type { PatchedFrames } from './framing.ts';
 
 /**
- * The frames of some payloads, one after the other, for all the clients that get them. Without an id they are the
- * same for everybody. With ids, those of equal length share one buffer, in which the id is overwritten before each write:
- * whoever writes it must have it written before anybody else asks, or keep it for itself (`give`).
+ * The frames of some payloads, one after the other, for every client that gets them. Frames without an id are the same
+ * for everybody. Frames with ids of one length share one buffer, in which the id is overwritten before each write. The
+ * caller has to write the buffer before the next caller asks for it, or take it over with `detach`.
  */
 export class SharedFrames {
   readonly payloads: readonly SharedPayload[];
-  /** Of all payloads together. */
+  /** The sum over all payloads. */
   readonly payloadBytes: number;
   readonly #smallest: number;
   #plain: Buffer | null = null;
-  /** By the length of the id; nearly always there is one. */
+  /** Made for ids of this length; clients nearly always use one length. */
   #patched: PatchedFrames | null = null;
   #patchedLength = -1;
   #compressed: CompressedFrames | null = null;
@@ -36,8 +36,8 @@ export class SharedFrames {
   }
 
   /**
-   * The frames with this id (as JSON, with its quotes; null: none), for whoever is sent them now: until the next call, unless
-   * they are given away. `window` of a client that takes compressed messages.
+   * The frames with this id (JSON with its quotes; null for none). The bytes are valid until the next call, unless the
+   * caller detaches them. `window` is for a client that takes compressed messages.
    */
   bytes(id: Buffer | null, window: DeflateWindow | null): Buffer {
     if (window !== null && this.#smallest >= window.thresholdBytes) {
@@ -48,19 +48,19 @@ export class SharedFrames {
     return id === null ? this.#withoutId() : this.#withId(id);
   }
 
-  /** The same as server-sent events. Never changed, may be kept. */
+  /** The payloads as server-sent events. The bytes never change and may be kept. */
   events(): Buffer {
     this.#events ??= Buffer.from(this.payloads.map(({ text }) => nextEvent(text)).join(''));
     return this.#events;
   }
 
-  /** The bytes that were asked for last belong to who asked: the next are made anew. */
+  /** The bytes that were returned last belong to the caller from now on; the next caller gets new ones. */
   detach(): void {
     this.#patched = null;
     this.#compressed?.detach();
   }
 
-  /** Never changed, may be kept. */
+  /** The bytes never change and may be kept. */
   #withoutId(): Buffer {
     this.#plain ??= textFrames(this.payloads);
     return this.#plain;
@@ -79,14 +79,14 @@ export class SharedFrames {
 
 export interface PayloadOrigin {
   readonly encoder: Encoder;
-  /** Of all who see the stream alike; null where the event is told to one client alone. */
+  /** The compression chains of the group that gets the event. Null if it is sent to one client alone. */
   readonly chains: DeflateChains | null;
 }
 
-/** An event as one encoder tells it, and what that is when it is compressed. */
+/** The text of an event in one encoding, and its compressed form. */
 export class SharedPayload {
   readonly text: string;
-  /** Of the text, as it is sent. */
+  /** The length in UTF-8. */
   readonly byteLength: number;
   readonly #origin: PayloadOrigin;
   #compressed: CompressedMessage | null = null;

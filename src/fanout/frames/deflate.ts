@@ -24,11 +24,11 @@ const MIN_MATCH = 3;
 const MAX_MATCH = 257;
 
 /**
- * The deflated text of a compressed message, or of its end: starts at a byte of its own. It may refer to the dictionary as
- * to what stands right before it.
+ * Deflates the text of a compressed message, or its last part, starting at a byte boundary. Matches may refer to the
+ * dictionary as if it came right before the text.
  */
 export function deflated(text: Buffer, dictionary?: Buffer): Buffer {
-  // What zlib spends on a small text is mostly the making of its window.
+  // For a small text zlib spends most of the time on allocating its window, so the window is as small as possible.
   const reach = text.length + (dictionary?.length ?? 0) + LOOKAHEAD_BYTES;
   const bytes = deflateRawSync(text, {
     level: constants.Z_BEST_SPEED,
@@ -40,7 +40,7 @@ export function deflated(text: Buffer, dictionary?: Buffer): Buffer {
   return bytes.subarray(0, -FLUSH_END.length);
 }
 
-/** What stands before text that is not compressed: at most `MAX_STORED_BYTES`. */
+/** The header of a stored (uncompressed) block of at most `MAX_STORED_BYTES`. */
 export function storedHeader(textBytes: number): Buffer {
   const header = Buffer.alloc(5);
   header.writeUInt16LE(textBytes, 1);
@@ -48,7 +48,7 @@ export function storedHeader(textBytes: number): Buffer {
   return header;
 }
 
-/** Blocks that repeat so many bytes (at least 3), from so far back, and end at the end of a byte. */
+/** Blocks that repeat `length` bytes (at least 3) from `distance` bytes back, padded to a byte boundary. */
 export function repeated(length: number, distance: number): Buffer {
   const bits = new BitWriter();
   startBlock(bits, FIXED);
@@ -58,7 +58,7 @@ export function repeated(length: number, distance: number): Buffer {
     rest -= match;
   }
   bits.write(0, END_OF_BLOCK_BITS);
-  // An empty stored block ends at the end of a byte.
+  // An empty stored block pads to a byte boundary.
   startBlock(bits, STORED);
   return Buffer.concat([bits.bytes(), FLUSH_END]);
 }
@@ -81,7 +81,7 @@ function writeMatch(bits: BitWriter, length: number, distance: number): void {
   bits.write(far.extra, far.extraBits);
 }
 
-/** The symbol that stands for a value, counted from the first one, and the bits that follow it. */
+/** The code's index, counted from the first code, and the extra bits after it. */
 function inRuns(value: number, runBits: number): { symbol: number; extra: number; extraBits: number } {
   const extraBits = Math.max(0, 31 - Math.clz32(value) - runBits);
   return {
@@ -97,7 +97,7 @@ class BitWriter {
   #bits = 0;
   #pending = 0;
 
-  /** A number: its lowest bit first. At most 16 bits. */
+  /** Writes a number of at most 16 bits, lowest bit first. */
   write(value: number, width: number): void {
     this.#bits |= value << this.#pending;
     this.#pending += width;
@@ -107,12 +107,12 @@ class BitWriter {
     }
   }
 
-  /** A Huffman code: its highest bit first. */
+  /** Writes a Huffman code, highest bit first. */
   writeCode(code: number, width: number): void {
     for (let bit = width - 1; bit >= 0; bit -= 1) this.write((code >> bit) & 1, 1);
   }
 
-  /** All that was written, and zeros to the end of the last byte. */
+  /** Returns everything written, with zero bits up to the end of the last byte. */
   bytes(): Buffer {
     return Buffer.from(this.#pending > 0 ? [...this.#bytes, this.#bits] : this.#bytes);
   }

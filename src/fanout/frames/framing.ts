@@ -7,18 +7,18 @@ const LENGTH_IN_64_BITS = 127;
 
 const NEXT_BEFORE_ID = Buffer.from('{"id":');
 const NEXT_AFTER_ID = Buffer.from(',"type":"next","payload":');
-/** What a `next` message ends with. */
+/** The end of a `next` message. */
 export const NEXT_END = Buffer.from('}');
-/** Where in a `next` message its id begins. */
+/** The offset of the id in a `next` message. */
 export const NEXT_ID_AT = NEXT_BEFORE_ID.length;
 
-/** Bytes of a frame's header before `payloadBytes` of payload. */
+/** The size of a frame's header for a payload of `payloadBytes`. */
 function headerBytes(payloadBytes: number): number {
   if (payloadBytes < LENGTH_IN_16_BITS) return 2;
   return payloadBytes < 65_536 ? 4 : 10;
 }
 
-/** Writes the header at `at`, and gives where the payload begins. */
+/** Writes the header at `at` and returns the offset of the payload. */
 function writeHeader(target: Buffer, at: number, payloadBytes: number): number {
   target[at] = FINAL_TEXT;
   if (payloadBytes < LENGTH_IN_16_BITS) {
@@ -35,11 +35,11 @@ function writeHeader(target: Buffer, at: number, payloadBytes: number): number {
 
 export interface Payload {
   readonly text: string;
-  /** Of the text in UTF-8. */
+  /** The length of the text in UTF-8. */
   readonly byteLength: number;
 }
 
-/** A frame for each of these payloads, one after the other. */
+/** One frame for each payload, one after the other. */
 export function textFrames(payloads: readonly Payload[]): Buffer {
   let size = 0;
   for (const { byteLength } of payloads) size += headerBytes(byteLength) + byteLength;
@@ -57,7 +57,7 @@ export interface PatchedFrames {
   readonly idsAt: readonly number[];
 }
 
-/** A `next` frame around each of these payloads; where the ids go (as JSON, with their quotes) is left open. */
+/** One `next` frame around each payload. The ids (JSON with their quotes) are left for the caller to write. */
 export function nextFrames(idBytes: number, payloads: readonly Payload[]): PatchedFrames {
   const around = NEXT_BEFORE_ID.length + idBytes + NEXT_AFTER_ID.length + NEXT_END.length;
   let size = 0;
@@ -80,12 +80,12 @@ export function nextFrames(idBytes: number, payloads: readonly Payload[]): Patch
   return { bytes: frames, idsAt };
 }
 
-/** What stands before the payload of a `next` message, with NUL for each byte of its id. */
+/** The part of a `next` message before its payload, with NULs in place of the id. */
 export function nextPrefix(idBytes: number): Buffer {
   return Buffer.concat([NEXT_BEFORE_ID, Buffer.alloc(idBytes), NEXT_AFTER_ID]);
 }
 
-/** One frame of a compressed message (RFC 7692), which these parts make up. */
+/** The frame of a compressed message (RFC 7692) that consists of these parts. */
 export function compressedFrame(parts: readonly Buffer[]): Buffer {
   let size = 0;
   for (const { length } of parts) size += length;
@@ -96,10 +96,10 @@ export function compressedFrame(parts: readonly Buffer[]): Buffer {
   return frame;
 }
 
-/** A result as a server-sent event (HTML Living Standard, 9.2). JSON has no line break in it. */
+/** A result as a server-sent event (HTML Living Standard, 9.2). JSON text contains no line break. */
 export function nextEvent(payload: string): string {
   return `event: next\ndata: ${payload}\n\n`;
 }
 
-/** What follows the last result. */
+/** The event after the last result. */
 export const COMPLETE_EVENT = 'event: complete\ndata:\n\n';

@@ -1,13 +1,13 @@
 import { compare, decimal } from '../../market/decimal.ts';
 import type { BookUpdateKind, OrderBookUpdate, PriceLevel } from '../../market/marketData.ts';
 
-/** What a subscriber wants to see of a book. */
+/** How a subscriber wants to see a book: how many levels a side, and as snapshots or deltas. */
 export interface BookViewSpec {
   readonly depth: number;
   readonly kind: BookUpdateKind;
 }
 
-/** Where a view gets the book from. */
+/** The book that a view is cut from. */
 export interface BookSource {
   top(depth: number): { readonly bids: readonly PriceLevel[]; readonly asks: readonly PriceLevel[] };
 }
@@ -15,9 +15,10 @@ export interface BookSource {
 const REMOVED = decimal('0');
 
 /**
- * A book cut to a depth, for all the subscribers who asked for the same cut. In delta form each event tells how the cut
- * itself has changed, levels that moved in or out of it included, so that a client which applies them holds exactly the
- * best `depth` levels. Every event of the stream gives one event of the view, be it empty: sequences stay without holes.
+ * A book cut to a depth, for all the subscribers that asked for the same cut. A delta contains the changes of the cut
+ * itself, including levels that moved into or out of it, so that a client which applies the deltas holds exactly the
+ * best `depth` levels. Every event of the stream yields one event of the view, even an empty one, so that sequences
+ * have no holes.
  */
 export class BookView {
   readonly spec: BookViewSpec;
@@ -29,7 +30,7 @@ export class BookView {
     this.spec = spec;
   }
 
-  /** The event as this view's subscribers get it; `book` has the event applied already. */
+  /** The event as this view's subscribers get it. The event has already been applied to `book`. */
   next(event: OrderBookUpdate, book: BookSource): OrderBookUpdate {
     const { bids, asks } = book.top(this.spec.depth);
     const whole: OrderBookUpdate = { ...event, kind: 'snapshot', bids, asks };
@@ -44,18 +45,21 @@ export class BookView {
     return told;
   }
 
-  /** The whole cut as it is now; null before the first event. */
+  /** The whole cut after the last event; null before the first. */
   get snapshot(): OrderBookUpdate | null {
     return this.#latest;
   }
 
-  /** Begins from a book that was there before the view. */
+  /** Starts the view from a book that is already known. */
   begin(latest: OrderBookUpdate, book: BookSource): void {
     this.next({ ...latest, kind: 'snapshot' }, book);
   }
 }
 
-/** What turns `before` into `after`, both best first; `direction` 1: ascending prices (asks), -1: descending (bids). */
+/**
+ * The changes that turn `before` into `after`; both are sorted best first. `direction` is 1 for ascending prices (asks)
+ * and -1 for descending (bids).
+ */
 function difference(
   before: readonly PriceLevel[],
   after: readonly PriceLevel[],
@@ -89,7 +93,7 @@ function order2(was: PriceLevel | undefined, is: PriceLevel | undefined, directi
   return was.price === is.price ? 0 : compare(was.price, is.price) * direction;
 }
 
-/** One delta that does what the two do one after the other; it carries the place (time, sequence) of the later one. */
+/** One delta with the effect of both, one after the other. It has the time and sequence of the later one. */
 export function mergeDeltas(earlier: OrderBookUpdate, later: OrderBookUpdate): OrderBookUpdate {
   return { ...later, bids: merged(earlier.bids, later.bids, -1), asks: merged(earlier.asks, later.asks, 1) };
 }

@@ -4,16 +4,16 @@ export interface Flushable {
   flush(): void;
 }
 
-/** What came of one stream, for those who see it alike. */
+/** An update that waits to be passed to the subscribers of one group. */
 export interface Dispatchable {
-  /** Gives it to each of them. */
+  /** Passes the update to each subscriber. */
   dispatch(): void;
 }
 
 /**
- * Lets what arrives in one turn of the event loop leave in one write a client: when the events at hand have been handled,
- * they are handed to their subscribers, in order, and then whoever has something to write is flushed once. One for the
- * gateway; the more there is to do, the more shares a write.
+ * Makes everything that arrives in one turn of the event loop leave in one write for each client. At the end of the
+ * turn, updates are dispatched to their subscribers in order, and then every outbox that has something to write is
+ * flushed once. The gateway has one scheduler. The busier it is, the more updates share a write.
  */
 export class FlushScheduler implements Disposable {
   readonly #clock: Clock;
@@ -27,7 +27,7 @@ export class FlushScheduler implements Disposable {
     this.#clock = clock;
   }
 
-  /** True while what is handed out is all that this turn has brought of any stream: whoever gets it may write it at once. */
+  /** True while the update being dispatched is the only one of this turn: its receivers may write it at once. */
   get isDirect(): boolean {
     return this.#isDirect;
   }
@@ -42,7 +42,7 @@ export class FlushScheduler implements Disposable {
     if (!this.#isFlushing) this.#schedule();
   }
 
-  /** Ends it now. What the handing out brings belongs to the next one. */
+  /** Dispatches and flushes now. Whatever that causes waits for the next turn. */
   flushNow(): void {
     if (this.#isFlushing || this.#timer === null) return;
     this[Symbol.dispose]();

@@ -7,21 +7,21 @@ import type { Dispatchable, FlushScheduler } from './FlushScheduler.ts';
 import type { MarketData } from '../../market/marketData.ts';
 import type { StreamKey } from '../../market/streamKey.ts';
 
-/** Who gets the events of a stream: in the stream's order. Never throws. */
+/** Receives the events of a stream, in order. `deliver` never throws. */
 export interface Subscriber {
   deliver(update: SharedUpdate): void;
 }
 
-/** The last event of a book's stream, and the book itself. */
+/** A book, and the last event that was applied to it. */
 export interface KnownBook {
   readonly latest: MarketData & { readonly type: 'orderbook' };
   readonly book: BookSource;
 }
 
-/** How a subscriber sees a book, and the book where it is known already; null for every other stream. */
+/** How a subscriber sees a book, and the book if it is already known. Null for every other kind of stream. */
 export type BookCut = { readonly view: BookViewSpec; readonly known: KnownBook | null } | null;
 
-/** The subscribers of one stream who see it alike: one emission serves them all. */
+/** The subscribers of one stream that see it the same way: the same event object serves them all. */
 export class SubscriberGroup {
   readonly subscribers = new Set<Subscriber>();
   readonly #view: BookView | null;
@@ -32,7 +32,7 @@ export class SubscriberGroup {
     if (cut !== null && cut.known !== null) this.#view?.begin(cut.known.latest, cut.known.book);
   }
 
-  /** True where they see the stream so. */
+  /** True if the group sees the stream this way. */
   sees(spec: BookViewSpec | null): boolean {
     const own = this.#view?.spec;
     return own?.kind === spec?.kind && own?.depth === spec?.depth;
@@ -46,17 +46,17 @@ export class SubscriberGroup {
     return new SharedEvent(key, seen, { whole: seen.kind === 'delta' ? this.#view.snapshot : null, chains });
   }
 
-  /** The whole of what the view shows now, for whoever can't begin with a delta. */
+  /** The whole book as the group sees it now, for a subscriber that can't start with a delta. */
   whole(key: StreamKey): SharedEvent | null {
     const snapshot = this.#view?.snapshot ?? null;
     return snapshot === null ? null : new SharedEvent(key, snapshot);
   }
 }
 
-/** Frames of so many events are gathered at most. */
+/** The most events whose frames are joined. */
 const MAX_BATCH = 64;
 
-/** What one audience gets in one turn, as long as nothing for anybody else comes between. */
+/** Consecutive events of one turn for the same group. */
 class Batch implements Dispatchable {
   readonly #audience: SubscriberGroup;
   readonly #emissions: [SharedEvent, ...SharedEvent[]];
@@ -71,7 +71,7 @@ class Batch implements Dispatchable {
     return this.#dispatched;
   }
 
-  /** False where the emission can't be a part of it any more. */
+  /** Returns false if the event can't be part of this batch any more. */
   add(group: SubscriberGroup, sharedEvent: SharedEvent): boolean {
     if (this.#dispatched || this.#audience !== group || this.#emissions.length >= MAX_BATCH) return false;
     this.#emissions.push(sharedEvent);
@@ -86,7 +86,7 @@ class Batch implements Dispatchable {
   }
 }
 
-/** What has been published and is to be handed out at the end of the turn: all that came for one audience together. */
+/** What has been published in this turn and not dispatched yet, gathered by group. */
 export class Batches {
   readonly #scheduler: Pick<FlushScheduler, 'dispatchLater' | 'flushNow'>;
   #last: Batch | null = null;
@@ -101,7 +101,7 @@ export class Batches {
     this.#scheduler.dispatchLater(this.#last);
   }
 
-  /** What was published before is handed out before anything else happens. */
+  /** Dispatches everything that was published so far. */
   dispatchNow(): void {
     if (this.#last?.isDispatched === false) this.#scheduler.flushNow();
   }

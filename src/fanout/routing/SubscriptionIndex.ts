@@ -7,9 +7,9 @@ import type { MarketData } from '../../market/marketData.ts';
 import type { StreamKey } from '../../market/streamKey.ts';
 
 /**
- * Who listens to which stream. Whoever publishes holds the stream's topic, which leads to its listeners: an event costs its
- * deliveries and nothing else. What is published is handed out at the end of the turn. Owned by the composition root;
- * subscribers own their memberships.
+ * Knows who subscribes to which stream. A publisher holds the stream's topic, which leads straight to the subscribers:
+ * an event costs its deliveries and no lookup. Events are dispatched at the end of the turn of the event loop. The
+ * composition root owns the index, and subscribers own their memberships.
  */
 export class SubscriptionIndex {
   readonly #batches: Batches;
@@ -19,12 +19,12 @@ export class SubscriptionIndex {
     this.#batches = new Batches(scheduler);
   }
 
-  /** Streams that somebody publishes in or listens to. */
+  /** The number of streams that have a publisher or a subscriber. */
   get size(): number {
     return this.#topics.size;
   }
 
-  /** For whoever publishes in the stream, until `source` is disposed of. */
+  /** Opens the stream for a publisher, until `source` is disposed of. */
   open(key: StreamKey): { readonly topic: Topic; readonly source: Disposable } {
     const topic = this.#topic(key);
     const source: Disposable = {
@@ -37,15 +37,15 @@ export class SubscriptionIndex {
   }
 
   /**
-   * From now on the subscriber gets what is published of the stream. `cut` is for order books. Of a book that is known
-   * already the view begins there, and the whole of it is returned for the subscriber to begin with.
+   * The subscriber gets everything that is published in the stream from now on. `cut` is for order books: if the book
+   * is already known, the whole of it is returned as the subscriber's first event.
    */
   join(
     key: StreamKey,
     subscriber: Subscriber,
     cut: BookCut = null,
   ): { readonly membership: Disposable; readonly snapshot: SharedEvent | null } {
-    // What was published before is known to whoever joins, and not told again.
+    // A new subscriber already knows what was published before, and must not get it again.
     this.#batches.dispatchNow();
     const topic = this.#topic(key);
     const group = topic.group(cut);
@@ -78,12 +78,12 @@ export class SubscriptionIndex {
 
 const NOBODY: readonly SubscriberGroup[] = [];
 
-/** One stream, and all who listen to it. An event that nobody wants costs a look. */
+/** One stream and its subscribers. Publishing an event that nobody subscribes to costs almost nothing. */
 export class Topic {
   readonly key: StreamKey;
   readonly #batches: Batches;
   #groups = NOBODY;
-  /** Of those who publish in it: one, or for a moment two. */
+  /** The publishers of the stream: one, or two for a moment while one replaces the other. */
   readonly sources = new Set<Disposable>();
 
   constructor(key: StreamKey, batches: Batches) {
@@ -95,12 +95,12 @@ export class Topic {
     return this.#groups.length > 0;
   }
 
-  /** `book`: the stream's, with the event applied already; null for what is no book. */
+  /** `book` is the stream's book with the event already applied; null if the stream is no book. */
   publish(event: MarketData, book: BookSource | null): void {
     for (const group of this.#groups) this.#batches.add(group, group.sharedEvent(this.key, event, book));
   }
 
-  /** Those who see the stream so; the first of them begins it. */
+  /** Returns the group that sees the stream this way, and makes it if there is none. */
   group(cut: BookCut): SubscriberGroup {
     const known = this.#groups.find((group) => group.sees(cut?.view ?? null));
     if (known !== undefined) return known;
@@ -109,7 +109,7 @@ export class Topic {
     return made;
   }
 
-  /** Nobody sees the stream so any more. */
+  /** Removes a group that has no subscribers left. */
   drop(group: SubscriberGroup): void {
     const left = this.#groups.filter((each) => each !== group);
     this.#groups = left.length === 0 ? NOBODY : left;

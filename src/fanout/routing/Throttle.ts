@@ -11,15 +11,15 @@ export interface ThrottleOptions {
   readonly clock: Clock;
 }
 
-/** One stream's place in the rhythm: between two events `throttleMs` pass; `held` is the newest that waits. */
+/** The state of one stream between two events; `held` is the newest event that waits for the timer. */
 interface Beat {
   held: SharedEvent | null;
   timer: Disposable;
 }
 
 /**
- * A client's own wish for fewer events: at most one each `throttleMs` of each stream, always the latest, and the last one
- * always arrives (trailing edge). Trades and status pass untouched; a book's deltas are merged into one that does the same.
+ * Limits a subscriber to one event each `throttleMs` for each stream. It is always the latest, and the last one always
+ * arrives. Trades and statuses are never held back. Deltas of a book are merged into one that has the same effect.
  */
 export class Throttle implements Subscriber, Disposable {
   readonly #options: ThrottleOptions;
@@ -72,7 +72,7 @@ export class Throttle implements Subscriber, Disposable {
 
 function combined(held: SharedEvent, next: SharedEvent): SharedEvent {
   if (!next.isDelta || next.event.type !== 'orderbook' || held.event.type !== 'orderbook') return next;
-  // A snapshot that waits takes the changes in: what leaves is then the whole book with the last of them.
+  // A snapshot that waits takes in the changes: the whole book leaves, with the last of them.
   if (!held.isDelta) return next.whole();
   return new SharedEvent(next.key, mergeDeltas(held.event, next.event), { whole: next.book });
 }

@@ -5,7 +5,7 @@ import type { Encoder } from '../../fanout/frames/EncodingCache.ts';
 import type { SharedEvent } from '../../fanout/frames/SharedEvent.ts';
 import { SharedFrames, SharedPayload } from '../../fanout/frames/SharedFrames.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
-import type { eventOf, eventsOf } from '../resolvers/eventOf.ts';
+import type { eventOf, eventsOf } from '../resolvers/marketData.ts';
 import { compileSelection } from './compileSelection.ts';
 import type { CompiledParts } from './compileSelection.ts';
 import type { MarketData, MarketDataType } from '../../market/marketData.ts';

@@ -27,7 +27,7 @@ import { collectFields } from './collectFields.ts';
 import type { FieldNodes, SelectionScope } from './collectFields.ts';
 import { leafWriter } from './leafWriter.ts';
 import type { WriteValue } from './leafWriter.ts';
-import { eventOf, eventsOf, typeNameOf } from '../resolvers/eventOf.ts';
+import { eventOf, eventsOf, typeNameOf } from '../resolvers/marketData.ts';
 
 /** Parts that selections have in common, of one schema: what many run through stays in the processor's cache. */
 export type CompiledParts = Map<string, WriteMember>;
