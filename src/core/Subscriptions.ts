@@ -155,7 +155,7 @@ interface Streams {
 }
 
 /** One client's subscription, from its opening until it is disposed of. */
-export class OpenSubscription implements Disposable {
+class OpenSubscription implements Disposable {
   readonly #options: OpenSubscriptionOptions;
   readonly #parts = new Map<string, Part>();
   readonly #watch: Disposable;

@@ -122,14 +122,14 @@ function httpOf(thrown: unknown, { code }: GatewayError): Record<string, unknown
   return { http: code === 'INTERNAL' ? { status: 500 } : REFUSED };
 }
 
-/** Where graphql-js quotes in a message what the client gave; all that follows is left out. */
-const QUOTATION = /\b(?:found|got|value:|representable|Invalid character:) .*$/s;
+/** The words after which a message of graphql-js quotes what the client sent. The rest of the message is left out. */
+const QUOTATION = /(?:, but encountered error|\b(?:found:?|got:?|value:|representable|Invalid character:)) .*$/is;
 
 /**
  * The message of what is wrong with a document or its variables. Where these may hold credentials, it says what was
  * expected and not what was found: answers are logged by whoever gets them.
  */
-export function withoutValues(error: GraphQLError): string {
+function withoutValues(error: GraphQLError): string {
   const { source, nodes, positions, message, originalError } = error;
   const [node] = nodes ?? [];
   const document = source ?? node?.loc?.source;

@@ -1,4 +1,10 @@
-import { createSourceEventStream, execute, getOperationAST, OperationTypeNode } from 'graphql';
+import {
+  createSourceEventStream,
+  executeSubscriptionEvent,
+  getOperationAST,
+  OperationTypeNode,
+  validateSubscriptionArgs,
+} from 'graphql';
 import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import { isAsyncIterable, mapAsyncIterator } from 'graphql-yoga';
 import type { YogaServerInstance } from 'graphql-yoga';
@@ -72,12 +78,22 @@ async function subscribe(args: ExecutionArgs, errors: ClientErrors): Promise<Ope
   const { client } = args.contextValue as GraphqlContext;
   const cost = countCost(args, client.limits);
   if (cost instanceof GatewayError) throw cost;
-  const source = await createSourceEventStream(args);
+  const valid = validateSubscriptionArgs(args);
+  if (isErrors(valid)) return { errors: errors.tellAll(valid) };
+  const source = await createSourceEventStream(valid);
   if (!isAsyncIterable(source)) return told(source, errors);
   if (source instanceof MarketDataSource) return source;
-  return mapAsyncIterator(source, async (rootValue) => told(await execute({ ...args, rootValue }), errors));
+  return mapAsyncIterator(source, async (rootValue) =>
+    told(await executeSubscriptionEvent({ ...valid, rootValue }), errors),
+  );
 }
 
 function told(result: ExecutionResult, errors: ClientErrors): ExecutionResult {
   return result.errors === undefined ? result : { ...result, errors: errors.tellAll(result.errors) };
+}
+
+type ValidArgs = ReturnType<typeof validateSubscriptionArgs>;
+
+function isErrors(valid: ValidArgs): valid is Extract<ValidArgs, readonly unknown[]> {
+  return Array.isArray(valid);
 }

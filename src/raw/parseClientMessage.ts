@@ -174,7 +174,7 @@ const MAX_NESTING = 8;
 const POISONED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** Throws BAD_REQUEST for whatever is not one JSON object of harmless keys and little nesting. */
-export function parseObject(text: string): JsonObject {
+function parseObject(text: string): JsonObject {
   const value = toMaps(parseJson(text), MAX_NESTING);
   if (!(value instanceof Map)) throw bad('The message is not a JSON object; expected one, with an action.');
   return value;
@@ -210,14 +210,14 @@ const OF_LOGINS = ['token', 'apiKey', 'session'] as const;
 const MAX_LENGTH = 8_192;
 
 /** What a client gives a broker. Like its kin it throws BAD_REQUEST, and never shows what it found: that may be a secret. */
-export function readBrokerCredentials(json: JsonObject): BrokerCredentials {
+function readBrokerCredentials(json: JsonObject): BrokerCredentials {
   const given = readMembers(json, OF_BROKERS, 'what the broker asks for');
   const [apiKey, apiSecret, accountId, token] = OF_BROKERS.map((name) => given.get(name) ?? null);
   return { apiKey: apiKey ?? null, apiSecret: apiSecret ?? null, accountId: accountId ?? null, token: token ?? null };
 }
 
 /** What a client logs in to the gateway itself with. */
-export function readLogin(json: JsonObject): ClientLogin {
+function readLogin(json: JsonObject): ClientLogin {
   const given = readMembers(json, OF_LOGINS, 'one');
   const [first, ...others] = given;
   if (first === undefined || others.length > 0) {

@@ -189,12 +189,13 @@ function approximateBytes({ event, book }: SharedEvent): number {
 }
 
 /**
- * The memory that an event takes, as an object or as text. Correct within a factor of two, which is enough for a bound.
+ * The memory that an event takes, as an object or as text. Correct within a factor of two, which is enough for a bound. A
+ * malformed event, which becomes an error for the client, counts as a small one.
  */
-export function bytesOfEvent(event: MarketData): number {
-  return event.type === 'orderbook' ? 300 + 60 * levelsOf(event) : 400;
+export function bytesOfEvent(event: MarketData | undefined): number {
+  return event?.type === 'orderbook' ? 300 + 60 * levelsOf(event) : 400;
 }
 
-function levelsOf(book: OrderBookUpdate | null): number {
-  return book === null ? 0 : book.bids.length + book.asks.length;
+function levelsOf(book: Partial<OrderBookUpdate> | null): number {
+  return (book?.bids?.length ?? 0) + (book?.asks?.length ?? 0);
 }

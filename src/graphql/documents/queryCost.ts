@@ -63,14 +63,14 @@ export function queryCost(operation: CountedOperation, enough = Infinity): Query
   const node = getOperationAST(document, operationName);
   const root = node && schema.getRootType(node.operation);
   if (!node || !root) return FREE;
-  const { coerced } = getVariableValues(schema, node.variableDefinitions ?? [], variableValues ?? {});
-  // Execution will say what is wrong with them, and do nothing else.
-  if (coerced === undefined) return FREE;
+  const coerced = getVariableValues(schema, node.variableDefinitions ?? [], variableValues ?? {});
+  // Execution will report the invalid variables, and do nothing else.
+  if (coerced.errors !== undefined) return FREE;
   const fragments = document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);
   const scope: SelectionScope = {
     schema,
     fragments: new Map(fragments.map((fragment) => [fragment.name.value, fragment])),
-    variableValues: coerced,
+    variableValues: coerced.variableValues,
   };
   return new CostCounter(scope, enough).operation(root, node.selectionSet);
 }

@@ -40,8 +40,6 @@ export function boundedValidate(schema: GraphQLSchema, introspection: boolean): 
       const excess = excessOf(size(document), limits);
       return excess.length > 0 ? excess : faults(document);
     } catch (error) {
-      // A rule of graphql-js throws for a condition on the field of a subscription that is a variable.
-      if (error instanceof GraphQLError) return [error];
       if (!(error instanceof RangeError)) throw error;
       return [refusal(tooDeep())];
     }
@@ -120,7 +118,7 @@ const NOTHING: DocumentSize = { depth: 0, aliases: 0, longestName: 0 };
 const INTROSPECTION: ReadonlySet<string> = new Set(['__schema', '__type']);
 
 /** Looks at each fragment once, however often it is spread. The document need not be valid. */
-export function measureDocument(document: DocumentNode): DocumentSize {
+function measureDocument(document: DocumentNode): DocumentSize {
   const ruler = new Ruler(document);
   let largest = NOTHING;
   for (const definition of document.definitions) {

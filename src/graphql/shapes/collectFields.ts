@@ -14,6 +14,7 @@ import type {
   InlineFragmentNode,
   SelectionNode,
   SelectionSetNode,
+  VariableValues,
 } from 'graphql';
 
 /** What selections mean depends on this, and on nothing else. */
@@ -21,7 +22,7 @@ export interface SelectionScope {
   readonly schema: GraphQLSchema;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   /** Coerced, with their defaults. */
-  readonly variableValues: Readonly<Record<string, unknown>>;
+  readonly variableValues: VariableValues;
 }
 
 /** The places of a document that ask for one member of an answer. The first says what it is, all say what is in it. */
@@ -55,7 +56,6 @@ class FieldCollector {
 
   add({ selections }: SelectionSetNode): void {
     for (const selection of selections) {
-      if (selection.kind === Kind.FRAGMENT_SPREAD && this.#spread.has(selection.name.value)) continue;
       if (this.#isIncluded(selection)) this.#addSelection(selection);
     }
   }
@@ -69,9 +69,11 @@ class FieldCollector {
         this.#addFragment(selection);
         break;
       case Kind.FRAGMENT_SPREAD: {
-        this.#spread.add(selection.name.value);
-        const fragment = this.#scope.fragments.get(selection.name.value);
-        if (fragment !== undefined) this.#addFragment(fragment);
+        const name = selection.name.value;
+        const fragment = this.#scope.fragments.get(name);
+        if (fragment === undefined || this.#spread.has(name)) break;
+        this.#spread.add(name);
+        this.#addFragment(fragment);
       }
     }
   }

@@ -85,9 +85,9 @@ function compileOperation(selection: Selection, parts: CompiledParts): WriteEven
   const operation = getOperationAST(document, operationName);
   const root = schema.getSubscriptionType();
   if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) throw new TypeError('not a subscription');
-  const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {});
-  if (coerced === undefined) throw new TypeError('not the variables of this operation');
-  const scope = { schema, fragments: fragmentsOf(document), variableValues: coerced, parts };
+  const coerced = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {});
+  if (coerced.errors !== undefined) throw new TypeError('not the variables of this operation');
+  const scope = { schema, fragments: fragmentsOf(document), variableValues: coerced.variableValues, parts };
   const [member, ...others] = collectFields(scope, root, [operation.selectionSet]);
   if (member === undefined || others.length > 0) throw new TypeError('not one field');
   const [key, nodes] = member;

@@ -55,14 +55,14 @@ const scalar = (name: string): GraphQLScalarType => {
 describe('scalars', () => {
   it.each(GOOD)('%s takes and tells %j as it is', (name, value, literal) => {
     expect(scalar(name).parseValue(value)).toBe(value);
-    expect(scalar(name).parseLiteral(parseValue(literal))).toBe(value);
+    expect(scalar(name).parseLiteral(parseValue(literal), undefined)).toBe(value);
     expect(scalar(name).serialize(value)).toBe(value);
   });
 
   it.each(BAD)('%s refuses %j, as a variable and in a document, and says what it expected', (name, value, literal) => {
     expect(() => scalar(name).parseValue(value)).toThrow(GraphQLError);
     expect(() => scalar(name).parseValue(value)).toThrow(`${name}: expected`);
-    expect(() => scalar(name).parseLiteral(parseValue(literal))).toThrow(`${name}: expected`);
+    expect(() => scalar(name).parseLiteral(parseValue(literal), undefined)).toThrow(`${name}: expected`);
   });
 
   it.each([
