@@ -7,6 +7,7 @@ import type { StatusReply } from '../../../src/raw/messages.ts';
 import { RAW_TYPES } from '../../../src/raw/messages.ts';
 import { parseClientMessage } from '../../../src/raw/parseClientMessage.ts';
 import { ERROR_CODES } from '../../../src/shared/errors.ts';
+import { load, valid } from '../config/support.ts';
 
 type Json = Record<string, unknown>;
 
@@ -66,6 +67,16 @@ describe('the page on the raw protocol', () => {
   it('has a line for every option of subscribe, with its default', () => {
     const lines = table('#### Options').map(([name, , standard]) => [name, standard]);
     expect(lines).toEqual(Object.entries(DEFAULT_OPTIONS).map(([name, value]) => [name, String(value)]));
+  });
+
+  it('names settings with their defaults', () => {
+    const named = [...page.matchAll(/`(\w+)\.(\w+)`\s\(([\d,]+)\)/g)];
+    expect(named.length).toBeGreaterThan(3);
+    const config = Object.entries(valid(load()));
+    for (const [, section = '', setting = '', figure = ''] of named) {
+      const [, settings] = config.find(([name]) => name === section) ?? [];
+      expect(settings).toMatchObject({ [setting]: Number(figure.replaceAll(',', '')) });
+    }
   });
 
   it('has an example of every reply, with the members that the reply has', () => {
