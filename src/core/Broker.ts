@@ -11,25 +11,26 @@ import { BrokerAccount } from './BrokerAccount.ts';
 import type { BrokerAccountOptions } from './BrokerAccount.ts';
 import { authenticationRequired } from './routeSymbols.ts';
 
-/** How a broker deals with the credentials that clients bring. */
+/** How a broker treats the credentials that clients bring. */
 export interface ClientCredentials {
   /**
-   * Asks the venue. Rejects with BROKER_AUTHENTICATION_FAILED where it refuses them, BROKER_UNAVAILABLE where it can't be
-   * asked or answers nonsense, BAD_REQUEST where they can't be credentials of this venue.
+   * Asks the venue whether it accepts the credentials. Rejects with BROKER_AUTHENTICATION_FAILED if it refuses them,
+   * BROKER_UNAVAILABLE if it can't be asked or its answer makes no sense, and BAD_REQUEST if they can't be credentials
+   * of this venue.
    */
   check(credentials: BrokerCredentials, signal: AbortSignal): Promise<void>;
-  /** An account of the client's own; null where the data is the same whoever asks. */
+  /** Makes an adapter for the client's own account; null if the data is the same for everybody. */
   readonly create: ((sink: BrokerSink, credentials: CredentialSource) => BaseBroker) | null;
 }
 
-/** A broker as configured. */
+/** A broker as the configuration describes it. */
 export interface BrokerDefinition {
   readonly id: string;
   readonly enabled: boolean;
   readonly traits: BrokerTraits;
-  /** The one account that serves every client; null where each brings its own. */
+  /** Makes the adapter for the account that all clients share; null if each client brings its own. */
   readonly shared: ((sink: BrokerSink) => BaseBroker) | null;
-  /** Null where the broker takes no credentials. */
+  /** Null if the broker takes no credentials. */
   readonly clients: ClientCredentials | null;
 }
 
@@ -54,7 +55,7 @@ const NO_ACCOUNT: BrokerStanding = {
   reason: 'Connects when a client authenticates.',
 };
 
-/** One broker of the configuration: the shared account and those that clients opened with credentials of their own. */
+/** One configured broker: its shared account, and the accounts that clients opened with their own credentials. */
 export class Broker implements AsyncDisposable {
   readonly definition: BrokerDefinition;
   readonly #options: BrokerOptions;
@@ -70,12 +71,12 @@ export class Broker implements AsyncDisposable {
     this.definition = definition;
     this.#enabled = definition.enabled;
     this.#shared = definition.shared === null ? null : this.#manage(SHARED, definition.shared);
-    // Told from the start, and of mock brokers too, which have none.
+    // Every broker has this metric from the start, mock brokers included, which have no connections.
     options.metrics.upstreamConnections.inc({ broker: this.id }, 0);
     this.#count();
   }
 
-  /** Where it is enabled, begins to connect. To be called once. */
+  /** Begins to connect if the broker is enabled. Call this once. */
   start(): void {
     this.#shared?.start();
   }
@@ -88,7 +89,7 @@ export class Broker implements AsyncDisposable {
     return this.#enabled;
   }
 
-  /** What a client with this scope (null: none of its own) is told. */
+  /** What a client with this scope sees (null: it gave no credentials). */
   info(scope: Scope | null): BrokerInfo {
     const { id, traits } = this.definition;
     const { kind, requiresAuthentication, supportedTypes, synthetic } = traits;
@@ -105,12 +106,14 @@ export class Broker implements AsyncDisposable {
     };
   }
 
-  /** The account that serves a client with this scope; null where there is none for it. */
+  /** The account that serves a client with this scope, or null if there is none. */
   serving(scope: Scope | null): BrokerAccount | null {
     return this.#account(scope);
   }
 
-  /** As `serving`, but throws BROKER_DISABLED and BROKER_AUTHENTICATION_REQUIRED. */
+  /**
+   * Like `serving`, but throws BROKER_DISABLED or BROKER_AUTHENTICATION_REQUIRED if no account can serve the client.
+   */
   require(scope: Scope | null): BrokerAccount {
     if (!this.#enabled) throw new GatewayError('BROKER_DISABLED', `Broker ${this.id} is out of service.`);
     const account = this.#account(scope);
@@ -118,14 +121,14 @@ export class Broker implements AsyncDisposable {
     return account;
   }
 
-  /** The account with exactly this scope. */
+  /** The account with exactly this scope, or null. */
   withScope(scope: Scope): BrokerAccount | null {
     return scope === SHARED ? this.#shared : (this.#accounts.get(scope)?.broker ?? null);
   }
 
   /**
-   * Opens the account of these credentials, which the venue has just accepted, or joins those who hold it already, until
-   * disposed of: with the last of them it is closed, and the credentials are wiped.
+   * Opens the account for credentials that the venue has just accepted, or joins it if it is open already, until
+   * disposed of. When the last holder is gone, the account is closed and the credentials are wiped.
    */
   holdAccount(scope: Scope, credentials: SealedCredentials): Disposable {
     const create = this.definition.clients?.create ?? null;
@@ -157,7 +160,7 @@ export class Broker implements AsyncDisposable {
     };
   }
 
-  /** For every account; what is subscribed stays subscribed. */
+  /** Applies to every account. Subscriptions stay as they are. */
   setEnabled(enabled: boolean): void {
     if (this.#closed || enabled === this.#enabled) return;
     this.#enabled = enabled;
@@ -176,7 +179,7 @@ export class Broker implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closed = true;
     const closed = this.#all().map((broker) => broker.close());
-    // At once: another broker may take the id before the last connection of this one has ended.
+    // Done at once, because another broker may take the id before the last connection has closed.
     this.#uncount();
     await Promise.all([this.#closing, ...closed]);
     for (const { credentials } of this.#accounts.values()) credentials[Symbol.dispose]();
@@ -229,7 +232,10 @@ export class Broker implements AsyncDisposable {
     this.#options.onChange();
   }
 
-  /** Of the shared account, or of those that clients opened where there is none: the same small set whoever there is. */
+  /**
+   * The metric shows the shared account, or the first account of a client if there is none, so that its cardinality
+   * stays fixed.
+   */
   #count(): void {
     const [first] = this.#all();
     const state = this.#enabled ? (first?.standing ?? NO_ACCOUNT).state : 'disabled';
@@ -239,7 +245,7 @@ export class Broker implements AsyncDisposable {
     this.#countStreams();
   }
 
-  /** Of all accounts together. */
+  /** The sum over all accounts. */
   #countStreams(): void {
     this.#options.metrics.upstreamStreams.set({ broker: this.id }, this.#enabled ? this.openStreams : 0);
   }

@@ -19,27 +19,27 @@ export interface BrokerAccountOptions {
   readonly id: string;
   readonly scope: Scope;
   readonly enabled: boolean;
-  /** Makes the adapter anew each time that the broker is taken into service. */
+  /** Makes a new adapter each time that the broker is enabled. */
   readonly create: (sink: BrokerSink) => BaseBroker;
   readonly bus: EventBus;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly staleAfterMs: number;
-  /** How long a stream stays open upstream after the last who wanted it has left. */
+  /** How long a stream stays open upstream after its last subscriber has left. */
   readonly lingerMs: number;
   readonly onChange: () => void;
-  /** What is wanted upstream has changed. */
+  /** Called when the set of wanted streams has changed. */
   readonly onWanted: () => void;
 }
 
-/** One stream of one symbol, as somebody asks for it. */
-export interface StreamWish {
+/** One stream of one symbol that somebody wants. */
+export interface WantedStream {
   readonly symbol: string;
   readonly type: FeedType;
   readonly interval: CandleInterval | null;
 }
 
-/** A symbol's statuses, and where they go. */
+/** The status stream of one symbol. */
 interface Statuses {
   readonly stream: NumberedStream;
   readonly channel: Channel;
@@ -48,9 +48,10 @@ interface Statuses {
 const OUT_OF_SERVICE = 'The broker is out of service.';
 
 /**
- * One account with a venue: the streams that are wanted of it, how its connection and its feeds stand, and the numbering of
- * what it sends. Interest is counted for each stream; the first opens it upstream, the last to leave closes it after a
- * linger. Out of service it keeps what is wanted, and goes on with it afterwards. Owned by a ConfiguredBroker.
+ * One account with a venue: the streams that are wanted from it, the state of its connection and its feeds, and the
+ * numbering of its events. The first subscriber of a stream opens it upstream; some time after the last one has left it
+ * is closed. A disabled account remembers what is wanted and continues with it when it is enabled again. Owned by a
+ * Broker.
  */
 export class BrokerAccount implements AsyncDisposable {
   readonly scope: Scope;
@@ -58,16 +59,16 @@ export class BrokerAccount implements AsyncDisposable {
   readonly #monitor: FeedMonitor;
   readonly #streams = new Map<StreamKey, VenueFeed>();
   readonly #statuses = new Map<string, Statuses>();
-  /** Null while it is out of service. */
+  /** Null while the account is disabled. */
   #broker: BaseBroker | null = null;
-  /** Of the adapter before. */
+  /** The catalog of the previous adapter. */
   #formerCatalog: InstrumentCatalog | null = null;
   #status: BrokerStatus = { kind: 'closed' };
   #lastMessageAtMs: number | null = null;
   #reconciliation: Disposable | null = null;
   #closed = false;
-  /** Which adapter is heard. */
-  #life = 0;
+  /** Identifies the current adapter. */
+  #generation = 0;
   #closing: Promise<void> = Promise.resolve();
 
   constructor(options: BrokerAccountOptions) {
@@ -76,13 +77,13 @@ export class BrokerAccount implements AsyncDisposable {
     this.#monitor = new FeedMonitor({
       clock: options.clock,
       staleAfterMs: options.staleAfterMs,
-      tell: (symbol, status) => {
+      report: (symbol, status) => {
         this.#publishStatus(symbol, status);
       },
     });
   }
 
-  /** Where it is enabled, begins to connect. To be called once. */
+  /** Begins to connect if the broker is enabled. Call this once. */
   start(): void {
     if (this.#options.enabled) this.#enable();
   }
@@ -99,7 +100,7 @@ export class BrokerAccount implements AsyncDisposable {
     return this.#broker?.catalog ?? null;
   }
 
-  /** What the venue listed when it was asked last, be it out of service now. */
+  /** The catalog as the venue last listed it, even if the account is disabled now. */
   get lastCatalog(): InstrumentCatalog | null {
     return this.#broker?.catalog ?? this.#formerCatalog;
   }
@@ -108,17 +109,17 @@ export class BrokerAccount implements AsyncDisposable {
     return this.#broker?.catalogTried ?? Promise.resolve();
   }
 
-  /** The adapter itself, for what is asked of the venue once (history). Null while out of service. */
+  /** The adapter itself, for one-off requests to the venue such as history. Null while the account is disabled. */
   get adapter(): BaseBroker | null {
     return this.#broker;
   }
 
-  /** Streams open upstream, those included that only linger. */
+  /** The number of streams open upstream, including those that nobody wants any more but that are not closed yet. */
   get openStreams(): number {
     return this.#streams.size;
   }
 
-  /** Takes it in or out of service; what is wanted stays wanted. */
+  /** Enables or disables the account. Wanted streams stay wanted. */
   setEnabled(enabled: boolean): void {
     if (this.#closed || enabled === (this.#broker !== null)) return;
     if (enabled) {
@@ -131,7 +132,7 @@ export class BrokerAccount implements AsyncDisposable {
     this.#options.onChange();
   }
 
-  /** The venue has just accepted its credentials: where it refused them before, it is asked for everything anew. */
+  /** The venue has just accepted these credentials. If it had refused them before, the adapter is made anew. */
   accepted(): void {
     if (this.#broker?.isRefused !== true) return;
     this.#endAdapter();
@@ -141,12 +142,12 @@ export class BrokerAccount implements AsyncDisposable {
     this.#options.onChange();
   }
 
-  keyOf({ symbol, type, interval }: Omit<StreamWish, 'type'> & { readonly type: MarketDataType }): StreamKey {
+  keyOf({ symbol, type, interval }: Omit<WantedStream, 'type'> & { readonly type: MarketDataType }): StreamKey {
     return streamKey({ scope: this.scope, broker: this.#options.id, symbol, type, interval });
   }
 
-  /** Wants a stream for somebody until disposed of. Null: it is closed, and has no streams any more. */
-  want(wish: StreamWish, asker: Asker): Disposable | null {
+  /** Opens the stream for one subscription, until disposed of. Returns null if the account is closed. */
+  want(wish: WantedStream, asker: Asker): Disposable | null {
     if (this.#closed) return null;
     const key = this.keyOf(wish);
     const stream = this.#streams.get(key) ?? this.#open(key, wish);
@@ -162,7 +163,7 @@ export class BrokerAccount implements AsyncDisposable {
     };
   }
 
-  /** The stream's book can't be right: the broker begins it again. */
+  /** The stream's book can't be right: the adapter has to start it again. */
   resync(key: StreamKey, reason: string): void {
     const stream = this.#streams.get(key);
     if (stream === undefined) return;
@@ -170,7 +171,7 @@ export class BrokerAccount implements AsyncDisposable {
     this.#broker?.resync(stream, reason);
   }
 
-  /** Ends its connections, and forgets all that it knew. */
+  /** Closes the connections and forgets everything. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#reconciliation?.[Symbol.dispose]();
@@ -205,16 +206,16 @@ export class BrokerAccount implements AsyncDisposable {
     const broker = this.#broker;
     this.#formerCatalog = this.lastCatalog;
     this.#broker = null;
-    this.#life += 1;
+    this.#generation += 1;
     this.#status = { kind: 'closed' };
     if (broker !== null) this.#closing = Promise.all([this.#closing, broker.close()]).then(() => undefined);
   }
 
-  #open(key: StreamKey, { symbol, type, interval }: StreamWish): VenueFeed {
+  #open(key: StreamKey, { symbol, type, interval }: WantedStream): VenueFeed {
     const { bus, id: broker, metrics } = this.#options;
     const stream = new VenueFeed({
       address: { scope: this.scope, broker, symbol, type, interval },
-      life: randomId(),
+      epoch: randomId(),
       channel: bus.open(key),
       received: metrics.receivedTally(broker, type),
     });
@@ -238,7 +239,7 @@ export class BrokerAccount implements AsyncDisposable {
     });
   }
 
-  /** Many changes of one turn reach the broker as one. */
+  /** Passes the changes of one turn of the event loop to the adapter at once. */
   #reconcile(): void {
     this.#reconciliation ??= this.#options.clock.turn(() => {
       this.#reconciliation = null;
@@ -247,11 +248,11 @@ export class BrokerAccount implements AsyncDisposable {
     });
   }
 
-  /** What an adapter says after it was taken out of service is not heard. */
+  /** Ignores whatever an adapter reports after it was replaced. */
   #sink(): BrokerSink {
-    this.#life += 1;
-    const life = this.#life;
-    const current = (): boolean => life === this.#life;
+    this.#generation += 1;
+    const generation = this.#generation;
+    const current = (): boolean => generation === this.#generation;
     return {
       onEvent: (feed, draft) => {
         if (current()) this.#event(feed, draft);
@@ -274,7 +275,7 @@ export class BrokerAccount implements AsyncDisposable {
   #event(feed: Feed, draft: FeedEventDraft): void {
     if (!isOpen(feed)) return;
     feed.received.count += 1;
-    this.#monitor.beat(feed, draft);
+    this.#monitor.recordEvent(feed, draft);
     feed.channel.publish(feed.number(draft));
   }
 
@@ -338,12 +339,12 @@ export class BrokerAccount implements AsyncDisposable {
   }
 }
 
-/** The broker hands back what it was given, which is the stream itself; of one at its end nothing is heard any more. */
+/** The adapter passes back the feed that it was given. Events of a feed that has ended are ignored. */
 function isOpen(feed: Feed): feed is VenueFeed {
   return feed instanceof VenueFeed && feed.isOpen;
 }
 
-/** Why a broker does not serve all that it should, for a person; null where it does. */
+/** The reason why a broker does not serve everything, in words for people; null if it does. */
 function outage(status: BrokerStatus): string | null {
   switch (status.kind) {
     case 'connected':

@@ -29,18 +29,18 @@ export interface AuthenticationRequest {
 
 export interface BrokerAuthenticated {
   readonly broker: string;
-  /** Opaque and secret: whoever has it may use what the credentials serve. */
+  /** A secret token: whoever has it may use what the credentials give access to. */
   readonly session: string;
   readonly expiresAt: Timestamp;
 }
 
-/** How long a venue may take to say whether it knows the credentials. */
+/** How long the check of credentials at a venue may take. */
 const CHECK_TIMEOUT_MS = 15_000;
 const MAX_CREDENTIAL_LENGTH = 8_192;
 
 /**
- * Takes clients' own credentials for brokers: asks the venue, and only then lets the session hold what they open. Disposed
- * of, it asks no more: whoever waits for a venue's answer is told so, and what may still come of it opens nothing.
+ * Accepts clients' own credentials for brokers: the venue is asked first, and only then the session holds the account
+ * that they open. When it is disposed of, checks that are running are rejected, and nothing is opened any more.
  */
 export class BrokerAuthenticator implements Disposable {
   readonly #options: BrokerAuthenticatorOptions;
@@ -54,8 +54,9 @@ export class BrokerAuthenticator implements Disposable {
 
   /**
    * Rejects with UNKNOWN_BROKER, BROKER_DISABLED, BAD_REQUEST, BROKER_AUTHENTICATION_FAILED (the venue refused them),
-   * BROKER_UNAVAILABLE (it can't be asked, or answers nonsense; or this is disposed of), RATE_LIMITED, FORBIDDEN (over plain
-   * text from afar), and as `Sessions.hold`. What the session held for the broker before stays as it is then.
+   * BROKER_UNAVAILABLE (the venue can't be asked, its answer makes no sense, or this is disposed of), RATE_LIMITED,
+   * FORBIDDEN (over plain text from another machine), and like `Sessions.hold`. Then the session keeps what it held for
+   * the broker before.
    */
   async authenticate({
     broker: id,
@@ -74,7 +75,7 @@ export class BrokerAuthenticator implements Disposable {
     return { broker: id, session: session.token, expiresAt: fromEpochMs(sessions.expiresAtMs()) };
   }
 
-  /** False where the session held nothing for the broker. Throws UNKNOWN_BROKER. */
+  /** Returns false if the session held nothing for the broker. Throws UNKNOWN_BROKER. */
   deauthenticate(broker: string, session: Session): boolean {
     return session.giveUp(this.#options.manager.configured(broker).id);
   }
@@ -97,7 +98,7 @@ export class BrokerAuthenticator implements Disposable {
     if (refusal !== null) throw refusal;
   }
 
-  /** Null where the venue knows the credentials. */
+  /** Returns null if the venue accepts the credentials, otherwise the error. */
   async #ask(clients: ClientCredentials, credentials: BrokerCredentials): Promise<GatewayError | null> {
     const patience = new AbortController();
     using _timer = this.#options.clock.after(CHECK_TIMEOUT_MS, () => {

@@ -14,7 +14,7 @@ import { BrokerWatcher } from './brokerInfo.ts';
 import type { BrokerInfo } from './brokerInfo.ts';
 import { Broker } from './Broker.ts';
 import type { BrokerDefinition } from './Broker.ts';
-import type { BrokerAccount, StreamWish } from './BrokerAccount.ts';
+import type { BrokerAccount, WantedStream } from './BrokerAccount.ts';
 import { MarketState } from './MarketState.ts';
 import { routeBySymbol, routeToBroker } from './routeSymbols.ts';
 import type { RoutableBroker } from './routeSymbols.ts';
@@ -31,12 +31,12 @@ export interface BrokerManagerOptions {
 }
 
 const LINGER_MS = 5_000;
-/** How long a request waits for a venue that is being asked for the first time what it lists. */
+/** How long a request waits for the first catalog of a venue. */
 const CATALOG_PATIENCE_MS = 3_000;
 
 /**
- * All brokers: which there are, which of them serves a symbol, and the way of their events to the bus and from the bus to
- * those who listen. Owned by the composition root.
+ * All brokers: which there are, which of them serves a symbol, and the path of their events through the bus to the
+ * subscribers. Owned by the composition root.
  */
 export class BrokerManager implements AsyncDisposable {
   readonly state = new MarketState();
@@ -57,7 +57,7 @@ export class BrokerManager implements AsyncDisposable {
       ...options,
       definition,
       onChange: () => {
-        for (const watcher of this.#watchers) watcher.look(definition.id);
+        for (const watcher of this.#watchers) watcher.check(definition.id);
       },
     });
     this.#brokers.set(definition.id, broker);
@@ -73,11 +73,11 @@ export class BrokerManager implements AsyncDisposable {
     return this.#brokers.get(id)?.info(access.scopeOf(id));
   }
 
-  /** Told of every change of what the client sees of a broker's state, and of nothing else, until disposed of. */
-  watch(access: BrokerAccess, tell: (info: BrokerInfo) => void): Disposable {
+  /** Calls the listener for each change that the client can see of a broker's state, until disposed of. */
+  watch(access: BrokerAccess, listener: (info: BrokerInfo) => void): Disposable {
     const watcher = new BrokerWatcher({
       access,
-      tell,
+      listener,
       ids: [...this.#brokers.keys()],
       infoOf: (id) => this.broker(id, access),
     });
@@ -108,15 +108,18 @@ export class BrokerManager implements AsyncDisposable {
     return { adapter, scope };
   }
 
-  /** What the broker lists, waiting a moment for one that is just being asked. Throws as getBroker, and BROKER_UNAVAILABLE. */
+  /**
+   * The broker's catalog. Waits a moment if the venue is being asked for it. Throws like getBroker, and
+   * BROKER_UNAVAILABLE.
+   */
   async catalog(id: string, access: BrokerAccess): Promise<InstrumentCatalog> {
     const account = this.configured(id).require(access.scopeOf(id));
-    await this.#heard([account]);
+    await this.#awaitCatalogs([account]);
     if (account.catalog !== null) return account.catalog;
     throw new GatewayError('BROKER_UNAVAILABLE', `Broker ${id} can't be reached just now; try again later.`);
   }
 
-  /** Which broker serves each symbol. Throws what concerns the request as a whole. */
+  /** Finds the broker that serves each symbol. Throws if the request as a whole is wrong. */
   async route(request: {
     readonly broker: string | null;
     readonly symbols: readonly string[];
@@ -128,27 +131,27 @@ export class BrokerManager implements AsyncDisposable {
       const broker = this.configured(id);
       const account = broker.require(access.scopeOf(id));
       refuseUnsupported(broker.info(null), types);
-      await this.#heard([account]);
+      await this.#awaitCatalogs([account]);
       return routeToBroker(routable(broker, access), symbols);
     }
     const enabled = [...this.#brokers.values()].filter((broker) => broker.enabled);
-    await this.#heard(enabled.flatMap((broker) => broker.serving(access.scopeOf(broker.id)) ?? []));
+    await this.#awaitCatalogs(enabled.flatMap((broker) => broker.serving(access.scopeOf(broker.id)) ?? []));
     const brokers = enabled.map((broker) => routable(broker, access));
     const able = brokers.filter((broker) => types.every((type) => broker.supportedTypes.includes(type)));
     const { accepted, rejected } = routeBySymbol(able, symbols);
     const disabled = [...this.#brokers.values()].filter((broker) => !broker.enabled);
     return {
       accepted,
-      rejected: rejected.map((rejection) => explained(rejection, { brokers, disabled, types, access })),
+      rejected: rejected.map((rejection) => explainRejection(rejection, { brokers, disabled, types, access })),
     };
   }
 
-  /** Wants a stream for somebody until disposed of; null where the account that the route names is gone. */
-  want({ broker, scope }: SymbolRoute, wish: StreamWish, asker: Asker): Disposable | null {
+  /** Wants a stream until disposed of; null if the route's account is closed. */
+  want({ broker, scope }: SymbolRoute, wish: WantedStream, asker: Asker): Disposable | null {
     return this.#brokers.get(broker)?.withScope(scope)?.want(wish, asker) ?? null;
   }
 
-  /** Streams open upstream, those included that only linger. */
+  /** The number of streams open upstream, including those that nobody wants any more but that are not closed yet. */
   get openStreams(): number {
     return [...this.#brokers.values()].reduce((sum, broker) => sum + broker.openStreams, 0);
   }
@@ -164,7 +167,7 @@ export class BrokerManager implements AsyncDisposable {
     return this.close();
   }
 
-  /** A stream as it comes out of the bus: its state takes an event in, then its subscribers get it. */
+  /** Receives a stream from the bus: its state applies an event, then its subscribers get it. */
   #receive(key: StreamKey): Channel {
     const { index, metrics } = this.#options;
     const state = this.state.open(key);
@@ -189,20 +192,20 @@ export class BrokerManager implements AsyncDisposable {
     };
   }
 
-  async #heard(accounts: readonly BrokerAccount[]): Promise<void> {
-    const unheard = accounts.filter(({ catalog }) => catalog === null);
-    if (unheard.length === 0) return;
+  async #awaitCatalogs(accounts: readonly BrokerAccount[]): Promise<void> {
+    const missing = accounts.filter(({ catalog }) => catalog === null);
+    if (missing.length === 0) return;
     using patience = new Patience(this.#options.clock);
-    await Promise.race([Promise.all(unheard.map(({ catalogTried }) => catalogTried)), patience.over]);
+    await Promise.race([Promise.all(missing.map(({ catalogTried }) => catalogTried)), patience.over]);
   }
 }
 
 /** The key of one stream of a routed symbol. */
-export function keyOf(route: SymbolRoute, type: MarketDataType, interval: StreamWish['interval']): StreamKey {
+export function keyOf(route: SymbolRoute, type: MarketDataType, interval: WantedStream['interval']): StreamKey {
   return streamKey({ ...route, type, interval });
 }
 
-/** A bounded wait that leaves no timer behind when something else was quicker. */
+/** A wait with a limit, which leaves no timer behind if something else was faster. */
 class Patience implements Disposable {
   readonly #abort = new AbortController();
   readonly over: Promise<void>;
@@ -238,8 +241,8 @@ function refuseUnsupported({ id, supportedTypes }: BrokerInfo, types: readonly M
   );
 }
 
-/** Where a broker lists a symbol that nobody serves just now, why that is so is the reason to give. */
-function explained(
+/** If some broker lists a symbol but can't serve it now, the rejection says why. */
+function explainRejection(
   rejection: SymbolRejection,
   known: {
     readonly brokers: readonly RoutableBroker[];

@@ -15,32 +15,32 @@ import type { BrokerAccess } from './subscription.ts';
 export interface ClientAdmission {
   readonly services: Services;
   readonly address: ClientAddress;
-  /** The login that it brings; null: none. */
+  /** The client's login; null if it brings none. */
   readonly evidence: LoginEvidence | null;
-  /** The token of a session that it had before; null: it begins a new one. */
+  /** The token of a session that the client had before; null if it begins a new one. */
   readonly sessionToken: string | null;
 }
 
 export interface LoginNotices {
-  /** The login ends soon: at this moment, in wall milliseconds. Null: nobody wants to know. */
+  /** Called shortly before the login ends, with its end in wall milliseconds. Null if nobody needs to know. */
   readonly endsSoon: ((endsAtMs: number) => void) | null;
-  /** The login has ended and is no longer accepted. */
+  /** Called when the login has ended and is no longer accepted. */
   readonly ended: () => void;
 }
 
 /**
- * A client of either protocol, from its admission until it is disposed of: who it is, what it may take, and the session that
- * holds the credentials which it gave to brokers. Its login and its session may change while it is connected.
+ * A client of either protocol, from its admission until it is disposed of: who it is, its limits, and the session that
+ * holds its credentials for brokers. Its login and its session may change while it is connected.
  */
 export class ConnectedClient implements Disposable {
   readonly address: ClientAddress;
-  /** Which brokers it may use, with whichever session it has. */
+  /** The brokers that the client may use, with whichever session it has. */
   readonly access: ClientAccess;
   readonly #services: Services;
-  /** Null: it has to log in, and has not done so yet. */
+  /** Null while the client still has to log in. */
   #login: LoggedIn | null;
   #asker: Asker;
-  /** Among the connections of its API key; null: it does not count as one. */
+  /** The client's place among the connections of its API key; null if it has none. */
   #place: Disposable | null = null;
   #term: LoginTerm | null = null;
   #isGone = false;
@@ -58,8 +58,8 @@ export class ConnectedClient implements Disposable {
   }
 
   /**
-   * Rejects with UNAUTHENTICATED (no login though one is required, a wrong one, or no such session), FORBIDDEN (secrets over
-   * plain text from another machine) and RATE_LIMITED.
+   * Rejects with UNAUTHENTICATED (a login is required and missing, wrong, or there is no such session), FORBIDDEN
+   * (secrets over plain text from another machine) and RATE_LIMITED.
    */
   static async admit({ services, address, evidence, sessionToken }: ClientAdmission): Promise<ConnectedClient> {
     if (evidence !== null || sessionToken !== null) refusePlainText(address, services.allowInsecureCredentials);
@@ -71,7 +71,7 @@ export class ConnectedClient implements Disposable {
     );
   }
 
-  /** A client that has yet to log in. */
+  /** A client that still has to log in. */
   static stranger(services: Services, address: ClientAddress): ConnectedClient {
     return new ConnectedClient(services, address, null, null);
   }
@@ -88,22 +88,22 @@ export class ConnectedClient implements Disposable {
     return this.access.session;
   }
 
-  /** Whose share of the gateway's work this connection uses. */
+  /** The party whose share of the gateway's work this connection uses. */
   get asker(): Asker {
     return this.#asker;
   }
 
-  /** To be read at each use: they change with the login. */
+  /** Read these at each use: they change with the login. */
   get limits(): Limits {
     return limitsOf(this.#login?.limits ?? null, this.#services.limits);
   }
 
-  /** From now on it counts as a connection of its API key. Throws LIMIT_EXCEEDED. */
+  /** Counts the client as a connection of its API key. Throws LIMIT_EXCEEDED. */
   takePlace(): void {
     if (this.#login !== null) this.#place = this.#services.keyConnections.take(this.#login, this.address);
   }
 
-  /** From now on the end of its login is reported. To be called once. */
+  /** Reports the end of the login from now on. Call this once. */
   watchLogin({ endsSoon, ended }: LoginNotices): void {
     const { principal } = this;
     this.#term = new LoginTerm({ principal, clock: this.#services.clock, onNotice: endsSoon, onEnd: ended });
@@ -111,7 +111,7 @@ export class ConnectedClient implements Disposable {
 
   /**
    * Logs in, or renews the login. Rejects with UNAUTHENTICATED, RATE_LIMITED, LIMIT_EXCEEDED, and with FORBIDDEN if the
-   * client is somebody else already; then everything stays as it was.
+   * client is already logged in as somebody else; then nothing changes.
    */
   async logIn(evidence: LoginEvidence): Promise<Principal> {
     const login = await this.#verify(evidence);
@@ -122,7 +122,10 @@ export class ConnectedClient implements Disposable {
     return login.principal;
   }
 
-  /** As `logIn`, but for the same principal only. Resolves with the end of the login in wall milliseconds; null: it has none. */
+  /**
+   * Like `logIn`, but for the same principal only. Resolves with the end of the login in wall milliseconds, or null if
+   * it has none.
+   */
   async renewLogin(token: string): Promise<number | null> {
     if (this.#term === null) {
       throw new GatewayError('BAD_REQUEST', 'Over HTTP there is no login to renew: each request brings its own.');
@@ -137,7 +140,7 @@ export class ConnectedClient implements Disposable {
     return principal.kind === 'jwt' ? principal.expiresAtMs : null;
   }
 
-  /** Takes up a session that it had before, in place of its own. Throws UNAUTHENTICATED. */
+  /** Replaces the client's session with one that it had before. Throws UNAUTHENTICATED. */
   resume(sessionToken: string): void {
     refusePlainText(this.address, this.#services.allowInsecureCredentials);
     this.#move(this.#services.sessions.resume(sessionToken, this.principal));
@@ -174,7 +177,7 @@ export class ConnectedClient implements Disposable {
 const SOMEBODY_ELSE = 'This connection is logged in as somebody else: connect anew for another login.';
 const TOO_LATE = 'Log in before you give brokers your credentials: connect anew, and log in first.';
 
-/** The brokers that one connection may use: those that its session holds credentials for, whichever session that is now. */
+/** The brokers that one connection may use: those that its current session holds credentials for. */
 class ClientAccess implements BrokerAccess, Disposable {
   readonly #listeners = new Set<ScopeListener>();
   #use: SessionUse;
@@ -202,7 +205,7 @@ class ClientAccess implements BrokerAccess, Disposable {
     };
   }
 
-  /** Takes up another session; listeners are moved, broker by broker, before the former session is released. */
+  /** Switches to another session. Listeners are moved, broker by broker, before the former session is released. */
   move(use: SessionUse, brokers: readonly string[]): void {
     const former = this.#use;
     this.#watching[Symbol.dispose]();

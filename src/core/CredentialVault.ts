@@ -16,21 +16,22 @@ const credentialsSchema = z.object({
 });
 
 /**
- * Keeps credentials encrypted in memory with keys that live in this process alone, off the JavaScript heap. Text that
- * passed through JavaScript on its way here can't be wiped; ARCHITECTURE.md says what remains of it and for how long.
+ * Keeps credentials encrypted in memory, with keys that exist only in this process and off the JavaScript heap. Text
+ * that passed through JavaScript on its way here can't be wiped; ARCHITECTURE.md says what remains of it and for how
+ * long.
  */
 export class CredentialVault {
   readonly #sealKey: KeyObject = createSecretKey(randomBytes(KEY_BYTES));
   readonly #scopeKey: KeyObject = createSecretKey(randomBytes(KEY_BYTES));
 
-  /** The same for the same credentials with the same broker, and telling nothing of them: a keyed hash. */
+  /** A keyed hash: equal for the same credentials with the same broker, and it reveals nothing about them. */
   scopeOf(broker: string, { apiKey, apiSecret, accountId, token }: BrokerCredentials): Scope {
     return createHmac('sha256', this.#scopeKey)
       .update(JSON.stringify([broker, apiKey, apiSecret, accountId, token]))
       .digest('base64url');
   }
 
-  /** `purpose` is bound to what is sealed: it opens under no other. */
+  /** `purpose` is bound to the sealed credentials: they can't be opened for another one. */
   seal(credentials: BrokerCredentials, purpose: string): SealedCredentials {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(ALGORITHM, this.#sealKey, nonce).setAAD(Buffer.from(purpose));
@@ -49,7 +50,7 @@ export class SealedCredentials implements CredentialSource, Disposable {
     this.#parts = parts;
   }
 
-  /** Throws after they were wiped. */
+  /** Throws if the credentials were wiped. */
   use<T>(task: (credentials: BrokerCredentials) => T): T {
     if (this.#parts === null) throw new Error('these credentials were wiped');
     const { key, nonce, sealed, tag, purpose } = this.#parts;

@@ -4,16 +4,16 @@ import { toEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import type { Clock } from '../shared/clock.ts';
 
-/** `opening`: asked for, and nothing known yet. */
+/** `opening`: the feed was requested, and nothing is known yet. */
 export type FeedPhase = FeedState | 'opening';
 
-/** Events that must have come before a feed's rhythm is trusted. */
+/** The rhythm of a feed is trusted after this many events. */
 const KNOWN_AFTER_EVENTS = 3;
-/** A feed is quiet against its habit after this many of its usual gaps. */
+/** A feed is unusually quiet after this many of its usual gaps. */
 const QUIET_GAPS = 10;
 const SMOOTHING = 0.2;
 
-/** How one feed does: its phase, and the rhythm in which its events come. Times are monotonic milliseconds. */
+/** The health of one feed: its phase, and the rhythm of its events. Times are monotonic milliseconds. */
 export class FeedHealth {
   #phase: FeedPhase = 'opening';
   #reason: string | null = null;
@@ -29,17 +29,17 @@ export class FeedHealth {
     return this.#reason;
   }
 
-  /** True where that changed anything. */
+  /** Returns true if that changed anything. */
   set(phase: FeedPhase, reason: string | null): boolean {
     if (phase === this.#phase && reason === this.#reason) return false;
-    // A silence that had a cause says nothing of the feed's rhythm.
+    // A silence that had a cause says nothing about the feed's rhythm.
     if (phase === 'live' && this.#phase !== 'live') this.#events = 0;
     this.#phase = phase;
     this.#reason = reason;
     return true;
   }
 
-  beat(nowMs: number): void {
+  recordEvent(nowMs: number): void {
     if (this.#events > 0) {
       const gap = nowMs - this.#lastAtMs;
       this.#usualGapMs = this.#events === 1 ? gap : this.#usualGapMs + SMOOTHING * (gap - this.#usualGapMs);
@@ -48,21 +48,21 @@ export class FeedHealth {
     this.#lastAtMs = nowMs;
   }
 
-  /** True where the feed has been silent for `staleAfterMs` though it normally is not. */
-  quiet(nowMs: number, staleAfterMs: number): boolean {
+  /** True if the feed has been silent for `staleAfterMs`, although it normally is not. */
+  isQuiet(nowMs: number, staleAfterMs: number): boolean {
     if (this.#phase !== 'live' || this.#events < KNOWN_AFTER_EVENTS) return false;
     return nowMs - this.#lastAtMs >= Math.max(staleAfterMs, QUIET_GAPS * this.#usualGapMs);
   }
 }
 
-/** What subscribers of a symbol are told. */
+/** The status of a symbol, as its subscribers see it. */
 export interface SymbolStatus {
   readonly state: FeedState;
   readonly reason: string | null;
   readonly gap: boolean;
 }
 
-/** A feed that carries its own health, so that an event of it costs no look-up. */
+/** A feed that carries its own health, so that an event needs no lookup. */
 export interface MonitoredFeed extends Feed {
   readonly health: FeedHealth;
 }
@@ -70,32 +70,32 @@ export interface MonitoredFeed extends Feed {
 export interface FeedMonitorOptions {
   readonly clock: Clock;
   readonly staleAfterMs: number;
-  readonly tell: (symbol: string, status: SymbolStatus) => void;
+  readonly report: (symbol: string, status: SymbolStatus) => void;
 }
 
 type EventTimes = Pick<EventHeader, 'time' | 'receivedAt'>;
 
-/** The timer comes so much too late only where the process did not run. */
+/** The timer is this late only if the process did not run. */
 const HELD_UP_MS = 1_500;
-/** An event this much older than its receipt has waited somewhere; clocks differ by less. */
+/** An event that is this much older than its receipt has waited somewhere; clocks differ by less. */
 const LATE_MS = 2_000;
 
-/** From the one that is told first to the one that is told only where there is nothing else. */
+/** If feeds of a symbol are in several phases, the first of these is reported. */
 const WORST_FIRST: readonly FeedPhase[] = ['closed', 'recovering', 'stale', 'opening', 'live'];
 
 /**
- * Knows of each wanted feed whether it can be trusted, and tells each symbol's status when that changes: the worst of its
- * feeds. Silence counts only against a feed's own habit, so that a quiet market is not called stale.
+ * Knows whether each wanted feed can be trusted, and reports a symbol's status when it changes: the worst of its feeds.
+ * Silence counts only against a feed's own habit, so that a quiet market is not called stale.
  */
 export class FeedMonitor implements Disposable {
   readonly #options: FeedMonitorOptions;
   readonly #symbols = new Map<string, Set<MonitoredFeed>>();
-  readonly #told = new Map<string, SymbolStatus>();
+  readonly #reported = new Map<string, SymbolStatus>();
   readonly #periodMs: number;
   readonly #timer: Disposable;
-  /** Monotonic: when the timer came last. */
+  /** Monotonic time at which the timer last fired. */
   #listenedAtMs: number;
-  /** The process did not run for a while: what comes now may have waited for it. */
+  /** True after the process did not run for a while: what arrives now may have waited meanwhile. */
   #isCatchingUp = false;
 
   constructor(options: FeedMonitorOptions) {
@@ -107,7 +107,7 @@ export class FeedMonitor implements Disposable {
     });
   }
 
-  /** A feed is wanted from now on; `outage` says why nothing can come of it just now. */
+  /** Watches a feed. `outage` is the reason why nothing can come at the moment, or null. */
   open(feed: MonitoredFeed, outage: string | null): void {
     const feeds = this.#symbols.get(feed.symbol) ?? new Set();
     this.#symbols.set(feed.symbol, feeds);
@@ -124,22 +124,22 @@ export class FeedMonitor implements Disposable {
       return;
     }
     this.#symbols.delete(feed.symbol);
-    this.#told.delete(feed.symbol);
+    this.#reported.delete(feed.symbol);
   }
 
-  /** True where a feed of the symbol is wanted. */
+  /** True if a feed of the symbol is watched. */
   has(symbol: string): boolean {
     return this.#symbols.has(symbol);
   }
 
-  /** The broker has sent this event of the feed. To be called before it is told to anybody. */
-  beat(feed: MonitoredFeed, event: EventTimes): void {
+  /** Call this for each event of the feed, before anybody gets it. */
+  recordEvent(feed: MonitoredFeed, event: EventTimes): void {
     const { health } = feed;
     const now = this.#options.clock.monotonic();
     if (now - this.#listenedAtMs > this.#periodMs + HELD_UP_MS) this.#noticeHoldUp(now);
-    health.beat(now);
+    health.recordEvent(now);
     if (this.#isCatchingUp && this.#mayBeLate(event)) return;
-    // A book is in step, and a market open, when its broker says so; of the others any event is the proof.
+    // A book is in step, and a market open, only when the broker says so; any other feed proves itself with an event.
     const proven = health.phase === 'stale' || (feed.type !== 'orderbook' && health.phase !== 'closed');
     if (proven && health.phase !== 'live' && health.set('live', null)) this.#assess(feed.symbol);
   }
@@ -156,7 +156,7 @@ export class FeedMonitor implements Disposable {
         health.set(condition.kind, condition.reason);
         break;
       case 'gap':
-        this.#tell(feed.symbol, { ...this.#worst(feed.symbol), reason: condition.reason, gap: true });
+        this.#report(feed.symbol, { ...this.#worst(feed.symbol), reason: condition.reason, gap: true });
         return;
       default:
         assertNever(condition);
@@ -164,7 +164,7 @@ export class FeedMonitor implements Disposable {
     this.#assess(feed.symbol);
   }
 
-  /** The connection to the venue is gone: nothing that was sent can be relied on. */
+  /** The connection to the venue is lost: no feed can be relied on. */
   outage(reason: string): void {
     for (const [symbol, feeds] of this.#symbols) {
       for (const { health } of feeds) if (health.phase !== 'closed') health.set('recovering', reason);
@@ -172,7 +172,7 @@ export class FeedMonitor implements Disposable {
     }
   }
 
-  /** The same for all feeds, whatever they were. */
+  /** Sets all feeds, whatever they were before. */
   setAll(phase: FeedState, reason: string): void {
     for (const [symbol, feeds] of this.#symbols) {
       for (const { health } of feeds) health.set(phase, reason);
@@ -183,10 +183,10 @@ export class FeedMonitor implements Disposable {
   [Symbol.dispose](): void {
     this.#timer[Symbol.dispose]();
     this.#symbols.clear();
-    this.#told.clear();
+    this.#reported.clear();
   }
 
-  /** Suspended, or too busy to listen. What waited in the sockets meanwhile is not how things are now. */
+  /** The process was suspended or too busy. What waited in the sockets meanwhile is not the present state. */
   #noticeHoldUp(now: number): void {
     const heldUpMs = now - this.#listenedAtMs;
     this.#listenedAtMs = now;
@@ -198,7 +198,7 @@ export class FeedMonitor implements Disposable {
     }
   }
 
-  /** An event without a time of the venue's own can't show that it is none of those that waited. */
+  /** An event without the venue's own time can't prove that it did not wait. */
   #mayBeLate({ time, receivedAt }: EventTimes): boolean {
     return time === receivedAt || this.#options.clock.now() - toEpochMs(time) > LATE_MS;
   }
@@ -210,7 +210,7 @@ export class FeedMonitor implements Disposable {
     this.#listenedAtMs = now;
     for (const [symbol, feeds] of this.#symbols) {
       for (const { type, health } of feeds) {
-        if (!health.quiet(now, this.#options.staleAfterMs)) continue;
+        if (!health.isQuiet(now, this.#options.staleAfterMs)) continue;
         health.set('stale', `No ${type} has come for a while.`);
         this.#assess(symbol);
       }
@@ -219,12 +219,13 @@ export class FeedMonitor implements Disposable {
 
   #assess(symbol: string): void {
     const status = this.#worst(symbol);
-    const told = this.#told.get(symbol);
-    if (told?.state === status.state && told.reason === status.reason) return;
+    const reported = this.#reported.get(symbol);
+    if (reported?.state === status.state && reported.reason === status.reason) return;
     const phases = [...(this.#symbols.get(symbol) ?? [])].map(({ health }) => health.phase);
-    // Of a feed that opens in good order nothing is told before it is known how it does.
-    if (phases.includes('opening') && (status.state === 'live' || told === undefined) && status.reason === null) return;
-    this.#tell(symbol, status);
+    // A feed that opens normally is not reported before its first event.
+    if (phases.includes('opening') && (status.state === 'live' || reported === undefined) && status.reason === null)
+      return;
+    this.#report(symbol, status);
   }
 
   #worst(symbol: string): SymbolStatus {
@@ -237,8 +238,8 @@ export class FeedMonitor implements Disposable {
     return { state: 'recovering', reason: null, gap: false };
   }
 
-  #tell(symbol: string, status: SymbolStatus): void {
-    this.#told.set(symbol, { ...status, reason: status.gap ? null : status.reason, gap: false });
-    this.#options.tell(symbol, status);
+  #report(symbol: string, status: SymbolStatus): void {
+    this.#reported.set(symbol, { ...status, reason: status.gap ? null : status.reason, gap: false });
+    this.#options.report(symbol, status);
   }
 }

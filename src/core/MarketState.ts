@@ -2,14 +2,14 @@ import type { StreamKey } from '../market/streamKey.ts';
 import { OrderBook } from '../market/OrderBook.ts';
 import type { MarketData, OrderBookUpdate } from '../market/marketData.ts';
 
-/** The last value of one stream, but for trades, and the whole book where it carries one. */
+/** The last value of one stream (trades have none), and the whole book if the stream is an order book. */
 export class StreamState {
   #latest: MarketData | null = null;
   #book: OrderBook | null = null;
 
   /**
-   * Takes an event in. `ignored`: the change of a book that is not known, or no longer. `crossed`: with it the book's best
-   * bid would meet its best ask, so the book is forgotten and nothing may be told of it before its next snapshot.
+   * Applies an event. `ignored`: the delta of a book that is not known. `crossed`: the best bid would meet the best
+   * ask, so the book is forgotten, and nothing may be published of it before its next snapshot.
    */
   apply(event: MarketData): 'applied' | 'ignored' | 'crossed' {
     if (event.type === 'orderbook') {
@@ -21,12 +21,12 @@ export class StreamState {
         return 'crossed';
       }
     }
-    // Whoever comes later is told of no trade again, and to keep each stream's last is half of what it costs to keep them.
+    // A later subscriber gets no past trade, and keeping the last one would double the cost of a trade here.
     if (event.type !== 'trade') this.#latest = event;
     return 'applied';
   }
 
-  /** The book itself; null where the stream carries none, or it is not in step with the venue. */
+  /** The book; null if the stream is no book, or the book is not in step with the venue. */
   get book(): OrderBook | null {
     return this.#book;
   }
@@ -35,7 +35,7 @@ export class StreamState {
     return this.#latest;
   }
 
-  /** The book with the last event that went into it. */
+  /** The book, and the last event that was applied to it. */
   get knownBook(): { readonly latest: OrderBookUpdate; readonly book: OrderBook } | null {
     return this.#latest?.type === 'orderbook' && this.#book !== null
       ? { latest: this.#latest, book: this.#book }
@@ -48,7 +48,7 @@ export class StreamState {
   }
 }
 
-/** What is known of every stream that is alive. */
+/** The state of every open stream. */
 export class MarketState {
   readonly #streams = new Map<StreamKey, StreamState>();
 
@@ -56,7 +56,7 @@ export class MarketState {
     return this.#streams.size;
   }
 
-  /** A stream begins: nothing is known of it. Whoever opens it closes it. */
+  /** Opens a stream, of which nothing is known yet. Whoever opens it closes it. */
   open(key: StreamKey): StreamState {
     const state = new StreamState();
     this.#streams.set(key, state);
@@ -64,7 +64,7 @@ export class MarketState {
   }
 
   close(key: StreamKey, state: StreamState): void {
-    // One that has taken its place stays.
+    // A stream that was opened in its place stays.
     if (this.#streams.get(key) === state) this.#streams.delete(key);
   }
 
@@ -72,7 +72,7 @@ export class MarketState {
     return this.#streams.get(key)?.latest ?? null;
   }
 
-  /** The book of a stream and the last event that went into it; null while it is not in step with the venue. */
+  /** The book of a stream and the last event that was applied to it; null while it is not in step with the venue. */
   book(key: StreamKey): StreamState['knownBook'] {
     return this.#streams.get(key)?.knownBook ?? null;
   }

@@ -21,25 +21,25 @@ import type { Asker, Askers } from '../shared/FairQueue.ts';
 import { assertNever } from '../shared/assertNever.ts';
 
 /**
- * One life of one stream: from the first who wants it to the last who lingers. Its events are numbered from 1, and their
- * cursors differ from those of every other life.
+ * One epoch of one stream: from its first subscriber until it is closed some time after the last one left. Its events
+ * are numbered from 1, and their cursors differ from those of every other epoch.
  */
 export class NumberedStream {
   readonly broker: string;
   readonly symbol: string;
   readonly key: StreamKey;
-  /** Of a cursor: what all those of this life have in common. */
-  readonly #life: string;
+  /** The part that all cursors of this epoch share. */
+  readonly #epoch: string;
   #sequence = 0;
 
-  constructor(address: StreamAddress, life: string) {
+  constructor(address: StreamAddress, epoch: string) {
     this.broker = address.broker;
     this.symbol = address.symbol;
     this.key = streamKey(address);
-    this.#life = `${life}.`;
+    this.#epoch = `${epoch}.`;
   }
 
-  /** Gives a status its place in the stream. */
+  /** Numbers a status. */
   stamp(draft: Omit<FeedStatus, 'broker' | 'symbol' | 'sequence' | 'cursor'>): FeedStatus {
     const sequence = this.next();
     return { ...draft, broker: this.broker, symbol: this.symbol, sequence, cursor: this.cursorOf(sequence) };
@@ -51,47 +51,49 @@ export class NumberedStream {
   }
 
   protected cursorOf(sequence: number): string {
-    return `${this.#life}${sequence}`;
+    return `${this.#epoch}${sequence}`;
   }
 }
 
-/** Beyond that nobody is told apart. */
+/** More parties than this are not told apart. */
 const MAX_ASKERS = 8;
 
 export interface VenueFeedOptions {
   readonly address: StreamAddress & { readonly type: FeedType };
-  readonly life: string;
-  /** Where its events go: its own from now on. */
+  readonly epoch: string;
+  /** Publishes the feed's events; the feed owns it. */
   readonly channel: Channel;
-  /** Counts its events, with others of its kind. */
+  /** Counts the events of all feeds of this kind. */
   readonly received: { count: number };
 }
 
-/** A stream that a venue feeds. It is the feed itself: what a broker hands back with an event leads to all of it. */
+/**
+ * A stream that a venue feeds. The adapter passes this object back with each event, so that an event needs no lookup.
+ */
 export class VenueFeed extends NumberedStream implements Feed {
   readonly type: FeedType;
   readonly interval: CandleInterval | null;
   readonly health = new FeedHealth();
   readonly channel: Channel;
   readonly received: { count: number };
-  /** Subscriptions that want it now. */
+  /** The number of subscriptions that want the feed. */
   interests = 0;
-  /** For whom, as long as they are few. */
+  /** The parties that want it, as long as they are few. */
   readonly #askers: Asker[] = [];
-  /** Runs while nobody wants it any more. */
+  /** Runs after the last subscriber has left. */
   linger: Disposable | null = null;
-  /** False from its end on, whatever is said of it afterwards. */
+  /** False once the feed has ended, whatever the adapter still sends. */
   isOpen = true;
 
-  constructor({ address, life, channel, received }: VenueFeedOptions) {
-    super(address, life);
+  constructor({ address, epoch, channel, received }: VenueFeedOptions) {
+    super(address, epoch);
     this.type = address.type;
     this.interval = address.interval;
     this.channel = channel;
     this.received = received;
   }
 
-  /** Nobody where they are too many to be told apart: what is for all goes first. */
+  /** Empty if too many parties want the feed to tell them apart: what serves everybody comes first. */
   readonly askers: Askers = () => (this.#askers.length < this.interests ? [] : this.#askers);
 
   want(asker: Asker): void {
@@ -105,7 +107,7 @@ export class VenueFeed extends NumberedStream implements Feed {
     if (at !== -1) this.#askers.splice(at, 1);
   }
 
-  /** Gives an event its place. */
+  /** Numbers an event. */
   number(draft: FeedEventDraft): FeedEvent {
     const { broker, symbol } = this;
     const sequence = this.next();
@@ -125,7 +127,7 @@ export class VenueFeed extends NumberedStream implements Feed {
   }
 }
 
-// Written out for those that come most: what a spread makes is larger, and takes several times as long to make.
+// The most frequent events are written out: a spread makes larger objects and takes several times as long.
 
 type Place = Pick<EventHeader, 'broker' | 'symbol' | 'sequence' | 'cursor'>;
 

@@ -16,7 +16,7 @@ import { unknownSymbol } from './routeSymbols.ts';
 import type { BrokerAccess } from './subscription.ts';
 import { checkRange, checkSymbol } from './Subscriptions.ts';
 
-/** What is asked of, and by whom. */
+/** A question about one symbol, and who asks it. */
 export interface SymbolQuery {
   readonly broker: string;
   readonly symbol: string;
@@ -26,7 +26,7 @@ export interface SymbolQuery {
 
 export interface CandlesQuery extends SymbolQuery {
   readonly interval: CandleInterval;
-  /** Milliseconds since the epoch; of open times; inclusive. */
+  /** Both limits are open times in milliseconds since the epoch, and inclusive. */
   readonly fromMs: number | null;
   readonly toMs: number | null;
   readonly limit: number;
@@ -53,7 +53,7 @@ const MAX_TRADES = 1_000;
 const MAX_DEPTH = 1_000;
 const MAX_PAGE = 1_000;
 
-/** What is asked once: answered from what is kept of live streams where that holds, else by the venue. */
+/** One-off queries: answered from the state of live streams if there is one, otherwise by the venue. */
 export class Queries {
   readonly #manager: BrokerManager;
 
@@ -115,7 +115,7 @@ export class Queries {
     };
   }
 
-  /** Who answers for a symbol that the broker lists. */
+  /** The adapter for a symbol that the broker lists. */
   async #adapter({ broker, symbol, access }: SymbolQuery): Promise<ReturnType<BrokerManager['getBroker']>> {
     checkSymbol('symbol', symbol);
     const catalog = await this.#manager.catalog(broker, access);
@@ -124,7 +124,10 @@ export class Queries {
   }
 }
 
-/** Where a page of instruments went on: opaque to clients, and good for as long as the venue's symbols are. */
+/**
+ * The position of a symbol in a page of instruments. Opaque to clients, and valid as long as the venue lists the
+ * symbol.
+ */
 export function cursorOf(symbol: string): string {
   return Buffer.from(symbol, 'utf8').toString('base64url');
 }
@@ -137,7 +140,7 @@ function symbolOf(cursor: string): string {
   return symbol;
 }
 
-/** An answer stands in no stream: its sequence is 0. */
+/** An answer belongs to no stream, so its sequence is 0. */
 function asked<T extends object>(
   { broker, symbol }: SymbolQuery,
   draft: T,

@@ -15,27 +15,27 @@ import type { Queries } from './Queries.ts';
 import type { Sessions } from './Sessions.ts';
 import type { Subscriptions } from './Subscriptions.ts';
 
-/** What both client protocols are given. */
+/** Everything that both client protocols are given. */
 export interface Services {
   readonly manager: BrokerManager;
   readonly subscriptions: Subscriptions;
   readonly queries: Queries;
-  /** Who a client is to the gateway itself. */
+  /** Verifies who a client is. */
   readonly logins: ClientLogins;
   readonly keyConnections: KeyConnections;
   readonly sessions: Sessions;
   readonly authenticator: BrokerAuthenticator;
   readonly clientOf: (request: IncomingMessage) => ClientAddress;
-  /** A place for a connection that lasts, as a stream of events does, until disposed of. Throws LIMIT_EXCEEDED. */
+  /** Reserves a place for a connection that lasts, until disposed of. Throws LIMIT_EXCEEDED. */
   readonly holdConnection: (request: IncomingMessage) => Disposable;
   readonly heap: HeapWatch;
-  /** `server.allowInsecureCredentials`: logins and credentials are taken over plain text from afar too. */
+  /** `server.allowInsecureCredentials`: logins and credentials are accepted over plain text from other machines. */
   readonly allowInsecureCredentials: boolean;
-  /** Turns at the event loop, for what clients ask to be done. */
+  /** Turns of the event loop, shared fairly among clients. */
   readonly turns: FairTurns;
-  /** Values of answers that are being made or wait to be read. */
+  /** The values of answers that are being made or wait to be read. */
   readonly answers: FairPool;
-  /** Lets what one turn brings leave in one write a client. */
+  /** Makes all events of one turn leave in one write for each client. */
   readonly scheduler: FlushScheduler;
   readonly clock: Clock;
   readonly logger: Logger;

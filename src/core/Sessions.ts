@@ -8,33 +8,36 @@ import { samePrincipal } from './client.ts';
 
 export interface SessionsOptions {
   readonly clock: Clock;
-  /** `sessions.idleTimeoutMs`: how long one is kept that nobody uses. */
+  /** `sessions.idleTimeoutMs`: how long an unused session is kept. */
   readonly idleTimeoutMs: number;
 }
 
-/** What holds a scope open; disposed of when the session gives the broker up. */
+/** An account that a session holds open; disposed of when the session gives the broker up. */
 export interface HeldScope {
   readonly scope: Scope;
   readonly hold: Disposable;
 }
 
-/** Told when a session's scope with a broker has changed; null: it has none any more. */
+/** Called when a session's scope with a broker has changed; null: it has none any more. */
 export type ScopeListener = (broker: string, scope: Scope | null) => void;
 
 const TOKEN_BYTES = 32;
-/** Sessions that hold credentials: over it the one that has been idle longest goes, and without an idle one nobody is let in. */
+/**
+ * The most sessions that hold credentials. Above it the one that has been idle longest ends; if none is idle, no more
+ * are accepted.
+ */
 const MAX_SESSIONS = 20_000;
-/** Idle ones of one owner (the principal of a login, else the network of an address). */
+/** The most idle sessions of one owner (a principal, or the network of an address). */
 const MAX_IDLE_OF_OWNER = 64;
 
 /**
- * Who a client is, and which brokers it has given credentials. A connection uses one for as long as it lives; who has its
- * token may use it from elsewhere. Sessions that hold nothing are forgotten with their last user, the others when they
- * have been idle. Made and owned by `Sessions`.
+ * Who a client is, and which brokers it has given credentials for. A connection uses one session at a time; whoever has
+ * its token may use it from elsewhere. A session without credentials is forgotten with its last user, any other when it
+ * has been idle for long enough. Made and owned by `Sessions`.
  */
 export class Session {
   readonly principal: Principal;
-  /** Whose share of the sessions it is. */
+  /** The party whose share of the sessions it counts against. */
   readonly owner: string;
   #token: string | null = null;
   readonly #held = new Map<string, HeldScope>();
@@ -47,13 +50,13 @@ export class Session {
     this.owner = owner;
   }
 
-  /** Opaque and secret. Few are ever asked for. */
+  /** Opaque and secret. Made when it is first asked for. */
   get token(): string {
     this.#token ??= randomBytes(TOKEN_BYTES).toString('base64url');
     return this.#token;
   }
 
-  /** True where somebody may have its token. */
+  /** True if somebody may have its token. */
   get isKnown(): boolean {
     return this.#token !== null;
   }
@@ -62,12 +65,12 @@ export class Session {
     return this.#held.size > 0;
   }
 
-  /** The scope of the credentials that this client gave the broker; null where it gave none. */
+  /** The scope of the credentials that this client gave for the broker, or null. */
   scopeOf(broker: string): Scope | null {
     return this.#held.get(broker)?.scope ?? null;
   }
 
-  /** Takes the place of what was held for the broker; who listens is moved before the old hold is let go. */
+  /** Replaces what was held for the broker. Listeners are moved before the former account is released. */
   hold(broker: string, held: HeldScope): void {
     const before = this.#held.get(broker);
     this.#held.set(broker, held);
@@ -75,7 +78,7 @@ export class Session {
     before?.hold[Symbol.dispose]();
   }
 
-  /** False where nothing was held. */
+  /** Returns false if nothing was held. */
   giveUp(broker: string): boolean {
     const before = this.#held.get(broker);
     if (before === undefined) return false;
@@ -103,11 +106,11 @@ export class Session {
   }
 }
 
-/** All sessions, found by a digest of their token, so that no comparison tells how near a guess was. */
+/** All sessions, found by a digest of their token, so that no comparison reveals how close a guess was. */
 export class Sessions implements Disposable {
   readonly #options: SessionsOptions;
   readonly #byDigest = new Map<string, Session>();
-  /** By their digests, all together and for each owner, the longest idle first. */
+  /** Idle sessions by digest, all together and for each owner, the longest idle first. */
   readonly #idle = new Map<string, Session>();
   readonly #idleOf = new Map<string, Set<string>>();
 
@@ -119,14 +122,14 @@ export class Sessions implements Disposable {
     return this.#byDigest.size;
   }
 
-  /** A session of the client's own, used until disposed of. */
+  /** Begins a session, used until disposed of. */
   begin(principal: Principal, { owner }: Asker): SessionUse {
     return this.#use(new Session(principal, owner));
   }
 
   /**
-   * The session with this token, used until disposed of. Throws UNAUTHENTICATED where there is none (any more) or it is
-   * another's.
+   * The session with this token, used until disposed of. Throws UNAUTHENTICATED if there is none (any more) or it
+   * belongs to somebody else.
    */
   resume(token: string, principal: Principal): SessionUse {
     const session = this.#byDigest.get(digest(token));
@@ -137,8 +140,8 @@ export class Sessions implements Disposable {
   }
 
   /**
-   * Lets the session hold a scope, and be found by its token. Throws LIMIT_EXCEEDED where there are too many, and
-   * UNAUTHENTICATED where its last user left meanwhile: then nobody would ever let go of it.
+   * Makes the session hold an account, and findable by its token. Throws LIMIT_EXCEEDED if there are too many sessions,
+   * and UNAUTHENTICATED if its last user has left meanwhile: then nobody would ever release it.
    */
   hold(session: Session, broker: string, held: HeldScope): void {
     if (session.users === 0) {
@@ -154,7 +157,7 @@ export class Sessions implements Disposable {
     session.hold(broker, held);
   }
 
-  /** When the session would end if it were not used from now on, in wall milliseconds. */
+  /** The time at which the session would end if nobody used it from now on, in wall milliseconds. */
   expiresAtMs(): number {
     return this.#options.clock.now() + this.#options.idleTimeoutMs;
   }
@@ -185,7 +188,7 @@ export class Sessions implements Disposable {
   }
 
   #rest(session: Session): void {
-    // Whoever was given the token may come back with it, be it that nothing is held just now.
+    // A client that was given the token may come back with it, even if the session holds nothing now.
     const key = session.isKnown ? digest(session.token) : '';
     if (this.#byDigest.get(key) !== session) return;
     session.idle = this.#options.clock.after(this.#options.idleTimeoutMs, () => {
@@ -197,7 +200,7 @@ export class Sessions implements Disposable {
     if (ofOwner.size > MAX_IDLE_OF_OWNER) this.#endOldest(ofOwner);
   }
 
-  /** False where there is none. */
+  /** Returns false if there is none. */
   #endOldest(keys: Iterable<string>): boolean {
     for (const key of keys) {
       const session = this.#idle.get(key);
@@ -214,7 +217,7 @@ export class Sessions implements Disposable {
     session.giveUpAll();
   }
 
-  /** It is idle no longer. */
+  /** Ends the idle time of a session. */
   #wake(key: string, session: Session): void {
     session.idle?.[Symbol.dispose]();
     session.idle = null;
@@ -225,7 +228,7 @@ export class Sessions implements Disposable {
   }
 }
 
-/** A session in use: it does not expire before this is disposed of. */
+/** The use of a session, which does not expire before this is disposed of. */
 export interface SessionUse extends Disposable {
   readonly session: Session;
 }

@@ -32,7 +32,7 @@ export interface SubscriptionsOptions {
   readonly heap: HeapWatch;
 }
 
-/** A symbol may be this long; the longest real ones have some twenty characters. */
+/** The longest symbol that is looked up; real ones have some twenty characters. */
 const MAX_SYMBOL_LENGTH = 64;
 const MAX_DEPTH = 1_000;
 const MAX_THROTTLE_MS = 60_000;
@@ -41,7 +41,7 @@ export interface StatusOpening extends Omit<SubscriptionOpening, 'routes' | 'req
   readonly route: SymbolRoute;
 }
 
-/** The one door to live market data, for every client protocol. */
+/** The one entrance to live market data, for every client protocol. */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
 
@@ -50,9 +50,9 @@ export class Subscriptions {
   }
 
   /**
-   * Where each symbol would come from for the client with this access, and which can't be had. Throws a GatewayError for
-   * what is wrong with the request as a whole. May wait a moment for a venue that is just being asked what it lists.
-   * `symbolsPerSubscription`: the client's own limit, in place of the general one.
+   * Finds the source of each symbol for the client with this access, and which symbols have none. Throws a GatewayError
+   * if the request as a whole is wrong. May wait a moment for a venue whose catalog is being loaded.
+   * `symbolsPerSubscription` is the client's own limit.
    */
   async resolve(
     request: SubscriptionRequest,
@@ -71,15 +71,15 @@ export class Subscriptions {
   }
 
   /**
-   * From now on, until disposed of, the subscriber gets the events of these symbols; first of all what is known of them.
-   * Synchronous: nothing can slip between what is known and what is live. Where the client gives other credentials, what
-   * they serve takes the place of what the former ones did.
+   * Opens a subscription: until it is disposed of, the subscriber gets the events of these symbols, starting with what
+   * is known of them. Opening is synchronous, so that nothing is missed between what is known and what is live. If the
+   * client gives other credentials meanwhile, the streams of the new account replace those of the former one.
    */
   open(opening: SubscriptionOpening): Disposable {
     return new OpenSubscription({ ...opening, ...this.#options, feeds: feedsOf(opening.request) });
   }
 
-  /** As `open`, but for the status of one symbol alone, and no feed is kept open for it. */
+  /** Like `open`, but only for the status of one symbol, and without keeping a feed open for it. */
   openStatus({ route, ...opening }: StatusOpening): Disposable {
     const { broker, symbol } = route;
     const request = { broker, symbols: [symbol], types: ['status'], options: DEFAULT_OPTIONS } as const;
@@ -87,7 +87,7 @@ export class Subscriptions {
   }
 }
 
-/** A status says how a symbol's feeds are: a subscription to nothing else keeps its ticks open. */
+/** A status describes the feeds of a symbol, so a subscription to nothing but statuses keeps its ticks open. */
 function feedsOf({ types }: SubscriptionRequest): ReadonlySet<FeedType> {
   const feeds = new Set(types.filter((type) => type !== 'status'));
   return feeds.size === 0 ? new Set(['tick']) : feeds;
@@ -107,13 +107,16 @@ function checkRequest({ symbols, types, options }: SubscriptionRequest, maxSymbo
   checkRange('options.throttleMs', options.throttleMs, { from: 0, to: MAX_THROTTLE_MS });
 }
 
-/** Throws BAD_REQUEST, naming the argument, for what can be nobody's symbol: it is looked up nowhere, and not repeated. */
+/**
+ * Throws BAD_REQUEST, naming the argument, if the text can't be a symbol. Such a text is neither looked up nor
+ * repeated.
+ */
 export function checkSymbol(name: string, symbol: string): void {
   if (symbol !== '' && symbol.length <= MAX_SYMBOL_LENGTH) return;
   throw new GatewayError('BAD_REQUEST', `${name}: expected names of 1 to ${MAX_SYMBOL_LENGTH} characters.`);
 }
 
-/** Throws BAD_REQUEST, naming the argument, what was found and what was expected. */
+/** Throws BAD_REQUEST with the argument's name, its value and the range that was expected. */
 export function checkRange(
   name: string,
   value: number,
@@ -128,27 +131,27 @@ export interface SubscriptionOpening {
   readonly routes: readonly SymbolRoute[];
   readonly request: SubscriptionRequest;
   readonly access: BrokerAccess;
-  /** Whose connection it is for. */
+  /** The party that the subscription's work is done for. */
   readonly asker: Asker;
   readonly subscriber: Subscriber;
 }
 
 export interface OpenSubscriptionOptions extends SubscriptionOpening {
-  /** Kept open upstream as long as the subscription lasts. */
+  /** Feeds that are kept open upstream as long as the subscription lasts. */
   readonly feeds: ReadonlySet<FeedType>;
   readonly manager: BrokerManager;
   readonly index: SubscriptionIndex;
   readonly clock: Clock;
 }
 
-/** What a subscription has of one broker: its symbols, whose credentials serve them, and the streams that are joined. */
+/** What a subscription has at one broker: its symbols, the scope that serves them, and its open streams. */
 interface Part {
   readonly symbols: string[];
   scope: Scope | null;
   streams: Streams;
 }
 
-/** The streams of one account, and who gets their events; what a slower rhythm holds back ends with them. */
+/** The streams of one account, and the subscriber that gets their events. Disposing of them also ends the throttle. */
 interface Streams {
   readonly owned: DisposableStack;
   readonly receiver: Subscriber;
@@ -188,7 +191,7 @@ class OpenSubscription implements Disposable {
     return { owned, receiver };
   }
 
-  /** The client's credentials for a broker have changed. */
+  /** Called when the client's credentials for a broker have changed. */
   #move(broker: string): void {
     const part = this.#parts.get(broker);
     if (part === undefined) return;
@@ -200,9 +203,12 @@ class OpenSubscription implements Disposable {
     former.owned.dispose();
     part.streams = this.#newStreams();
     if (scope === null) {
-      this.#tell(broker, part, { state: 'closed', reason: 'The credentials were withdrawn.' });
+      this.#sendStatus(broker, part, { state: 'closed', reason: 'The credentials were withdrawn.' });
     } else {
-      this.#tell(broker, part, { state: 'recovering', reason: 'The streams begin anew under other credentials.' });
+      this.#sendStatus(broker, part, {
+        state: 'recovering',
+        reason: 'The streams begin anew under other credentials.',
+      });
       this.#join(broker, part);
     }
   }
@@ -236,7 +242,7 @@ class OpenSubscription implements Disposable {
     const cut = { view: viewOf(request.options), known: manager.state.book(key) };
     const { membership, snapshot } = index.join(key, streams.receiver, cut);
     streams.owned.use(membership);
-    // A book in deltas means nothing without its beginning.
+    // Deltas of a book mean nothing without its beginning.
     const begins = request.options.snapshot || request.options.book === 'delta';
     if (snapshot !== null && cut.known !== null && begins) streams.receiver.deliver(snapshot);
   }
@@ -252,8 +258,8 @@ class OpenSubscription implements Disposable {
     if (latest !== null) receiver.deliver(new SharedEvent(key, latest));
   }
 
-  /** A status of this subscription alone: nobody else's credentials have changed. */
-  #tell(broker: string, { symbols }: Part, status: { readonly state: FeedState; readonly reason: string }): void {
+  /** Sends a status to this subscription alone, because only this client's credentials have changed. */
+  #sendStatus(broker: string, { symbols }: Part, status: { readonly state: FeedState; readonly reason: string }): void {
     const { clock, request } = this.#options;
     if (!request.types.includes('status')) return;
     const now = fromEpochMs(clock.now());

@@ -5,20 +5,20 @@ import type { Timestamp } from '../market/timestamp.ts';
 export const BROKER_STATES = ['disabled', 'connecting', 'connected', 'degraded', 'disconnected'] as const;
 export type BrokerState = (typeof BROKER_STATES)[number];
 
-/** How a broker stands, for whoever asked. */
+/** The state of a broker, as one client sees it. */
 export interface BrokerStanding {
   readonly state: BrokerState;
   readonly lastMessageAt: Timestamp | null;
   readonly reason: string | null;
 }
 
-/** What is told of a broker: the fields of the GraphQL type `Broker`. */
+/** What clients see of a broker: the fields of the GraphQL type `Broker`. */
 export interface BrokerInfo extends BrokerStanding {
   readonly id: string;
   readonly kind: string;
   readonly enabled: boolean;
   readonly requiresAuthentication: boolean;
-  /** True where the client that asks has given working credentials. */
+  /** True if the client has given working credentials. */
   readonly authenticated: boolean;
   readonly supportedTypes: readonly MarketDataType[];
   readonly synthetic: boolean;
@@ -28,28 +28,31 @@ export interface BrokerWatcherOptions {
   readonly access: BrokerAccess;
   readonly ids: readonly string[];
   readonly infoOf: (id: string) => BrokerInfo | undefined;
-  readonly tell: (info: BrokerInfo) => void;
+  readonly listener: (info: BrokerInfo) => void;
 }
 
-/** One client's view of the brokers' states: tells what has changed in it, and nothing that another client's did. */
+/**
+ * One client's view of the brokers' states. It reports what changed in this view, and nothing about other clients'
+ * accounts.
+ */
 export class BrokerWatcher implements Disposable {
   readonly #options: BrokerWatcherOptions;
-  readonly #told = new Map<string, string>();
+  readonly #reported = new Map<string, string>();
   readonly #access: Disposable;
 
   constructor(options: BrokerWatcherOptions) {
     this.#options = options;
     for (const id of options.ids) this.#remember(id);
     this.#access = options.access.watch((id) => {
-      this.look(id);
+      this.check(id);
     });
   }
 
-  /** Something about this broker may have changed. */
-  look(id: string): void {
-    const before = this.#told.get(id);
+  /** Call this when something about the broker may have changed. */
+  check(id: string): void {
+    const before = this.#reported.get(id);
     const info = this.#remember(id);
-    if (info !== undefined && this.#told.get(id) !== before) this.#options.tell(info);
+    if (info !== undefined && this.#reported.get(id) !== before) this.#options.listener(info);
   }
 
   [Symbol.dispose](): void {
@@ -60,7 +63,7 @@ export class BrokerWatcher implements Disposable {
     const info = this.#options.infoOf(id);
     if (info === undefined) return undefined;
     const { state, reason, enabled, authenticated } = info;
-    this.#told.set(id, JSON.stringify([state, reason, enabled, authenticated]));
+    this.#reported.set(id, JSON.stringify([state, reason, enabled, authenticated]));
     return info;
   }
 }

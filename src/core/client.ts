@@ -8,13 +8,13 @@ const BURST_SECONDS = 2;
 
 /** Where a client connects from. */
 export interface ClientAddress {
-  /** The address that limits count it for. */
+  /** The address that limits are counted for. */
   readonly address: string;
-  /** Nobody in between can listen: the client is on this machine, or TLS ends in front of the gateway. */
+  /** True if nobody in between can read along: the client is on this machine, or TLS ends in front of the gateway. */
   readonly secure: boolean;
 }
 
-/** Who a client is to the gateway itself. `expiresAtMs`: wall milliseconds. */
+/** Who a client is to the gateway itself. `expiresAtMs` is in wall milliseconds. */
 export type Principal =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'apiKey'; readonly id: string; readonly roles: readonly string[] }
@@ -26,7 +26,7 @@ export type Principal =
       readonly expiresAtMs: number;
     };
 
-/** `limits` of the configuration: what one client, one address and the whole gateway may take. */
+/** `limits` of the configuration: the bounds for one client, one address and the whole gateway. */
 export interface Limits {
   readonly connections: number;
   readonly connectionsPerAddress: number;
@@ -38,25 +38,25 @@ export interface Limits {
   readonly queryDepth: number;
   readonly queryAliases: number;
   readonly queryTokens: number;
-  /** Values that one answer, or one event of a subscription, may hold. */
+  /** The most values in one answer, or in one event of a subscription. */
   readonly queryCost: number;
 }
 
-/** How fast a client may send messages. A page that comes back may take up all its subscriptions at once. */
+/** How fast a client may send messages. A page that reconnects may take up all its subscriptions at once. */
 export function messageRate({ messagesPerSecond, subscriptionsPerConnection }: Limits): Rate {
   return { perSecond: messagesPerSecond, burst: BURST_SECONDS * messagesPerSecond + subscriptionsPerConnection };
 }
 
 export const ANONYMOUS: Principal = { kind: 'anonymous' };
 
-/** The only role: it may take brokers in and out of service. */
+/** The only role: it may enable and disable brokers. */
 export const ADMIN = 'admin';
 
 export function hasRole(principal: Principal, role: string): boolean {
   return principal.kind !== 'anonymous' && principal.roles.includes(role);
 }
 
-/** The same for one client whatever login it uses now. */
+/** A name that is the same for a principal, whichever login it uses. */
 export function principalName(principal: Principal): string {
   switch (principal.kind) {
     case 'anonymous':
@@ -74,13 +74,13 @@ export function samePrincipal(a: Principal, b: Principal): boolean {
   return principalName(a) === principalName(b);
 }
 
-/** Whose share of the gateway's work a new connection uses: that of its principal, or else of its network. */
+/** The party whose share of the gateway's work a new connection uses: its principal, or else its network. */
 export function askerOf(principal: Principal, { address }: ClientAddress): Asker {
   return { owner: principal.kind === 'anonymous' ? networkOf(address) : principalName(principal) };
 }
 
 /**
- * Throws FORBIDDEN if somebody in between could have read the secret that the client sent. `isAllowed`:
+ * Throws FORBIDDEN if somebody in between could have read the secret that the client sent. `isAllowed` is
  * `server.allowInsecureCredentials`.
  */
 export function refusePlainText({ secure }: ClientAddress, isAllowed: boolean): void {

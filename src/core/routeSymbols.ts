@@ -4,23 +4,23 @@ import type { Scope } from '../market/streamKey.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Resolution, SymbolRejection, SymbolRoute } from './subscription.ts';
 
-/** Of the symbols of one request that nobody lists, so many are told the nearest ones: each is held against all there are. */
+/** At most this many unknown symbols of a request get a suggestion, because each is compared with the whole catalog. */
 const MAX_SUGGESTIONS = 5;
 
-/** What routing must know of a broker that is in service. */
+/** What routing has to know about a broker that is enabled. */
 export interface RoutableBroker {
   readonly id: string;
-  /** Of the account that would serve the client. */
+  /** The scope of the account that would serve the client. */
   readonly scope: Scope;
-  /** Null while the venue could not be asked what it lists. */
+  /** Null while the venue's catalog is not known. */
   readonly catalog: InstrumentCatalog | null;
   readonly synthetic: boolean;
-  /** True where the client may use it: it asks for no credentials, or has been given them. */
+  /** True if the client may use the broker: it asks for no credentials, or the client has given them. */
   readonly open: boolean;
   readonly supportedTypes: readonly MarketDataType[];
 }
 
-/** All the symbols to the broker that the client named. One that can't be asked just now is trusted to list them. */
+/** Routes all symbols to the broker that the client named. If its catalog is not known, it is trusted to list them. */
 export function routeToBroker(broker: RoutableBroker, symbols: readonly string[]): Resolution {
   const accepted: SymbolRoute[] = [];
   const rejected: SymbolRejection[] = [];
@@ -32,7 +32,7 @@ export function routeToBroker(broker: RoutableBroker, symbols: readonly string[]
   return { accepted, rejected };
 }
 
-/** Each symbol to the one broker that lists it, real brokers before synthetic ones. */
+/** Routes each symbol to the one broker that lists it, real brokers before synthetic ones. */
 export function routeBySymbol(brokers: readonly RoutableBroker[], symbols: readonly string[]): Resolution {
   const accepted: SymbolRoute[] = [];
   const rejected: SymbolRejection[] = [];
@@ -57,7 +57,7 @@ function routeOne(
   if (found !== undefined) return found;
   const closed = listing[0];
   if (closed !== undefined) return authenticationRequired(closed.id);
-  // Nobody is known to list it, but a broker that has not been heard yet may.
+  // No known catalog lists the symbol, but a broker whose catalog is not known yet may.
   const [unheard, ...others] = brokers.filter((broker) => broker.catalog === null && broker.open);
   if (unheard === undefined) return unknownSymbol(symbol, brokers, suggests);
   return others.length === 0 ? unheard : unheardOf(symbol);

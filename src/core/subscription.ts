@@ -2,14 +2,14 @@ import type { BookUpdateKind, CandleInterval, MarketDataType } from '../market/m
 import type { Scope } from '../market/streamKey.ts';
 import type { GatewayError } from '../shared/errors.ts';
 
-/** What a client may say beside what it wants; both protocols' `options`. */
+/** What a client may choose about its subscription; `options` in both protocols. */
 export interface SubscriptionOptions {
-  /** Of candles. */
+  /** The interval of candles. */
   readonly interval: CandleInterval;
-  /** Levels a side of an order book, 1 to 1000. */
+  /** Levels on each side of an order book, 1 to 1000. */
   readonly depth: number;
   readonly book: BookUpdateKind;
-  /** At most one event each so many milliseconds for each stream, always the latest; 0: every event. */
+  /** At most one event in this many milliseconds for each stream, always the latest; 0 for every event. */
   readonly throttleMs: number;
   /** Begin with the last known tick, candle and book. */
   readonly snapshot: boolean;
@@ -31,18 +31,18 @@ export interface SubscriptionRequest {
   readonly options: SubscriptionOptions;
 }
 
-/** Where a symbol was routed, and under whose credentials. */
+/** The broker and the scope that serve a symbol. */
 export interface SymbolRoute {
   readonly broker: string;
   readonly symbol: string;
   readonly scope: Scope;
 }
 
-/** Which brokers a client has given credentials of its own; sessions are. */
+/** The brokers that a client has given credentials for. */
 export interface BrokerAccess {
-  /** Null where it gave none. */
+  /** Null if the client gave none. */
   scopeOf(broker: string): Scope | null;
-  /** Told of every change until disposed of. */
+  /** Calls the listener for every change until disposed of. */
   watch(listener: (broker: string, scope: Scope | null) => void): Disposable;
 }
 
@@ -56,7 +56,7 @@ export interface Resolution {
   readonly rejected: readonly SymbolRejection[];
 }
 
-/** The access of who gave no credentials, as of whoever asks how the brokers do. */
+/** The access of a client without credentials. */
 export const NO_ACCESS: BrokerAccess = {
   scopeOf: () => null,
   watch: () => ({ [Symbol.dispose]: () => undefined }),

@@ -21,7 +21,7 @@ function monitor() {
   const subject = new FeedMonitor({
     clock,
     staleAfterMs: 10_000,
-    tell: (symbol, { state, reason, gap }) =>
+    report: (symbol, { state, reason, gap }) =>
       told.push([symbol, state, gap ? 'gap' : null, reason].filter(Boolean).join(': ')),
   });
   return { clock, told, subject };
@@ -48,12 +48,12 @@ describe('FeedMonitor', () => {
     const [tick, book] = [feed('tick'), feed('orderbook')];
     subject.open(tick, null);
     subject.open(book, null);
-    subject.beat(tick, NOW);
+    subject.recordEvent(tick, NOW);
     expect(told).toEqual([]);
     subject.condition(book, { kind: 'live' });
     subject.condition(book, { kind: 'recovering', reason: 'gap in the book' });
-    subject.beat(tick, NOW);
-    subject.beat(book, NOW);
+    subject.recordEvent(tick, NOW);
+    subject.recordEvent(book, NOW);
     subject.condition(book, { kind: 'live' });
     expect(told).toEqual(['BTCUSDT: live', 'BTCUSDT: recovering: gap in the book', 'BTCUSDT: live']);
   });
@@ -63,14 +63,14 @@ describe('FeedMonitor', () => {
     const tick = feed('tick');
     subject.open(tick, null);
     for (let count = 0; count < 20; count += 1) {
-      subject.beat(tick, NOW);
+      subject.recordEvent(tick, NOW);
       await clock.advance(500);
     }
     await clock.advance(9_000);
     expect(told).toEqual(['BTCUSDT: live']);
     await clock.advance(3_500);
     expect(told.slice(1)).toEqual(['BTCUSDT: stale: No tick has come for a while.']);
-    subject.beat(tick, NOW);
+    subject.recordEvent(tick, NOW);
     expect(told.at(-1)).toBe('BTCUSDT: live');
   });
 
@@ -79,7 +79,7 @@ describe('FeedMonitor', () => {
     const tick = feed('tick');
     subject.open(tick, null);
     for (let count = 0; count < 10; count += 1) {
-      subject.beat(tick, NOW);
+      subject.recordEvent(tick, NOW);
       await clock.advance(8_000);
     }
     await clock.advance(40_000);
@@ -99,7 +99,7 @@ describe('FeedMonitor', () => {
     const { told, subject } = monitor();
     const [live, unlisted] = [feed('tick', 'A'), feed('tick', 'B')];
     subject.open(live, null);
-    subject.beat(live, NOW);
+    subject.recordEvent(live, NOW);
     subject.open(unlisted, null);
     subject.condition(unlisted, { kind: 'closed', reason: 'not listed' });
     subject.outage('connection lost');
@@ -119,7 +119,7 @@ describe('FeedMonitor', () => {
       const [tick, quiet] = [feed('tick', 'A'), feed('tick', 'B')];
       for (const each of [tick, quiet]) {
         all.subject.open(each, null);
-        all.subject.beat(each, NOW);
+        all.subject.recordEvent(each, NOW);
       }
       await all.clock.advance(2_000);
       const before = all.clock.now();
@@ -130,12 +130,12 @@ describe('FeedMonitor', () => {
 
     it('calls everything stale before anything that waited is told, and live with what is no older than a moment', async () => {
       const { clock, told, subject, tick, before, event } = await suspended();
-      subject.beat(tick, event(before + 100));
+      subject.recordEvent(tick, event(before + 100));
       const reason = 'stale: The gateway did not run for 22 s; what comes until it has caught up is late.';
       expect(told.slice(2)).toEqual([`A: ${reason}`, `B: ${reason}`]);
-      subject.beat(tick, event(clock.now() - 5_000));
+      subject.recordEvent(tick, event(clock.now() - 5_000));
       expect(told).toHaveLength(4);
-      subject.beat(tick, event(clock.now() - 500));
+      subject.recordEvent(tick, event(clock.now() - 500));
       expect(told.slice(4)).toEqual(['A: live']);
     });
 
@@ -143,11 +143,11 @@ describe('FeedMonitor', () => {
       const { clock, told, subject, tick, quiet, event } = await suspended();
       await clock.advance(0);
       expect(told.slice(2)).toHaveLength(2);
-      subject.beat(quiet, event(clock.now()));
+      subject.recordEvent(quiet, event(clock.now()));
       expect(told).toHaveLength(4);
       // A timer that comes when it should shows that nothing waits any more.
       await clock.advance(2_500);
-      for (const each of [tick, quiet]) subject.beat(each, event(clock.now()));
+      for (const each of [tick, quiet]) subject.recordEvent(each, event(clock.now()));
       expect(told.slice(4)).toEqual(['A: live', 'B: live']);
     });
   });
