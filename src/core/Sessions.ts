@@ -74,7 +74,7 @@ export class Session {
   hold(broker: string, held: HeldScope): void {
     const before = this.#held.get(broker);
     this.#held.set(broker, held);
-    if (before?.scope !== held.scope) this.#tell(broker, held.scope);
+    if (before?.scope !== held.scope) this.#notify(broker, held.scope);
     before?.hold[Symbol.dispose]();
   }
 
@@ -83,7 +83,7 @@ export class Session {
     const before = this.#held.get(broker);
     if (before === undefined) return false;
     this.#held.delete(broker);
-    this.#tell(broker, null);
+    this.#notify(broker, null);
     before.hold[Symbol.dispose]();
     return true;
   }
@@ -101,7 +101,7 @@ export class Session {
     };
   }
 
-  #tell(broker: string, scope: Scope | null): void {
+  #notify(broker: string, scope: Scope | null): void {
     for (const listener of this.#listeners) listener(broker, scope);
   }
 }

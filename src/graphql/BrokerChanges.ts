@@ -5,15 +5,18 @@ import { EventQueue } from '../fanout/client/EventQueue.ts';
 
 export interface BrokerChangesOptions {
   readonly manager: Pick<BrokerManager, 'watch'>;
-  /** Whose view of the brokers it is. */
+  /** The access of the client that subscribes. */
   readonly access: BrokerAccess;
-  /** Null: all of them. */
+  /** Null for all brokers. */
   readonly broker: string | null;
-  /** Called exactly once, at the end. */
+  /** Called exactly once, when the iterator ends. */
   readonly onClose: () => void;
 }
 
-/** The changes of brokers' states; of each broker only the newest while nobody takes them, so that it stays small. */
+/**
+ * The changes of brokers' states. While nobody takes them, only the newest state of each broker waits, so the queue
+ * stays small.
+ */
 export class BrokerChanges implements AsyncIterable<BrokerInfo, undefined> {
   readonly #pending = new Map<string, BrokerInfo>();
   readonly #queue: EventQueue<BrokerInfo>;

@@ -8,52 +8,52 @@ import type { Metrics } from '../shared/metrics.ts';
 export interface ClientErrorsOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** False: messages name nothing of the schema that the client did not name itself. */
+  /** If false, messages name nothing of the schema that the client did not name itself. */
   readonly suggestions: boolean;
 }
 
-/** The HTTP status of a request that was not executed, for responses of the media type that says so by status. */
+/** The HTTP status of a request that was not executed, for the media type that reports errors by status. */
 const REFUSED = { spec: true, status: 400 } as const;
 const SUGGESTION = / Did you mean [^?]+\?/g;
 
 /**
- * What a client is told of anything that went wrong: a sentence and the contract's code, over HTTP, server-sent events and
- * WebSocket alike. Never a stack, a cause or another's text; what is a fault of ours is logged with the id that the message
- * carries.
+ * Turns every failure into what clients see: a sentence and a documented code, over HTTP, server-sent events and
+ * WebSocket alike. Clients never see a stack, a cause or somebody else's text. A fault of ours is logged with the id
+ * that the client's message contains.
  */
 export class ClientErrors {
   readonly #options: ClientErrorsOptions;
-  readonly #told = new WeakSet<GraphQLError>();
+  readonly #translated = new WeakSet<GraphQLError>();
 
   constructor(options: ClientErrorsOptions) {
     this.#options = options;
   }
 
-  /** May be asked again with its own answer, and gives the same. */
-  tell(thrown: unknown): GraphQLError {
-    if (thrown instanceof GraphQLError && this.#told.has(thrown)) return thrown;
-    const told = this.#translate(thrown);
-    this.#told.add(told);
-    return told;
+  /** Returns the error for clients. It may be called again with its own result, and returns the same. */
+  translate(thrown: unknown): GraphQLError {
+    if (thrown instanceof GraphQLError && this.#translated.has(thrown)) return thrown;
+    const translated = this.#toClientError(thrown);
+    this.#translated.add(translated);
+    return translated;
   }
 
-  tellAll(thrown: readonly unknown[]): GraphQLError[] {
-    return thrown.map((error) => this.tell(error));
+  translateAll(thrown: readonly unknown[]): GraphQLError[] {
+    return thrown.map((error) => this.translate(error));
   }
 
   count(errors: readonly unknown[]): void {
-    for (const { extensions } of this.tellAll(errors)) {
+    for (const { extensions } of this.translateAll(errors)) {
       this.#options.metrics.errors.inc({ code: String(extensions['code']) });
     }
   }
 
-  /** The errors as they go onto the wire; each is counted. */
+  /** The errors in their wire format. Each is counted. */
   format(errors: readonly GraphQLError[]): GraphQLFormattedError[] {
     this.count(errors);
-    return this.tellAll(errors).map((error) => {
+    return this.translateAll(errors).map((error) => {
       const { extensions, ...formatted } = error.toJSON();
-      const { http: _http, ...told } = extensions ?? {};
-      return { ...formatted, extensions: told };
+      const { http: _http, ...rest } = extensions ?? {};
+      return { ...formatted, extensions: rest };
     });
   }
 
@@ -62,26 +62,26 @@ export class ClientErrors {
     return errors === undefined ? rest : { ...rest, errors: this.format(errors) };
   }
 
-  #translate(thrown: unknown): GraphQLError {
+  #toClientError(thrown: unknown): GraphQLError {
     const root = rootOf(thrown);
     if (root instanceof GraphQLError && thrown instanceof GraphQLError && isRefusal(thrown, root)) {
       return this.#badRequest(thrown);
     }
-    // A GraphQLError that is no refusal is one of ours about what we have told: as much a fault of ours as any other.
+    // Any other GraphQLError is about what we answered, so it is a fault of ours like any other.
     const error = GatewayError.from(root);
     logFault(this.#options.logger, error, 'an operation failed');
     return located(thrown, error.message, { ...error.toExtensions(), ...httpOf(thrown, error) });
   }
 
   #badRequest(error: GraphQLError): GraphQLError {
-    const told = withoutValues(error);
-    const message = this.#options.suggestions ? told : told.replaceAll(SUGGESTION, '');
+    const text = withoutValues(error);
+    const message = this.#options.suggestions ? text : text.replaceAll(SUGGESTION, '');
     const { retryable } = ERROR_CODES.BAD_REQUEST;
     return located(error, message, { code: 'BAD_REQUEST', retryable, ...refusedHttp(error) });
   }
 }
 
-/** The HTTP status of a refusal: what is wrong with the request before it is a document is 400 for every media type. */
+/** The HTTP status of a refusal. A request that fails before its document is read gets 400 in every media type. */
 function refusedHttp({ extensions, locations, path }: GraphQLError): Record<string, unknown> {
   if (path !== undefined) return {};
   const { http } = extensions;
@@ -89,7 +89,7 @@ function refusedHttp({ extensions, locations, path }: GraphQLError): Record<stri
   return { http: { ...http, spec: false } };
 }
 
-/** GraphQL wraps what a resolver threw, and yoga may wrap that again. */
+/** The error that a resolver threw: GraphQL wraps it, and yoga may wrap that again. */
 function rootOf(thrown: unknown): unknown {
   let root = thrown;
   while (root instanceof GraphQLError && root.originalError !== undefined) root = root.originalError;
@@ -97,8 +97,8 @@ function rootOf(thrown: unknown): unknown {
 }
 
 /**
- * True for what the client got wrong: the document, the variables, or an argument that shows itself to be wrong only while
- * the operation runs. An error about a field's value (it has the field's node, or none) is about what we answered.
+ * True if the client is at fault: the document, the variables, or an argument that proves wrong during execution. An
+ * error about a field's value (its node is the field, or none) is about our answer.
  */
 function isRefusal(error: GraphQLError, root: GraphQLError): boolean {
   if (error.path === undefined) return true;
@@ -106,7 +106,7 @@ function isRefusal(error: GraphQLError, root: GraphQLError): boolean {
   return node !== undefined && node.kind !== Kind.FIELD;
 }
 
-/** Messages quote what the client named, and one name may be quoted in a hundred of them. */
+/** Messages quote what the client named, and one document may cause a hundred of them. */
 const MAX_MESSAGE_LENGTH = 500;
 
 function located(from: unknown, whole: string, extensions: Record<string, unknown>): GraphQLError {
@@ -116,7 +116,7 @@ function located(from: unknown, whole: string, extensions: Record<string, unknow
   return new GraphQLError(message, { nodes, source, positions, path, extensions });
 }
 
-/** The HTTP status of a failure that left nothing to answer. A result in part is told with 200. */
+/** The HTTP status of a failure without any data. A partial result has status 200. */
 function httpOf(thrown: unknown, { code }: GatewayError): Record<string, unknown> {
   if (thrown instanceof GraphQLError && thrown.path !== undefined) return {};
   return { http: code === 'INTERNAL' ? { status: 500 } : REFUSED };
@@ -126,8 +126,8 @@ function httpOf(thrown: unknown, { code }: GatewayError): Record<string, unknown
 const QUOTATION = /(?:, but encountered error|\b(?:found:?|got:?|value:|representable|Invalid character:)) .*$/is;
 
 /**
- * The message of what is wrong with a document or its variables. Where these may hold credentials, it says what was
- * expected and not what was found: answers are logged by whoever gets them.
+ * The message for a wrong document or wrong variables. If these may contain credentials, the message says what was
+ * expected but not what was found, because clients log answers.
  */
 function withoutValues(error: GraphQLError): string {
   const { source, nodes, positions, message, originalError } = error;
@@ -148,10 +148,10 @@ function masked(message: string): string {
   return message.replace(QUOTATION, 'found another value (not shown).');
 }
 
-/** Names have one spelling in GraphQL, so that a look at the text finds them wherever they stand, in a broken document too. */
+/** GraphQL has one spelling for a name, so searching the text finds it, even in a document that doesn't parse. */
 const SECRET_PLACES = /authenticateBroker|credentials|renewLogin/i;
 
-/** True of a document in which a client may have written credentials: its text is not kept, and no part of it is told. */
+/** True if a client may have written credentials into the document. Then its text is neither kept nor quoted. */
 export function mayHoldSecrets(text: string): boolean {
   return SECRET_PLACES.test(text);
 }

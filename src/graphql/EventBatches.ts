@@ -8,33 +8,33 @@ import type { Clock } from '../shared/clock.ts';
 import type { Metrics } from '../shared/metrics.ts';
 
 export interface EventBatchesOptions {
-  /** How long events are gathered at most. */
+  /** The longest time between two lists. */
   readonly everyMs: number;
   readonly budget: ByteBudget;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  /** Makes the text of what is gathered; null where nobody knows yet how large that is. */
+  /** The encoder of the lists; null if it is not known how large the text of an event will be. */
   readonly encoder: Pick<Encoder, 'expansion'> | null;
-  /** Called exactly once, at the end, whoever ended it. */
+  /** Called exactly once, when the iterator ends for whatever reason. */
   readonly onClose: () => void;
 }
 
-/** A list that takes this share of the budget leaves early, long before anything in it would be conflated. */
+/** A list of this share of the budget leaves early, long before any of its events would be conflated. */
 const EARLY_SHARE = 1 / 4;
 
 /**
- * Market data gathered into lists: one list each `everyMs`, none while nothing happened, every event in it. Whoever has the
- * same `everyMs` is told at the same times: who listens to the same is told the same lists. What is not
- * taken when it is due is kept like all that waits for a slow client (`PendingEvents`); over the budget even so, the
- * iterator ends with SLOW_CONSUMER.
+ * Gathers market data into lists: one list each `everyMs` that contains every event, and none if nothing happened. All
+ * subscriptions with the same `everyMs` get their lists at the same time, so that subscriptions to the same streams
+ * share lists. A list that is not taken in time waits like everything that a slow client does not read
+ * (`PendingEvents`); if the budget is used up even so, the iterator ends with SLOW_CONSUMER.
  */
 export class EventBatches implements Subscriber, AsyncIterable<readonly SharedEvent[], undefined>, Disposable {
   readonly #options: EventBatchesOptions;
   readonly #queue: EventQueue<readonly SharedEvent[]>;
   readonly #gathered: PendingEvents;
-  /** Runs from the first event of a list until it is due. */
+  /** Runs from the first event of a list until the list is due. */
   #timer: Disposable | null = null;
-  /** Of the last list, in multiples of `everyMs` of monotonic time: a timer may be a little early. */
+  /** The time of the last list in multiples of `everyMs`, because a timer may fire a little early. */
   #lastSlot = 0;
   #due = false;
 
@@ -94,7 +94,7 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly SharedEv
     this.#queue[Symbol.dispose]();
   }
 
-  /** What was gathered goes to whoever waits for it, now or next. */
+  /** Passes the list on, now or when it is next asked for. */
   #leave(): void {
     this.#stopTimer();
     this.#due = true;

@@ -12,24 +12,24 @@ export interface MarketDataSourceOptions {
   readonly context: Pick<GraphqlContext, 'services' | 'client' | 'protocol' | 'budget' | 'operation'>;
   readonly routes: readonly SymbolRoute[];
   readonly request: SubscriptionRequest;
-  /** Events are gathered into lists, one each so many milliseconds. Null: each event by itself. */
+  /** One list of events each so many milliseconds. Null: each event by itself. */
   readonly everyMs: number | null;
 }
 
-/** One operation of a connection, as a place to which market data is pushed. */
+/** The place to which the market data of one operation is pushed. */
 export interface PushDestination {
   readonly shapes: SharedShapes;
   readonly outbox: Outbox;
   /** The operation's id as JSON, with its quotes. Null: the connection has one operation, and its frames have no id. */
   readonly id: Buffer | null;
-  /** Called when the subscription ends by a fault of ours. */
+  /** Called if the subscription ends because of a fault of ours. */
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * The market data of one subscription, not opened yet. It is either pushed to the outbox of a connection, in frames that all
- * subscriptions of the same shape share, or pulled by an executor that knows nothing of outboxes. Whichever opens it owns what
- * it opened: when that ends, nothing of the subscription is left.
+ * The market data of one subscription, which opens when somebody takes it. Either it is pushed to a connection's
+ * outbox, in frames that all subscriptions of the same shape share, or an executor that knows nothing of outboxes pulls
+ * it. Whoever opens it owns it: when it is disposed of, nothing of the subscription is left.
  */
 export class MarketDataSource implements AsyncIterable<SharedEvent | readonly SharedEvent[], undefined> {
   readonly #options: MarketDataSourceOptions;
@@ -38,12 +38,12 @@ export class MarketDataSource implements AsyncIterable<SharedEvent | readonly Sh
     this.#options = options;
   }
 
-  /** Writes every event to the outbox from now on, until disposed of. Rejects nothing and throws what opening throws. */
+  /** Writes every event to the outbox until disposed of. Throws what opening the subscription throws. */
   pushTo({ shapes, outbox, id, onError }: PushDestination): Disposable {
     const { context, everyMs, request } = this.#options;
     using opening = new DisposableStack();
-    const telling = everyMs === null ? 'single' : 'list';
-    const shape = opening.use(shapes.use({ ...context.operation, telling, types: request.types }));
+    const yields = everyMs === null ? 'single' : 'list';
+    const shape = opening.use(shapes.use({ ...context.operation, yields, types: request.types }));
     const target: OperationTarget = { encoder: shape.encoder, id };
     opening.use(outbox.open(target));
     if (everyMs === null) {
@@ -74,7 +74,10 @@ export class MarketDataSource implements AsyncIterable<SharedEvent | readonly Sh
     return opening.move();
   }
 
-  /** A bounded queue: whoever does not read in time loses what may be conflated, and then gets SLOW_CONSUMER. */
+  /**
+   * Opens the subscription as a bounded queue: a consumer that is too slow loses what may be conflated, and then gets
+   * SLOW_CONSUMER.
+   */
   [Symbol.asyncIterator](): AsyncIterator<SharedEvent | readonly SharedEvent[], undefined> {
     const { context, everyMs } = this.#options;
     const { budget, services } = context;
@@ -87,7 +90,7 @@ export class MarketDataSource implements AsyncIterable<SharedEvent | readonly Sh
         ? new MarketDataQueue({ budget, metrics: services.metrics, onClose })
         : this.#lists(everyMs, { encoder: null, onClose });
     const joined = this.#join(queue);
-    // What the subscription began with may have been too much already.
+    // The first events may already have been too much for the budget.
     if (interest.disposed) joined[Symbol.dispose]();
     else interest.use(joined);
     return queue[Symbol.asyncIterator]();

@@ -2,19 +2,26 @@ import type { ConnectedClient } from '../core/ConnectedClient.ts';
 import type { Services } from '../core/Services.ts';
 import type { ByteBudget } from '../fanout/client/PendingEvents.ts';
 import type { ClientProtocol } from '../shared/metrics.ts';
-import type { OperationRequest } from './shapes/SharedShapes.ts';
+import type { DocumentNode } from 'graphql';
 
-/** What resolvers are given of the operation that they serve. Made for one operation; nothing in it outlives that. */
+/** An operation as its client sent it. */
+export interface OperationRequest {
+  readonly document: DocumentNode;
+  readonly operationName: string | null | undefined;
+  readonly variableValues: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** Everything that resolvers are given. Made for one operation; nothing in it outlives the operation. */
 export interface GraphqlContext {
   readonly services: Services;
   readonly client: ConnectedClient;
-  /** What a subscription of this operation is counted as. */
+  /** The protocol that the operation's subscription is counted under. */
   readonly protocol: ClientProtocol;
-  /** The connection's. */
+  /** The connection's budget. */
   readonly budget: ByteBudget;
   /**
-   * To be called before a query is executed whose answer may hold so many values. Resolves when there is room for it: the
-   * client has read its earlier answers, and has no more than its share of what is under way.
+   * Call this before executing a query whose answer may hold this many values. Resolves when the client has read its
+   * earlier answers and has its share of the memory for answers.
    */
   readonly admit: (values: number) => Promise<void>;
   readonly operation: OperationRequest;

@@ -15,23 +15,23 @@ export interface GraphqlOptions {
   readonly services: Services;
   /** `graphql` of the configuration. */
   readonly graphql: { readonly introspection: boolean; readonly graphiql: boolean };
-  /** Between two pings, over WebSocket and over server-sent events. */
+  /** The time between two pings, over WebSocket and in server-sent events. */
   readonly heartbeatMs: number;
-  /** Of a message, or of a request's body. */
+  /** The largest message or request body. */
   readonly maxPayloadBytes: number;
-  /** `server.compression`: of messages over WebSocket. */
+  /** `server.compression`, for messages over WebSocket. */
   readonly compression: CompressionSettings;
-  /** How long a WebSocket client may take to begin. @default 10000 */
+  /** How long a WebSocket client may take to send connection_init. @default 10000 */
   readonly initTimeoutMs?: number;
-  /** May pages of this origin read the answers over HTTP (CORS)? @default none may */
+  /** Decides whether pages of this origin may read answers over HTTP (CORS). @default none may */
   readonly allowsOrigin?: (origin: string) => boolean;
 }
 
-/** The GraphQL half of the server: whoever has the listening socket routes `/graphql` here. */
+/** The GraphQL half of the server. The HTTP server routes `/graphql` here. */
 export interface Graphql {
   handle(request: IncomingMessage, response: ServerResponse): void;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Ends all streams and sockets, these with the code; resolves when nothing is left. */
+  /** Ends all streams, and closes all sockets with the code. Resolves when nothing is left. */
   close(code: number): Promise<void>;
 }
 

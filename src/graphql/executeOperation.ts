@@ -14,32 +14,32 @@ import type { GraphqlContext } from './context.ts';
 import { MarketDataSource } from './MarketDataSource.ts';
 import { countCost } from './documents/queryLimits.ts';
 
-/** An operation as its client sent it. */
+/** An operation as the client sent it. */
 export interface OperationParams {
   readonly query?: string | undefined;
   readonly operationName?: string | null | undefined;
   readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
-/** What an operation turned out to be: market data is not opened before somebody takes it. */
+/** The outcome of an operation. Market data is not opened before somebody takes it. */
 export type OperationOutcome = ExecutionResult | MarketDataSource | AsyncIterable<ExecutionResult>;
 
-/** Results that come one after the other. */
+/** An outcome that consists of several results. */
 export type StreamOutcome = Exclude<OperationOutcome, ExecutionResult>;
 
-/** Ends a stream that nobody takes. */
+/** Ends a stream that nobody will take. */
 export function abandon(stream: StreamOutcome): void {
-  // Market data was not opened yet.
+  // Market data is not open yet.
   if (!(stream instanceof MarketDataSource)) void stream[Symbol.asyncIterator]().return?.();
 }
 
-/** One operation from its text to its outcome. Never rejects: what is refused is a result with errors and no data. */
+/** Executes one operation, from its text to its outcome. Never rejects: a refused operation has errors and no data. */
 export type ExecuteOperation = (
   params: OperationParams,
   context: Omit<GraphqlContext, 'operation'>,
 ) => Promise<OperationOutcome>;
 
-/** Every operation runs through this, over whatever protocol it came. */
+/** Every operation is executed by this, whatever protocol it came over. */
 export function operationExecutor(
   getEnveloped: YogaServerInstance<object, object>['getEnveloped'],
   errors: ClientErrors,
@@ -67,29 +67,32 @@ export function operationExecutor(
       const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION;
       return isSubscription ? await subscribe(args, errors) : await enveloped.execute(args);
     } catch (error) {
-      return { errors: [errors.tell(error)] };
+      return { errors: [errors.translate(error)] };
     }
   };
 }
 
-/** As graphql-js's `subscribe`, but market data is given as it is: it is told without executing each event for each client. */
+/**
+ * Like graphql-js's `subscribe`, but market data is returned as its source, because it is sent without executing each
+ * event for each client.
+ */
 async function subscribe(args: ExecutionArgs, errors: ClientErrors): Promise<OperationOutcome> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made above of one
   const { client } = args.contextValue as GraphqlContext;
   const cost = countCost(args, client.limits);
   if (cost instanceof GatewayError) throw cost;
   const valid = validateSubscriptionArgs(args);
-  if (isErrors(valid)) return { errors: errors.tellAll(valid) };
+  if (isErrors(valid)) return { errors: errors.translateAll(valid) };
   const source = await createSourceEventStream(valid);
-  if (!isAsyncIterable(source)) return told(source, errors);
+  if (!isAsyncIterable(source)) return translated(source, errors);
   if (source instanceof MarketDataSource) return source;
   return mapAsyncIterator(source, async (rootValue) =>
-    told(await executeSubscriptionEvent({ ...valid, rootValue }), errors),
+    translated(await executeSubscriptionEvent({ ...valid, rootValue }), errors),
   );
 }
 
-function told(result: ExecutionResult, errors: ClientErrors): ExecutionResult {
-  return result.errors === undefined ? result : { ...result, errors: errors.tellAll(result.errors) };
+function translated(result: ExecutionResult, errors: ClientErrors): ExecutionResult {
+  return result.errors === undefined ? result : { ...result, errors: errors.translateAll(result.errors) };
 }
 
 type ValidArgs = ReturnType<typeof validateSubscriptionArgs>;

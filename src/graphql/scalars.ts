@@ -4,28 +4,29 @@ import { decimal } from '../market/decimal.ts';
 import type { Decimal } from '../market/decimal.ts';
 import type { Timestamp } from '../market/timestamp.ts';
 
-/** Date, time and up to nine digits of a second, in UTC: the one spelling of an instant that the contract has. */
+/** Date, time and up to nine digits of a second in UTC: the only spelling of an instant in this API. */
 const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?Z$/;
 
 export const decimalScalar = textScalar<Decimal>({
   name: 'Decimal',
   expected: 'a plain decimal number as a string, like "43250.10"',
   parse: toDecimal,
-  isTold: (text) => toDecimal(text) !== undefined,
+  isValidOutput: (text) => toDecimal(text) !== undefined,
 });
 
 export const timestampScalar = textScalar<Timestamp>({
   name: 'Timestamp',
   expected: 'an instant in UTC as a string, like "2026-11-23T07:30:04.123Z"',
   parse: toTimestamp,
-  // What we tell comes from a parser of ours: its spelling is looked at, the calendar is not asked again for every event.
-  isTold: (text) => INSTANT.test(text),
+  // Our own timestamps come from a parser: checking the spelling is enough, without asking the calendar for every
+  // event.
+  isValidOutput: (text) => INSTANT.test(text),
 });
 
 export const safeIntScalar = new GraphQLScalarType<number, number>({
   name: 'SafeInt',
   serialize(value) {
-    if (!isSafeInt(value)) throw new TypeError('SafeInt: what was to be told is no whole number from 0 to 2^53-1');
+    if (!isSafeInt(value)) throw new TypeError('SafeInt: the value to be sent is not a whole number from 0 to 2^53-1');
     return value;
   },
   parseValue(value) {
@@ -42,17 +43,17 @@ export const safeIntScalar = new GraphQLScalarType<number, number>({
 interface TextScalar<Text extends string> {
   readonly name: string;
   readonly expected: string;
-  /** Undefined for what is refused. */
+  /** Returns undefined for text that is refused. */
   readonly parse: (text: string) => Text | undefined;
-  readonly isTold: (text: string) => boolean;
+  readonly isValidOutput: (text: string) => boolean;
 }
 
-/** A scalar that is text in JSON, on the way in and on the way out. */
+/** A scalar that is a string in JSON, as input and as output. */
 function textScalar<Text extends string>({
   name,
   expected,
   parse,
-  isTold,
+  isValidOutput,
 }: TextScalar<Text>): GraphQLScalarType<Text, string> {
   const parseValue = (value: unknown, node?: ValueNode): Text => {
     const parsed = typeof value === 'string' ? parse(value) : undefined;
@@ -62,8 +63,8 @@ function textScalar<Text extends string>({
   return new GraphQLScalarType<Text, string>({
     name,
     serialize(value) {
-      if (typeof value !== 'string' || !isTold(value)) {
-        throw new TypeError(`${name}: what was to be told is not ${expected}`);
+      if (typeof value !== 'string' || !isValidOutput(value)) {
+        throw new TypeError(`${name}: the value to be sent is not ${expected}`);
       }
       return value;
     },
@@ -87,7 +88,7 @@ function toTimestamp(text: string): Timestamp | undefined {
   const toSeconds = INSTANT.exec(text)?.[1];
   if (toSeconds === undefined) return undefined;
   const epochMs = Date.parse(`${toSeconds}Z`);
-  // A 30th of February is carried over into March by Date: what comes back must be what was written.
+  // Date would turn the 30th of February into a day in March, so the result is compared with the input.
   if (Number.isNaN(epochMs) || !new Date(epochMs).toISOString().startsWith(toSeconds)) return undefined;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- this is the proof of the brand
   return text as Timestamp;
@@ -103,7 +104,7 @@ function refusal(name: string, expected: string, found: unknown, node?: ValueNod
   return new GraphQLError(`${name}: expected ${expected}, found ${shown}.`, node === undefined ? {} : { nodes: node });
 }
 
-/** What a literal in a document looks like, near enough for a message. */
+/** A literal as it looked in the document, close enough for a message. */
 function written(node: ValueNode): unknown {
   if (node.kind === Kind.INT || node.kind === Kind.FLOAT) return Number(node.value);
   return 'value' in node ? node.value : node.kind;

@@ -11,7 +11,7 @@ import { decimalScalar, safeIntScalar, timestampScalar } from './scalars.ts';
 
 const folder = new URL('../../schema/', import.meta.url);
 
-/** A scalar without its name and description: these are the schema's to give. */
+/** A scalar without its name and description, which the schema files give it. */
 function codecOf<Internal, External>({
   serialize,
   parseValue,
@@ -20,7 +20,7 @@ function codecOf<Internal, External>({
   return { serialize, parseValue, parseLiteral };
 }
 
-/** The contract in schema/ with what answers it. Reads files: once, at the start. */
+/** The schema in schema/ with its resolvers. Reads files, once at the start. */
 export function loadSchema(): GraphQLSchema {
   const files = readdirSync(folder)
     .filter((name) => name.endsWith('.graphql'))

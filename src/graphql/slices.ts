@@ -1,9 +1,9 @@
 import type { GraphqlContext } from './context.ts';
 
-/** So many items of a list are handled at once: a few milliseconds' worth of the largest there are. */
+/** The number of items in a slice: a few milliseconds of work with the largest items there are. */
 const SLICE = 128;
 
-/** Resolves when the next piece of work may be done. */
+/** Resolves when the next slice of work may be done. */
 type TakeTurn = () => Promise<void>;
 
 export function turnOf({ services, client }: Pick<GraphqlContext, 'services' | 'client'>): Promise<void> {
@@ -11,8 +11,8 @@ export function turnOf({ services, client }: Pick<GraphqlContext, 'services' | '
 }
 
 /**
- * The items of a list for graphql-js to complete in pieces: those beyond the first piece are promises that are fulfilled
- * piece by piece, each in a turn of its own.
+ * The items of a list for graphql-js to complete in slices: items after the first slice are promises, which are
+ * fulfilled slice by slice, each slice in its own turn.
  */
 export function inSlices<Item>(items: readonly Item[], turn: TakeTurn): readonly (Item | Promise<Item>)[] {
   if (items.length <= SLICE) return items;
@@ -24,7 +24,7 @@ export function inSlices<Item>(items: readonly Item[], turn: TakeTurn): readonly
   });
 }
 
-/** As JSON.stringify for what is made of objects, lists and plain values, but long lists are written piece by piece. */
+/** Like JSON.stringify for objects, lists and plain values, but long lists are written in slices. */
 export async function stringifyInSlices(value: unknown, turn: TakeTurn): Promise<string> {
   if (Array.isArray(value)) return value.length <= SLICE ? JSON.stringify(value) : stringifyList(value, turn);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

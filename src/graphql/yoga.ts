@@ -11,9 +11,9 @@ import type { ExecuteOperation, StreamOutcome } from './executeOperation.ts';
 import { stringifyInSlices, turnOf } from './slices.ts';
 import { boundedParse, boundedValidate, countCost, refuseLength } from './documents/queryLimits.ts';
 
-/** What an HTTP request's operation is given beside what every operation is. */
+/** The context of an operation that came over HTTP. */
 export interface HttpContext extends Omit<GraphqlContext, 'operation'> {
-  /** Called in place of a body when the answer is a stream of results; the callee then owns it. */
+  /** Called in place of making a body if the answer is a stream of results. The callee owns the stream. */
   readonly onStream: (results: StreamOutcome) => void;
 }
 
@@ -26,9 +26,9 @@ export interface YogaOptions {
 }
 
 /**
- * The one pipeline that every operation runs through, over HTTP by `fetch` and over WebSocket by `execute`: parsing and
- * validation within limits and cached, graphql-js as the executor, errors as `ClientErrors` tells them. What reads requests
- * and writes responses (body limits, CORS, GraphiQL, event streams) is around it, not in it.
+ * The pipeline that every operation runs through: over HTTP by yoga's `fetch`, over other protocols by `execute`.
+ * Documents are parsed and validated within limits and cached, graphql-js executes them, and `ClientErrors` translates
+ * errors. Reading requests and writing responses (body limits, CORS, GraphiQL, event streams) happens around it.
  */
 export function createGatewayYoga(options: YogaOptions): { readonly yoga: Yoga; readonly execute: ExecuteOperation } {
   const { schema, errors } = options;
@@ -41,8 +41,8 @@ export function createGatewayYoga(options: YogaOptions): { readonly yoga: Yoga; 
     multipart: false,
     batching: false,
     maxRequestBodySize: false,
-    maskedErrors: { maskError: (error) => errors.tell(error) },
-    // What one client's limits refuse another's may allow: verdicts are kept where limits are none of them.
+    maskedErrors: { maskError: (error) => errors.translate(error) },
+    // Limits differ from client to client, so verdicts that depend on them are not cached.
     parserAndValidationCache: { documentCache: new DocumentCache(), errorCache: NO_CACHE, validationCache: false },
     plugins: [pipeline(options), executedBy((params, context) => execute(params, context)), eventStreams(errors)],
   });
@@ -50,12 +50,12 @@ export function createGatewayYoga(options: YogaOptions): { readonly yoga: Yoga; 
   return { yoga, execute };
 }
 
-/** What an HTTP request asks for is executed as over any other protocol. */
+/** Executes HTTP requests like operations of any other protocol. */
 function executedBy(execute: ExecuteOperation): Plugin<Record<string, never>, HttpContext> {
   return {
     onParams({ setParamsHandler }) {
       setParamsHandler(({ params, request, context }) => {
-        // Yoga's own plugins look at both.
+        // Yoga's own plugins read both.
         const whole = { ...context, request, params };
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- passed on as it is, to eventStreams
         return execute(params, whole) as Promise<ExecutionResult>;
@@ -64,7 +64,7 @@ function executedBy(execute: ExecuteOperation): Plugin<Record<string, never>, Ht
   };
 }
 
-/** A document that does not parse is not worth keeping. */
+/** A document that doesn't parse is not worth keeping. */
 const NO_CACHE = {
   get: (): undefined => undefined,
   set: (): void => {},
@@ -78,22 +78,22 @@ function pipeline({ schema, errors, introspection }: YogaOptions): Plugin<Graphq
       setParseFn((source) => boundedParse(typeof source === 'string' ? source : source.body, limits));
       return ({ result, replaceParseResult }) => {
         const refusal = result === null || result instanceof Error ? result : refuseLength(result, limits);
-        if (refusal !== null) replaceParseResult(errors.tell(refusal));
+        if (refusal !== null) replaceParseResult(errors.translate(refusal));
       };
     },
     onValidate({ context, setValidationFn }) {
       const { limits } = context.client;
       setValidationFn((_schema, document) => validateDocument(document, limits));
       return ({ valid, result, setResult }) => {
-        if (!valid) setResult(errors.tellAll(result));
+        if (!valid) setResult(errors.translateAll(result));
       };
     },
-    // What fails in it is told as `maskedErrors` says.
+    // Errors that are thrown here are translated by `maskedErrors`.
     onExecute({ setExecuteFn }) {
       setExecuteFn(async (args: ExecutionArgs) => {
         const { client, admit, services } = contextOf(args);
         const cost = countCost(args, client.limits);
-        if (cost instanceof GatewayError) return { errors: [errors.tell(cost)] };
+        if (cost instanceof GatewayError) return { errors: [errors.translate(cost)] };
         services.heap.admitOperation();
         await admit(cost);
         return executeDocument(args);
@@ -112,18 +112,18 @@ const NOT_ACCEPTABLE = new GatewayError(
   'A subscription over HTTP is answered with server-sent events: accept text/event-stream.',
 );
 
-/** Of two JSON objects one that has the members of both. */
+/** Joins two JSON objects. */
 function joinMembers(first: string, second: string): string {
   return first === '{}' ? second : `${first.slice(0, -1)},${second.slice(1)}`;
 }
 
-/** Streams of results are not made into a body here: whoever has the socket writes them as it takes them. */
+/** Hands streams of results over before a body is made of them: the owner of the socket writes them. */
 function eventStreams(errors: ClientErrors): Plugin<Record<string, never>, HttpContext> {
   return {
     async onResultProcess(payload) {
       const { result, resultProcessor, serverContext } = payload;
       if (!isAsyncIterable<ExecutionResult>(result)) {
-        // Batching is off: it is one.
+        // Batching is off, so there is one result.
         if (Array.isArray(result)) return;
         if ('errors' in result) errors.count(result.errors ?? []);
         if (!('data' in result) || !result.data) return;
@@ -136,7 +136,7 @@ function eventStreams(errors: ClientErrors): Plugin<Record<string, never>, HttpC
       }
       if (resultProcessor === undefined) {
         abandon(result);
-        const body = JSON.stringify({ errors: errors.format([errors.tell(NOT_ACCEPTABLE)]) });
+        const body = JSON.stringify({ errors: errors.format([errors.translate(NOT_ACCEPTABLE)]) });
         const headers = { 'content-type': 'application/json; charset=utf-8' };
         payload.setResultProcessor(
           (_, { Response }) => new Response(body, { status: 406, headers }),

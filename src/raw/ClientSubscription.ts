@@ -7,15 +7,15 @@ import type { SharedUpdate } from '../fanout/frames/SharedEvent.ts';
 import type { FeedState, FeedType } from '../market/marketData.ts';
 import { assertNever } from '../shared/assertNever.ts';
 
-/** What subscriptions of one client need of its connection. */
+/** What the subscriptions of one client need from its connection. */
 export interface ClientContext {
   readonly services: Pick<Services, 'subscriptions' | 'metrics'>;
   readonly client: ConnectedClient;
-  /** Where the client's market data goes. */
+  /** Sends market data to the client. */
   readonly deliver: (update: SharedUpdate) => void;
 }
 
-/** Keeps what comes until `begin`, so that the answer to the client's message goes out first. */
+/** Holds events back until `begin`, so that the answer to the client's message is sent first. */
 abstract class DeferredSubscriber implements Subscriber {
   #waiting: SharedUpdate[] | null = [];
 
@@ -24,18 +24,21 @@ abstract class DeferredSubscriber implements Subscriber {
     else this.#waiting.push(update);
   }
 
-  /** Passes what was known at the opening, and everything from now on. */
+  /** Passes on the events held back, and every later event as it comes. */
   begin(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = null;
     for (const update of waiting) this.pass(update, true);
   }
 
-  /** `isBeginning`: it was known before the client subscribed. */
+  /** `isBeginning` is true for events that were known before the client subscribed. */
   protected abstract pass(update: SharedUpdate, isBeginning: boolean): void;
 }
 
-/** One symbol that a client is subscribed to, with the status of its feeds: until the client hears otherwise they are live. */
+/**
+ * One symbol that a client is subscribed to, and the status of its feeds. Without a status the client assumes that they
+ * are live.
+ */
 export class SubscribedSymbol extends DeferredSubscriber implements Disposable {
   readonly broker: string;
   readonly name: string;
@@ -66,7 +69,7 @@ export class SubscribedSymbol extends DeferredSubscriber implements Disposable {
     const { event, key } = sharedEvent;
     if (event.type !== 'status') return;
     const { deliver } = this.#context;
-    // A gap from before the client subscribed is none of its own.
+    // A gap from before the client subscribed does not concern it.
     if (event.gap && !isBeginning) deliver(sharedEvent);
     if (event.state === this.#state) return;
     this.#state = event.state;
@@ -76,7 +79,7 @@ export class SubscribedSymbol extends DeferredSubscriber implements Disposable {
 
 export interface ClientSubscriptionOptions {
   readonly context: ClientContext;
-  /** Which account serves the symbol now. */
+  /** The account that serves the symbol now. */
   readonly route: SymbolRoute;
   readonly symbol: SubscribedSymbol;
   readonly type: FeedType;
@@ -85,14 +88,14 @@ export interface ClientSubscriptionOptions {
   readonly former: ClientSubscription | undefined;
 }
 
-/** One (broker, symbol, type) that a client is subscribed to. Owned by ClientSubscriptions. */
+/** A client's subscription to one (broker, symbol, type). Owned by ClientSubscriptions. */
 export class ClientSubscription extends DeferredSubscriber implements Disposable {
   readonly type: FeedType;
   readonly options: SubscriptionOptions;
   readonly symbol: SubscribedSymbol;
   readonly #deliver: ClientContext['deliver'];
   readonly #membership: Disposable;
-  /** The last event of the subscription that this one replaces; it is not sent again. */
+  /** Identifies the last event of the replaced subscription, which is not sent again. */
   #formerCursor: string | null = null;
   #lastCursor: string | null = null;
 
@@ -111,7 +114,7 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
         broker: route.broker,
         symbols: [route.symbol],
         types: [type],
-        // If a slower rhythm held something back, it is sent whatever the client says about snapshots.
+        // If a throttle held something back, it is sent even if the client wants no snapshot.
         options: this.#formerCursor === null ? options : { ...options, snapshot: true },
       },
       access,
@@ -133,7 +136,7 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
   }
 }
 
-/** True if both options ask for the same stream in the same rhythm, so that nothing has to change. */
+/** True if both options ask for the same events, so that nothing has to change. */
 export function sameOptions(type: FeedType, a: SubscriptionOptions, b: SubscriptionOptions): boolean {
   return type === 'trade' || (sameView(type, a, b) && a.throttleMs === b.throttleMs);
 }
@@ -155,7 +158,10 @@ export function optionsOf(type: FeedType, options: SubscriptionOptions): Partial
   }
 }
 
-/** True if an event under one of the options says the same under the other. Changes of a book need their own beginning. */
+/**
+ * True if an event under one of the options equals the event under the other. Deltas of a book need their own
+ * beginning.
+ */
 function sameContent(type: FeedType, a: SubscriptionOptions, b: SubscriptionOptions): boolean {
   return sameView(type, a, b) && (type !== 'orderbook' || b.book === 'snapshot');
 }

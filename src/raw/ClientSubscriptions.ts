@@ -5,10 +5,10 @@ import { ClientSubscription, optionsOf, sameOptions, SubscribedSymbol } from './
 import type { ClientContext } from './ClientSubscription.ts';
 import type { SubscribeMessage, SubscriptionListing, UnsubscribeMessage } from './messages.ts';
 
-/** What one `subscribe` opened and is still open: a subscription in the sense of `limits.subscriptionsPerConnection`. */
+/** What one `subscribe` opened and is still open: it counts as one for `limits.subscriptionsPerConnection`. */
 type Group = Set<ClientSubscription>;
 
-/** A stream that the client was subscribed to. */
+/** A stream that the client is no longer subscribed to. */
 export interface EndedSubscription {
   readonly broker: string;
   readonly symbol: string;
@@ -24,12 +24,12 @@ interface Place {
 }
 
 /**
- * What one client is subscribed to: at most one stream for each (broker, symbol, type), whatever it asked for and how
- * often. Owned by its connection, which disposes of it when the client leaves.
+ * The subscriptions of one client: at most one for each (broker, symbol, type), however often it subscribes. Owned by
+ * the connection, which disposes of it when the client leaves.
  */
 export class ClientSubscriptions implements Disposable {
   readonly #context: ClientContext;
-  /** By broker, then by symbol. */
+  /** By broker and symbol. */
   readonly #symbols = new Map<string, Map<string, SubscribedSymbol>>();
   readonly #groups = new Map<ClientSubscription, Group>();
   #groupCount = 0;
@@ -39,9 +39,9 @@ export class ClientSubscriptions implements Disposable {
   }
 
   /**
-   * Opens the streams. Those that are open already under the same options go on untouched, those under others are replaced.
-   * What they begin with comes when `begin` is called on the result. Throws LIMIT_EXCEEDED, and whatever opening throws;
-   * then nothing has changed.
+   * Opens the streams. A stream that is open under the same options continues untouched, one under other options is
+   * replaced. Events are held back until `begin` is called on the result. Throws LIMIT_EXCEEDED and whatever opening
+   * throws; then nothing has changed.
    */
   open(routes: readonly SymbolRoute[], { types, options }: SubscribeMessage): { begin(): void } {
     this.#checkRoom(routes, types);
@@ -74,7 +74,7 @@ export class ClientSubscriptions implements Disposable {
     };
   }
 
-  /** Gives up what the selection names, where it is held; what was is returned. */
+  /** Ends the subscriptions that the selection names, and returns them. */
   release({ broker, symbols, types }: Omit<UnsubscribeMessage, 'action'>): readonly EndedSubscription[] {
     const released: EndedSubscription[] = [];
     const wanted = symbols === null ? null : new Set(symbols);
@@ -88,7 +88,7 @@ export class ClientSubscriptions implements Disposable {
     return released;
   }
 
-  /** All that is held, what is alike gathered. */
+  /** All subscriptions, with those of the same broker, type and options joined. */
   list(): readonly SubscriptionListing[] {
     const gathered = new Map<string, SubscriptionListing & { readonly symbols: string[] }>();
     for (const { broker, name: symbol, subscriptions } of this.#held()) {
@@ -107,7 +107,7 @@ export class ClientSubscriptions implements Disposable {
     this.release({ broker: null, symbols: null, types: null });
   }
 
-  /** A subscription that the new one takes over whole makes room for it. */
+  /** A former subscription that the new one replaces completely makes room for it. */
   #checkRoom(routes: readonly SymbolRoute[], types: readonly FeedType[]): void {
     const limit = this.#context.client.limits.subscriptionsPerConnection;
     const left = new Map<Group, number>();
@@ -131,7 +131,7 @@ export class ClientSubscriptions implements Disposable {
     return types.flatMap((type) => subscriptions?.get(type) ?? []);
   }
 
-  /** Puts the stream in its place, and what was there before away. */
+  /** Puts the subscription in its place, and disposes of the one that was there. */
   #take({ symbol, former }: Place, stream: ClientSubscription | undefined, group: Group): void {
     if (stream === undefined) return;
     if (former !== undefined) this.#leaveGroup(former);
@@ -172,7 +172,7 @@ export class ClientSubscriptions implements Disposable {
     this.#context.services.metrics.subscriptions.inc({ protocol: 'raw' }, change);
   }
 
-  /** A copy, so that what is visited may go. */
+  /** Returns a copy, so that the caller may remove entries. */
   #held(): readonly SubscribedSymbol[] {
     return [...this.#symbols.values()].flatMap((ofBroker) => [...ofBroker.values()]);
   }

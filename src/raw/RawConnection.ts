@@ -41,16 +41,16 @@ import { parseClientMessage } from './parseClientMessage.ts';
 import type { ParsedMessage } from './parseClientMessage.ts';
 
 export interface RawConnectionOptions extends UpgradedSocket {
-  /** The connection owns it from now on. */
+  /** The connection owns the client from now on. */
   readonly client: ConnectedClient;
   readonly services: Services;
   readonly meter: DeliveryMeter;
 }
 
 const PROTOCOL = 'raw';
-/** A client that has to log in and did not do so with the handshake has this long for it. */
+/** A client that has to log in, and did not do so with the handshake, has this long for it. */
 const LOG_IN_WITHIN_MS = 10_000;
-/** Every client is sent the same messages. */
+/** Every client gets the same messages. */
 const TARGET: OperationTarget = { encoder: { isShared: true, encode: encodeEvent }, id: null };
 const ENDS_SOON = 'Your login ends soon: send auth with a new one.';
 const LOGIN_ENDED = 'Your login has ended; connect again with a new one.';
@@ -58,8 +58,8 @@ const WELCOME = 'Welcome. Subscribe to market data with {"action":"subscribe","s
 const WELCOME_STRANGER = 'Welcome. Log in with {"action":"auth","credentials":{"token":"…"}} within 10 seconds.';
 
 /**
- * One client of the raw JSON protocol. Its messages go through an inbox, which handles them in order; what it is sent goes
- * through one outbox. When its socket closes nothing of it is left.
+ * One client of the raw JSON protocol. Its messages go through an inbox, which handles them in order, and everything
+ * that it is sent through an outbox. When its socket closes, nothing of it is left.
  */
 export class RawConnection implements ServedConnection {
   readonly #options: RawConnectionOptions;
@@ -69,9 +69,9 @@ export class RawConnection implements ServedConnection {
   readonly #invalid: MinuteCount;
   readonly #subscriptions: ClientSubscriptions;
   readonly #closed = Promise.withResolvers<void>();
-  /** Until the socket has closed. */
+  /** Disposed of when the socket has closed. */
   readonly #owned = new DisposableStack();
-  /** Runs while the client has to log in. */
+  /** Runs while the client still has to log in. */
   #patience: Disposable | null = null;
   readonly #id = randomId();
   #gone = false;
@@ -165,7 +165,7 @@ export class RawConnection implements ServedConnection {
       }
     });
     socket.on('error', (error: Error & { readonly code?: unknown }) => {
-      // A frame that breaks the WebSocket protocol or the size limit: the library closes with the code for it.
+      // A frame broke the WebSocket protocol or the size limit. The library closes the connection with the code for it.
       if (typeof error.code === 'string' && error.code.startsWith('WS_ERR')) this.#countInvalid();
       this.#logger().debug({ code: error.code }, 'socket error');
     });
@@ -188,7 +188,7 @@ export class RawConnection implements ServedConnection {
     this.close(UNSUPPORTED_DATA, 'Binary frames are not understood; send JSON as text.');
   }
 
-  /** A bad message has no effect but this answer; too many of them end the connection. */
+  /** A bad message has no effect except for this answer; too many of them end the connection. */
   async #refuse(id: MessageId | undefined, error: GatewayError): Promise<void> {
     this.#countInvalid();
     const isTooMany = !this.#invalid.add(this.#options.client.limits.invalidMessagesPerMinute);
@@ -201,7 +201,7 @@ export class RawConnection implements ServedConnection {
     this.#options.services.metrics.invalidMessages.inc({ source: PROTOCOL });
   }
 
-  /** One client message is an edge: whatever goes wrong with it is told to this client and ends nothing else. */
+  /** A failing message is answered with an error, and affects nothing else. */
   async #execute(id: MessageId | undefined, message: ClientMessage): Promise<void> {
     if (this.#gone) return;
     try {
@@ -313,7 +313,7 @@ export class RawConnection implements ServedConnection {
     return this.#outbox.send(encodeError(error, context));
   }
 
-  /** Made when it is needed: thousands of connections have nothing to say. */
+  /** Made when it is needed, because thousands of connections never log anything. */
   #logger(): Logger {
     return this.#options.services.logger.child({ connection: this.#id, protocol: 'raw' });
   }
@@ -335,7 +335,7 @@ function logInFirst(): GatewayError {
   );
 }
 
-/** The same for a stream and for its events. */
+/** A key that is the same for a stream and its events. */
 function nameOf({ broker, symbol, type }: Pick<MarketData, 'broker' | 'symbol' | 'type'>): string {
   return JSON.stringify([broker, symbol, type]);
 }

@@ -15,7 +15,7 @@ export interface RawProtocolOptions extends Pick<
   readonly services: Services;
 }
 
-/** The raw JSON protocol (docs/raw-protocol.md): the WebSockets that speak it. */
+/** The WebSockets that speak the raw JSON protocol (docs/raw-protocol.md). */
 export class RawProtocol {
   readonly #services: Services;
   readonly #server: SocketServer;
@@ -24,14 +24,14 @@ export class RawProtocol {
   constructor({ services, ...options }: RawProtocolOptions) {
     const { clock } = services;
     this.#services = services;
-    // There is no sub-protocol: a client that needs one is refused by the handshake, not by its first frames.
+    // The protocol has no sub-protocol: a client that insists on one is refused by the handshake.
     this.#server = new SocketServer({ ...options, clock, handleProtocols: () => false });
     this.#meter = new DeliveryMeter({ ...services, protocol: 'raw' });
   }
 
   /**
-   * Takes over a socket that asked for an upgrade. Rejects, and the socket is still the caller's, if the login in the headers
-   * is not accepted or its client may not have another connection.
+   * Accepts a request for a WebSocket. Rejects, leaving the socket to the caller, if the login in the headers is not
+   * accepted or its client may not have another connection.
    */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const client = await this.#admit(request);
@@ -51,7 +51,7 @@ export class RawProtocol {
     return this.#server.close(1001, 'The gateway is shutting down.');
   }
 
-  /** A client that brings no login with the handshake, though one is required, may still log in. */
+  /** A client that brings no login with the handshake may still log in afterwards. */
   async #admit(request: IncomingMessage): Promise<ConnectedClient> {
     const services = this.#services;
     const address = services.clientOf(request);

@@ -10,16 +10,16 @@ import type { ErrorCode } from '../shared/errors.ts';
 /** Echoed in every answer to the message that carried it. */
 export type MessageId = string | number;
 
-/** What a client may ask for. How a feed stands (`status`) is always told, and need not be asked for. */
+/** The types that a client may ask for. The status of feeds is always sent. */
 export const RAW_TYPES = ['tick', 'candle', 'orderbook', 'trade'] as const satisfies readonly FeedType[];
 
-/** Nothing in it is repeated, and its symbols are never empty. */
+/** Symbols and types have no duplicates, and symbols are never empty. */
 export interface SubscribeMessage extends SubscriptionRequest {
   readonly action: 'subscribe';
   readonly types: readonly FeedType[];
 }
 
-/** Whatever is null is not narrowed down: all null is everything. */
+/** Null means no restriction: with all members null, everything. */
 export interface UnsubscribeMessage {
   readonly action: 'unsubscribe';
   readonly broker: string | null;
@@ -27,17 +27,17 @@ export interface UnsubscribeMessage {
   readonly types: readonly FeedType[] | null;
 }
 
-/** `authenticate`, or `auth` with a broker. Secret: not to be kept or logged. */
+/** `authenticate`, or `auth` with a broker. Secret: must not be kept or logged. */
 export interface AuthenticateMessage {
   readonly action: 'authenticate';
   readonly broker: string;
   readonly credentials: BrokerCredentials;
 }
 
-/** What a client says who it is with: its login to the gateway, or the token of a session that it had before. */
+/** The client's login to the gateway, or the token of a session that it had before. */
 export type ClientLogin = LoginEvidence | { readonly kind: 'session'; readonly session: string };
 
-/** `auth` without a broker. Secret: not to be kept or logged. */
+/** `auth` without a broker. Secret: must not be kept or logged. */
 export interface LogInMessage {
   readonly action: 'logIn';
   readonly login: ClientLogin;
@@ -51,19 +51,19 @@ export type ClientMessage =
   | { readonly action: 'ping' }
   | { readonly action: 'list' };
 
-/** The outcome for a symbol that was not accepted. */
+/** Why a symbol was not accepted. */
 export interface RejectedSymbol {
   readonly symbol: string;
   readonly code: ErrorCode;
   readonly message: string;
 }
 
-/** What is held of one type at one broker under the same options. */
+/** The symbols that are subscribed with one type at one broker under the same options. */
 export interface SubscriptionListing {
   readonly broker: string;
   readonly type: FeedType;
   readonly symbols: readonly string[];
-  /** Those options that mean something for the type. */
+  /** The options that mean something for the type. */
   readonly options: Partial<SubscriptionOptions>;
 }
 
@@ -79,39 +79,39 @@ export interface StatusReply extends Reply {
   readonly status: 'connected' | 'authenticated' | 'subscribed' | 'unsubscribed' | 'subscriptions' | 'pong';
   readonly symbols?: readonly string[];
   readonly types?: readonly FeedType[];
-  /** Of `subscribed` without `broker`: the symbols went to more than one, and this says which went where. */
+  /** In `subscribed` without `broker`: the symbols went to several brokers, and this is the broker of each. */
   readonly routes?: readonly { readonly symbol: string; readonly broker: string }[] | undefined;
   readonly rejected?: readonly RejectedSymbol[];
   readonly subscriptions?: readonly SubscriptionListing[];
-  /** Of `authenticated`: opaque and secret, with which the client may take the session up again. */
+  /** In `authenticated`: the secret token with which the client may resume its session. */
   readonly session?: string;
-  /** Of `authenticated`: of the session where one is told, else of the login. */
+  /** In `authenticated`: the end of the session if there is one, otherwise of the login. */
   readonly expiresAt?: Timestamp;
 }
 
-/** What an error is about, beside what it says itself. */
+/** What an error refers to. */
 export interface ErrorContext {
   readonly id?: MessageId | undefined;
   readonly broker?: string | undefined;
   readonly rejected?: readonly RejectedSymbol[] | undefined;
 }
 
-/** The frame of an answer. Members that are undefined are left out. */
+/** The text of an answer. Members that are undefined are left out. */
 export function encodeStatus(reply: StatusReply): string {
   return JSON.stringify(reply);
 }
 
-/** The frame of an `error`: code, message, retryable and whatever else the error knows. */
+/** The text of an `error`: its code, message, retryable and details. */
 export function encodeError(error: GatewayError, { id, broker, rejected }: ErrorContext = {}): string {
   return JSON.stringify({ type: 'error', id, broker, ...error.toExtensions(), message: error.message, rejected });
 }
 
-/** The message of an event, alike for every client: the protocol has no id in it. */
+/** The text of an event, which is the same for every client: the protocol has no ids in events. */
 export function encodeEvent(event: MarketData): string {
   return JSON.stringify(event.type === 'status' ? statusFrame(event) : dataFrame(event));
 }
 
-/** An event with a hole to tell is told as `gap`; the state it carries is an event without one (`withoutGap`). */
+/** A status with a gap is sent as `gap`, without its state. SubscribedSymbol sends the state separately. */
 function statusFrame({ state, gap, broker, symbol, reason }: FeedStatus): object {
   const status = gap ? 'gap' : state;
   return { type: 'status', status, broker, symbol, message: reason ?? SENTENCES[status] };
@@ -133,7 +133,7 @@ function header({ type, broker, symbol, time, receivedAt, sequence, cursor }: Fe
   return { type, broker, symbol, time, receivedAt, sequence, cursor };
 }
 
-/** Field by field: what a client sees is this list, whatever else an event may carry inside the gateway. */
+/** Members are listed one by one, so that clients see exactly these, whatever an event carries inside the gateway. */
 function body(event: FeedEvent): object {
   switch (event.type) {
     case 'tick': {
@@ -159,12 +159,12 @@ function pair({ price, size }: PriceLevel): readonly [string, string] {
   return [price, size];
 }
 
-/** Refusals that are spelled out in an error's message; all of them are in its `rejected`. */
+/** An error's message spells out this many refusals; all of them are in `rejected`. */
 const SPELLED_OUT = 3;
 
 /**
- * The answer to a `subscribe` of which something was accepted. Exactly one of `broker` and `routes` is in it: `routes` where
- * the client named no broker and its symbols went to more than one.
+ * The answer to a `subscribe` that was accepted at least in part. It has either `broker`, or `routes` if the client
+ * named no broker and its symbols went to several.
  */
 export function describeOutcome({ accepted, rejected }: Resolution, { types }: SubscribeMessage): StatusReply {
   const brokers = new Set(accepted.map((route) => route.broker));
@@ -187,7 +187,10 @@ export function toRejectedSymbols(rejected: readonly SymbolRejection[]): readonl
   return rejected.map(({ symbol, error }) => ({ symbol, code: error.code, message: error.message }));
 }
 
-/** Nothing was accepted: one error with the code of the first refusal, naming all the symbols refused for that reason. */
+/**
+ * The error if no symbol was accepted: the code of the first refusal, with all symbols that were refused for that
+ * reason.
+ */
 export function refusalOfAll(rejected: readonly SymbolRejection[]): GatewayError {
   const [first] = rejected;
   if (first === undefined) return new GatewayError('BAD_REQUEST', 'No symbol was asked for.');

@@ -8,7 +8,7 @@ import type { ClientLogin, ClientMessage, MessageId } from './messages.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
 
-/** The id is there in both cases as soon as it can be read, so that even a refusal is answered with it. */
+/** The id is present in both cases if it could be read, so that even a refusal carries it. */
 export type ParsedMessage =
   | { readonly id: MessageId | undefined; readonly message: ClientMessage; readonly error?: undefined }
   | { readonly id: MessageId | undefined; readonly error: GatewayError; readonly message?: undefined };
@@ -25,8 +25,9 @@ const DEPTH = { min: 1, max: 1_000 };
 const THROTTLE_MS = { min: 0, max: 60_000 };
 
 /**
- * Reads a client's text frame. Never throws: what is wrong comes back as BAD_REQUEST, whose message names the field, what
- * was found there and what was expected. Unknown members of the message are ignored, unknown options are not.
+ * Parses a client's text message. Never throws: what is wrong is returned as BAD_REQUEST, whose message names the
+ * member, what was found and what was expected. Unknown members of the message are ignored, unknown options are
+ * refused.
  */
 export function parseClientMessage(text: string): ParsedMessage {
   let id: MessageId | undefined;
@@ -79,7 +80,7 @@ function readId(json: JsonObject): MessageId | undefined {
   const id = json.get('id');
   if (id === undefined) return undefined;
   if (typeof id === 'string' && id.length <= MAX_ID_LENGTH) return id;
-  // A number that JavaScript does not keep exactly would be echoed as another one.
+  // JavaScript would echo a larger number as a different one.
   if (typeof id === 'number' && Math.abs(id) <= Number.MAX_SAFE_INTEGER) return id;
   throw unexpected('id', id, `a string of at most ${MAX_ID_LENGTH} characters, or a number within ±(2^53 - 1)`);
 }
@@ -166,14 +167,14 @@ function shown(text: string): string {
   return JSON.stringify(text.length <= 40 ? text : `${text.slice(0, 40)}…`);
 }
 
-/** An object that a client sent, as a Map: a key of it can't reach a prototype. */
+/** An object that a client sent, as a Map, so that no key can reach a prototype. */
 export type JsonObject = ReadonlyMap<string, unknown>;
 
 const MAX_NESTING = 8;
 /** Keys that mean something to JavaScript and nothing in this protocol. */
 const POISONED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** Throws BAD_REQUEST for whatever is not one JSON object of harmless keys and little nesting. */
+/** Throws BAD_REQUEST for anything but one JSON object with harmless keys and little nesting. */
 function parseObject(text: string): JsonObject {
   const value = toMaps(parseJson(text), MAX_NESTING);
   if (!(value instanceof Map)) throw bad('The message is not a JSON object; expected one, with an action.');
@@ -184,7 +185,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The cause would quote the message, which may hold a secret.
+    // The cause would quote the message, which may contain a secret.
     throw bad('The message is not valid JSON.');
   }
 }
@@ -209,14 +210,14 @@ const OF_BROKERS = ['apiKey', 'apiSecret', 'accountId', 'token'] as const;
 const OF_LOGINS = ['token', 'apiKey', 'session'] as const;
 const MAX_LENGTH = 8_192;
 
-/** What a client gives a broker. Like its kin it throws BAD_REQUEST, and never shows what it found: that may be a secret. */
+/** The credentials for a broker. Throws BAD_REQUEST, never quoting a value, because it may be a secret. */
 function readBrokerCredentials(json: JsonObject): BrokerCredentials {
   const given = readMembers(json, OF_BROKERS, 'what the broker asks for');
   const [apiKey, apiSecret, accountId, token] = OF_BROKERS.map((name) => given.get(name) ?? null);
   return { apiKey: apiKey ?? null, apiSecret: apiSecret ?? null, accountId: accountId ?? null, token: token ?? null };
 }
 
-/** What a client logs in to the gateway itself with. */
+/** The login to the gateway itself. */
 function readLogin(json: JsonObject): ClientLogin {
   const given = readMembers(json, OF_LOGINS, 'one');
   const [first, ...others] = given;

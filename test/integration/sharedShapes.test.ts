@@ -25,7 +25,7 @@ const emissionsOf = (events: readonly MarketData[]): SharedEvent[] =>
 
 const masked = (text: string): string => text.replaceAll(/logged as [\w-]+/g, 'logged');
 
-const SINGLE = { telling: 'single', types: MARKET_DATA_TYPES } as const;
+const SINGLE = { yields: 'single', types: MARKET_DATA_TYPES } as const;
 
 describe('an event told in a shared shape', () => {
   it('is byte for byte what graphql-js and JSON.stringify give, whatever the document and the event', () => {
@@ -56,7 +56,7 @@ describe('an event told in a shared shape', () => {
       fc.property(randomSubscriptions(schema), events, ({ text, ...operation }, list) => {
         const document = parse(text.replace(/\bmarketData\(/, 'marketDataBatch('));
         if (validate(schema, document).length > 0) return;
-        using shape = new SharedShapes({ schema, errors }).use({ document, ...operation, ...SINGLE, telling: 'list' });
+        using shape = new SharedShapes({ schema, errors }).use({ document, ...operation, ...SINGLE, yields: 'list' });
         const stockOf = (those: typeof list) =>
           execute({ schema, document, ...operation, rootValue: those.map((event) => ({ event })) });
         // An error in one of them may keep graphql-js from looking at another, which would have to be waited for.
@@ -74,7 +74,7 @@ describe('an event told in a shared shape', () => {
   it('is told in lists that are made once for all who are told the same one', () => {
     const document = parse('subscription { marketDataBatch(symbols: ["A"]) { sequence } }');
     const shapes = new SharedShapes({ schema, errors });
-    const request = { document, operationName: undefined, variableValues: {}, ...SINGLE, telling: 'list' } as const;
+    const request = { document, operationName: undefined, variableValues: {}, ...SINGLE, yields: 'list' } as const;
     using shape = shapes.use(request);
     using other = shapes.use(request);
     const [first, second] = [emissionsOf([tick(1), tick(2)]), emissionsOf([tick(1), tick(2)])];

@@ -35,14 +35,14 @@ export class BookView {
     const { bids, asks } = book.top(this.spec.depth);
     const whole: OrderBookUpdate = { ...event, kind: 'snapshot', bids, asks };
     const known = this.#latest !== null && event.kind === 'delta';
-    const told: OrderBookUpdate =
+    const seen: OrderBookUpdate =
       this.spec.kind === 'delta' && known
         ? { ...event, bids: difference(this.#bids, bids, -1), asks: difference(this.#asks, asks, 1) }
         : whole;
     this.#bids = bids;
     this.#asks = asks;
     this.#latest = whole;
-    return told;
+    return seen;
   }
 
   /** The whole cut after the last event; null before the first. */

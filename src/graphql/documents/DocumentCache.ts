@@ -5,13 +5,13 @@ import { mayHoldSecrets } from '../ClientErrors.ts';
 export interface DocumentCacheOptions {
   /** @default 1000 */
   readonly maxDocuments?: number;
-  /** Of all the documents' texts together; what is parsed takes some ten times that. @default 1000000 */
+  /** The sum over all documents' texts; a parsed document takes some ten times its text. @default 1000000 */
   readonly maxCharacters?: number;
 }
 
 /**
- * Parsed documents by their text, the ones used last kept. A document with a mutation in it is not kept, nor one that
- * looks like such a mutation gone wrong: a client may have written its credentials into it.
+ * Parsed documents by their text; those used last are kept. A document that contains a mutation is never kept, nor one
+ * that could be such a mutation with a mistake, because a client may have written credentials into it.
  */
 export class DocumentCache {
   readonly #maxDocuments: number;

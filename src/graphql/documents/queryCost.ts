@@ -26,9 +26,9 @@ import { collectFields } from '../shapes/collectFields.ts';
 import type { FieldNodes, SelectionScope } from '../shapes/collectFields.ts';
 
 export interface QueryCost {
-  /** Values that one answer may hold. Infinity where counting ended because they are more than asked for. */
+  /** The most values that one answer may hold. Infinity if counting stopped because there are too many. */
   readonly values: number;
-  /** The field of the operation that most of them are of, by its name in the answer. */
+  /** The field of the operation that causes most of them, by its name in the answer. */
   readonly largest: { readonly name: string; readonly values: number };
 }
 
@@ -39,13 +39,13 @@ export interface CountedOperation {
   readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
-/** A value under a long name counts as several: one for each so many characters. */
+/** A value under a long name counts once for each so many characters of the name. */
 const NAME_CHARACTERS = 32;
-/** Of a list of which nothing says how long it is. */
+/** The assumed length of a list whose length the schema does not declare. */
 const UNKNOWN_SIZE = 100;
 const FREE: QueryCost = { values: 0, largest: { name: '', values: 0 } };
 
-/** The arguments of `@listSize`, as schema/cost.graphql explains them. */
+/** The arguments of `@listSize`, explained in schema/cost.graphql. */
 interface ListSize {
   readonly assumedSize?: number | null;
   readonly slicingArguments?: readonly string[] | null;
@@ -54,9 +54,9 @@ interface ListSize {
 }
 
 /**
- * Counts the values (leaves) that the answer to a valid operation, or one event of a subscription, may hold, as its
- * arguments and variables allow, before anything is done for it. The schema says by `@listSize` how long lists are; what
- * describes the schema itself is counted as it is. Counting ends where it comes to more than `enough`.
+ * Counts the values (leaves) that the answer to a valid operation, or one event of a subscription, may hold, according
+ * to its arguments and variables, before anything is executed. The schema declares with `@listSize` how long lists are;
+ * introspection is counted exactly. Counting stops above `enough`.
  */
 export function queryCost(operation: CountedOperation, enough = Infinity): QueryCost {
   const { schema, document, operationName, variableValues } = operation;
@@ -75,13 +75,13 @@ export function queryCost(operation: CountedOperation, enough = Infinity): Query
   return new CostCounter(scope, enough).operation(root, node.selectionSet);
 }
 
-/** Thrown to end the counting. */
+/** Thrown to stop counting. */
 class EnoughError extends Error {}
 
 class CostCounter {
   readonly #scope: SelectionScope;
   readonly #enough: number;
-  /** What an object of the schema's description costs, by what is asked of it. */
+  /** The cost of each introspected object, by its selection. */
   readonly #described = new Map<SelectionSetNode, Map<unknown, number>>();
   #counted = 0;
 
@@ -132,7 +132,7 @@ class CostCounter {
     return parent.getFields()[name];
   }
 
-  /** One value, or one item of a list; of a type of which there are several kinds, the dearest. */
+  /** The cost of one value, or of one item of a list. For an abstract type, that of the most expensive type. */
   #value(type: GraphQLOutputType, nodes: FieldNodes, sizes: Sizes): number {
     const named = getNamedType(type);
     const { schema } = this.#scope;
@@ -164,7 +164,7 @@ class CostCounter {
     return { list, inner };
   }
 
-  /** What the schema says of itself follows from the schema alone, so that it can be counted exactly. */
+  /** Introspection depends on the schema alone, so that it can be counted exactly. */
   #introspection(field: GraphQLField<unknown, unknown>, nodes: FieldNodes): number {
     return this.#describedValue(field.type, this.#resolved(field, nodes, undefined), nodes);
   }
@@ -200,7 +200,7 @@ class CostCounter {
     for (const [name, nodes] of collectFields(this.#scope, type, sets)) {
       const field = type.getFields()[nodes[0].name.value];
       sum += this.#count(Math.ceil(name.length / NAME_CHARACTERS));
-      // The name itself counts as a value where a leaf follows it.
+      // The name itself counts as a value if a leaf follows it.
       if (field === undefined || isLeafType(getNamedType(field.type))) continue;
       sum += this.#describedValue(field.type, this.#resolved(field, nodes, source), nodes);
     }
@@ -214,7 +214,7 @@ class CostCounter {
   }
 }
 
-/** How long the lists in a value are, by the names of their fields. */
+/** The length of the lists in a value, by the names of their fields. */
 type Sizes = ReadonlyMap<string, number>;
 
 interface AskedField {

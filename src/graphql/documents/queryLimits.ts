@@ -6,12 +6,14 @@ import type { CountedOperation } from './queryCost.ts';
 import { assertNever } from '../../shared/assertNever.ts';
 import { GatewayError } from '../../shared/errors.ts';
 
-/** Of whoever sent the document: they differ from client to client. */
+/** The limits of the client that sent the document; they differ from client to client. */
 export type QueryLimits = Pick<Limits, 'queryDepth' | 'queryAliases' | 'queryTokens'>;
 
 export type ValidateDocument = (document: DocumentNode, limits: QueryLimits) => readonly GraphQLError[];
 
-/** Parses within the limits, whatever it is given: throws a GraphQLError for bad syntax, else a GatewayError. */
+/**
+ * Parses within the limits. Throws a GraphQLError for bad syntax and a GatewayError for a document that is too large.
+ */
 export function boundedParse(text: string, { queryTokens }: QueryLimits): DocumentNode {
   try {
     return parse(text, { maxTokens: queryTokens });
@@ -22,19 +24,18 @@ export function boundedParse(text: string, { queryTokens }: QueryLimits): Docume
   }
 }
 
-/** What is wrong with a document that was parsed already, maybe for somebody who may send longer ones. */
+/** Checks a document from the cache, which a client with higher limits may have sent. */
 export function refuseLength({ tokenCount = 0 }: DocumentNode, { queryTokens }: QueryLimits): GatewayError | null {
   return tokenCount > queryTokens ? tooLong(queryTokens) : null;
 }
 
 /**
- * Validates by the limits, then by the specification's rules; never throws. What is found out about a document is kept as
- * long as the document.
+ * Validates by the limits, then by the specification's rules; never throws. Results are kept as long as the document.
  */
 export function boundedValidate(schema: GraphQLSchema, introspection: boolean): ValidateDocument {
   const rules = [...specifiedRules, ...(introspection ? [] : [NoSchemaIntrospectionCustomRule])];
   const size = oncePerDocument(measureDocument);
-  const faults = oncePerDocument((document) => validate(schema, document, rules).map(told));
+  const faults = oncePerDocument((document) => validate(schema, document, rules).map(explainAbort));
   return (document, limits) => {
     try {
       const excess = excessOf(size(document), limits);
@@ -46,8 +47,8 @@ export function boundedValidate(schema: GraphQLSchema, introspection: boolean): 
   };
 }
 
-/** graphql-js compares fields of one name with one another, and gives up where that would take long. */
-function told(error: GraphQLError): GraphQLError {
+/** graphql-js compares all fields of one name with each other, and stops if that would take too long. */
+function explainAbort(error: GraphQLError): GraphQLError {
   if (error.message !== 'Validation aborted.') return error;
   return refusal(new GatewayError('LIMIT_EXCEEDED', 'The document names the same fields too often.'));
 }
@@ -61,7 +62,7 @@ function oncePerDocument<T extends object>(find: (document: DocumentNode) => T):
   };
 }
 
-/** Each is repeated with every item of a list. */
+/** A name is repeated with every item of a list. */
 const MAX_NAME_LENGTH = 128;
 
 function excessOf({ depth, aliases, longestName }: DocumentSize, limits: QueryLimits): GraphQLError[] {
@@ -73,7 +74,7 @@ function excessOf({ depth, aliases, longestName }: DocumentSize, limits: QueryLi
   ];
 }
 
-/** How many values the answer may hold, or why the operation may not be executed: they are too many. */
+/** Returns how many values the answer may hold, or the error that refuses the operation because there are too many. */
 export function countCost(
   operation: CountedOperation,
   { queryCost: most }: Pick<Limits, 'queryCost'>,
@@ -105,19 +106,21 @@ function refusal(error: GatewayError): GraphQLError {
   return new GraphQLError(error.message, { originalError: error });
 }
 
-/** How large the operations of a document are: of each figure the greatest that one of them has, fragments included. */
+/**
+ * The size of a document's largest operation, fragments included. Each figure is the largest that any operation has.
+ */
 export interface DocumentSize {
-  /** Levels of fields. What describes the schema (`__schema`, `__type`) counts as none. */
+  /** Levels of fields. Introspection (`__schema`, `__type`) counts as none. */
   readonly depth: number;
   readonly aliases: number;
-  /** Characters of the longest name under which the answer would hold something. */
+  /** The length of the longest name in the answer. */
   readonly longestName: number;
 }
 
 const NOTHING: DocumentSize = { depth: 0, aliases: 0, longestName: 0 };
 const INTROSPECTION: ReadonlySet<string> = new Set(['__schema', '__type']);
 
-/** Looks at each fragment once, however often it is spread. The document need not be valid. */
+/** Measures each fragment once, however often it is spread. The document need not be valid. */
 function measureDocument(document: DocumentNode): DocumentSize {
   const ruler = new Ruler(document);
   let largest = NOTHING;
@@ -174,7 +177,7 @@ class Ruler {
   #fragment(name: string): DocumentSize {
     const known = this.#sizes.get(name);
     if (known !== undefined) return known;
-    // One that spreads itself is refused by the rules that come after.
+    // A fragment that spreads itself is refused by a later rule.
     this.#sizes.set(name, NOTHING);
     const size = this.selections(this.#fragments.get(name)?.selectionSet);
     this.#sizes.set(name, size);

@@ -25,20 +25,20 @@ export interface EventStreamOptions {
   readonly heartbeatMs: number;
 }
 
-/** Some browsers do not tell a page that it is connected before the first byte, and proxies end what is silent. */
+/** Some browsers don't report that they are connected before the first byte, and proxies end a silent connection. */
 const COMMENT = ':\n\n';
 const GOING_AWAY = 1001;
 
 /**
- * A subscription's results as server-sent events: `next` for each, `complete` at the end. After the headers everything goes
- * past the response to its connection, whose end is the end of the stream, so that market data is written in bytes that many
- * clients share. However the stream ends, its results are ended.
+ * The results of a subscription as server-sent events: `next` for each, then `complete`. After the headers everything
+ * is written to the connection directly, and the stream ends with the connection, so that market data can be written in
+ * bytes that many clients share. However the stream ends, its source is closed.
  */
 export class EventStream {
   readonly #options: EventStreamOptions;
   readonly #socket: Socket;
   readonly #outbox: Outbox;
-  /** Ended with the connection. */
+  /** Disposed of when the connection ends. */
   readonly #owned = new DisposableStack();
   readonly #closed = Promise.withResolvers<void>();
   #subscription: Disposable | null = null;
@@ -68,14 +68,14 @@ export class EventStream {
     });
     this.#owned.use(this.#outbox);
     const beat = clock.every(heartbeatMs, () => {
-      // A client that does not read is cut off by the server, which would take this for a sign of life.
+      // The server cuts off a client that does not read, and would take this comment for progress.
       if (this.#socket.writableLength === 0) this.#socket.write(COMMENT);
     });
     this.#owned.use(beat);
     if (response.destroyed) this.#end();
   }
 
-  /** Writes until the results or the client come to an end; resolves when the connection is gone. Never rejects. */
+  /** Writes until the results or the client end; resolves when the connection is closed. Never rejects. */
   async run(results: StreamOutcome): Promise<void> {
     try {
       void this.#outbox.send(COMMENT);
@@ -88,7 +88,7 @@ export class EventStream {
     await this.#closed.promise;
   }
 
-  /** At once and without `complete`: when the gateway goes, the client is to know that it may come again. */
+  /** Ends the stream at once and without `complete`, so that the client knows that it may reconnect. */
   close(): void {
     this.#outbox.close(GOING_AWAY, '');
   }
@@ -103,13 +103,13 @@ export class EventStream {
         void this.#fail(error);
       },
     });
-    // What it began with may have been too much for the client.
+    // The first events may already have been too much for the client.
     if (this.#owned.disposed) this.#unsubscribe();
   }
 
   async #pull(results: AsyncIterator<ExecutionResult>): Promise<void> {
     this.#owned.defer(() => {
-      // It settles by itself, and there is nobody to tell.
+      // The result settles by itself and interests nobody.
       results.return?.().then(undefined, () => {});
     });
     const { errors } = this.#options;
@@ -122,7 +122,7 @@ export class EventStream {
   async #fail(error: unknown): Promise<void> {
     this.#unsubscribe();
     const { errors } = this.#options;
-    await this.#complete(nextEvent(JSON.stringify({ errors: errors.format([errors.tell(error)]) })));
+    await this.#complete(nextEvent(JSON.stringify({ errors: errors.format([errors.translate(error)]) })));
   }
 
   async #complete(last: string): Promise<void> {
@@ -130,11 +130,11 @@ export class EventStream {
     this.#socket.destroySoon();
   }
 
-  /** The client is given up. */
+  /** Called when the outbox gives the client up. */
   #finalMessage(error: GatewayError): string {
     this.#unsubscribe();
     const { message } = error;
-    logFault(this.#options.services.logger, error, 'a client could not be told its market data');
+    logFault(this.#options.services.logger, error, 'a client could not be sent its market data');
     return nextEvent(JSON.stringify({ errors: [{ message, extensions: error.toExtensions() }] })) + COMPLETE_EVENT;
   }
 
@@ -153,7 +153,7 @@ export class EventStream {
 const OPEN = 1;
 const CLOSED = 3;
 
-/** The connection of a response that nobody else writes to any more. */
+/** Presents the connection of a response as the outbox's socket. Nobody else writes to it any more. */
 function asOutboxSocket(socket: Socket): OutboxSocket {
   return {
     get readyState() {

@@ -5,23 +5,23 @@ import { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
 
-/** GraphiQL as one file, compressed. */
+/** GraphiQL as one compressed file. */
 export interface PreparedPage {
   readonly etag: string;
-  /** Of its one script, for the content security policy. */
+  /** The hash of its one script, for the content security policy. */
   readonly scriptHash: string;
   readonly gzip: Uint8Array;
   readonly brotli: Uint8Array;
 }
 
 /**
- * GraphiQL for browsers, without any file from elsewhere. It is made when the first browser asks, in a thread of its own, and
- * kept compressed; a browser that has it asks only whether it still holds.
+ * GraphiQL for browsers, without any file from another host. It is made when the first browser asks, in a thread of its
+ * own, and kept compressed. A browser that has the page revalidates it.
  */
 export class GraphiqlPage {
   #page: Promise<PreparedPage> | null = null;
 
-  /** A browser that was led here, and no program. */
+  /** True for a browser that was navigated here, and false for a program. */
   isAskedFor({ method, headers }: IncomingMessage): boolean {
     return method === 'GET' && headers.accept?.includes('text/html') === true;
   }
@@ -44,7 +44,7 @@ export class GraphiqlPage {
   #prepared(): Promise<PreparedPage> {
     if (this.#page === null) {
       this.#page = prepare();
-      // The next browser has another try.
+      // The next request tries again.
       this.#page.catch(() => {
         this.#page = null;
       });
@@ -72,12 +72,12 @@ async function sendEncoded(page: PreparedPage, request: IncomingMessage, respons
     response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': page.gzip.length }).end(page.gzip);
   } else {
     response.writeHead(200);
-    // A client that goes away ends the pipeline with an error that is nobody's fault.
+    // A client that disconnects ends the pipeline with an error, which is no fault.
     await pipeline(Readable.from([page.gzip]), createGunzip(), response).catch(() => {});
   }
 }
 
-/** Its own script and what that makes; styles are set from within it; nothing from another host. */
+/** Allows the page's own script and its workers and styles, and nothing from another host. */
 function policy({ scriptHash }: PreparedPage): string {
   return [
     "default-src 'none'",

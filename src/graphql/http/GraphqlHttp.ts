@@ -22,15 +22,15 @@ export interface GraphqlHttpOptions {
   readonly errors: ClientErrors;
   readonly meter: DeliveryMeter;
   readonly shapes: SharedShapes;
-  /** Null: a browser gets what everybody gets. */
+  /** Null: browsers are answered like everybody else. */
   readonly graphiql: GraphiqlPage | null;
   readonly heartbeatMs: number;
   readonly maxPayloadBytes: number;
-  /** May pages of this origin read the answers? */
+  /** Decides whether pages of this origin may read the answers. */
   readonly allowsOrigin: (origin: string) => boolean;
 }
 
-/** However little it holds, an answer that is under way takes memory for itself. */
+/** Every answer in progress takes at least this much memory. */
 const LEAST_VALUES = 500;
 
 /** GraphQL over HTTP: queries, mutations by POST, subscriptions as server-sent events, and GraphiQL for browsers. */
@@ -48,7 +48,7 @@ export class GraphqlHttp {
     });
   }
 
-  /** Ends every stream of events. */
+  /** Ends every event stream. */
   close(): void {
     for (const stream of this.#streams) stream.close();
   }
@@ -68,7 +68,7 @@ export class GraphqlHttp {
       this.#refuse(response, refusal);
       return;
     }
-    // Before its body is read: who may not come in costs no more than that.
+    // The client is admitted before the body is read, so that a refused request costs no more than that.
     using client = await this.#admit(request);
     const body = request.method === 'POST' ? await readBody(request, maxPayloadBytes) : undefined;
     if (body === null) return;
@@ -88,7 +88,7 @@ export class GraphqlHttp {
     });
   }
 
-  /** CORS. True where that was all that was asked. */
+  /** Answers preflights and adds the CORS headers. Returns true if the request is answered. */
   #answerOrigin({ headers, method }: IncomingMessage, response: ServerResponse): boolean {
     const { origin } = headers;
     const isAllowed = origin !== undefined && this.#options.allowsOrigin(origin);
@@ -163,7 +163,7 @@ export class GraphqlHttp {
     };
   }
 
-  /** What turns out to be a stream counts as a connection, also as one of its API key. Throws LIMIT_EXCEEDED. */
+  /** A stream counts as a connection, and as a connection of its API key. Throws LIMIT_EXCEEDED. */
   #takePlace({ client, request }: Exchange, stream: StreamOutcome): Disposable {
     try {
       client.takePlace();
@@ -182,7 +182,9 @@ export class GraphqlHttp {
 
   #refuse(response: ServerResponse, { status, message, headers = {} }: Refusal): void {
     const { errors } = this.#options;
-    const body = JSON.stringify({ errors: errors.format([errors.tell(new GatewayError('BAD_REQUEST', message))]) });
+    const body = JSON.stringify({
+      errors: errors.format([errors.translate(new GatewayError('BAD_REQUEST', message))]),
+    });
     this.#end(response, status, { ...headers, 'content-type': 'application/json; charset=utf-8' }, body);
   }
 
@@ -196,7 +198,7 @@ export class GraphqlHttp {
   #fail(response: ServerResponse, thrown: unknown): void {
     const { errors } = this.#options;
     const error = GatewayError.from(thrown);
-    const body = JSON.stringify({ errors: errors.format([errors.tell(error)]) });
+    const body = JSON.stringify({ errors: errors.format([errors.translate(error)]) });
     if (response.headersSent) {
       response.destroy();
       return;
@@ -215,7 +217,7 @@ interface Exchange {
   readonly client: ConnectedClient;
 }
 
-/** What is said of the answer itself; how it is carried is for whoever writes it to say. */
+/** The headers of the answer without those that describe its transport. */
 function carriedOver(headers: Headers): Record<string, string> {
   const names = ['content-type', 'allow', 'accept'];
   return Object.fromEntries(names.flatMap((name) => (headers.has(name) ? [[name, headers.get(name) ?? '']] : [])));

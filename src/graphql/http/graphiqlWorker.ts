@@ -11,7 +11,7 @@ import {
 } from '@graphql-yoga/render-graphiql/graphiql';
 import type { PreparedPage } from './GraphiqlPage.ts';
 
-/** Makes the page once, beside the gateway's own thread: nine megabytes to load and to compress. */
+/** Builds the page outside the main thread: nine megabytes have to be loaded and compressed. */
 
 const BROTLI_QUALITY = 9;
 
@@ -71,7 +71,7 @@ const html = `<!doctype html>
 </html>
 `;
 
-/** JavaScript's text for a string, within an HTML script element. */
+/** A string as JavaScript source within an HTML script element. */
 function embedded(text: string): string {
   return JSON.stringify(text).replaceAll('<', String.raw`\u003c`);
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** A request that is answered before GraphQL sees it. */
+/** The answer to a request that never reaches GraphQL. */
 export interface Refusal {
   readonly status: number;
   readonly message: string;
@@ -10,8 +10,8 @@ export interface Refusal {
 const ENDPOINT = 'http://localhost/graphql';
 
 /**
- * The URL for the GraphQL pipeline: whoever routed the request here has looked at its path already, and of the rest only the
- * query matters, whatever the target's form or the Host header say.
+ * The URL for the GraphQL pipeline. The router has already looked at the path, so only the query matters here, whatever
+ * the form of the request target or the Host header.
  */
 export function graphqlUrl({ url = '' }: IncomingMessage): URL {
   const target = url.split('#', 1)[0] ?? '';
@@ -19,7 +19,7 @@ export function graphqlUrl({ url = '' }: IncomingMessage): URL {
   return new URL(query === -1 ? ENDPOINT : ENDPOINT + target.slice(query));
 }
 
-/** The faults of a GET's parameters, or of a POST's headers. */
+/** Checks the parameters of a GET, or the headers of a POST. */
 export function refuseRequest(request: IncomingMessage, { searchParams }: URL): Refusal | null {
   const { method } = request;
   if (method === 'POST') return refuseContent(request);
@@ -42,8 +42,7 @@ function refuseParameter(name: string, parameters: URLSearchParams): Refusal | n
 }
 
 /**
- * JSON in UTF-8 and nothing else: a form on another's page can post forms and plain text, but not this without asking
- * first (which is refused by CORS).
+ * Accepts JSON in UTF-8 only: a page of another site can post forms and plain text without a preflight, but not JSON.
  */
 function refuseContent({ headers }: IncomingMessage): Refusal | null {
   const [type = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';');
@@ -54,7 +53,7 @@ function refuseContent({ headers }: IncomingMessage): Refusal | null {
   return { status: 415, message: 'Post GraphQL as application/json in UTF-8, not compressed.' };
 }
 
-/** The body as text, or why there is none. Null when the client went away before its end. */
+/** The body as text, or the refusal of it. Null if the client disconnected before its end. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string | Refusal | null> {
   const tooLarge: Refusal = {
     status: 413,
@@ -65,7 +64,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    // The rest of what is too large is left to the server, which still has to answer.
+    // The server still has to answer, so it reads the rest of a body that is too large.
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > maxBytes) return tooLarge;

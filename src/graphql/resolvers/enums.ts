@@ -1,7 +1,7 @@
 import type { BrokerState } from '../../core/brokerInfo.ts';
 import type { BookUpdateKind, CandleInterval, FeedState, MarketDataType, Side } from '../../market/marketData.ts';
 
-/** What the schema's enum values are in the domain. */
+/** The internal values of the schema's enums. */
 export const enums = {
   MarketDataType: {
     TICK: 'tick',

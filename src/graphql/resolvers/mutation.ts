@@ -36,7 +36,7 @@ export const mutation: MutationResolvers = {
   },
 };
 
-/** Of a broker that is known to be there. */
+/** The state of a broker that is known to exist. */
 function infoOf(id: string, { services, client }: Pick<GraphqlContext, 'services' | 'client'>): BrokerInfo {
   return services.manager.configured(id).info(client.session.scopeOf(id));
 }

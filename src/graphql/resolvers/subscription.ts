@@ -10,8 +10,8 @@ import { MarketDataSource } from '../MarketDataSource.ts';
 import { eventOf, eventsOf } from './marketData.ts';
 
 const MAX_EVERY_MS = 60_000;
-/** So many rejections are told in full: the message is for a person, `extensions.symbols` names them all. */
-const MAX_TOLD = 10;
+/** The message spells out this many rejections; `extensions.symbols` has them all. */
+const MAX_SPELLED_OUT = 10;
 
 export const subscription: SubscriptionResolvers = {
   marketData: {
@@ -36,7 +36,7 @@ export const subscription: SubscriptionResolvers = {
   brokerStatus: {
     subscribe(_root, { broker = null }, { services, client, protocol }) {
       const { manager, metrics } = services;
-      // Throws for one that there is not.
+      // Throws if there is no such broker.
       if (broker !== null) manager.configured(broker);
       metrics.subscriptions.inc({ protocol });
       return new BrokerChanges({
@@ -56,7 +56,7 @@ function toRequest({ broker = null, symbols, types, options }: SubscriptionMarke
   return { broker, symbols, types, options: options ?? DEFAULT_OPTIONS };
 }
 
-/** Where the symbols come from. A GraphQL subscription is had whole or not at all. */
+/** Routes the symbols. A GraphQL subscription is opened whole or not at all. */
 async function admit(
   request: SubscriptionRequest,
   { services, client }: GraphqlContext,
@@ -68,11 +68,11 @@ async function admit(
   return accepted;
 }
 
-/** One error for all of them, with the code of the first. */
+/** One error for all rejections, with the code of the first. */
 function refusal(rejected: readonly [SymbolRejection, ...SymbolRejection[]]): GatewayError {
   const messages = [...new Set(rejected.map(({ error }) => error.message))];
-  const rest = messages.length - MAX_TOLD;
-  const told = messages.slice(0, MAX_TOLD).join(' ') + (rest > 0 ? ` And ${rest} more.` : '');
+  const rest = messages.length - MAX_SPELLED_OUT;
+  const message = messages.slice(0, MAX_SPELLED_OUT).join(' ') + (rest > 0 ? ` And ${rest} more.` : '');
   const { code, details } = rejected[0].error;
-  return new GatewayError(code, told, { ...details, symbols: rejected.map(({ symbol }) => symbol) });
+  return new GatewayError(code, message, { ...details, symbols: rejected.map(({ symbol }) => symbol) });
 }

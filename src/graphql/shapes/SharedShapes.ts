@@ -5,17 +5,11 @@ import type { Encoder } from '../../fanout/frames/EncodingCache.ts';
 import type { SharedEvent } from '../../fanout/frames/SharedEvent.ts';
 import { SharedFrames, SharedPayload } from '../../fanout/frames/SharedFrames.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
+import type { OperationRequest } from '../context.ts';
 import type { eventOf, eventsOf } from '../resolvers/marketData.ts';
 import { compileSelection } from './compileSelection.ts';
 import type { CompiledParts } from './compileSelection.ts';
 import type { MarketData, MarketDataType } from '../../market/marketData.ts';
-
-/** An operation as its client sent it. */
-export interface OperationRequest {
-  readonly document: DocumentNode;
-  readonly operationName: string | null | undefined;
-  readonly variableValues: Readonly<Record<string, unknown>> | null | undefined;
-}
 
 export interface SharedShapesOptions {
   readonly schema: GraphQLSchema;
@@ -23,40 +17,40 @@ export interface SharedShapesOptions {
 }
 
 export interface ShapeRequest extends OperationRequest {
-  /** How the field tells events: each in a result of its own, or in lists. */
-  readonly telling: 'single' | 'list';
-  /** The types that it asks for. */
+  /** Whether the field yields single events or lists. */
+  readonly yields: 'single' | 'list';
+  /** The types that the subscription asks for. */
   readonly types: readonly MarketDataType[];
 }
 
-/** One shape, used until disposed of. */
+/** The use of one shape, until disposed of. */
 export interface ShapeUse extends Disposable {
-  /** Of a field that tells lists: each event as a list of its own. */
+  /** Encodes single events. If the field yields lists, each event is encoded as a list of one. */
   readonly encoder: Encoder;
-  /** The result with all of these events, as graphql-js gives it, for all who are told just them now. */
+  /** The frames of one result with all these events, shared by everybody who gets the same list at the same time. */
   readonly list: (events: readonly SharedEvent[]) => SharedFrames;
 }
 
-/** What of a document matters for its shape. */
+/** The parts of a document that determine its shape. */
 interface DocumentShape {
-  /** However it is laid out. */
+  /** The document in canonical formatting. */
   readonly text: string;
-  /** As its client wrote it: errors tell their place in it. */
+  /** The document as the client wrote it, because errors contain positions in it. */
   readonly source: string;
-  /** Whatever else a client sends means nothing. */
+  /** The declared variables. Any others mean nothing. */
   readonly declared: ReadonlySet<string>;
-  /** The variables that say more than where events come from. */
+  /** The variables that determine more than the source of events. */
   readonly shaping: ReadonlySet<string>;
 }
 
-/** The arguments that route, and have no part in what an event looks like. */
+/** Arguments that determine only which events come, and not what they look like. */
 const ROUTING_ARGUMENTS: ReadonlySet<string> = new Set(['broker', 'symbols', 'everyMs']);
 const FIELDS: ReadonlySet<string> = new Set(['marketData', 'marketDataBatch']);
 
 /**
- * The shapes in which market data is told just now. Subscriptions whose documents, operations and variables are alike but
- * for the variables that route are of one shape: an event is made into text once for all of them, and is exactly the result
- * that graphql-js would have given each.
+ * The shapes in use. Subscriptions have the same shape if their documents, operation names and variables are the same,
+ * except for variables that only route. An event is encoded once for each shape, into exactly the result that
+ * graphql-js would produce.
  */
 export class SharedShapes {
   readonly #options: SharedShapesOptions;
@@ -101,7 +95,7 @@ export class SharedShapes {
   }
 }
 
-/** The same for subscriptions of one shape. */
+/** The key of a shape. */
 function keyOf({ text, shaping }: DocumentShape, { operationName, variableValues }: OperationRequest): string {
   const variables = pick(variableValues, shaping).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([text, operationName ?? null, variables]);
@@ -122,24 +116,27 @@ interface SentList {
   readonly frames: SharedFrames;
 }
 
-/** Tells an event in one shape. Of the document it keeps the text alone: what is parsed takes some thirty times as much. */
+/**
+ * Encodes events in one shape. It keeps only the text of the document, because the parsed document takes some thirty
+ * times as much memory.
+ */
 class ShapeEncoder implements Encoder {
   readonly #options: SharedShapesOptions;
-  readonly #request: Pick<ShapeRequest, 'operationName' | 'variableValues' | 'telling'>;
+  readonly #request: Pick<ShapeRequest, 'operationName' | 'variableValues' | 'yields'>;
   readonly #source: string;
   readonly #write: ReturnType<typeof compileSelection>;
   users = 0;
   expansion = 1;
-  /** The list that was told last, where others may be told it too. */
-  #told: SentList | null = null;
+  /** The last list, if others may be sent it too. */
+  #lastList: SentList | null = null;
 
   constructor({ request, shape, parts, ...options }: ShapeEncoderOptions) {
     this.#options = options;
-    const { operationName, telling, types } = request;
+    const { operationName, yields, types } = request;
     const variableValues = Object.fromEntries(pick(request.variableValues, shape.declared));
-    this.#request = { operationName, variableValues, telling };
+    this.#request = { operationName, variableValues, yields };
     this.#source = shape.source;
-    // How a symbol's feeds do may be told to everybody.
+    // Every subscription may be sent a status.
     this.#write = compileSelection({ ...request, schema: options.schema, types: [...types, 'status'] }, parts);
   }
 
@@ -148,17 +145,17 @@ class ShapeEncoder implements Encoder {
   }
 
   encode(event: MarketData): string {
-    const text = this.#write?.(event) ?? this.#execute(this.#request.telling === 'list' ? [{ event }] : { event });
+    const text = this.#write?.(event) ?? this.#execute(this.#request.yields === 'list' ? [{ event }] : { event });
     const expansion = text.length / bytesOfEvent(event);
     if (expansion > this.expansion) this.expansion = expansion;
     return text;
   }
 
   list(events: readonly SharedEvent[]): SharedFrames {
-    if (this.#told !== null && isSame(events, this.#told.events)) return this.#told.frames;
+    if (this.#lastList !== null && isSame(events, this.#lastList.events)) return this.#lastList.frames;
     const payload = new SharedPayload(this.#encodeList(events), { encoder: this, chains: null });
     const frames = new SharedFrames([payload]);
-    if (this.isShared) this.#told = { events, frames };
+    if (this.isShared) this.#lastList = { events, frames };
     return frames;
   }
 
@@ -167,7 +164,7 @@ class ShapeEncoder implements Encoder {
     return joinLists(each) ?? this.#execute(events.map(({ event }) => ({ event })));
   }
 
-  /** `rootValue`: what the field's resolver takes. */
+  /** `rootValue` is what the field's resolver takes. */
   #execute(rootValue: Parameters<typeof eventOf>[0] | Parameters<typeof eventsOf>[0]): string {
     const { schema, errors } = this.#options;
     const { operationName, variableValues } = this.#request;
@@ -220,13 +217,13 @@ const LIST_START = '[';
 const LIST_END = ']}}';
 
 /**
- * One result with the items of all of them, each the text of a result whose data is one list: `{"data":{"a":[…]}}`. Null
- * where one of them is anything else, or has errors.
+ * Joins results whose data is one list, `{"data":{"a":[…]}}`, into one result with all the items. Null if one of them
+ * is anything else, or has errors.
  */
 export function joinLists(results: readonly string[]): string | null {
   let joined = '';
   for (const result of results) {
-    // The name before the list can't have a bracket in it.
+    // The name before the list can't contain a bracket.
     const start = result.indexOf(LIST_START) + LIST_START.length;
     const end = result.length - LIST_END.length;
     if (start > end || !result.startsWith(START) || !result.endsWith(LIST_END)) return null;

@@ -17,20 +17,22 @@ import type {
   VariableValues,
 } from 'graphql';
 
-/** What selections mean depends on this, and on nothing else. */
+/** Everything that the meaning of a selection depends on. */
 export interface SelectionScope {
   readonly schema: GraphQLSchema;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  /** Coerced, with their defaults. */
+  /** The coerced variables, with their defaults. */
   readonly variableValues: VariableValues;
 }
 
-/** The places of a document that ask for one member of an answer. The first says what it is, all say what is in it. */
+/**
+ * All nodes that select one member of an answer. The first one determines the field, and all of them select from it.
+ */
 export type FieldNodes = [FieldNode, ...FieldNode[]];
 
 /**
- * What an object of this type is asked for, by the members' names in the answer and in their order there: the same that
- * graphql-js collects when it executes. Throws where the condition of a directive has no value.
+ * The members that are selected from an object of this type, by their names and in their order in the answer: the same
+ * that graphql-js collects during execution. Throws if the condition of a directive has no value.
  */
 export function collectFields(
   scope: SelectionScope,
@@ -46,7 +48,7 @@ class FieldCollector {
   readonly fields = new Map<string, FieldNodes>();
   readonly #scope: SelectionScope;
   readonly #type: GraphQLObjectType;
-  /** Once it was spread, a fragment has nothing more to add to the same object. */
+  /** The names of the fragments that were spread; spreading one again adds nothing to the same object. */
   readonly #spread = new Set<string>();
 
   constructor(scope: SelectionScope, type: GraphQLObjectType) {
@@ -95,7 +97,7 @@ class FieldCollector {
     this.add(selectionSet);
   }
 
-  /** `@skip` is asked first, and where it says so `@include` is not asked at all. */
+  /** `@skip` is evaluated first, and `@include` only if `@skip` is false, as graphql-js does. */
   #isIncluded(selection: SelectionNode): boolean {
     const { variableValues } = this.#scope;
     const skip = getDirectiveValues(GraphQLSkipDirective, selection, variableValues);

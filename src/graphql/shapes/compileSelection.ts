@@ -29,12 +29,14 @@ import { leafWriter } from './leafWriter.ts';
 import type { WriteValue } from './leafWriter.ts';
 import { eventOf, eventsOf, typeNameOf } from '../resolvers/marketData.ts';
 
-/** Parts that selections have in common, of one schema: what many run through stays in the processor's cache. */
+/**
+ * Compiled parts that selections of one schema share, so that code for many selections stays in the processor's cache.
+ */
 export type CompiledParts = Map<string, WriteMember>;
 
 export interface Selection {
   readonly schema: GraphQLSchema;
-  /** Valid by the schema. */
+  /** Valid for the schema. */
   readonly document: DocumentNode;
   readonly operationName: string | null | undefined;
   readonly variableValues: Readonly<Record<string, unknown>> | null | undefined;
@@ -42,36 +44,38 @@ export interface Selection {
   readonly types: readonly MarketDataType[];
 }
 
-/** Gives the JSON text of the result with an event, alone or as the one in a list; null where graphql-js has to. */
+/**
+ * Returns the JSON text of the result for an event, alone or as a list of one; null if graphql-js has to produce it.
+ */
 export type WriteEvent = (event: MarketData) => string | null;
 
 export type WriteMember = (text: string, source: Readonly<Record<string, unknown>>) => string;
 
-/** Names are the clients' own: of more of them those that were asked for longest ago are forgotten. */
+/** Clients choose names, so only the parts that were used last are kept. */
 const MAX_PARTS = 4_096;
 
 interface Scope extends SelectionScope {
   readonly parts: CompiledParts;
 }
 
-/** Of a value in the answer: what asks for it, and what stands before it. */
+/** A value in the answer: the nodes that select it, and the text before it. */
 interface Place {
   readonly nodes: FieldNodes;
   readonly before: string;
 }
 
 /**
- * A subscription to market data as a function from an event to the text of its result: byte for byte what graphql-js and
- * JSON.stringify give, for a fraction of the cost. It knows this gateway's resolvers and scalars, and values that are as
- * they should be; all else (what would be an error, what would be converted) is left to graphql-js, which stays the
- * reference. Null where that is so of every event.
+ * Compiles a subscription to market data into a function from an event to the text of its result: byte for byte what
+ * graphql-js and JSON.stringify produce, for a fraction of the cost. It knows this gateway's resolvers and scalars, and
+ * valid values. Everything else (errors, conversions) is left to graphql-js, which stays the reference. Returns null if
+ * that is so for every event.
  */
 export function compileSelection(selection: Selection, parts: CompiledParts = new Map()): WriteEvent | null {
   const write = orNull(() => compileOperation(selection, parts));
   return write && guarded(write);
 }
 
-/** Whatever can't be compiled: graphql-js says what becomes of it. */
+/** Returns null for whatever can't be compiled, and graphql-js decides about it. */
 function orNull<T>(compile: () => T): T | null {
   try {
     return compile();
@@ -92,16 +96,16 @@ function compileOperation(selection: Selection, parts: CompiledParts): WriteEven
   if (member === undefined || others.length > 0) throw new TypeError('not one field');
   const [key, nodes] = member;
   const { type, resolve } = definitionOf(scope, root, nodes);
-  const told = getNullableType(type);
+  const eventType = getNullableType(type);
   const start = `{"data":{${JSON.stringify(key)}:`;
-  if (resolve === eventOf && isInterfaceType(told)) {
-    return compileEvent(scope, told, { nodes, before: start, after: '}}', types });
+  if (resolve === eventOf && isInterfaceType(eventType)) {
+    return compileEvent(scope, eventType, { nodes, before: start, after: '}}', types });
   }
-  const listed = isListType(told) ? getNullableType(told.ofType) : null;
+  const listed = isListType(eventType) ? getNullableType(eventType.ofType) : null;
   if (resolve === eventsOf && isInterfaceType(listed)) {
     return compileEvent(scope, listed, { nodes, before: `${start}[`, after: ']}}', types });
   }
-  throw new TypeError('not a field that tells events');
+  throw new TypeError('not a field that yields events');
 }
 
 function fragmentsOf({ definitions }: DocumentNode): SelectionScope['fragments'] {
@@ -109,7 +113,7 @@ function fragmentsOf({ definitions }: DocumentNode): SelectionScope['fragments']
   return new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
 }
 
-/** Each type of event has its own selection. What is compiled holds on to nothing of the document. */
+/** Each type of event has its own selection. The compiled function keeps nothing of the document. */
 function compileEvent(
   scope: Scope,
   type: GraphQLInterfaceType,
@@ -169,7 +173,7 @@ function compileValue(scope: Scope, type: GraphQLOutputType, place: Place): Writ
   return (text, value) => (value === null || value === undefined ? text + none : write(text, value));
 }
 
-/** What it gives throws for null and undefined, as it does for any other value that the type has not. */
+/** The returned function throws for null and undefined, and for any other value that the type does not have. */
 function compilePresent(scope: Scope, type: GraphQLOutputType, place: Place): WriteValue {
   if (isLeafType(type)) return leafWriter(type, place.before);
   if (isListType(type)) return compileList(scope, type.ofType, place);
@@ -192,7 +196,8 @@ function compileList(scope: Scope, itemType: GraphQLOutputType, { nodes, before 
   };
 }
 
-// Made apart from what compiles, so that a selection that is in use keeps nothing of its document in memory.
+// These are made outside of the compiling functions, so that a selection in use keeps nothing of its document in
+// memory.
 
 function guarded(write: WriteEvent): WriteEvent {
   return (event) => {
@@ -228,7 +233,7 @@ function constantWriter(constant: string): WriteMember {
   return (text) => text + constant;
 }
 
-/** Throws where its arguments are not what they should be. */
+/** Throws if the field's arguments are invalid. */
 function definitionOf(
   { variableValues }: SelectionScope,
   type: GraphQLObjectType,
@@ -241,7 +246,7 @@ function definitionOf(
   return definition;
 }
 
-/** No promise, no error, no list, nothing with ways of its own. */
+/** True for an object literal: no promise, error, list or instance of a class. */
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

@@ -2,15 +2,15 @@ import { GraphQLBoolean, GraphQLID, GraphQLString, isEnumType } from 'graphql';
 import type { GraphQLEnumType, GraphQLLeafType, GraphQLScalarType } from 'graphql';
 import { decimalScalar, safeIntScalar, timestampScalar } from '../scalars.ts';
 
-/** Appends a value's JSON text. Throws for a value that graphql-js would refuse, or would have to convert first. */
+/** Appends the JSON text of a value. Throws for a value that graphql-js would refuse or would have to convert. */
 export type WriteValue = (text: string, value: unknown) => string;
 
-/** What stands in JSON as it is: ASCII without controls, quotes and backslashes. */
+/** Text that JSON does not escape: ASCII without controls, quotes and backslashes. */
 const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 
 /**
- * Scalars by the function that makes them external, which is what they are, whatever they are called. Of a decimal or a
- * timestamp no more than digits, signs, points, colons, T and Z comes through: nothing that JSON would escape.
+ * Scalars by their serialising function, because that determines what a scalar is, whatever its name. Decimals and
+ * timestamps contain only digits, signs, points, colons, T and Z, so JSON escapes nothing in them.
  */
 const SCALARS = new Map<unknown, (before: string) => WriteValue>([
   [decimalScalar.serialize, (before) => digitsWriter(decimalScalar, before)],
@@ -21,7 +21,7 @@ const SCALARS = new Map<unknown, (before: string) => WriteValue>([
   [GraphQLBoolean.serialize, booleanWriter],
 ]);
 
-/** `before` is written before the value. Throws for a scalar that it does not know. */
+/** The writer for a scalar or enum; `before` is written before the value. Throws for a scalar that it does not know. */
 export function leafWriter(type: GraphQLLeafType, before: string): WriteValue {
   if (isEnumType(type)) return enumWriter(type, before);
   const writer = SCALARS.get(type.serialize);
@@ -51,7 +51,7 @@ function textWriter(before: string): WriteValue {
   });
 }
 
-/** One event is told in many selections, one right after the other: what was written of a value last is mostly asked for again. */
+/** Remembers the last value, because one event is written in many selections one right after the other. */
 function remembering(write: (value: unknown) => string): WriteValue {
   let last: unknown;
   let written = '';

@@ -48,18 +48,19 @@ interface ReceivedMessage {
 const PROTOCOL = 'graphql-ws';
 
 /**
- * One client that speaks graphql-transport-ws (PROTOCOL.md of graphql-ws, whose messages and close codes these are). What it
- * sends goes through an inbox, what it is sent through an outbox. It ends with its socket and leaves neither timer nor interest.
+ * One client that speaks graphql-transport-ws; messages and close codes are those of PROTOCOL.md in graphql-ws. Its
+ * messages go through an inbox, and everything that it is sent through an outbox. When its socket closes, no timer and
+ * no subscription of it is left.
  */
 export class GraphqlWsConnection implements ServedConnection {
   readonly #options: Omit<GraphqlWsConnectionOptions, 'request'>;
   readonly #address: ClientAddress;
-  /** What may wait for this client and of it, together. */
+  /** Bounds everything that waits for this client or from it. */
   readonly #budget: ByteBudget;
   readonly #inbox: Inbox<ReceivedMessage>;
   readonly #outbox: Outbox;
   readonly #writer: SocketWriter;
-  /** Until the socket has closed. */
+  /** Disposed of when the socket has closed. */
   readonly #owned = new DisposableStack();
   readonly #closed = Promise.withResolvers<void>();
   #state: State;
@@ -114,7 +115,7 @@ export class GraphqlWsConnection implements ServedConnection {
   }
 
   #listen(socket: WebSocket): void {
-    // First of all: an error of a socket without a listener would end the process.
+    // This comes first, because an error of a socket without a listener would end the process.
     socket.on('error', () => {
       this.#options.services.metrics.invalidMessages.inc({ source: PROTOCOL });
     });
@@ -141,7 +142,7 @@ export class GraphqlWsConnection implements ServedConnection {
       this.#refuse(fault);
       return;
     }
-    // Ending an operation is never held up: there can be no more of these than operations that were begun.
+    // Ending an operation never waits: there can be no more of these than operations that were begun.
     if (message.type === MessageType.Complete && this.#isRunning(message.id)) {
       this.#complete(message.id);
       return;
@@ -150,7 +151,7 @@ export class GraphqlWsConnection implements ServedConnection {
       this.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
       return;
     }
-    // A ping is answered at once, and yet counts: it goes through the inbox like everything else.
+    // A ping is answered at once, but counts like every message, so it goes through the inbox too.
     if (message.type === MessageType.Ping) this.#writer.write(pong(message));
     this.#inbox.add({ message, characters: text.length }, text.length);
   }
@@ -224,7 +225,7 @@ export class GraphqlWsConnection implements ServedConnection {
     if (this.#state.kind === 'closing') return;
     const { errors } = this.#options;
     const error = GatewayError.from(thrown);
-    errors.count([errors.tell(error)]);
+    errors.count([errors.translate(error)]);
     const { code, reason } = closeOfRefusal(error);
     this.close(code, reason);
   }
@@ -269,7 +270,7 @@ export class GraphqlWsConnection implements ServedConnection {
     this.close(CloseCode.BadRequest, reason);
   }
 
-  /** From now on nothing that the client sends counts, and nothing of its operations is sent. */
+  /** Ignores everything that the client sends from now on, and ends its operations. */
   #stop(): void {
     const state = this.#state;
     this.#state = { kind: 'closing' };
@@ -283,15 +284,15 @@ function pong({ payload }: PingMessage): PongMessage {
   return { type: MessageType.Pong, ...(payload ? { payload } : {}) };
 }
 
-/** Each frame of an operation repeats its id. */
+/** Every frame of an operation repeats its id. */
 const MAX_ID_LENGTH = 4_096;
-/** What is nested deeper can't be written as JSON again, as the payload of a ping has to be. */
+/** JSON.stringify fails for deeper nesting, and the payload of a ping has to be sent back. */
 const MAX_NESTING = 100;
 
 type ReadMessage =
   { readonly message: Message; readonly fault?: undefined } | { readonly message?: undefined; readonly fault: string };
 
-/** A message of the protocol, or what is wrong with it. */
+/** Returns the message, or what is wrong with it. */
 function readMessage(text: string): ReadMessage {
   try {
     const message = parseMessage(text);
@@ -303,7 +304,7 @@ function readMessage(text: string): ReadMessage {
     }
     return { message };
   } catch (error) {
-    // What JSON.parse says quotes what it was given.
+    // The messages of JSON.parse quote their input.
     return { fault: error instanceof Error && !(error instanceof SyntaxError) ? error.message : 'Invalid message' };
   }
 }

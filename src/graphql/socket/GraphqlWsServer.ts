@@ -12,7 +12,7 @@ export interface GraphqlWsServerOptions
     Omit<GraphqlWsConnectionOptions, keyof UpgradedSocket | 'request'>,
     Pick<SocketServerOptions, 'heartbeatMs' | 'maxPayloadBytes' | 'compression'> {}
 
-/** How long a client that was refused may take to close. */
+/** How long a refused client may take to close. */
 const REFUSAL_GRACE_MS = 2_000;
 
 /** The WebSockets that speak graphql-transport-ws. */
@@ -44,8 +44,8 @@ export class GraphqlWsServer {
 }
 
 /**
- * Ours if it is offered. If not, the first one is taken only so that the client can read why it is closed at once: one that
- * gets none of those it offered fails without a word.
+ * Chooses our sub-protocol if it is offered. If not, the first offer is accepted so that the client can read why it is
+ * closed: a client that gets none of its offers fails without a reason.
  */
 function chooseProtocol(offered: ReadonlySet<string>): string | false {
   if (offered.has(GRAPHQL_TRANSPORT_WS_PROTOCOL)) return GRAPHQL_TRANSPORT_WS_PROTOCOL;

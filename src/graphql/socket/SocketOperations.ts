@@ -21,29 +21,29 @@ export interface SocketOperationsOptions {
   readonly errors: ClientErrors;
   readonly shapes: SharedShapes;
   readonly writer: SocketWriter;
-  /** The connection's. */
+  /** The connection's budget. */
   readonly budget: ByteBudget;
 }
 
-/** One `subscribe` of a client. Told apart by identity: its id is the client's, and may be used again when it is over. */
+/** One `subscribe` of a client. Compared by identity, because the client may use its id again when it is over. */
 interface Operation {
   readonly id: string;
   /** Aborted at its end: nothing is sent for it any more. */
   readonly abort: AbortController;
-  /** What it has taken of what is shared, until its end. */
+  /** Its shares of what is bounded, released at its end. */
   readonly taken: DisposableStack;
-  /** Its own part in that: what is told of it in more than one message. Null as long as there is no such thing. */
+  /** Ends the subscription or stream of the operation. Null if it has none. */
   stop: (() => void) | null;
 }
 
-/** So many of a connection's queries and mutations are executed at a time; the others wait. */
+/** The number of a connection's queries and mutations that are executed at the same time; the others wait. */
 const QUERIES_AT_ONCE = 4;
-/** However little it holds, an answer that is under way takes memory for itself. */
+/** Every answer in progress takes at least this much memory. */
 const LEAST_VALUES = 500;
 
 /**
- * The operations of one client that was let in: from `subscribe` to whatever ends them. A stream's next result is taken, and
- * a query executed, when the socket has room for it. Disposed of, all of them end, and nothing more is written.
+ * The operations of one admitted client, each from `subscribe` to its end. The next result of a stream is taken, and a
+ * query executed, only when the socket has room. When disposed of, all operations end and nothing more is written.
  */
 export class SocketOperations implements Disposable {
   readonly #options: SocketOperationsOptions;
@@ -54,7 +54,7 @@ export class SocketOperations implements Disposable {
     perAsker: QUERIES_AT_ONCE,
     free: 0,
   });
-  /** Those that the client has completed and that are still being prepared count too. */
+  /** Includes operations that the client has completed but that are still being prepared. */
   #running = 0;
 
   constructor(options: SocketOperationsOptions) {
@@ -65,19 +65,19 @@ export class SocketOperations implements Disposable {
     return this.#operations.has(id);
   }
 
-  /** Begins an operation whose id is free, or refuses it. `characters`: of the whole message. */
+  /** Begins an operation whose id is free, or refuses it. `characters` is the length of the whole message. */
   begin(message: SubscribeMessage, characters: number): void {
     const { id } = message;
     const { budget, client } = this.#options;
     const { subscriptionsPerConnection: most } = client.limits;
     if (this.#operations.size >= most || this.#running >= 2 * most) {
-      const told = `A connection may have ${most} operations open at a time.`;
-      this.refuse(id, new GatewayError('LIMIT_EXCEEDED', told));
+      const reason = `A connection may have ${most} operations open at a time.`;
+      this.refuse(id, new GatewayError('LIMIT_EXCEEDED', reason));
       return;
     }
     if (!budget.take(characters)) {
-      const told = 'What your operations say takes more than this connection may have waiting: end some, or read on.';
-      this.refuse(id, new GatewayError('LIMIT_EXCEEDED', told));
+      const reason = 'The documents of your operations use up the queue of this connection: end some, or read faster.';
+      this.refuse(id, new GatewayError('LIMIT_EXCEEDED', reason));
       return;
     }
     const operation: Operation = { id, abort: new AbortController(), taken: new DisposableStack(), stop: null };
@@ -90,10 +90,10 @@ export class SocketOperations implements Disposable {
 
   refuse(id: string, error: GatewayError): void {
     const { errors, writer } = this.#options;
-    writer.write({ id, type: MessageType.Error, payload: errors.format([errors.tell(error)]) });
+    writer.write({ id, type: MessageType.Error, payload: errors.format([errors.translate(error)]) });
   }
 
-  /** The client wants no more of it. */
+  /** The client wants no more of the operation. */
   complete(id: string): void {
     this.#end(this.#operations.get(id));
   }
@@ -120,13 +120,13 @@ export class SocketOperations implements Disposable {
       else if (isAsyncIterable(outcome)) await this.#stream(operation, outcome[Symbol.asyncIterator]());
       else await this.#answer(operation, outcome);
     } catch (error) {
-      await this.#fail(operation, [errors.tell(error)]);
+      await this.#fail(operation, [errors.translate(error)]);
     } finally {
       this.#running -= 1;
     }
   }
 
-  /** Until then nothing is computed for the client, and from then on not more than its share. */
+  /** Resolves when the client has read its earlier answers and has a share of the memory for this one. */
   async #admit(operation: Operation, values: number): Promise<void> {
     const { client, services } = this.#options;
     const { asker } = client;
@@ -138,7 +138,7 @@ export class SocketOperations implements Disposable {
     signal.throwIfAborted();
   }
 
-  /** A share of what answers take: until the operation has ended, and what it was told has been taken by the socket. */
+  /** Keeps a share until the operation has ended and the socket has taken everything that was written for it. */
   #keep({ taken }: Operation, share: Disposable): void {
     const giveBack = async (): Promise<void> => {
       await this.#room();
@@ -157,25 +157,26 @@ export class SocketOperations implements Disposable {
       outbox: writer.outbox,
       id: Buffer.from(JSON.stringify(operation.id)),
       onError: (error) => {
-        void this.#fail(operation, [errors.tell(error)]);
+        void this.#fail(operation, [errors.translate(error)]);
       },
     });
     operation.stop = () => {
       subscription[Symbol.dispose]();
     };
-    // What it began with may have been too much for the client.
+    // The first events may already have been too much for the client.
     if (hasEnded(operation)) operation.stop();
   }
 
   async #stream(operation: Operation, results: AsyncIterator<ExecutionResult>): Promise<void> {
     operation.stop = () => {
-      // It settles by itself, and has nobody to tell.
+      // The result settles by itself and interests nobody.
       results.return?.().then(undefined, () => {});
     };
     // The client may have left while this was being prepared.
     if (hasEnded(operation)) operation.stop();
     while (!hasEnded(operation)) {
-      // Not before there is room: what waits in the stream is conflated, and what was taken from it grows old.
+      // A result is taken only when there is room: in the stream it would be conflated, but a result that was taken
+      // grows old.
       await this.#options.writer.room;
       const result = await results.next();
       if (result.done === true) await this.#complete(operation);
@@ -184,7 +185,7 @@ export class SocketOperations implements Disposable {
   }
 
   async #answer(operation: Operation, result: ExecutionResult): Promise<void> {
-    // Without data there was no execution: the request itself was refused, which the protocol has a message for.
+    // Without data nothing was executed: the request was refused, which the protocol has a message for.
     if (result.data === undefined && result.errors !== undefined) {
       await this.#fail(operation, result.errors);
     } else {
@@ -216,8 +217,8 @@ export class SocketOperations implements Disposable {
   }
 
   /**
-   * Writes when there is room, if the operation still runs then. Those that wait get their turns one after the other, so
-   * that many large answers at once are no more than one of them to the socket.
+   * Writes when there is room, if the operation still runs then. Waiting messages are written one after the other, so
+   * that many large answers at once are like one of them to the socket.
    */
   async #inTurn(operation: Operation, message: () => string): Promise<void> {
     await this.#room();
@@ -242,16 +243,16 @@ export class SocketOperations implements Disposable {
   }
 }
 
-/** Nobody is told: the client wants nothing more of the operation. */
+/** Nobody sees this: the client wants nothing more of the operation. */
 const ENDED = new GatewayError('BAD_REQUEST', 'The client has ended the operation.');
 
 function hasEnded({ abort }: Operation): boolean {
   return abort.signal.aborted;
 }
 
-/** What one socket is told, as JSON, in order. */
+/** Writes messages to one socket as JSON, in order. */
 export class SocketWriter {
-  /** What is written goes through this, and market data goes there directly. */
+  /** Everything is written through this outbox; market data is pushed to it directly. */
   readonly outbox: Outbox;
   #room: Promise<void> = Promise.resolve();
 
@@ -259,7 +260,7 @@ export class SocketWriter {
     this.outbox = outbox;
   }
 
-  /** Resolves when the socket has taken what was written last. Never rejects. */
+  /** Resolves when the socket has taken everything that was written. Never rejects. */
   get room(): Promise<void> {
     return this.#room;
   }

@@ -8,8 +8,8 @@ import { assertNever } from '../../shared/assertNever.ts';
 import { GatewayError } from '../../shared/errors.ts';
 
 /**
- * What a socket's client brings: a login in connectionParams, else in the headers of the request that was upgraded; and a
- * session. Throws BAD_REQUEST.
+ * The login and the session that a client brings: the login in connectionParams, or else in the headers of the request
+ * that was upgraded. Throws BAD_REQUEST.
  */
 export function socketCredentials(
   payload: Readonly<Record<string, unknown>> | null | undefined,
@@ -19,7 +19,7 @@ export function socketCredentials(
   return { evidence: evidenceFromParams(params) ?? evidenceFromHeaders(headers), sessionToken: sessionOf(params) };
 }
 
-/** A front end without a session often sends an empty value, or null. */
+/** Front ends without a session often send an empty value, or null. */
 function sessionOf(params: Readonly<Record<string, unknown>>): string | null {
   const session = Object.hasOwn(params, 'session') ? params['session'] : null;
   if (session === null || session === undefined || session === '') return null;
@@ -28,8 +28,8 @@ function sessionOf(params: Readonly<Record<string, unknown>>): string | null {
 }
 
 /**
- * How a client is told that it is not let in. graphql-ws clients try again after 1013 and 4403 (where they may have another
- * login by then), and never after 4400, as is right for what can't get better.
+ * The close code for a client that is not admitted. graphql-ws clients retry after 1013, and after 4403 (when they may
+ * have another login), but never after 4400, which is right for an error that can't go away.
  */
 export function closeOfRefusal({ code, message }: GatewayError): { readonly code: number; readonly reason: string } {
   switch (code) {
@@ -38,7 +38,7 @@ export function closeOfRefusal({ code, message }: GatewayError): { readonly code
       return { code: CloseCode.Forbidden, reason: 'Forbidden' };
     case 'BAD_REQUEST':
       return { code: CloseCode.BadRequest, reason: message };
-    // A key's connections too: another of them may have ended by then.
+    // This includes the connections of an API key: one of them may have ended by then.
     case 'RATE_LIMITED':
     case 'LIMIT_EXCEEDED':
     case 'INTERNAL':
@@ -57,7 +57,9 @@ export function closeOfRefusal({ code, message }: GatewayError): { readonly code
   }
 }
 
-/** A message that every client of the protocol understands, with what those that look need to know. */
+/**
+ * A ping, which every client of the protocol understands. Clients that read its payload learn when to renew the login.
+ */
 export function loginEndsSoon(expiresAtMs: number): object {
   const message = 'The login ends soon: renew it with the mutation renewLogin, or connect anew.';
   return {
