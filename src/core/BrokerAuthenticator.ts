@@ -20,6 +20,7 @@ export interface BrokerAuthenticatorOptions {
   readonly allowInsecure: boolean;
 }
 
+/** Credentials for a broker, and the session and client that bring them. */
 export interface AuthenticationRequest {
   readonly broker: string;
   readonly credentials: BrokerCredentials;
@@ -27,6 +28,7 @@ export interface AuthenticationRequest {
   readonly client: ClientAddress;
 }
 
+/** The session that holds the accepted credentials. */
 export interface BrokerAuthenticated {
   readonly broker: string;
   /** A secret token: whoever has it may use what the credentials give access to. */

@@ -12,6 +12,7 @@ import type { ScopeListener, Session, SessionUse } from './Sessions.ts';
 import { NO_ACCESS } from './subscription.ts';
 import type { BrokerAccess } from './subscription.ts';
 
+/** A client that wants to be admitted. */
 export interface ClientAdmission {
   readonly services: Services;
   readonly address: ClientAddress;
@@ -21,6 +22,7 @@ export interface ClientAdmission {
   readonly sessionToken: string | null;
 }
 
+/** What a connection wants to know about its client's login. */
 export interface LoginNotices {
   /** Called shortly before the login ends, with its end in wall milliseconds. Null if nobody needs to know. */
   readonly endsSoon: ((endsAtMs: number) => void) | null;

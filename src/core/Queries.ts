@@ -24,6 +24,7 @@ export interface SymbolQuery {
   readonly asker: Asker;
 }
 
+/** A question for the candles of a symbol. */
 export interface CandlesQuery extends SymbolQuery {
   readonly interval: CandleInterval;
   /** Both limits are open times in milliseconds since the epoch, and inclusive. */
@@ -32,6 +33,7 @@ export interface CandlesQuery extends SymbolQuery {
   readonly limit: number;
 }
 
+/** A question for one page of a broker's instruments. */
 export interface InstrumentsQuery {
   readonly broker: string;
   readonly access: BrokerAccess;
@@ -41,6 +43,7 @@ export interface InstrumentsQuery {
   readonly after: string | null;
 }
 
+/** One page of instruments, in the order of their symbols. */
 export interface InstrumentPage {
   readonly instruments: readonly Instrument[];
   readonly hasPreviousPage: boolean;

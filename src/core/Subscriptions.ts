@@ -37,6 +37,7 @@ const MAX_SYMBOL_LENGTH = 64;
 const MAX_DEPTH = 1_000;
 const MAX_THROTTLE_MS = 60_000;
 
+/** A subscription to the status of one symbol. */
 export interface StatusOpening extends Omit<SubscriptionOpening, 'routes' | 'request'> {
   readonly route: SymbolRoute;
 }
@@ -126,6 +127,7 @@ export function checkRange(
   throw new GatewayError('BAD_REQUEST', `${name}: expected a whole number from ${from} to ${to}, found ${value}.`);
 }
 
+/** A subscription that is to be opened. */
 export interface SubscriptionOpening {
   /** From `Subscriptions.resolve`. */
   readonly routes: readonly SymbolRoute[];
@@ -145,7 +147,7 @@ export interface OpenSubscriptionOptions extends SubscriptionOpening {
 }
 
 /** What a subscription has at one broker: its symbols, the scope that serves them, and its open streams. */
-interface Part {
+interface PartOfBroker {
   readonly symbols: string[];
   scope: Scope | null;
   streams: Streams;
@@ -160,7 +162,7 @@ interface Streams {
 /** One client's subscription, from its opening until it is disposed of. */
 class OpenSubscription implements Disposable {
   readonly #options: OpenSubscriptionOptions;
-  readonly #parts = new Map<string, Part>();
+  readonly #parts = new Map<string, PartOfBroker>();
   readonly #watch: Disposable;
 
   constructor(options: OpenSubscriptionOptions) {
@@ -213,7 +215,7 @@ class OpenSubscription implements Disposable {
     }
   }
 
-  #join(broker: string, { symbols, scope, streams }: Part): void {
+  #join(broker: string, { symbols, scope, streams }: PartOfBroker): void {
     if (scope === null) return;
     const { feeds, request } = this.#options;
     for (const symbol of symbols) {
@@ -259,7 +261,7 @@ class OpenSubscription implements Disposable {
   }
 
   /** Sends a status to this subscription alone, because only this client's credentials have changed. */
-  #sendStatus(broker: string, { symbols }: Part, status: { readonly state: FeedState; readonly reason: string }): void {
+  #sendStatus(broker: string, { symbols }: PartOfBroker, status: { readonly state: FeedState; readonly reason: string }): void {
     const { clock, request } = this.#options;
     if (!request.types.includes('status')) return;
     const now = fromEpochMs(clock.now());

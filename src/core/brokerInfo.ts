@@ -2,7 +2,9 @@ import type { BrokerAccess } from './subscription.ts';
 import type { MarketDataType } from '../market/marketData.ts';
 import type { Timestamp } from '../market/timestamp.ts';
 
+/** All states of a broker. */
 export const BROKER_STATES = ['disabled', 'connecting', 'connected', 'degraded', 'disconnected'] as const;
+/** The state of a broker. */
 export type BrokerState = (typeof BROKER_STATES)[number];
 
 /** The state of a broker, as one client sees it. */

@@ -47,11 +47,13 @@ export function messageRate({ messagesPerSecond, subscriptionsPerConnection }: L
   return { perSecond: messagesPerSecond, burst: BURST_SECONDS * messagesPerSecond + subscriptionsPerConnection };
 }
 
+/** The principal of a client that does not log in. */
 export const ANONYMOUS: Principal = { kind: 'anonymous' };
 
 /** The only role: it may enable and disable brokers. */
 export const ADMIN = 'admin';
 
+/** True if the principal's login grants the role. */
 export function hasRole(principal: Principal, role: string): boolean {
   return principal.kind !== 'anonymous' && principal.roles.includes(role);
 }
@@ -70,6 +72,7 @@ export function principalName(principal: Principal): string {
   }
 }
 
+/** True if both logins are of the same party. */
 export function samePrincipal(a: Principal, b: Principal): boolean {
   return principalName(a) === principalName(b);
 }

@@ -71,6 +71,7 @@ function unheardOf(symbol: string): GatewayError {
   );
 }
 
+/** The error for a client that has to give its own credentials first. */
 export function authenticationRequired(broker: string): GatewayError {
   return new GatewayError(
     'BROKER_AUTHENTICATION_REQUIRED',
@@ -85,6 +86,7 @@ function ambiguous(symbol: string, brokers: readonly RoutableBroker[]): GatewayE
   });
 }
 
+/** The error for a symbol that nobody lists. */
 export function unknownSymbol(
   symbol: string,
   brokers: readonly Pick<RoutableBroker, 'id' | 'catalog' | 'open'>[],

@@ -15,6 +15,7 @@ export interface SubscriptionOptions {
   readonly snapshot: boolean;
 }
 
+/** The options of a subscription that names none. */
 export const DEFAULT_OPTIONS: SubscriptionOptions = {
   interval: '1m',
   depth: 20,
@@ -23,6 +24,7 @@ export const DEFAULT_OPTIONS: SubscriptionOptions = {
   snapshot: true,
 };
 
+/** What a client wants to subscribe to. */
 export interface SubscriptionRequest {
   /** Null: each symbol goes to the one enabled broker that lists it. */
   readonly broker: string | null;
@@ -46,11 +48,13 @@ export interface BrokerAccess {
   watch(listener: (broker: string, scope: Scope | null) => void): Disposable;
 }
 
+/** A symbol that can't be subscribed to, and why. */
 export interface SymbolRejection {
   readonly symbol: string;
   readonly error: GatewayError;
 }
 
+/** The outcome of routing the symbols of a request. */
 export interface Resolution {
   readonly accepted: readonly SymbolRoute[];
   readonly rejected: readonly SymbolRejection[];

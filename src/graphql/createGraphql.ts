@@ -37,6 +37,7 @@ export interface Graphql {
 
 const INIT_TIMEOUT_MS = 10_000;
 
+/** Makes the GraphQL half of the server. */
 export function createGraphql(options: GraphqlOptions): Graphql {
   const { services, graphql, heartbeatMs, maxPayloadBytes, compression } = options;
   const { initTimeoutMs = INIT_TIMEOUT_MS, allowsOrigin = () => false } = options;

@@ -7,6 +7,7 @@ import type { Timestamp } from '../market/timestamp.ts';
 /** Date, time and up to nine digits of a second in UTC: the only spelling of an instant in this API. */
 const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?Z$/;
 
+/** `Decimal`: an exact decimal number as a string. */
 export const decimalScalar = textScalar<Decimal>({
   name: 'Decimal',
   expected: 'a plain decimal number as a string, like "43250.10"',
@@ -14,6 +15,7 @@ export const decimalScalar = textScalar<Decimal>({
   isValidOutput: (text) => toDecimal(text) !== undefined,
 });
 
+/** `Timestamp`: an instant in UTC as a string. */
 export const timestampScalar = textScalar<Timestamp>({
   name: 'Timestamp',
   expected: 'an instant in UTC as a string, like "2026-11-23T07:30:04.123Z"',
@@ -23,6 +25,7 @@ export const timestampScalar = textScalar<Timestamp>({
   isValidOutput: (text) => INSTANT.test(text),
 });
 
+/** `SafeInt`: a whole number from 0 to 2^53-1. */
 export const safeIntScalar = new GraphQLScalarType<number, number>({
   name: 'SafeInt',
   serialize(value) {

@@ -6,6 +6,7 @@ const SLICE = 128;
 /** Resolves when the next slice of work may be done. */
 type TakeTurn = () => Promise<void>;
 
+/** Resolves when the client of this operation has its next turn of the event loop. */
 export function turnOf({ services, client }: Pick<GraphqlContext, 'services' | 'client'>): Promise<void> {
   return services.turns.turn(client.asker);
 }

@@ -17,6 +17,7 @@ export interface HttpContext extends Omit<GraphqlContext, 'operation'> {
   readonly onStream: (results: StreamOutcome) => void;
 }
 
+/** The yoga server of this gateway. */
 export type Yoga = ReturnType<typeof createYoga<HttpContext>>;
 
 export interface YogaOptions {

@@ -43,6 +43,7 @@ export interface LogInMessage {
   readonly login: ClientLogin;
 }
 
+/** Any message of a client, by its action. */
 export type ClientMessage =
   | SubscribeMessage
   | UnsubscribeMessage
@@ -74,6 +75,7 @@ interface Reply {
   readonly message?: string;
 }
 
+/** A `status` message that answers a client's message. */
 export interface StatusReply extends Reply {
   readonly type: 'status';
   readonly status: 'connected' | 'authenticated' | 'subscribed' | 'unsubscribed' | 'subscriptions' | 'pong';
@@ -183,6 +185,7 @@ export function describeOutcome({ accepted, rejected }: Resolution, { types }: S
   };
 }
 
+/** Rejections in their wire format. */
 export function toRejectedSymbols(rejected: readonly SymbolRejection[]): readonly RejectedSymbol[] {
   return rejected.map(({ symbol, error }) => ({ symbol, code: error.code, message: error.message }));
 }

@@ -139,6 +139,7 @@ export class MarketDataQueue extends EventQueue<SharedEvent> implements Subscrib
   }
 }
 
+/** The error of a client that did not read fast enough. */
 export function slowConsumer(): GatewayError {
   return new GatewayError('SLOW_CONSUMER', 'The client did not read its messages fast enough; subscribe again.');
 }

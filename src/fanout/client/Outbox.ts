@@ -20,6 +20,7 @@ export interface OutboxSocket extends Pick<WebSocket, 'close' | 'terminate'> {
   readonly readyState: number;
   send(text: string, options: { readonly compress: boolean }): void;
 }
+/** The connection beneath a socket, as far as an outbox uses it. */
 export type OutboxStream = Pick<Duplex, 'write' | 'writableLength' | 'on' | 'off'>;
 
 /** How messages are wrapped. `event-stream`: as server-sent events. */

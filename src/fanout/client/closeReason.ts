@@ -1,5 +1,6 @@
 /** Close codes of WebSocket (RFC 6455, 7.4.1, and its registry). */
 export const UNSUPPORTED_DATA = 1003;
+/** The client broke a rule of the gateway. */
 export const POLICY_VIOLATION = 1008;
 /** The gateway is overloaded, or this client overloads it. The client may connect again later. */
 export const TRY_AGAIN_LATER = 1013;

@@ -77,6 +77,7 @@ export class SharedFrames {
   }
 }
 
+/** What a payload needs to know to be compressed. */
 export interface PayloadOrigin {
   readonly encoder: Encoder;
   /** The compression chains of the group that gets the event. Null if it is sent to one client alone. */

@@ -33,6 +33,7 @@ function writeHeader(target: Buffer, at: number, payloadBytes: number): number {
   return at + headerBytes(payloadBytes);
 }
 
+/** The payload of one frame. */
 export interface Payload {
   readonly text: string;
   /** The length of the text in UTF-8. */
@@ -52,6 +53,7 @@ export function textFrames(payloads: readonly Payload[]): Buffer {
   return frames;
 }
 
+/** Frames in which ids can be overwritten, and the offsets of these ids. */
 export interface PatchedFrames {
   readonly bytes: Buffer;
   readonly idsAt: readonly number[];

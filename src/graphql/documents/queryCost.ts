@@ -25,6 +25,7 @@ import type {
 import { collectFields } from '../shapes/collectFields.ts';
 import type { FieldNodes, SelectionScope } from '../shapes/collectFields.ts';
 
+/** The cost of an operation in values. */
 export interface QueryCost {
   /** The most values that one answer may hold. Infinity if counting stopped because there are too many. */
   readonly values: number;
@@ -32,6 +33,7 @@ export interface QueryCost {
   readonly largest: { readonly name: string; readonly values: number };
 }
 
+/** A valid operation whose cost is wanted. */
 export interface CountedOperation {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;

@@ -9,6 +9,7 @@ import { GatewayError } from '../../shared/errors.ts';
 /** The limits of the client that sent the document; they differ from client to client. */
 export type QueryLimits = Pick<Limits, 'queryDepth' | 'queryAliases' | 'queryTokens'>;
 
+/** Returns the errors of a document; none if it is valid and within the limits. */
 export type ValidateDocument = (document: DocumentNode, limits: QueryLimits) => readonly GraphQLError[];
 
 /**

@@ -5,6 +5,7 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { GraphqlContext } from '../context.ts';
 import type { MutationResolvers } from '../generated.ts';
 
+/** Resolves the fields of `Mutation`. */
 export const mutation: MutationResolvers = {
   async authenticateBroker(_root, { broker, credentials }, { services, client }) {
     const { apiKey = null, apiSecret = null, accountId = null, token = null } = credentials;

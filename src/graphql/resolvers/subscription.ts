@@ -13,6 +13,7 @@ const MAX_EVERY_MS = 60_000;
 /** The message spells out this many rejections; `extensions.symbols` has them all. */
 const MAX_SPELLED_OUT = 10;
 
+/** Resolves the fields of `Subscription`. */
 export const subscription: SubscriptionResolvers = {
   marketData: {
     async subscribe(_root, args, context) {

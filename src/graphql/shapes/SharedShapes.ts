@@ -16,6 +16,7 @@ export interface SharedShapesOptions {
   readonly errors: ClientErrors;
 }
 
+/** A subscription whose shape is wanted. */
 export interface ShapeRequest extends OperationRequest {
   /** Whether the field yields single events or lists. */
   readonly yields: 'single' | 'list';

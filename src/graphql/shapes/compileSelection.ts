@@ -34,6 +34,7 @@ import { eventOf, eventsOf, typeNameOf } from '../resolvers/marketData.ts';
  */
 export type CompiledParts = Map<string, WriteMember>;
 
+/** A subscription to market data that is to be compiled. */
 export interface Selection {
   readonly schema: GraphQLSchema;
   /** Valid for the schema. */
@@ -49,6 +50,7 @@ export interface Selection {
  */
 export type WriteEvent = (event: MarketData) => string | null;
 
+/** Appends one member of an object to JSON text. */
 export type WriteMember = (text: string, source: Readonly<Record<string, unknown>>) => string;
 
 /** Clients choose names, so only the parts that were used last are kept. */
