@@ -2,7 +2,7 @@ import { assertNever } from '../src/shared/assertNever.ts';
 import { graphqlPayload, rawSubscribe } from './documents.ts';
 import type { Wish } from './documents.ts';
 
-type PlainCase = 'tcp' | 'ws' | 'gateway-raw' | 'gateway' | 'stock';
+type PlainCase = 'tcp' | 'ws' | 'gateway-raw' | 'gateway' | 'gateway-sse' | 'stock';
 
 /** Those with compression, and the same without it. */
 const PLAIN = {
@@ -11,7 +11,7 @@ const PLAIN = {
   'stock-deflate': 'stock',
 } as const satisfies Record<string, PlainCase>;
 
-/** What is measured: ours twice, and three to hold it against; and with compression. */
+/** What is measured: the gateway over its three protocols, and three servers to compare it with; some also compressed. */
 export const CASES = [
   'tcp',
   'ws',
@@ -19,6 +19,7 @@ export const CASES = [
   'gateway-raw-deflate',
   'gateway',
   'gateway-deflate',
+  'gateway-sse',
   'stock',
   'stock-deflate',
 ] as const satisfies (PlainCase | keyof typeof PLAIN)[];
@@ -40,26 +41,32 @@ interface Upgrade {
   readonly compressed: boolean;
 }
 
-/** How a client opens a connection and what it says, text by text. */
-export interface Conversation {
-  /** Null: a bare TCP connection, nothing is said. */
-  readonly upgrade: Upgrade | null;
-  /** `says[n]` is sent when n text frames have come. `{id}` becomes a new UUID. */
-  readonly says: readonly string[];
-  /** Text frames before the first that counts. */
-  readonly preamble: number;
-}
+/** How a client opens a connection and what it says. */
+export type Conversation =
+  /** A bare TCP connection with frames on it; the client says nothing. */
+  | { readonly kind: 'tcp' }
+  | {
+      readonly kind: 'websocket';
+      readonly upgrade: Upgrade;
+      /** `says[n]` is sent when n text frames have come. `{id}` becomes a new UUID. */
+      readonly says: readonly string[];
+      /** Text frames before the first that counts. */
+      readonly preamble: number;
+    }
+  /** A POST that is answered with server-sent events. */
+  | { readonly kind: 'event-stream'; readonly path: string; readonly body: string };
 
 export function conversationOf(name: CaseName, wish: Wish): Conversation {
   const compressed = isCompressed(name);
   const plain = plainOf(name);
   switch (plain) {
     case 'tcp':
-      return { upgrade: null, says: [], preamble: 0 };
+      return { kind: 'tcp' };
     case 'ws':
-      return { upgrade: { path: '/', protocol: null, compressed }, says: [], preamble: 0 };
+      return { kind: 'websocket', upgrade: { path: '/', protocol: null, compressed }, says: [], preamble: 0 };
     case 'gateway-raw':
       return {
+        kind: 'websocket',
         upgrade: { path: '/ws', protocol: null, compressed },
         says: ['', JSON.stringify(rawSubscribe(wish))],
         preamble: 2,
@@ -68,11 +75,14 @@ export function conversationOf(name: CaseName, wish: Wish): Conversation {
     case 'stock': {
       const subscribe = { id: '{id}', type: 'subscribe', payload: graphqlPayload(wish) };
       return {
+        kind: 'websocket',
         upgrade: { path: '/graphql', protocol: 'graphql-transport-ws', compressed },
         says: [JSON.stringify({ type: 'connection_init' }), JSON.stringify(subscribe)],
         preamble: 1,
       };
     }
+    case 'gateway-sse':
+      return { kind: 'event-stream', path: '/graphql', body: JSON.stringify(graphqlPayload(wish)) };
     default:
       return assertNever(plain);
   }

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net';
 import { conversationOf } from './cases.ts';
 import type { CaseName, Conversation } from './cases.ts';
 import { drawSymbols } from './documents.ts';
-import type { DocumentName, Dispatchable } from './documents.ts';
-import { CLIENT_PONG, clientTextFrame, FrameCounter } from './frames.ts';
+import type { DocumentName, SymbolSpread } from './documents.ts';
+import { CLIENT_PONG, clientTextFrame, EventCounter, FrameCounter } from './frames.ts';
 import type { FrameKind } from './frames.ts';
 import { serveCalls } from './rpc.ts';
 
@@ -19,7 +19,7 @@ export interface ConnectRequest {
   /** The clients have so many different documents between them. */
   readonly documents: number;
   /** Null: there is one symbol, and every client has it. */
-  readonly symbols: Dispatchable | null;
+  readonly symbols: SymbolSpread | null;
 }
 
 export interface Counts {
@@ -65,9 +65,10 @@ let sampling = { samples: 0, every: 1 };
 class Client {
   readonly #socket: Socket;
   readonly #conversation: Conversation;
-  readonly #frames = new FrameCounter();
+  readonly #frames: FrameCounter | EventCounter;
   readonly #opened = Promise.withResolvers<void>();
-  #upgrading: string | null;
+  /** The head of the server's answer as far as it has come; null once it is whole. */
+  #head: string | null;
   #texts = 0;
   #at = new Float64Array(0);
   #now = 0;
@@ -80,7 +81,8 @@ class Client {
 
   constructor(port: number, conversation: Conversation) {
     this.#conversation = conversation;
-    this.#upgrading = conversation.upgrade === null ? null : '';
+    this.#head = conversation.kind === 'tcp' ? null : '';
+    this.#frames = conversation.kind === 'event-stream' ? new EventCounter() : new FrameCounter();
     this.#socket = connectSocket({ port, host: '127.0.0.1', noDelay: true });
     this.#socket.on('connect', () => {
       this.#begin(port);
@@ -123,7 +125,7 @@ class Client {
     if (kind === 'ping') this.#socket.write(CLIENT_PONG);
     if (kind !== 'text') return;
     this.#texts += 1;
-    if (this.#texts <= this.#conversation.preamble) {
+    if (this.#conversation.kind === 'websocket' && this.#texts <= this.#conversation.preamble) {
       this.#say();
       return;
     }
@@ -136,36 +138,23 @@ class Client {
   };
 
   #begin(port: number): void {
-    const { upgrade } = this.#conversation;
-    if (upgrade === null) {
-      this.#opened.resolve();
-      return;
-    }
-    const lines = [
-      `GET ${upgrade.path} HTTP/1.1`,
-      `Host: 127.0.0.1:${port}`,
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-      ...(upgrade.protocol === null ? [] : [`Sec-WebSocket-Protocol: ${upgrade.protocol}`]),
-      ...(upgrade.compressed ? [DEFLATE_OFFER] : []),
-    ];
-    this.#socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    const request = requestOf(this.#conversation, `127.0.0.1:${port}`);
+    if (request === null) this.#opened.resolve();
+    else this.#socket.write(request);
   }
 
   #receive(chunk: Buffer): void {
     if (this.beginning.length < SHOWN_BYTES) this.beginning += chunk.toString('latin1').slice(0, SHOWN_BYTES);
-    if (this.#upgrading === null) {
+    if (this.#head === null) {
       this.bytes += chunk.length;
       this.#now = 0;
       this.#frames.push(chunk, this.#onFrame);
       return;
     }
-    const head = this.#upgrading + chunk.toString('latin1');
+    const head = this.#head + chunk.toString('latin1');
     const end = head.indexOf('\r\n\r\n');
     if (end < 0) {
-      this.#upgrading = head;
+      this.#head = head;
       return;
     }
     const refusal = this.#refusal(head.slice(0, end));
@@ -174,24 +163,58 @@ class Client {
       this.#socket.destroy();
       return;
     }
-    this.#upgrading = null;
+    this.#head = null;
     this.#say();
     if (end + 4 < head.length) this.#receive(Buffer.from(head.slice(end + 4), 'latin1'));
   }
 
   /** What is wrong with the server's answer; null: nothing. */
   #refusal(head: string): string | null {
+    const conversation = this.#conversation;
+    if (conversation.kind !== 'websocket') return head.startsWith('HTTP/1.1 200') ? null : 'no stream of events';
     if (!head.startsWith('HTTP/1.1 101')) return 'no upgrade';
-    const isOffered = this.#conversation.upgrade?.compressed === true;
-    return isOffered && !DEFLATE_ACCEPTED.test(head) ? 'no compression' : null;
+    return conversation.upgrade.compressed && !DEFLATE_ACCEPTED.test(head) ? 'no compression' : null;
   }
 
   #say(): void {
+    if (this.#conversation.kind !== 'websocket') {
+      this.#opened.resolve();
+      return;
+    }
     const { says, preamble } = this.#conversation;
     const text = says[this.#texts];
     if (text !== undefined && text !== '') this.#socket.write(clientTextFrame(text.replace('{id}', randomUUID())));
     if (this.#texts >= preamble) this.#opened.resolve();
   }
+}
+
+/** What a client sends first; null: nothing. */
+function requestOf(conversation: Conversation, host: string): string | null {
+  if (conversation.kind === 'tcp') return null;
+  const lines = conversation.kind === 'websocket' ? upgradeLines(conversation) : postLines(conversation);
+  const body = conversation.kind === 'event-stream' ? conversation.body : '';
+  return `${[...lines, `Host: ${host}`].join('\r\n')}\r\n\r\n${body}`;
+}
+
+function upgradeLines({ upgrade }: Extract<Conversation, { kind: 'websocket' }>): readonly string[] {
+  return [
+    `GET ${upgrade.path} HTTP/1.1`,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ...(upgrade.protocol === null ? [] : [`Sec-WebSocket-Protocol: ${upgrade.protocol}`]),
+    ...(upgrade.compressed ? [DEFLATE_OFFER] : []),
+  ];
+}
+
+function postLines({ path, body }: Extract<Conversation, { kind: 'event-stream' }>): readonly string[] {
+  return [
+    `POST ${path} HTTP/1.1`,
+    'Accept: text/event-stream',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
 }
 
 const clients: Client[] = [];

@@ -31,6 +31,25 @@ function frame(text: string, masked: boolean): Buffer {
 
 export type FrameKind = 'text' | 'ping' | 'close' | 'other';
 
+/** A result ends so; comments and the empty event at the end don't. */
+const EVENT_END = Buffer.from('}\n\n');
+
+/** Counts the results in a stream of server-sent events, without looking at what is in them. */
+export class EventCounter {
+  #tail: Buffer = Buffer.alloc(0);
+
+  /** Calls back for every result that ends in this chunk. */
+  push(chunk: Buffer, onFrame: (kind: FrameKind, isCompressed: boolean) => void): void {
+    const bytes = this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);
+    let end = 0;
+    for (let at = bytes.indexOf(EVENT_END); at >= 0; at = bytes.indexOf(EVENT_END, end)) {
+      end = at + EVENT_END.length;
+      onFrame('text', false);
+    }
+    this.#tail = Buffer.from(bytes.subarray(Math.max(end, bytes.length - EVENT_END.length + 1)));
+  }
+}
+
 /** Finds the frames in what a server sends, without looking at what is in them. */
 export class FrameCounter {
   /** The beginning of a header whose rest has not come yet. */

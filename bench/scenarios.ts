@@ -1,10 +1,10 @@
-import type { Dispatchable } from './documents.ts';
+import type { SymbolSpread } from './documents.ts';
 import type { Options, ScenarioName } from './options.ts';
 import { memory, paced, slow } from './pacing.ts';
 import { clientCount, compression, distinctDocuments, saturated, symbols } from './saturating.ts';
 import type { Scenario } from './Scenario.ts';
 
-const PLAIN = ['tcp', 'ws', 'gateway-raw', 'gateway', 'stock'] as const;
+const PLAIN = ['tcp', 'ws', 'gateway-raw', 'gateway', 'gateway-sse', 'stock'] as const;
 const COMPRESSING = [
   'gateway-raw',
   'gateway-raw-deflate',
@@ -64,10 +64,10 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
 };
 
 /** More symbols a client, and then one symbol a client among more of them. */
-function spreadsOf({ universe, universes, symbolsPerClient }: Options): readonly Dispatchable[] {
+function spreadsOf({ universe, universes, symbolsPerClient }: Options): readonly SymbolSpread[] {
   const denser = symbolsPerClient.map((perClient) => ({ universe, perClient }));
   const wider = universes.map((all) => ({ universe: all, perClient: 1 }));
-  const isNew = (spread: Dispatchable): boolean =>
+  const isNew = (spread: SymbolSpread): boolean =>
     !denser.some(({ universe: all, perClient }) => all === spread.universe && perClient === spread.perClient);
   return [...denser, ...wider.filter(isNew)];
 }

@@ -190,6 +190,7 @@ async function load(name: CaseName): Promise<StartServer> {
       return (await import('./servers/stock.ts')).startStock;
     case 'gateway':
     case 'gateway-raw':
+    case 'gateway-sse':
       return (await import('./gatewayUnderTest.ts')).startGateway;
     default:
       return assertNever(plain);
