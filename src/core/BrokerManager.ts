@@ -1,5 +1,5 @@
 import type { BaseBroker } from '../brokers/BaseBroker.ts';
-import type { Channel, EventBus } from '../bus/EventBus.ts';
+import type { EventBus } from '../bus/EventBus.ts';
 import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type { MarketDataType } from '../market/marketData.ts';
@@ -39,7 +39,7 @@ const CATALOG_PATIENCE_MS = 3_000;
  * subscribers. Owned by the composition root.
  */
 export class BrokerManager implements AsyncDisposable {
-  readonly state = new MarketState();
+  readonly state: MarketState;
   readonly #options: BrokerManagerOptions;
   readonly #brokers = new Map<string, Broker>();
   readonly #watchers = new Set<BrokerWatcher>();
@@ -47,7 +47,13 @@ export class BrokerManager implements AsyncDisposable {
 
   constructor(options: BrokerManagerOptions) {
     this.#options = options;
-    this.#busSubscription = options.bus.subscribe((key) => this.#receive(key));
+    this.state = new MarketState({
+      index: options.index,
+      onCrossed: (key, { broker }) => {
+        this.#rebuildCrossedBook(key, broker);
+      },
+    });
+    this.#busSubscription = options.bus.subscribe((key) => this.state.receive(key));
   }
 
   addBroker(definition: BrokerDefinition): void {
@@ -167,29 +173,9 @@ export class BrokerManager implements AsyncDisposable {
     return this.close();
   }
 
-  /** Receives a stream from the bus: its state applies an event, then its subscribers get it. */
-  #receive(key: StreamKey): Channel {
-    const { index, metrics } = this.#options;
-    const state = this.state.open(key);
-    const { topic, source } = index.open(key);
-    return {
-      publish: (event) => {
-        const outcome = state.apply(event);
-        if (outcome === 'applied') {
-          topic.publish(event, state.book);
-        } else if (outcome === 'crossed') {
-          metrics.resyncs.inc({ broker: event.broker, reason: 'crossed' });
-          this.#brokers.get(event.broker)?.resync(key, 'The order book was crossed; it is being rebuilt.');
-        }
-      },
-      reset: () => {
-        state.forget();
-      },
-      [Symbol.dispose]: () => {
-        this.state.close(key, state);
-        source[Symbol.dispose]();
-      },
-    };
+  #rebuildCrossedBook(key: StreamKey, id: string): void {
+    this.#options.metrics.resyncs.inc({ broker: id, reason: 'crossed' });
+    this.#brokers.get(id)?.resync(key, 'The order book was crossed; it is being rebuilt.');
   }
 
   async #awaitCatalogs(accounts: readonly BrokerAccount[]): Promise<void> {

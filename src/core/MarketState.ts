@@ -1,9 +1,11 @@
 import type { StreamKey } from '../market/streamKey.ts';
+import type { Channel } from '../bus/EventBus.ts';
+import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import { OrderBook } from '../market/OrderBook.ts';
 import type { MarketData, OrderBookUpdate } from '../market/marketData.ts';
 
 /** The last value of one stream (trades have none), and the whole book if the stream is an order book. */
-export class StreamState {
+class StreamState {
   #latest: MarketData | null = null;
   #book: OrderBook | null = null;
 
@@ -48,24 +50,46 @@ export class StreamState {
   }
 }
 
-/** The state of every open stream. */
+export interface MarketStateOptions {
+  readonly index: SubscriptionIndex;
+  /** Called if an event shows that a book can't be right. Its state has been forgotten. */
+  readonly onCrossed: (key: StreamKey, event: MarketData) => void;
+}
+
+/** The state of every open stream. Events come out of the bus into it, and go on to their subscribers. */
 export class MarketState {
+  readonly #options: MarketStateOptions;
   readonly #streams = new Map<StreamKey, StreamState>();
+
+  constructor(options: MarketStateOptions) {
+    this.#options = options;
+  }
 
   get size(): number {
     return this.#streams.size;
   }
 
-  /** Opens a stream, of which nothing is known yet. Whoever opens it closes it. */
-  open(key: StreamKey): StreamState {
+  /** Opens a stream that begins to come out of the bus. Nothing is known of it yet. */
+  receive(key: StreamKey): Channel {
+    const { index, onCrossed } = this.#options;
     const state = new StreamState();
     this.#streams.set(key, state);
-    return state;
-  }
-
-  close(key: StreamKey, state: StreamState): void {
-    // A stream that was opened in its place stays.
-    if (this.#streams.get(key) === state) this.#streams.delete(key);
+    const { topic, source } = index.open(key);
+    return {
+      publish: (event) => {
+        const outcome = state.apply(event);
+        if (outcome === 'applied') topic.publish(event, state.book);
+        else if (outcome === 'crossed') onCrossed(key, event);
+      },
+      reset: () => {
+        state.forget();
+      },
+      [Symbol.dispose]: () => {
+        // A stream that was opened in its place stays.
+        if (this.#streams.get(key) === state) this.#streams.delete(key);
+        source[Symbol.dispose]();
+      },
+    };
   }
 
   latest(key: StreamKey): MarketData | null {

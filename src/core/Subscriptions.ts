@@ -11,7 +11,7 @@ import type {
 } from './subscription.ts';
 import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
 import type { BookViewSpec } from '../fanout/routing/BookView.ts';
-import type { Subscriber } from '../fanout/routing/SubscriberGroup.ts';
+import type { Subscriber } from '../fanout/routing/Topic.ts';
 import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import { Throttle } from '../fanout/routing/Throttle.ts';
 import type { FeedState, FeedType } from '../market/marketData.ts';
@@ -261,7 +261,11 @@ class OpenSubscription implements Disposable {
   }
 
   /** Sends a status to this subscription alone, because only this client's credentials have changed. */
-  #sendStatus(broker: string, { symbols }: PartOfBroker, status: { readonly state: FeedState; readonly reason: string }): void {
+  #sendStatus(
+    broker: string,
+    { symbols }: PartOfBroker,
+    status: { readonly state: FeedState; readonly reason: string },
+  ): void {
     const { clock, request } = this.#options;
     if (!request.types.includes('status')) return;
     const now = fromEpochMs(clock.now());

@@ -1,9 +1,8 @@
 import type { ByteBudget } from '../fanout/client/PendingEvents.ts';
-import type { SharedUpdate, SharedEvent } from '../fanout/frames/SharedEvent.ts';
+import type { Encoder, SharedEvent, SharedUpdate } from '../fanout/frames/SharedEvent.ts';
 import { EventQueue, slowConsumer } from '../fanout/client/EventQueue.ts';
-import type { Encoder } from '../fanout/frames/EncodingCache.ts';
 import { PendingEvents } from '../fanout/client/PendingEvents.ts';
-import type { Subscriber } from '../fanout/routing/SubscriberGroup.ts';
+import type { Subscriber } from '../fanout/routing/Topic.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Metrics } from '../shared/metrics.ts';
 

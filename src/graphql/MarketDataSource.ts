@@ -1,5 +1,5 @@
 import type { SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
-import type { Subscriber } from '../fanout/routing/SubscriberGroup.ts';
+import type { Subscriber } from '../fanout/routing/Topic.ts';
 import type { SharedEvent } from '../fanout/frames/SharedEvent.ts';
 import { MarketDataQueue } from '../fanout/client/EventQueue.ts';
 import type { Outbox, OperationTarget } from '../fanout/client/Outbox.ts';
@@ -45,15 +45,9 @@ export class MarketDataSource implements AsyncIterable<SharedEvent | readonly Sh
     const yields = everyMs === null ? 'single' : 'list';
     const shape = opening.use(shapes.use({ ...context.operation, yields, types: request.types }));
     const target: OperationTarget = { encoder: shape.encoder, id };
-    opening.use(outbox.open(target));
+    const subscriber = opening.use(outbox.open(target));
     if (everyMs === null) {
-      opening.use(
-        this.#join({
-          deliver: (update) => {
-            outbox.deliver(update, target);
-          },
-        }),
-      );
+      opening.use(this.#join(subscriber));
       return opening.move();
     }
     const lists = opening.use(this.#lists(everyMs, { encoder: shape.encoder, onClose: () => undefined }));
@@ -64,13 +58,13 @@ export class MarketDataSource implements AsyncIterable<SharedEvent | readonly Sh
       }
     };
     write().catch(onError);
-    const subscriber: Subscriber = {
+    const gathering: Subscriber = {
       deliver(update) {
         lists.deliver(update);
         if (lists.closed) outbox.closeSlow(target);
       },
     };
-    opening.use(this.#join(subscriber));
+    opening.use(this.#join(gathering));
     return opening.move();
   }
 

@@ -1,7 +1,7 @@
 import type { ConnectedClient } from '../core/ConnectedClient.ts';
 import type { Services } from '../core/Services.ts';
 import type { SubscriptionOptions, SymbolRoute } from '../core/subscription.ts';
-import type { Subscriber } from '../fanout/routing/SubscriberGroup.ts';
+import type { Subscriber } from '../fanout/routing/Topic.ts';
 import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
 import type { SharedUpdate } from '../fanout/frames/SharedEvent.ts';
 import type { FeedState, FeedType } from '../market/marketData.ts';
@@ -12,7 +12,7 @@ export interface ClientContext {
   readonly services: Pick<Services, 'subscriptions' | 'metrics'>;
   readonly client: ConnectedClient;
   /** Sends market data to the client. */
-  readonly deliver: (update: SharedUpdate) => void;
+  readonly outbox: Subscriber;
 }
 
 /** Holds events back until `begin`, so that the answer to the client's message is sent first. */
@@ -68,12 +68,12 @@ export class SubscribedSymbol extends DeferredSubscriber implements Disposable {
   #pass(sharedEvent: SharedEvent, isBeginning: boolean): void {
     const { event, key } = sharedEvent;
     if (event.type !== 'status') return;
-    const { deliver } = this.#context;
+    const { outbox } = this.#context;
     // A gap from before the client subscribed does not concern it.
-    if (event.gap && !isBeginning) deliver(sharedEvent);
+    if (event.gap && !isBeginning) outbox.deliver(sharedEvent);
     if (event.state === this.#state) return;
     this.#state = event.state;
-    deliver(event.gap ? new SharedEvent(key, { ...event, gap: false }) : sharedEvent);
+    outbox.deliver(event.gap ? new SharedEvent(key, { ...event, gap: false }) : sharedEvent);
   }
 }
 
@@ -93,7 +93,7 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
   readonly type: FeedType;
   readonly options: SubscriptionOptions;
   readonly symbol: SubscribedSymbol;
-  readonly #deliver: ClientContext['deliver'];
+  readonly #outbox: Subscriber;
   readonly #membership: Disposable;
   /** Identifies the last event of the replaced subscription, which is not sent again. */
   #formerCursor: string | null = null;
@@ -104,7 +104,7 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
     this.type = type;
     this.options = options;
     this.symbol = symbol;
-    this.#deliver = context.deliver;
+    this.#outbox = context.outbox;
     const { client, services } = context;
     const { access, asker } = client;
     if (former !== undefined && sameContent(type, former.options, options)) this.#formerCursor = former.#lastCursor;
@@ -131,8 +131,10 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
     const former = this.#formerCursor;
     this.#formerCursor = null;
     this.#lastCursor = update.last.event.cursor;
-    if (former === null) this.#deliver(update);
-    else for (const sharedEvent of update.events) if (sharedEvent.event.cursor !== former) this.#deliver(sharedEvent);
+    if (former === null) this.#outbox.deliver(update);
+    else
+      for (const sharedEvent of update.events)
+        if (sharedEvent.event.cursor !== former) this.#outbox.deliver(sharedEvent);
   }
 }
 

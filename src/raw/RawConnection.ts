@@ -110,9 +110,7 @@ export class RawConnection implements ServedConnection {
     this.#subscriptions = new ClientSubscriptions({
       services,
       client,
-      deliver: (update) => {
-        this.#outbox.deliver(update, TARGET);
-      },
+      outbox: this.#owned.use(this.#outbox.open(TARGET)),
     });
     this.#owned.use(client);
     this.#owned.use(this.#outbox);

@@ -1,7 +1,7 @@
 import { PendingEvents } from './PendingEvents.ts';
 import type { ByteBudget } from './PendingEvents.ts';
 import type { SharedUpdate, SharedEvent } from '../frames/SharedEvent.ts';
-import type { Subscriber } from '../routing/SubscriberGroup.ts';
+import type { Subscriber } from '../routing/Topic.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 

@@ -7,13 +7,12 @@ import type { ClientProtocol, Metrics } from '../../shared/metrics.ts';
 import type { ByteBudget } from './PendingEvents.ts';
 import { closeReason } from './closeReason.ts';
 import type { DeflateWindow } from '../frames/CompressedFrames.ts';
-import type { SharedUpdate, SharedEvent } from '../frames/SharedEvent.ts';
+import type { Encoder, SharedEvent, SharedFrames, SharedUpdate } from '../frames/SharedEvent.ts';
 import type { DeliveryMeter } from './DeliveryMeter.ts';
 import { slowConsumer } from './EventQueue.ts';
 import { PendingEvents } from './PendingEvents.ts';
-import type { Encoder } from '../frames/EncodingCache.ts';
-import type { SharedFrames } from '../frames/SharedFrames.ts';
-import type { Flushable, FlushScheduler } from '../routing/FlushScheduler.ts';
+import type { Subscriber } from '../routing/Topic.ts';
+import type { FlushScheduler, Flushable } from '../routing/FlushScheduler.ts';
 
 /** The part of a WebSocket that an outbox uses, and the connection beneath it. */
 export interface OutboxSocket extends Pick<WebSocket, 'close' | 'terminate'> {
@@ -138,10 +137,13 @@ export class Outbox implements Disposable, Flushable {
     });
   }
 
-  /** Opens a subscription. After it is disposed of, nothing more of it is written. */
-  open(target: OperationTarget): Disposable {
+  /** Opens a subscription, whose updates are written until it is disposed of. */
+  open(target: OperationTarget): Subscriber & Disposable {
     this.#targets.add(target);
     return {
+      deliver: (update) => {
+        this.deliver(update, target);
+      },
       [Symbol.dispose]: () => {
         this.#targets.delete(target);
         this.#forget(target);

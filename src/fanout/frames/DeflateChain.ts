@@ -1,4 +1,3 @@
-import type { Encoder } from './EncodingCache.ts';
 import { MAX_STORED_BYTES, WINDOW_BYTES, deflated, repeated, storedHeader } from './deflate.ts';
 import { NEXT_END, NEXT_ID_AT, compressedFrame, nextPrefix } from './framing.ts';
 
@@ -109,11 +108,11 @@ function commonLength(one: Buffer, other: Buffer): number {
   return at;
 }
 
-/** The chains of one stream, as one group of subscribers sees it: one chain for each encoder. */
+/** The chains of one stream, as one group of subscribers sees it: one for each encoder, which is compared by identity. */
 export class DeflateChains {
-  readonly #chains = new WeakMap<Encoder, DeflateChain>();
+  readonly #chains = new WeakMap<object, DeflateChain>();
 
-  of(encoder: Encoder): DeflateChain {
+  of(encoder: object): DeflateChain {
     const chain = this.#chains.get(encoder) ?? new DeflateChain();
     this.#chains.set(encoder, chain);
     return chain;

@@ -1,10 +1,151 @@
-import type { DeflateChains } from './DeflateChain.ts';
-import { EncodingCache } from './EncodingCache.ts';
-import type { Encoder } from './EncodingCache.ts';
-import { SharedFrames, SharedPayload } from './SharedFrames.ts';
+import { CompressedFrames } from './CompressedFrames.ts';
+import type { DeflateWindow } from './CompressedFrames.ts';
+import { DeflateChain } from './DeflateChain.ts';
+import type { CompressedMessage, DeflateChains } from './DeflateChain.ts';
+import { nextEvent, nextFrames, textFrames } from './framing.ts';
+import type { PatchedFrames } from './framing.ts';
 import type { MarketData, OrderBookUpdate } from '../../market/marketData.ts';
 import type { StreamKey } from '../../market/streamKey.ts';
 import type { ClientProtocol } from '../../shared/metrics.ts';
+
+/**
+ * Turns an event into the text that a group of clients shares. Encoders are compared by identity: one encoder is one
+ * group.
+ */
+export interface Encoder {
+  /** False while the group has one client: then no encoding has to be kept for others. */
+  readonly isShared: boolean;
+  /** How many times larger than the event its text may be, as far as is known. @default 1 */
+  readonly expansion?: number;
+  encode(event: MarketData): string;
+}
+
+/** Keeps one value for each encoder. */
+export class EncodingCache<T> {
+  /** Clients of one encoder follow one another, so the last value is nearly always asked for next. */
+  #encoder: Encoder | null = null;
+  #made: T | null = null;
+  /** Null while there is only one encoder. */
+  #all: Map<Encoder, T> | null = null;
+
+  get(encoder: Encoder): T | null {
+    if (this.#encoder === encoder) return this.#made;
+    const made = this.#all?.get(encoder) ?? null;
+    if (made === null) return null;
+    this.#encoder = encoder;
+    this.#made = made;
+    return made;
+  }
+
+  add(encoder: Encoder, made: T): T {
+    if (this.#encoder !== null && this.#made !== null) {
+      this.#all ??= new Map([[this.#encoder, this.#made]]);
+      this.#all.set(encoder, made);
+    }
+    this.#encoder = encoder;
+    this.#made = made;
+    return made;
+  }
+}
+
+/**
+ * The frames of some payloads, one after the other, for every client that gets them. Frames without an id are the same
+ * for everybody. Frames with ids of one length share one buffer, in which the id is overwritten before each write. The
+ * caller has to write the buffer before the next caller asks for it, or take it over with `detach`.
+ */
+export class SharedFrames {
+  readonly payloads: readonly SharedPayload[];
+  /** The sum over all payloads. */
+  readonly payloadBytes: number;
+  readonly #smallest: number;
+  #plain: Buffer | null = null;
+  /** Made for ids of this length; clients nearly always use one length. */
+  #patched: PatchedFrames | null = null;
+  #patchedLength = -1;
+  #compressed: CompressedFrames | null = null;
+  #events: Buffer | null = null;
+
+  constructor(payloads: readonly SharedPayload[]) {
+    this.payloads = payloads;
+    let sum = 0;
+    let smallest = Infinity;
+    for (const { byteLength } of payloads) {
+      sum += byteLength;
+      if (byteLength < smallest) smallest = byteLength;
+    }
+    this.payloadBytes = sum;
+    this.#smallest = smallest;
+  }
+
+  /**
+   * The frames with this id (JSON with its quotes; null for none). The bytes are valid until the next call, unless the
+   * caller detaches them. `window` is for a client that takes compressed messages.
+   */
+  bytes(id: Buffer | null, window: DeflateWindow | null): Buffer {
+    if (window !== null && this.#smallest >= window.thresholdBytes) {
+      this.#compressed ??= new CompressedFrames(this.payloads.map(({ compressed }) => compressed));
+      const compressed = this.#compressed.bytes(id, window);
+      if (compressed !== null) return compressed;
+    }
+    return id === null ? this.#withoutId() : this.#withId(id);
+  }
+
+  /** The payloads as server-sent events. The bytes never change and may be kept. */
+  events(): Buffer {
+    this.#events ??= Buffer.from(this.payloads.map(({ text }) => nextEvent(text)).join(''));
+    return this.#events;
+  }
+
+  /** The bytes that were returned last belong to the caller from now on; the next caller gets new ones. */
+  detach(): void {
+    this.#patched = null;
+    this.#compressed?.detach();
+  }
+
+  /** The bytes never change and may be kept. */
+  #withoutId(): Buffer {
+    this.#plain ??= textFrames(this.payloads);
+    return this.#plain;
+  }
+
+  #withId(id: Buffer): Buffer {
+    if (this.#patched === null || this.#patchedLength !== id.length) {
+      this.#patched = nextFrames(id.length, this.payloads);
+      this.#patchedLength = id.length;
+    }
+    const { bytes, idsAt } = this.#patched;
+    for (const at of idsAt) bytes.set(id, at);
+    return bytes;
+  }
+}
+
+/** What a payload needs to know to be compressed. */
+export interface PayloadOrigin {
+  readonly encoder: Encoder;
+  /** The compression chains of the group that gets the event. Null if it is sent to one client alone. */
+  readonly chains: DeflateChains | null;
+}
+
+/** The text of an event in one encoding, and its compressed form. */
+export class SharedPayload {
+  readonly text: string;
+  /** The length in UTF-8. */
+  readonly byteLength: number;
+  readonly #origin: PayloadOrigin;
+  #compressed: CompressedMessage | null = null;
+
+  constructor(text: string, origin: PayloadOrigin) {
+    this.text = text;
+    this.byteLength = Buffer.byteLength(text);
+    this.#origin = origin;
+  }
+
+  get compressed(): CompressedMessage {
+    const { encoder, chains } = this.#origin;
+    this.#compressed ??= (chains?.of(encoder) ?? new DeflateChain()).next(Buffer.from(this.text));
+    return this.#compressed;
+  }
+}
 
 /** One or more events of one stream, in order, as its subscribers get them. */
 export abstract class SharedUpdate {

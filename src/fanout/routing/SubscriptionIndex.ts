@@ -1,9 +1,7 @@
 import type { SharedEvent } from '../frames/SharedEvent.ts';
-import type { BookSource } from './BookView.ts';
 import type { FlushScheduler } from './FlushScheduler.ts';
-import { SubscriberGroup, Batches } from './SubscriberGroup.ts';
-import type { BookCut, Subscriber } from './SubscriberGroup.ts';
-import type { MarketData } from '../../market/marketData.ts';
+import { Batches, Topic } from './Topic.ts';
+import type { BookCut, Subscriber, SubscriberGroup } from './Topic.ts';
 import type { StreamKey } from '../../market/streamKey.ts';
 
 /**
@@ -73,45 +71,5 @@ export class SubscriptionIndex {
 
   #forget(topic: Topic): void {
     if (topic.sources.size === 0 && !topic.isHeard) this.#topics.delete(topic.key);
-  }
-}
-
-const NOBODY: readonly SubscriberGroup[] = [];
-
-/** One stream and its subscribers. Publishing an event that nobody subscribes to costs almost nothing. */
-export class Topic {
-  readonly key: StreamKey;
-  readonly #batches: Batches;
-  #groups = NOBODY;
-  /** The publishers of the stream: one, or two for a moment while one replaces the other. */
-  readonly sources = new Set<Disposable>();
-
-  constructor(key: StreamKey, batches: Batches) {
-    this.key = key;
-    this.#batches = batches;
-  }
-
-  get isHeard(): boolean {
-    return this.#groups.length > 0;
-  }
-
-  /** `book` is the stream's book with the event already applied; null if the stream is no book. */
-  publish(event: MarketData, book: BookSource | null): void {
-    for (const group of this.#groups) this.#batches.add(group, group.sharedEvent(this.key, event, book));
-  }
-
-  /** Returns the group that sees the stream this way, and makes it if there is none. */
-  group(cut: BookCut): SubscriberGroup {
-    const known = this.#groups.find((group) => group.sees(cut?.view ?? null));
-    if (known !== undefined) return known;
-    const made = new SubscriberGroup(cut);
-    this.#groups = [...this.#groups, made];
-    return made;
-  }
-
-  /** Removes a group that has no subscribers left. */
-  drop(group: SubscriberGroup): void {
-    const left = this.#groups.filter((each) => each !== group);
-    this.#groups = left.length === 0 ? NOBODY : left;
   }
 }

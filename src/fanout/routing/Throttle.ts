@@ -1,6 +1,6 @@
 import type { StreamKey } from '../../market/streamKey.ts';
 import type { Clock } from '../../shared/clock.ts';
-import type { Subscriber } from './SubscriberGroup.ts';
+import type { Subscriber } from './Topic.ts';
 import { SharedEvent } from '../frames/SharedEvent.ts';
 import type { SharedUpdate } from '../frames/SharedEvent.ts';
 import { mergeDeltas } from './BookView.ts';

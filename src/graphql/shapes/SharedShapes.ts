@@ -1,9 +1,8 @@
 import { Kind, execute, parse, print, visit } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema } from 'graphql';
 import { bytesOfEvent } from '../../fanout/client/PendingEvents.ts';
-import type { Encoder } from '../../fanout/frames/EncodingCache.ts';
-import type { SharedEvent } from '../../fanout/frames/SharedEvent.ts';
-import { SharedFrames, SharedPayload } from '../../fanout/frames/SharedFrames.ts';
+import type { Encoder, SharedEvent } from '../../fanout/frames/SharedEvent.ts';
+import { SharedFrames, SharedPayload } from '../../fanout/frames/SharedEvent.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
 import type { OperationRequest } from '../context.ts';
 import type { eventOf, eventsOf } from '../resolvers/marketData.ts';

@@ -1,4 +1,7 @@
 import {
+  GraphQLBoolean,
+  GraphQLID,
+  GraphQLString,
   Kind,
   OperationTypeNode,
   TypeNameMetaFieldDef,
@@ -8,6 +11,7 @@ import {
   getNullableType,
   getOperationAST,
   getVariableValues,
+  isEnumType,
   isInterfaceType,
   isLeafType,
   isListType,
@@ -16,18 +20,20 @@ import {
 } from 'graphql';
 import type {
   DocumentNode,
+  GraphQLEnumType,
   GraphQLField,
   GraphQLInterfaceType,
+  GraphQLLeafType,
   GraphQLObjectType,
   GraphQLOutputType,
+  GraphQLScalarType,
   GraphQLSchema,
 } from 'graphql';
-import type { MarketData, MarketDataType } from '../../market/marketData.ts';
+import { eventOf, eventsOf, typeNameOf } from '../resolvers/marketData.ts';
+import { decimalScalar, safeIntScalar, timestampScalar } from '../scalars.ts';
 import { collectFields } from './collectFields.ts';
 import type { FieldNodes, SelectionScope } from './collectFields.ts';
-import { leafWriter } from './leafWriter.ts';
-import type { WriteValue } from './leafWriter.ts';
-import { eventOf, eventsOf, typeNameOf } from '../resolvers/marketData.ts';
+import type { MarketData, MarketDataType } from '../../market/marketData.ts';
 
 /**
  * Compiled parts that selections of one schema share, so that code for many selections stays in the processor's cache.
@@ -251,4 +257,72 @@ function definitionOf(
 /** True for an object literal: no promise, error, list or instance of a class. */
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** Appends the JSON text of a value. Throws for a value that graphql-js would refuse or would have to convert. */
+export type WriteValue = (text: string, value: unknown) => string;
+
+/** Text that JSON does not escape: ASCII without controls, quotes and backslashes. */
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
+
+/**
+ * Scalars by their serialising function, because that determines what a scalar is, whatever its name. Decimals and
+ * timestamps contain only digits, signs, points, colons, T and Z, so JSON escapes nothing in them.
+ */
+const SCALARS = new Map<unknown, (before: string) => WriteValue>([
+  [decimalScalar.serialize, (before) => digitsWriter(decimalScalar, before)],
+  [timestampScalar.serialize, (before) => digitsWriter(timestampScalar, before)],
+  [safeIntScalar.serialize, (before) => (text, value) => text + before + safeIntScalar.serialize(value)],
+  [GraphQLString.serialize, textWriter],
+  [GraphQLID.serialize, textWriter],
+  [GraphQLBoolean.serialize, booleanWriter],
+]);
+
+/** The writer for a scalar or enum; `before` is written before the value. Throws for a scalar that it does not know. */
+export function leafWriter(type: GraphQLLeafType, before: string): WriteValue {
+  if (isEnumType(type)) return enumWriter(type, before);
+  const writer = SCALARS.get(type.serialize);
+  if (writer === undefined) throw new TypeError(`the scalar ${type.name} is not known`);
+  return writer(before);
+}
+
+function enumWriter(type: GraphQLEnumType, before: string): WriteValue {
+  const written = new Map<unknown, string>(
+    type.getValues().map(({ value }) => [value, before + JSON.stringify(type.serialize(value))]),
+  );
+  return (text, value) => {
+    const name = written.get(value);
+    if (name === undefined) throw new TypeError(`${type.name} has no such value`);
+    return text + name;
+  };
+}
+
+function digitsWriter({ serialize }: GraphQLScalarType<string, string>, before: string): WriteValue {
+  return remembering((value) => `${before}"${serialize(value)}"`);
+}
+
+function textWriter(before: string): WriteValue {
+  return remembering((value) => {
+    if (typeof value !== 'string') throw new TypeError('not a string');
+    return PLAIN_TEXT.test(value) ? `${before}"${value}"` : before + JSON.stringify(value);
+  });
+}
+
+/** Remembers the last value, because one event is written in many selections one right after the other. */
+function remembering(write: (value: unknown) => string): WriteValue {
+  let last: unknown;
+  let written = '';
+  return (text, value) => {
+    if (value === last && value !== undefined) return text + written;
+    written = write(value);
+    last = value;
+    return text + written;
+  };
+}
+
+function booleanWriter(before: string): WriteValue {
+  return (text, value) => {
+    if (typeof value !== 'boolean') throw new TypeError('not a boolean');
+    return text + before + (value ? 'true' : 'false');
+  };
 }

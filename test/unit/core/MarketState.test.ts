@@ -1,52 +1,74 @@
 import { expect, it } from 'vitest';
 import { MarketState } from '../../../src/core/MarketState.ts';
+import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
+import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
 import { book, key, tick, trade } from '../../support/events.ts';
 
-it('knows the last value of a stream from its beginning to its end, and of no trade', () => {
-  const state = new MarketState();
-  const ticks = state.open(key('tick'));
-  const trades = state.open(key('trade'));
+function marketState() {
+  const crossed: number[] = [];
+  const index = new SubscriptionIndex(dispatchAtOnce);
+  const state = new MarketState({ index, onCrossed: (_key, event) => crossed.push(event.sequence) });
+  const published = (streamKey: ReturnType<typeof key>): number[] => {
+    const sequences: number[] = [];
+    index.join(streamKey, { deliver: ({ events }) => sequences.push(...events.map(({ event }) => event.sequence)) });
+    return sequences;
+  };
+  return { state, index, crossed, published };
+}
+
+it('knows the last value of a stream from its beginning to its end, and no trade', () => {
+  const { state, index } = marketState();
+  const ticks = state.receive(key('tick'));
+  const trades = state.receive(key('trade'));
   expect(state.latest(key('tick'))).toBeNull();
-  ticks.apply(tick(1));
-  ticks.apply(tick(2));
-  trades.apply(trade(1));
+  ticks.publish(tick(1));
+  ticks.publish(tick(2));
+  trades.publish(trade(1));
   expect(state.latest(key('tick'))).toEqual(tick(2));
   expect(state.latest(key('trade'))).toBeNull();
-  state.close(key('tick'), ticks);
-  state.close(key('trade'), trades);
+  ticks[Symbol.dispose]();
+  trades[Symbol.dispose]();
   expect(state.latest(key('tick'))).toBeNull();
   expect(state.size).toBe(0);
+  expect(index.size).toBe(0);
 });
 
-it('keeps a life of a stream when the one before it ends late', () => {
-  const state = new MarketState();
-  const former = state.open(key('tick'));
-  former.apply(tick(7));
-  const present = state.open(key('tick'));
+it('keeps an epoch of a stream when the one before it ends late', () => {
+  const { state } = marketState();
+  const former = state.receive(key('tick'));
+  former.publish(tick(7));
+  const present = state.receive(key('tick'));
   expect(state.latest(key('tick'))).toBeNull();
-  present.apply(tick(1));
-  state.close(key('tick'), former);
+  present.publish(tick(1));
+  former[Symbol.dispose]();
   expect(state.latest(key('tick'))).toEqual(tick(1));
 });
 
-it('gives no book that is not in step: before its snapshot, once crossed, and once forgotten', () => {
-  const state = new MarketState();
-  const stream = state.open(key('orderbook'));
+it('publishes and returns no book that is not in step: before its snapshot, once crossed, and once reset', () => {
+  const { state, crossed, published } = marketState();
+  const stream = state.receive(key('orderbook'));
+  const sequences = published(key('orderbook'));
   const whole = book(1, 'snapshot', { bids: [['1', '5']], asks: [['3', '5']] });
   const change = book(2, 'delta', { bids: [['2', '5']] });
-  expect(stream.apply(change)).toBe('ignored');
-  expect(stream.apply(whole)).toBe('applied');
-  expect(stream.apply(change)).toBe('applied');
+  stream.publish(change);
+  expect(sequences).toEqual([]);
+  stream.publish(whole);
+  stream.publish(change);
+  expect(sequences).toEqual([1, 2]);
   expect(state.book(key('orderbook'))?.latest).toEqual(change);
   expect(state.book(key('orderbook'))?.book.top(1).bids).toEqual([{ price: '2', size: '5' }]);
 
-  expect(stream.apply(book(3, 'delta', { bids: [['4', '5']] }))).toBe('crossed');
+  stream.publish(book(3, 'delta', { bids: [['4', '5']] }));
+  expect(crossed).toEqual([3]);
   expect(state.book(key('orderbook'))).toBeNull();
-  expect(stream.apply(book(4, 'delta', { bids: [['2', '6']] }))).toBe('ignored');
+  stream.publish(book(4, 'delta', { bids: [['2', '6']] }));
+  expect(sequences).toEqual([1, 2]);
 
-  expect(stream.apply(whole)).toBe('applied');
-  stream.forget();
+  stream.publish(whole);
+  expect(sequences).toEqual([1, 2, 1]);
+  stream.reset();
   expect(state.book(key('orderbook'))).toBeNull();
   expect(state.latest(key('orderbook'))).toBeNull();
-  expect(stream.apply(change)).toBe('ignored');
+  stream.publish(change);
+  expect(sequences).toEqual([1, 2, 1]);
 });

@@ -4,7 +4,7 @@ import { frameReader } from '../../support/frameReader.ts';
 import { ByteBudget } from '../../../src/fanout/client/PendingEvents.ts';
 import { DeliveryMeter } from '../../../src/fanout/client/DeliveryMeter.ts';
 import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
-import type { Encoder } from '../../../src/fanout/frames/EncodingCache.ts';
+import type { Encoder } from '../../../src/fanout/frames/SharedEvent.ts';
 import { Outbox } from '../../../src/fanout/client/Outbox.ts';
 import type { OutboxStream, OperationTarget } from '../../../src/fanout/client/Outbox.ts';
 import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';

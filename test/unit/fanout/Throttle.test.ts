@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
-import type { Subscriber } from '../../../src/fanout/routing/SubscriberGroup.ts';
+import type { Subscriber } from '../../../src/fanout/routing/Topic.ts';
 import { Throttle } from '../../../src/fanout/routing/Throttle.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { book, key, tick, trade } from '../../support/events.ts';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { frameReader } from '../../support/frameReader.ts';
-import { SharedFrames, SharedPayload } from '../../../src/fanout/frames/SharedFrames.ts';
+import { SharedFrames, SharedPayload } from '../../../src/fanout/frames/SharedEvent.ts';
 
 /** What ws's own receiver, as a client, reads out of these bytes. */
 function received(...frames: Buffer[]): string[] {
