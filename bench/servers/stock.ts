@@ -18,7 +18,7 @@ interface YogaRoot {
   readonly subscribe: (args: ExecutionArgs) => unknown;
 }
 
-const folder = new URL('../../schema', import.meta.url);
+const folder = new URL('../../schema/', import.meta.url);
 
 /**
  * The schema of the gateway served by graphql-yoga and graphql-ws, put together as their documentation has it, and one

@@ -9,7 +9,7 @@ import { subscription } from './resolvers/subscription.ts';
 import { marketData } from './resolvers/marketData.ts';
 import { decimalScalar, safeIntScalar, timestampScalar } from './scalars.ts';
 
-const folder = new URL('../../schema', import.meta.url);
+const folder = new URL('../../schema/', import.meta.url);
 
 /** A scalar without its name and description, which the schema files give it. */
 function codecOf<Internal, External>({

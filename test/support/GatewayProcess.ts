@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { logLines } from './logLines.ts';
 import { waitFor } from './waitFor.ts';
 
-export const projectFolder = fileURLToPath(new URL('../..', import.meta.url));
+export const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface GatewayProcessOptions {
   /** @default ['src/index.ts', 'serve'] */

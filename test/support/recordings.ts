@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const folder = fileURLToPath(new URL('../../../shared/venues', import.meta.url));
+const folder = fileURLToPath(new URL('../../../shared/venues/', import.meta.url));
 
 /**
  * True where the real recordings lie beside the project. Where they don't, tests that need them are skipped and say so;

@@ -21,7 +21,7 @@ export interface Encoder {
 }
 
 /** Keeps one value for each encoder. */
-export class EncodingCache<T> {
+class EncodingCache<T> {
   /** Clients of one encoder follow one another, so the last value is nearly always asked for next. */
   #encoder: Encoder | null = null;
   #made: T | null = null;

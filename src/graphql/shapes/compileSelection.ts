@@ -279,7 +279,7 @@ const SCALARS = new Map<unknown, (before: string) => WriteValue>([
 ]);
 
 /** The writer for a scalar or enum; `before` is written before the value. Throws for a scalar that it does not know. */
-export function leafWriter(type: GraphQLLeafType, before: string): WriteValue {
+function leafWriter(type: GraphQLLeafType, before: string): WriteValue {
   if (isEnumType(type)) return enumWriter(type, before);
   const writer = SCALARS.get(type.serialize);
   if (writer === undefined) throw new TypeError(`the scalar ${type.name} is not known`);
