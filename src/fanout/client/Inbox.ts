@@ -24,7 +24,8 @@ export interface InboxOptions<Message> {
 
 interface WaitingMessage<Message> {
   readonly message: Message;
-  readonly bytes: number;
+  /** Taken from the budget; 0 for a message that is handled as soon as it comes. */
+  bytes: number;
 }
 
 /** The socket is not read while this many messages wait. */
@@ -60,12 +61,12 @@ export class Inbox<Message> implements Disposable {
   /** `bytes`: roughly what the message takes while it waits. */
   add(message: Message, bytes: number): void {
     if (this.#isClosed) return;
-    if (!this.#options.budget.take(bytes)) {
-      this.#overload();
-      return;
-    }
-    this.#waiting.push({ message, bytes });
+    const waiting = { message, bytes: 0 };
+    this.#waiting.push(waiting);
     this.#run();
+    if (this.#waiting.at(-1) !== waiting) return;
+    if (this.#options.budget.take(bytes)) waiting.bytes = bytes;
+    else this.#overload();
     if (this.#waiting.length >= MAX_WAITING) this.#pause();
   }
 
