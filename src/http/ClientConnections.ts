@@ -68,7 +68,7 @@ export class ClientConnections {
     this.#options = options;
   }
 
-  /** Connections that last. */
+  /** How many connections of the lasting kind are open. */
   get held(): number {
     return this.#held;
   }

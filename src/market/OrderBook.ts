@@ -25,7 +25,10 @@ export class OrderBook {
 
   /** Both sides in one go: there is no moment at which half of an update is visible. */
   apply({ kind, bids, asks }: BookChange): void {
-    if (kind === 'snapshot') this.clear();
+    if (kind === 'snapshot') {
+      this.#bids.clear();
+      this.#asks.clear();
+    }
     if (this.#bids.size === 0 && this.#asks.size === 0) this.#scale = fittingScale(bids, asks);
     this.#bids.apply(bids, this.#scale);
     this.#asks.apply(asks, this.#scale);
@@ -36,29 +39,11 @@ export class OrderBook {
     return { bids: this.#bids.top(depth), asks: this.#asks.top(depth) };
   }
 
-  get bestBid(): PriceLevel | undefined {
-    return this.#bids.best;
-  }
-
-  get bestAsk(): PriceLevel | undefined {
-    return this.#asks.best;
-  }
-
   /** The best bid meets or passes the best ask: no venue's book looks so after a whole event. */
   get crossed(): boolean {
     const bid = this.#bids.best;
     const ask = this.#asks.best;
     return bid !== undefined && ask !== undefined && compare(bid.price, ask.price) >= 0;
-  }
-
-  /** How many levels each side has. */
-  get size(): { readonly bids: number; readonly asks: number } {
-    return { bids: this.#bids.size, asks: this.#asks.size };
-  }
-
-  clear(): void {
-    this.#bids.clear();
-    this.#asks.clear();
   }
 }
 

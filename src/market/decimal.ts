@@ -55,10 +55,6 @@ export function subtract(a: Decimal, b: Decimal): Decimal {
   return allExact(left, right, left - right) ? trimmed(left - right, places) : plain(new Big(a).minus(b));
 }
 
-export function multiply(a: Decimal, b: Decimal): Decimal {
-  return plain(new Big(a).times(b));
-}
-
 /** Halfway between two prices, exact, without trailing zeros. */
 export function midpoint(a: Decimal, b: Decimal): Decimal {
   const places = Math.max(fractionDigits(a), fractionDigits(b));

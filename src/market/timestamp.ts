@@ -41,14 +41,6 @@ function secondText(second: number): string {
   return text.slice(0, 19);
 }
 
-/** From whole microseconds since the epoch; all six digits are kept. Throws a RangeError out of range. */
-export function fromEpochMicros(epochMicros: number): Timestamp {
-  if (!Number.isSafeInteger(epochMicros)) throw new RangeError('not whole microseconds');
-  const epochMs = Math.floor(epochMicros / 1000);
-  const micros = String(epochMicros - epochMs * 1000).padStart(3, '0');
-  return branded(`${fromEpochMs(epochMs).slice(0, -1)}${micros}Z`);
-}
-
 /** Milliseconds since the epoch; what is finer is cut off. */
 export function toEpochMs(timestamp: Timestamp): number {
   return Date.parse(timestamp);

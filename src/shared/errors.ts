@@ -1,26 +1,23 @@
 import { randomId } from './random.ts';
 
-/**
- * Every code a client may see (contract, section 5), with what the client should do about it.
- * `closeCode` is the WebSocket close code where the code ends the connection.
- */
+/** Every error code that a client may see. `retryable`: the same request may succeed later. */
 export const ERROR_CODES = {
-  BAD_REQUEST: { retryable: false, closeCode: null },
-  UNKNOWN_BROKER: { retryable: false, closeCode: null },
-  BROKER_DISABLED: { retryable: true, closeCode: null },
-  UNKNOWN_SYMBOL: { retryable: false, closeCode: null },
-  AMBIGUOUS_SYMBOL: { retryable: false, closeCode: null },
-  UNSUPPORTED_TYPE: { retryable: false, closeCode: null },
-  BROKER_AUTHENTICATION_REQUIRED: { retryable: false, closeCode: null },
-  BROKER_AUTHENTICATION_FAILED: { retryable: false, closeCode: null },
-  UNAUTHENTICATED: { retryable: false, closeCode: null },
-  FORBIDDEN: { retryable: false, closeCode: null },
-  RATE_LIMITED: { retryable: true, closeCode: null },
-  LIMIT_EXCEEDED: { retryable: false, closeCode: null },
-  BROKER_UNAVAILABLE: { retryable: true, closeCode: null },
-  SLOW_CONSUMER: { retryable: true, closeCode: 1013 },
-  INTERNAL: { retryable: true, closeCode: null },
-} as const satisfies Record<string, { retryable: boolean; closeCode: number | null }>;
+  BAD_REQUEST: { retryable: false },
+  UNKNOWN_BROKER: { retryable: false },
+  BROKER_DISABLED: { retryable: true },
+  UNKNOWN_SYMBOL: { retryable: false },
+  AMBIGUOUS_SYMBOL: { retryable: false },
+  UNSUPPORTED_TYPE: { retryable: false },
+  BROKER_AUTHENTICATION_REQUIRED: { retryable: false },
+  BROKER_AUTHENTICATION_FAILED: { retryable: false },
+  UNAUTHENTICATED: { retryable: false },
+  FORBIDDEN: { retryable: false },
+  RATE_LIMITED: { retryable: true },
+  LIMIT_EXCEEDED: { retryable: false },
+  BROKER_UNAVAILABLE: { retryable: true },
+  SLOW_CONSUMER: { retryable: true },
+  INTERNAL: { retryable: true },
+} as const satisfies Record<string, { retryable: boolean }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
