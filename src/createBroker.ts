@@ -11,8 +11,7 @@ import type { OandaBudgets } from './brokers/oanda/OandaBudgets.ts';
 import type { BrokerConfig, BrokerConfigOf } from './config/schema.ts';
 import type { BrokerDefinition } from './core/ConfiguredBroker.ts';
 import type { BrokerCredentials } from './market/credentials.ts';
-import { assertNever } from './shared/assertNever.ts';
-import { GatewayError } from './shared/errors.ts';
+import { assertNever, GatewayError } from './shared/errors.ts';
 
 /** What every adapter is given, but for the sink. */
 export interface BrokerSurroundings extends Omit<BrokerContext, 'sink'> {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import packageJson from '../package.json' with { type: 'json' };
-import { nodeTooOld } from './cli/nodeVersion.ts';
+import { nodeTooOld } from './cli/process.ts';
 
 /** How long a slow reader of the last lines may take before the process ends without it. */
 const FLUSH_MS = 1_000;

@@ -2,7 +2,7 @@ import { SubscriptionIndex } from '../../src/fanout/SubscriptionIndex.ts';
 import { CandleBuilder } from '../../src/market/CandleBuilder.ts';
 import { decimal } from '../../src/market/decimal.ts';
 import type { Trade } from '../../src/market/marketData.ts';
-import { streamKey } from '../../src/market/streamKey.ts';
+import { streamKey } from '../../src/market/marketData.ts';
 import { fromEpochMs } from '../../src/market/timestamp.ts';
 import { encodeEvent } from '../../src/raw/encodeEvent.ts';
 import { turnAtOnce } from '../../test/support/turnAtOnce.ts';

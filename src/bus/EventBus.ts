@@ -1,5 +1,4 @@
-import type { MarketData } from '../market/marketData.ts';
-import type { StreamKey } from '../market/streamKey.ts';
+import type { MarketData, StreamKey } from '../market/marketData.ts';
 
 /** One stream's way in or out of the bus. Disposed of at the stream's end, by whoever opened it. */
 export interface Channel extends Disposable {

@@ -1,4 +1,4 @@
-import type { StreamKey } from '../market/streamKey.ts';
+import type { StreamKey } from '../market/marketData.ts';
 import type { Channel, EventBus } from './EventBus.ts';
 
 const NOWHERE: Channel = {

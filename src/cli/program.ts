@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { checkConfig } from './checkConfig.ts';
-import { EXIT_CODES } from './exitCode.ts';
+import { EXIT_CODES } from './process.ts';
 import { serve } from './serve.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { Surroundings } from './process.ts';
 
 /** Runs the command that the arguments (those after the program's name) ask for, and resolves with the exit code. */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {

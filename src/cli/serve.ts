@@ -4,11 +4,9 @@ import type { Clock } from '../shared/clock.ts';
 import { sleep } from '../shared/clock.ts';
 import { createLogger } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
-import { reportFaults } from './checkConfig.ts';
-import type { StopSignal } from './exitCode.ts';
-import { EXIT_CODES, SIGNAL_EXIT_CODES } from './exitCode.ts';
-import { loadServable } from './loadServable.ts';
-import type { ProcessEvents, RunningServer, Surroundings } from './surroundings.ts';
+import { reportFaults, loadServable } from './checkConfig.ts';
+import type { StopSignal, ProcessEvents, RunningServer, Surroundings } from './process.ts';
+import { EXIT_CODES, SIGNAL_EXIT_CODES } from './process.ts';
 
 /** How long open work may take to end once something went wrong that nobody handled. */
 const FAULT_DRAIN_MS = 5_000;

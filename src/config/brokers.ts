@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { decimal } from '../market/decimal.ts';
-import { flag, numberBetween, oneOf, priceBetween, secretText, section, text, url, wholeNumber } from './fields.ts';
-import { withRule } from './rule.ts';
+import {
+  flag,
+  numberBetween,
+  oneOf,
+  priceBetween,
+  secretText,
+  section,
+  text,
+  url,
+  wholeNumber,
+  withRule,
+} from './fields.ts';
 
 const MAX_SYMBOLS = 10_000;
 

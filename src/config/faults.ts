@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Schema } from './schemaWalk.ts';
 import { keysOf, schemaAt } from './schemaWalk.ts';
 import { maskUserInfo, mayComeFromFile } from './secrets.ts';
-import { REDACTED } from '../shared/scrub.ts';
+import { REDACTED } from '../shared/logger.ts';
 import type { Path } from './tree.ts';
 import { valueAt } from './tree.ts';
 import { isMap } from './fields.ts';

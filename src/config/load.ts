@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { DEFAULT_BROKERS } from './brokers.ts';
-import { CONFIG_VARIABLE, readEnvironment, systemCode } from './environment.ts';
+import { CONFIG_VARIABLE, readEnvironment, systemCode, variablePart } from './environment.ts';
 import type { Environment } from './environment.ts';
 import type { ConfigFault } from './faults.ts';
 import { faultsOf } from './faults.ts';
@@ -8,7 +8,6 @@ import type { Config } from './schema.ts';
 import { configSchema } from './schema.ts';
 import type { Path, Tree } from './tree.ts';
 import { emptyTree, freeze, isTree, merge, toTree } from './tree.ts';
-import { variablePart } from './variables.ts';
 import type { YamlDocument } from './yamlDocument.ts';
 import { readYaml } from './yamlDocument.ts';
 

@@ -1,4 +1,4 @@
-import { REDACTED } from '../shared/scrub.ts';
+import { REDACTED } from '../shared/logger.ts';
 import { isMap } from './fields.ts';
 import type { Config } from './schema.ts';
 

@@ -1,10 +1,10 @@
 import { GatewayError } from '../shared/errors.ts';
 import type { Asker } from '../shared/FairQueue.ts';
-import type { Scope } from '../market/streamKey.ts';
+import type { Scope } from '../market/marketData.ts';
 import { ANONYMOUS, askerOf, refusePlainText, samePrincipal } from './client.ts';
 import type { ClientAddress, Limits, Principal } from './client.ts';
-import type { LoggedIn } from './login/ApiKeyRing.ts';
-import { limitsOf } from './login/limitsOf.ts';
+import type { LoggedIn } from './login/apiKeys.ts';
+import { limitsOf } from './login/apiKeys.ts';
 import type { LoginEvidence } from './login/loginEvidence.ts';
 import { LoginTerm } from './login/LoginTerm.ts';
 import type { Services } from './Services.ts';

@@ -12,9 +12,9 @@ import type {
   TickDraft,
   Trade,
   TradeDraft,
+  StreamAddress,
 } from '../market/marketData.ts';
-import type { StreamAddress } from '../market/streamKey.ts';
-import { assertNever } from '../shared/assertNever.ts';
+import { assertNever } from '../shared/errors.ts';
 import { FeedHealth } from './FeedHealth.ts';
 import { LiveStream } from './LiveStream.ts';
 import type { Asker, Askers } from '../shared/FairQueue.ts';

@@ -1,6 +1,5 @@
-import type { FeedStatus } from '../market/marketData.ts';
-import { streamKey } from '../market/streamKey.ts';
-import type { StreamAddress, StreamKey } from '../market/streamKey.ts';
+import type { FeedStatus, StreamAddress, StreamKey } from '../market/marketData.ts';
+import { streamKey } from '../market/marketData.ts';
 
 /**
  * One life of one stream: from the first who wants it to the last who lingers. Its events are numbered from 1, and their

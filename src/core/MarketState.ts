@@ -1,5 +1,4 @@
-import type { MarketData } from '../market/marketData.ts';
-import type { StreamKey } from '../market/streamKey.ts';
+import type { MarketData, StreamKey } from '../market/marketData.ts';
 import { StreamState } from './StreamState.ts';
 
 /** What is known of every stream that is alive. */

@@ -1,5 +1,4 @@
-import type { MarketData } from '../market/marketData.ts';
-import type { StreamKey } from '../market/streamKey.ts';
+import type { MarketData, StreamKey } from '../market/marketData.ts';
 import { BookView } from './BookView.ts';
 import type { BookSource, BookViewSpec } from './BookView.ts';
 import { DeflateChains } from './DeflateChains.ts';

@@ -1,5 +1,4 @@
-import type { MarketData } from '../market/marketData.ts';
-import type { StreamKey } from '../market/streamKey.ts';
+import type { MarketData, StreamKey } from '../market/marketData.ts';
 import { Delivery } from './Emission.ts';
 import type { Emission } from './Emission.ts';
 import type { Encoder } from './PerEncoder.ts';

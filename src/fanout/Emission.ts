@@ -1,5 +1,4 @@
-import type { MarketData, OrderBookUpdate } from '../market/marketData.ts';
-import type { StreamKey } from '../market/streamKey.ts';
+import type { MarketData, OrderBookUpdate, StreamKey } from '../market/marketData.ts';
 import type { ClientProtocol } from '../shared/metrics.ts';
 import type { DeflateChains } from './DeflateChains.ts';
 import { PerEncoder } from './PerEncoder.ts';

@@ -1,6 +1,5 @@
-import type { MarketData, OrderBookUpdate } from '../market/marketData.ts';
-import type { StreamKey } from '../market/streamKey.ts';
-import { assertNever } from '../shared/assertNever.ts';
+import type { MarketData, OrderBookUpdate, StreamKey } from '../market/marketData.ts';
+import { assertNever } from '../shared/errors.ts';
 import type { ByteBudget } from './ByteBudget.ts';
 import type { Emission } from './Emission.ts';
 

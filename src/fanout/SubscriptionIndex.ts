@@ -1,4 +1,4 @@
-import type { StreamKey } from '../market/streamKey.ts';
+import type { StreamKey } from '../market/marketData.ts';
 import type { Audience, BookCut, Subscriber } from './Audience.ts';
 import type { Emission } from './Emission.ts';
 import { Runs } from './Runs.ts';

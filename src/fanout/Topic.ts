@@ -1,5 +1,4 @@
-import type { MarketData } from '../market/marketData.ts';
-import type { StreamKey } from '../market/streamKey.ts';
+import type { MarketData, StreamKey } from '../market/marketData.ts';
 import { Audience } from './Audience.ts';
 import type { BookCut } from './Audience.ts';
 import type { BookSource } from './BookView.ts';

@@ -12,9 +12,8 @@ import type { ServedConnection, UpgradedSocket } from '../fanout/client/SocketSe
 import { TRY_AGAIN_LATER } from '../fanout/closeReason.ts';
 import { Outbox } from '../fanout/Outbox.ts';
 import type { Way } from '../fanout/Outbox.ts';
-import { assertNever } from '../shared/assertNever.ts';
-import { GatewayError } from '../shared/errors.ts';
-import { logFault } from '../shared/logFault.ts';
+import { assertNever, GatewayError } from '../shared/errors.ts';
+import { logFault } from '../shared/logger.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
 import type { SharedShapes } from './SharedShapes.ts';

@@ -1,6 +1,6 @@
 import { Kind } from 'graphql';
 import type { DocumentNode, FragmentDefinitionNode, SelectionNode, SelectionSetNode } from 'graphql';
-import { assertNever } from '../shared/assertNever.ts';
+import { assertNever } from '../shared/errors.ts';
 
 /** How large the operations of a document are: of each figure the greatest that one of them has, fragments included. */
 export interface DocumentSize {

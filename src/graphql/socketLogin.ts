@@ -4,8 +4,7 @@ import { evidenceFromHeaders, evidenceFromParams } from '../core/login/loginEvid
 import type { LoginEvidence } from '../core/login/loginEvidence.ts';
 import { TRY_AGAIN_LATER } from '../fanout/closeReason.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
-import { assertNever } from '../shared/assertNever.ts';
-import { GatewayError } from '../shared/errors.ts';
+import { assertNever, GatewayError } from '../shared/errors.ts';
 
 /**
  * What a socket's client brings: a login in connectionParams, else in the headers of the request that was upgraded; and a

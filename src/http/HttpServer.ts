@@ -4,12 +4,23 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
-import { logFault } from '../shared/logFault.ts';
+import { logFault } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ClientConnections } from './ClientConnections.ts';
 import { isAllowedOrigin } from './origin.ts';
-import { isHost, originForm, pathOf } from './requestTarget.ts';
-import { refusalOf, refuseSocket, sendRefusal } from './respond.ts';
+import {
+  BAD_HOST,
+  closing,
+  DRAINING,
+  FOREIGN_ORIGIN,
+  MAX_HEADER_BYTES,
+  NOT_FOUND,
+  refusalOf,
+  refuseSocket,
+  sendRefusal,
+  unreadable,
+  UPGRADE_REQUIRED,
+} from './respond.ts';
 import type { Refusal, RequestHandler } from './respond.ts';
 
 /** A protocol that takes sockets over. On `close` it tells its clients to go (1001), and resolves when they are gone. */
@@ -44,7 +55,6 @@ const TIMEOUTS = {
   connectionsCheckingInterval: 5_000,
   keepAliveTimeout: 10_000,
 };
-const MAX_HEADER_BYTES = 16 * 1024;
 
 /**
  * The one door for every client: routes requests and upgrades by path, and keeps out upgrades from foreign pages and over
@@ -251,36 +261,26 @@ export class HttpServer implements AsyncDisposable {
   }
 }
 
-const NOT_FOUND: Refusal = {
-  status: 404,
-  code: 'BAD_REQUEST',
-  message: 'There is nothing here; see /graphql, /ws, /health, /ready and /metrics.',
-};
-const UPGRADE_REQUIRED: Refusal = {
-  status: 426,
-  code: 'BAD_REQUEST',
-  message: 'This is spoken over WebSocket only.',
-  headers: { upgrade: 'websocket', connection: 'Upgrade' },
-};
-const BAD_HOST: Refusal = { status: 400, code: 'BAD_REQUEST', message: 'The Host header names no host.' };
-const FOREIGN_ORIGIN: Refusal = {
-  status: 403,
-  code: 'FORBIDDEN',
-  message: 'Pages of this origin may not connect; an operator lists those that may in server.allowedOrigins.',
-};
-const DRAINING: Refusal = { status: 503, code: 'INTERNAL', message: 'The gateway is shutting down.' };
+const ABSOLUTE_FORM = /^https?:\/\/[^/?#]*/i;
+const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::\d{0,5})?$/i;
 
-function closing(refusal: Refusal): Refusal {
-  return { ...refusal, headers: { ...refusal.headers, connection: 'close' } };
+/**
+ * Path and query of a request target, whatever its form: `/ws?a=1`, `http://host:1/ws?a=1`, `*`. A fragment is cut off.
+ * Nothing is decoded and nothing can be malformed: what is odd stays odd, and matches no route.
+ */
+export function originForm(target: string): string {
+  const [withoutFragment = ''] = target.split('#', 1);
+  const rest = withoutFragment.replace(ABSOLUTE_FORM, '');
+  return rest === '' || rest.startsWith('?') ? `/${rest}` : rest;
 }
 
-/** What could not even be read as a request. */
-function unreadable(code: string | undefined): Refusal {
-  if (code === 'HPE_HEADER_OVERFLOW') {
-    return { status: 431, code: 'BAD_REQUEST', message: `The headers are longer than ${MAX_HEADER_BYTES} bytes.` };
-  }
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return { status: 408, code: 'BAD_REQUEST', message: 'The request did not arrive in time.' };
-  }
-  return { status: 400, code: 'BAD_REQUEST', message: 'This is not a request that can be read.' };
+/** The path of a request target, to be looked up among the routes. */
+export function pathOf(target: string): string {
+  const [path = '/'] = originForm(target).split('?', 1);
+  return path;
+}
+
+/** True of a Host header that names a host; an absent or empty one is allowed (HTTP/1.0, and targets without authority). */
+export function isHost(host: string | undefined): boolean {
+  return host === undefined || host === '' || (HOST.test(host) && URL.canParse(`http://${host}`));
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv4 } from 'node:net';
-import { networkOf } from '../core/login/networkOf.ts';
+import { networkOf } from '../core/client.ts';
 
 /** The addresses whose word counts on whom they speak for (`server.trustedProxies`). */
 export class TrustedProxies {

@@ -1,9 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { ERROR_CODES } from '../shared/errors.ts';
+import { ERROR_CODES, httpRefusal } from '../shared/errors.ts';
 import type { ErrorCode, GatewayError } from '../shared/errors.ts';
-import { httpRefusal } from '../shared/httpRefusal.ts';
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -15,6 +14,9 @@ export interface Refusal {
   readonly message: string;
   readonly headers?: OutgoingHttpHeaders;
 }
+
+/** The longest head of a request that is read. */
+export const MAX_HEADER_BYTES = 16 * 1024;
 
 const JSON_HEADERS = {
   'content-type': 'application/json; charset=utf-8',
@@ -81,4 +83,38 @@ export function readOnly(handler: RequestHandler): RequestHandler {
 
 function refusalBody({ code, message }: Refusal): string {
   return JSON.stringify({ error: { code, message, retryable: ERROR_CODES[code].retryable } });
+}
+
+export const NOT_FOUND: Refusal = {
+  status: 404,
+  code: 'BAD_REQUEST',
+  message: 'There is nothing here; see /graphql, /ws, /health, /ready and /metrics.',
+};
+export const UPGRADE_REQUIRED: Refusal = {
+  status: 426,
+  code: 'BAD_REQUEST',
+  message: 'This is spoken over WebSocket only.',
+  headers: { upgrade: 'websocket', connection: 'Upgrade' },
+};
+export const BAD_HOST: Refusal = { status: 400, code: 'BAD_REQUEST', message: 'The Host header names no host.' };
+export const FOREIGN_ORIGIN: Refusal = {
+  status: 403,
+  code: 'FORBIDDEN',
+  message: 'Pages of this origin may not connect; an operator lists those that may in server.allowedOrigins.',
+};
+export const DRAINING: Refusal = { status: 503, code: 'INTERNAL', message: 'The gateway is shutting down.' };
+
+export function closing(refusal: Refusal): Refusal {
+  return { ...refusal, headers: { ...refusal.headers, connection: 'close' } };
+}
+
+/** What could not even be read as a request. */
+export function unreadable(code: string | undefined): Refusal {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return { status: 431, code: 'BAD_REQUEST', message: `The headers are longer than ${MAX_HEADER_BYTES} bytes.` };
+  }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return { status: 408, code: 'BAD_REQUEST', message: 'The request did not arrive in time.' };
+  }
+  return { status: 400, code: 'BAD_REQUEST', message: 'This is not a request that can be read.' };
 }

@@ -1,6 +1,4 @@
-import { joinBars } from './candleBar.ts';
-import type { CandleBar } from './candleBar.ts';
-import { decimal } from './decimal.ts';
+import { decimal, add, compare } from './decimal.ts';
 import type { Decimal } from './decimal.ts';
 import { CANDLE_INTERVALS } from './marketData.ts';
 import type { CandleDraft, CandleInterval } from './marketData.ts';
@@ -167,4 +165,26 @@ function barOf({ open, high, low, close, volume, tradeCount }: CandleDraft): Can
 
 function grown(before: CandleDraft | null, now: CandleDraft): CandleOutcome {
   return { kind: 'grown', drafts: before === null ? [now] : [before, now] };
+}
+
+/** What a candle says of its span, whatever the span is. */
+export interface CandleBar {
+  readonly open: Decimal;
+  readonly high: Decimal;
+  readonly low: Decimal;
+  readonly close: Decimal;
+  readonly volume: Decimal;
+  readonly tradeCount: number | null;
+}
+
+/** The bar of two neighbouring spans; its count is unknown where one of theirs is. */
+export function joinBars(earlier: CandleBar, later: CandleBar): CandleBar {
+  return {
+    open: earlier.open,
+    high: compare(later.high, earlier.high) > 0 ? later.high : earlier.high,
+    low: compare(later.low, earlier.low) < 0 ? later.low : earlier.low,
+    close: later.close,
+    volume: add(earlier.volume, later.volume),
+    tradeCount: earlier.tradeCount === null || later.tradeCount === null ? null : earlier.tradeCount + later.tradeCount,
+  };
 }

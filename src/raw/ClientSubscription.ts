@@ -5,7 +5,7 @@ import type { Subscriber } from '../fanout/Audience.ts';
 import { Emission } from '../fanout/Emission.ts';
 import type { Delivery } from '../fanout/Emission.ts';
 import type { FeedState, FeedType } from '../market/marketData.ts';
-import { assertNever } from '../shared/assertNever.ts';
+import { assertNever } from '../shared/errors.ts';
 
 /** What subscriptions of one client need of its connection. */
 export interface ClientContext {

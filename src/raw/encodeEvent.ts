@@ -1,5 +1,5 @@
 import type { FeedEvent, FeedStatus, MarketData, PriceLevel } from '../market/marketData.ts';
-import { assertNever } from '../shared/assertNever.ts';
+import { assertNever } from '../shared/errors.ts';
 
 /** The message of an event, alike for every client: the protocol has no id in it. */
 export function encodeEvent(event: MarketData): string {

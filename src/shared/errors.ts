@@ -1,23 +1,26 @@
 import { randomId } from './random.ts';
 
-/** Every error code that a client may see. `retryable`: the same request may succeed later. */
+/**
+ * Every error code that a client may see. `retryable`: the same request may succeed later. `httpStatus`: the status of an HTTP
+ * answer that consists of the error alone.
+ */
 export const ERROR_CODES = {
-  BAD_REQUEST: { retryable: false },
-  UNKNOWN_BROKER: { retryable: false },
-  BROKER_DISABLED: { retryable: true },
-  UNKNOWN_SYMBOL: { retryable: false },
-  AMBIGUOUS_SYMBOL: { retryable: false },
-  UNSUPPORTED_TYPE: { retryable: false },
-  BROKER_AUTHENTICATION_REQUIRED: { retryable: false },
-  BROKER_AUTHENTICATION_FAILED: { retryable: false },
-  UNAUTHENTICATED: { retryable: false },
-  FORBIDDEN: { retryable: false },
-  RATE_LIMITED: { retryable: true },
-  LIMIT_EXCEEDED: { retryable: false },
-  BROKER_UNAVAILABLE: { retryable: true },
-  SLOW_CONSUMER: { retryable: true },
-  INTERNAL: { retryable: true },
-} as const satisfies Record<string, { retryable: boolean }>;
+  BAD_REQUEST: { retryable: false, httpStatus: 400 },
+  UNKNOWN_BROKER: { retryable: false, httpStatus: 500 },
+  BROKER_DISABLED: { retryable: true, httpStatus: 500 },
+  UNKNOWN_SYMBOL: { retryable: false, httpStatus: 500 },
+  AMBIGUOUS_SYMBOL: { retryable: false, httpStatus: 500 },
+  UNSUPPORTED_TYPE: { retryable: false, httpStatus: 500 },
+  BROKER_AUTHENTICATION_REQUIRED: { retryable: false, httpStatus: 500 },
+  BROKER_AUTHENTICATION_FAILED: { retryable: false, httpStatus: 500 },
+  UNAUTHENTICATED: { retryable: false, httpStatus: 401 },
+  FORBIDDEN: { retryable: false, httpStatus: 403 },
+  RATE_LIMITED: { retryable: true, httpStatus: 429 },
+  LIMIT_EXCEEDED: { retryable: false, httpStatus: 429 },
+  BROKER_UNAVAILABLE: { retryable: true, httpStatus: 500 },
+  SLOW_CONSUMER: { retryable: true, httpStatus: 500 },
+  INTERNAL: { retryable: true, httpStatus: 500 },
+} as const satisfies Record<string, { retryable: boolean; httpStatus: number }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
@@ -69,4 +72,24 @@ export class GatewayError extends Error {
       id,
     });
   }
+}
+
+/** The default branch of every switch over a union: the compiler rejects the call when a member was forgotten. */
+export function assertNever(value: never): never {
+  throw new TypeError(`unexpected value: ${JSON.stringify(value)}`);
+}
+
+/** How HTTP tells an error to who is not let in, beside the body. */
+export function httpRefusal({ code, details }: GatewayError): {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+} {
+  const { retryAfterMs, httpStatus } = details;
+  return {
+    status: httpStatus ?? ERROR_CODES[code].httpStatus,
+    headers: {
+      ...(code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
+      ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }),
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
-import { networkOf } from './networkOf.ts';
+import { networkOf } from '../client.ts';
 
 const WINDOW_MS = 60_000;
 /** Of one address in any window. */

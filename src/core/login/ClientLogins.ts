@@ -1,11 +1,10 @@
-import { assertNever } from '../../shared/assertNever.ts';
+import { assertNever, GatewayError } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { GatewayError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import { ANONYMOUS } from '../client.ts';
-import { ApiKeyRing } from './ApiKeyRing.ts';
-import type { ApiKeySettings, LoggedIn } from './ApiKeyRing.ts';
+import { ApiKeyRing } from './apiKeys.ts';
+import type { ApiKeySettings, LoggedIn } from './apiKeys.ts';
 import { AttemptGate } from './AttemptGate.ts';
 import { JwtVerifier } from './JwtVerifier.ts';
 import type { JwtSettings } from './JwtVerifier.ts';

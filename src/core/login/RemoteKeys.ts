@@ -1,8 +1,7 @@
 import { createLocalJWKSet, errors } from 'jose';
-import type { JWTVerifyGetKey } from 'jose';
+import type { JWTVerifyGetKey, JSONWebKeySet } from 'jose';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { fetchKeySet } from './fetchKeySet.ts';
 
 const TIMEOUT_MS = 5_000;
 /** After it the keys are fetched again before they are used: so long a key that was withdrawn may go on working. */
@@ -125,4 +124,35 @@ export class RemoteKeys implements Disposable {
       this.#fetching = null;
     }
   }
+}
+
+const MAX_BYTES = 262_144;
+
+/**
+ * What lies at the address, as JSON. No redirect is followed, no more is read than a set of keys may be long. Rejects when
+ * that fails, and when `signal` is aborted. Whether it is a set of keys is for who uses it to see.
+ */
+async function fetchKeySet(url: URL, signal: AbortSignal): Promise<JSONWebKeySet> {
+  const response = await fetch(url, {
+    redirect: 'error',
+    headers: { accept: 'application/jwk-set+json, application/json', 'user-agent': 'tickgraph' },
+    signal,
+  });
+  if (response.status !== 200 || response.body === null) {
+    await response.body?.cancel();
+    throw new Error(`HTTP status ${response.status} in place of the keys`);
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- createLocalJWKSet refuses all else
+  return JSON.parse(await readBody(response.body)) as JSONWebKeySet;
+}
+
+async function readBody(body: NonNullable<Response['body']>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > MAX_BYTES) throw new Error(`more than ${MAX_BYTES} bytes in place of the keys`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
-import type { StreamKey } from '../../../src/market/streamKey.ts';
+import type { StreamKey } from '../../../src/market/marketData.ts';
 import { key, tick, trade } from '../../support/events.ts';
 
 function subject() {

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { RunningServer, StartOptions, Surroundings } from '../../../src/cli/surroundings.ts';
+import type { RunningServer, StartOptions, Surroundings } from '../../../src/cli/process.ts';
 import { logLines } from '../../support/logLines.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 

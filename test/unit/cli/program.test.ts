@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { nodeTooOld } from '../../../src/cli/nodeVersion.ts';
+import { nodeTooOld } from '../../../src/cli/process.ts';
 import { run } from '../../../src/cli/program.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { valid } from '../config/support.ts';

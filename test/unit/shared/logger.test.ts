@@ -3,9 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { BoundedOutput } from '../../../src/shared/BoundedOutput.ts';
 import { systemClock } from '../../../src/shared/clock.ts';
 import { GatewayError } from '../../../src/shared/errors.ts';
-import { createLogger, REDACTED_PATHS, serializeError } from '../../../src/shared/logger.ts';
+import { createLogger, REDACTED_PATHS, serializeError, scrub } from '../../../src/shared/logger.ts';
 import type { LoggerOptions } from '../../../src/shared/logger.ts';
-import { scrub } from '../../../src/shared/scrub.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 
 function collect(options: Partial<LoggerOptions> = {}, isTTY = false) {

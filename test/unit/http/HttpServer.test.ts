@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isHost, originForm, pathOf } from '../../../src/http/requestTarget.ts';
+import { isHost, originForm, pathOf } from '../../../src/http/HttpServer.ts';
 
 describe('the path of a request target', () => {
   it.each([

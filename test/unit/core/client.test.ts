@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { networkOf } from '../../../../src/core/login/networkOf.ts';
+import { networkOf } from '../../../src/core/client.ts';
 
 it.each([
   ['192.0.2.7', '192.0.2.7'],
