@@ -2,28 +2,28 @@ import { compare, fractionDigits, exactUnits, isZero, toUnits } from './decimal.
 import type { BookUpdateKind, PriceLevel } from './marketData.ts';
 import type { Decimal } from './decimal.ts';
 
-/** What changes a book: the part of an OrderBookUpdate that it reads. */
+/** A snapshot or a change of a book: the part of an OrderBookUpdate that OrderBook reads. */
 export interface BookChange {
   readonly kind: BookUpdateKind;
   readonly bids: readonly PriceLevel[];
   readonly asks: readonly PriceLevel[];
 }
 
-/** Digits that a scaled price may have and still be exact in a double. */
+/** How many digits a scaled price may have and still be exact in a double. */
 const EXACT_DIGITS = 15;
 
 /**
- * One order book, both sides. A snapshot replaces it; in a delta a size of zero (by value) removes a level, and one that
- * is absent anyway is no fault. Prices that differ only in trailing zeros are one level. What goes out are the very
- * levels that came in, last sent digit for digit; they are shared, not copied.
+ * One order book, both sides. A snapshot replaces it. In a delta a size of zero (by value) removes the level; removing a level
+ * that is absent does nothing. Prices that differ only in trailing zeros are the same level. `top` returns the level objects
+ * that came in, with the digits that were sent last; they are shared, not copied.
  */
 export class OrderBook {
   readonly #bids = new BookSide(1);
   readonly #asks = new BookSide(-1);
-  /** Digits behind the point that go into the keys; any number is right, a fitting one is fast. */
+  /** How many fraction digits go into the keys. Any number gives correct results; a fitting one is fast. */
   #scale = 0;
 
-  /** Both sides in one go: there is no moment at which half of an update is visible. */
+  /** Applies a snapshot or a change to both sides at once: nobody sees half of an update. */
   apply({ kind, bids, asks }: BookChange): void {
     if (kind === 'snapshot') {
       this.#bids.clear();
@@ -34,12 +34,12 @@ export class OrderBook {
     this.#asks.apply(asks, this.#scale);
   }
 
-  /** The best `depth` levels of each side, best first. Costs `depth`, whatever the size of the book. */
+  /** The best `depth` levels of each side, best first. The cost depends on `depth` only, not on the size of the book. */
   top(depth: number): { bids: PriceLevel[]; asks: PriceLevel[] } {
     return { bids: this.#bids.top(depth), asks: this.#asks.top(depth) };
   }
 
-  /** The best bid meets or passes the best ask: no venue's book looks so after a whole event. */
+  /** True if the best bid meets or exceeds the best ask. No venue's book is like that after a complete event. */
   get crossed(): boolean {
     const bid = this.#bids.best;
     const ask = this.#asks.best;
@@ -47,7 +47,9 @@ export class OrderBook {
   }
 }
 
-/** The decimals of the prices, fewer where the greatest of them would not be exact with so many. */
+/**
+ * The greatest number of fraction digits among the prices, or fewer if the greatest price would not be exact with that many.
+ */
 function fittingScale(bids: readonly PriceLevel[], asks: readonly PriceLevel[]): number {
   let fraction = 0;
   let whole = 0;
@@ -61,30 +63,30 @@ function fittingScale(bids: readonly PriceLevel[], asks: readonly PriceLevel[]):
   return Math.max(0, Math.min(fraction, EXACT_DIGITS - whole));
 }
 
-/** Levels that lie together at most: what a change moves is a part of these, however deep the book is. */
-const BLOCK = 32;
-/** A side that is filled in order leaves room for what comes between. */
-const FILLED = 24;
+/** The most levels in a block. A change moves a part of one block, however deep the book is. */
+const MAX_BLOCK = 32;
+/** How many levels go into a block when an empty side is filled in order: this leaves room for later ones in between. */
+const INITIAL_FILL = 24;
 
-/** A run of levels as parallel arrays, ascending. */
+/** Neighbouring levels as parallel arrays, in ascending order of their keys. */
 interface Block {
   readonly keys: number[];
   readonly levels: PriceLevel[];
 }
 
 /**
- * One side of a book: its levels in blocks, the best level last, since most changes happen near it. A key is the price as a
- * scaled integer (negative for asks, so that both sides ascend). Keys are never out of order, but prices with more digits
- * than a double holds may share one: where such a price has come and keys are equal, the digits themselves decide.
+ * One side of a book. Its levels are kept in blocks, the best level last, because most changes happen near it. A level's key is
+ * its price as a scaled integer (negative for asks, so that both sides ascend). Keys are never out of order, but two prices with
+ * more digits than a double holds may have the same key. Once such a price has come, equal keys are compared digit by digit.
  */
 class BookSide {
   readonly #sign: 1 | -1;
-  /** None of them is empty, but an only one. */
+  /** No block is empty, unless it is the only one. */
   readonly #blocks: Block[] = [{ keys: [], levels: [] }];
-  /** No key in a block is below its bound, none before it is above. The first one's says nothing. */
+  /** For each block: no key in it is below this bound, and no key before it is above. The first bound is not used. */
   readonly #bounds: number[] = [0];
   #size = 0;
-  /** Every key so far is the price itself. */
+  /** True as long as every key has been exact. */
   #exact = true;
 
   constructor(sign: 1 | -1) {
@@ -104,7 +106,7 @@ class BookSide {
     for (const level of changes) this.#set(level, this.#key(level.price, scale));
   }
 
-  /** The best `depth` levels, best first, in an array of its own. */
+  /** The best `depth` levels, best first, in a new array. */
   top(depth: number): PriceLevel[] {
     const result: PriceLevel[] = [];
     for (let at = this.#blocks.length - 1; at >= 0; at -= 1) {
@@ -133,7 +135,10 @@ class BookSide {
     return toUnits(price, scale) * this.#sign;
   }
 
-  /** Fills an empty side from levels as venues send them, best first. False, and still empty, where they are not so. */
+  /**
+   * Fills an empty side with levels in the order in which venues send them, best first. Returns false, leaving it empty, if
+   * they are not in order.
+   */
   #load(levels: readonly PriceLevel[], scale: number): boolean {
     let block = this.#blocks[0];
     let previous: number | undefined;
@@ -145,7 +150,7 @@ class BookSide {
         this.clear();
         return false;
       }
-      if (block === undefined || block.keys.length >= FILLED) block = this.#begin(key);
+      if (block === undefined || block.keys.length >= INITIAL_FILL) block = this.#begin(key);
       block.keys.push(key);
       block.levels.push(level);
       this.#size += 1;
@@ -154,7 +159,7 @@ class BookSide {
     return true;
   }
 
-  /** A new block behind all others. */
+  /** Appends an empty block. */
   #begin(bound: number): Block {
     const block: Block = { keys: [], levels: [] };
     this.#blocks.push(block);
@@ -177,14 +182,14 @@ class BookSide {
     }
   }
 
-  /** The block where the price is, or would be. */
+  /** The index of the block that contains the price, or would contain it. */
   #findBlock(key: number, price: Decimal): number {
     const bounds = this.#bounds;
     const last = bounds.length - 1;
     let low = 0;
     let high = last;
     while (low < high) {
-      // The last block first: most changes belong there.
+      // The last block is tried first, because most changes belong there.
       const middle = high === last ? last : (low + high + 1) >>> 1;
       const bound = bounds[middle] ?? 0;
       if (bound < key || (bound === key && !this.#beginsBehind(middle, price))) low = middle;
@@ -217,7 +222,7 @@ class BookSide {
     return level === undefined ? 1 : compare(level.price, price) * this.#sign;
   }
 
-  // Few levels are moved, one by one: splice would allocate for every change.
+  // The few levels are moved one by one, because splice would allocate for every change.
   #insertAt(
     at: number,
     { keys, levels }: Block,
@@ -230,8 +235,8 @@ class BookSide {
     keys[index] = key;
     levels[index] = level;
     this.#size += 1;
-    if (keys.length < BLOCK) return;
-    const half = { keys: keys.splice(BLOCK / 2), levels: levels.splice(BLOCK / 2) };
+    if (keys.length < MAX_BLOCK) return;
+    const half = { keys: keys.splice(MAX_BLOCK / 2), levels: levels.splice(MAX_BLOCK / 2) };
     this.#blocks.splice(at + 1, 0, half);
     this.#bounds.splice(at + 1, 0, half.keys[0] ?? 0);
   }

@@ -22,22 +22,24 @@ export const ERROR_CODES = {
   INTERNAL: { retryable: true, httpStatus: 500 },
 } as const satisfies Record<string, { retryable: boolean; httpStatus: number }>;
 
+/** One of the keys of ERROR_CODES. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** What an error may carry beside its code and message. */
 export interface GatewayErrorDetails {
-  /** The fault beneath; for the log, never for a client. */
+  /** The underlying error. It goes to the log, never to a client. */
   readonly cause?: unknown;
-  /** Of RATE_LIMITED and of faults whose end is known: when to try again. */
+  /** In how many milliseconds the client should try again, if that is known. */
   readonly retryAfterMs?: number;
-  /** Of symbol errors: all the symbols that are meant. */
+  /** The symbols that the error is about. */
   readonly symbols?: readonly string[];
-  /** The HTTP status, where it is not the one of the code. */
+  /** Replaces the HTTP status of the code. */
   readonly httpStatus?: number;
-  /** Of INTERNAL: the id under which the fault was logged; the message carries it. */
+  /** For INTERNAL: the id under which the error was logged. The message contains it. */
   readonly id?: string;
 }
 
-/** The one error class. `message` is a sentence that may reach a client; `cause` never does. */
+/** The only error class of the gateway. `message` is a sentence that may reach a client; `cause` never does. */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError';
   readonly code: ErrorCode;
@@ -49,11 +51,12 @@ export class GatewayError extends Error {
     this.details = details;
   }
 
+  /** Whether the same request may succeed later. */
   get retryable(): boolean {
     return ERROR_CODES[this.code].retryable;
   }
 
-  /** What both protocols tell of this error beside the message: GraphQL's `extensions`, members of a raw error. */
+  /** What both protocols send beside the message: `extensions` in GraphQL, members of the error in raw JSON. */
   toExtensions(): { code: ErrorCode; retryable: boolean; retryAfterMs?: number; symbols?: readonly string[] } {
     return {
       code: this.code,
@@ -63,7 +66,7 @@ export class GatewayError extends Error {
     };
   }
 
-  /** The one door from anything thrown: what is not ours becomes INTERNAL with an id to find it in the log by. */
+  /** Turns anything thrown into a GatewayError. What is not one becomes INTERNAL, with an id to find it in the log. */
   static from(thrown: unknown): GatewayError {
     if (thrown instanceof GatewayError) return thrown;
     const id = randomId();
@@ -74,12 +77,12 @@ export class GatewayError extends Error {
   }
 }
 
-/** The default branch of every switch over a union: the compiler rejects the call when a member was forgotten. */
+/** For the default branch of a switch over a union: the compiler rejects the call if a member is not handled. */
 export function assertNever(value: never): never {
   throw new TypeError(`unexpected value: ${JSON.stringify(value)}`);
 }
 
-/** How HTTP tells an error to who is not let in, beside the body. */
+/** Status and headers of an HTTP answer that consists of an error alone. */
 export function httpRefusal({ code, details }: GatewayError): {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
