@@ -17,7 +17,7 @@ import { defineBroker } from './createBroker.ts';
 import { SubscriptionIndex } from './fanout/SubscriptionIndex.ts';
 import { Turn } from './fanout/Turn.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
-import { countedAddress, isSecure, TrustedProxies } from './http/clientAddress.ts';
+import { addressForLimits, isSecure, TrustedProxies } from './http/clientAddress.ts';
 import { createHealth, indexPage, createMetricsEndpoint } from './http/endpoints.ts';
 import { ClientConnections } from './http/ClientConnections.ts';
 import { HttpServer } from './http/HttpServer.ts';
@@ -145,7 +145,7 @@ function buildServices(options: MarketDataServerOptions, door: Door, owned: Asyn
     keyConnections: new KeyConnections(),
     sessions,
     authenticator,
-    clientOf: (request) => ({ address: countedAddress(request, proxies), secure: isSecure(request, proxies) }),
+    clientOf: (request) => ({ address: addressForLimits(request, proxies), secure: isSecure(request, proxies) }),
     holdConnection: (request) => connections.hold(request),
     allowInsecureCredentials: config.server.allowInsecureCredentials,
     heap,

@@ -1,31 +1,32 @@
 import type { BrokerManager } from '../core/BrokerManager.ts';
 import { NO_ACCESS } from '../core/subscription.ts';
 import type { Clock } from '../shared/clock.ts';
-import { readOnly, sendJson, sendRefusal } from './respond.ts';
+import { readOnly, sendJson, sendError } from './respond.ts';
 import type { RequestHandler } from './respond.ts';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { assertNever } from '../shared/errors.ts';
 import type { Metrics } from '../shared/metrics.ts';
-import { isLoopback, speakerOf } from './clientAddress.ts';
+import { isLoopback, resolveAddress } from './clientAddress.ts';
 import type { TrustedProxies } from './clientAddress.ts';
 
-/** How the bus does, as `/ready` tells it; any state but `ok` makes the gateway not ready. */
+/** The state of the bus as `/ready` reports it. With any state but `ok` the gateway is not ready. */
 export interface BusHealth {
   readonly engine: 'memory' | 'redis';
   readonly state: string;
 }
 
+/** What `/health` and `/ready` report about. */
 export interface HealthOptions {
   readonly manager: Pick<BrokerManager, 'brokers'>;
   readonly bus: () => BusHealth;
-  /** True from the moment the gateway has been told to stop. */
+  /** True once shutdown has started. */
   readonly draining: () => boolean;
   readonly clock: Clock;
   readonly version: string;
 }
 
-/** `/health`: the process serves. `/ready`: it can do useful work, and how every broker does (contract, section 2). */
+/** `/health` says that the process runs; `/ready` says whether it can do useful work, and gives the state of every broker. */
 export function createHealth(options: HealthOptions): {
   readonly health: RequestHandler;
   readonly ready: RequestHandler;
@@ -59,14 +60,14 @@ const PAGE = `<!doctype html>
 <ul>
 <li><a href="/graphql">/graphql</a>: GraphQL, and subscriptions over WebSocket (graphql-transport-ws) and server-sent events
 <li>/ws: raw JSON over WebSocket
-<li><a href="/health">/health</a>: whether the process serves
-<li><a href="/ready">/ready</a>: whether it can do useful work, and how each broker does
+<li><a href="/health">/health</a>: whether the process runs
+<li><a href="/ready">/ready</a>: whether the gateway can do useful work, and the state of each broker
 <li><a href="/metrics">/metrics</a>: Prometheus metrics
 </ul>
 </html>
 `;
 
-/** `/`: what there is. It loads nothing and runs nothing, and says so to the browser. */
+/** `/` lists the paths. Its headers forbid the browser to load or run anything. */
 export const indexPage: RequestHandler = readOnly((_request, response) => {
   response.writeHead(200, {
     'content-type': 'text/html; charset=utf-8',
@@ -79,15 +80,16 @@ export const indexPage: RequestHandler = readOnly((_request, response) => {
   response.end(PAGE);
 });
 
+/** Who may read the metrics (`metrics` in the configuration). */
 export interface MetricsEndpointOptions {
   readonly metrics: Metrics;
   readonly access: 'loopback' | 'token' | 'public';
-  /** Of access by token: null lets nobody in. */
+  /** For access `token`. Null lets nobody in. */
   readonly token: string | null;
   readonly proxies: TrustedProxies;
 }
 
-/** `/metrics`: Prometheus text, to those who may read it; 403 to all others. */
+/** `/metrics` serves Prometheus text to callers who may read it, and status 403 to all others. */
 export function createMetricsEndpoint(options: MetricsEndpointOptions): RequestHandler {
   const { registry } = options.metrics;
   return readOnly(async (request, response) => {
@@ -96,7 +98,7 @@ export function createMetricsEndpoint(options: MetricsEndpointOptions): RequestH
         options.access === 'token'
           ? 'The metrics need their token: send it as Authorization: Bearer.'
           : 'The metrics are only for callers on the same machine.';
-      sendRefusal(response, { status: 403, code: 'FORBIDDEN', message });
+      sendError(response, { status: 403, code: 'FORBIDDEN', message });
       return;
     }
     const text = await registry.metrics();
@@ -110,9 +112,9 @@ function mayRead(request: IncomingMessage, { access, token, proxies }: MetricsEn
     case 'public':
       return true;
     case 'loopback': {
-      // A proxy on this machine speaks for others: it is no loopback caller itself.
-      const speaker = speakerOf(request, proxies);
-      return speaker !== null && isLoopback(speaker);
+      // A proxy on this machine forwards for others, so the peer's address alone does not decide.
+      const address = resolveAddress(request, proxies);
+      return address !== null && isLoopback(address);
     }
     case 'token':
       return token !== null && token !== '' && isSame(bearerOf(request), token);
@@ -125,7 +127,7 @@ function bearerOf({ headers }: IncomingMessage): string {
   return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
 }
 
-/** Takes as long whatever differs: digests have one length. */
+/** Compares in constant time; the digests have the same length. */
 function isSame(given: string, expected: string): boolean {
   return timingSafeEqual(digest(given), digest(expected));
 }

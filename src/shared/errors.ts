@@ -83,7 +83,7 @@ export function assertNever(value: never): never {
 }
 
 /** Status and headers of an HTTP answer that consists of an error alone. */
-export function httpRefusal({ code, details }: GatewayError): {
+export function toHttpHead({ code, details }: GatewayError): {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
 } {

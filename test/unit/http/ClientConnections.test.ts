@@ -47,9 +47,9 @@ describe('connections that last', () => {
   it('are counted for each address and all together, and a place given back makes room, once however often', () => {
     const { connections, accept, hold } = setUp();
     const places = Array.from({ length: 3 }, () => hold(accept()));
-    expect(() => hold(accept())).toThrow('Your address has as many connections');
+    expect(() => hold(accept())).toThrow('Your address has reached its limit of connections');
     for (const address of ['192.0.2.2', '192.0.2.3', '192.0.2.4']) hold(accept(address));
-    expect(() => hold(accept('192.0.2.5'))).toThrow('The gateway has as many connections');
+    expect(() => hold(accept('192.0.2.5'))).toThrow('The gateway has reached its limit of connections');
     places[0]?.[Symbol.dispose]();
     places[0]?.[Symbol.dispose]();
     expect(connections.held).toBe(5);

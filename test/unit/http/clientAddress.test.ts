@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { countedAddress, isLoopback, speakerOf, TrustedProxies } from '../../../src/http/clientAddress.ts';
+import { addressForLimits, isLoopback, resolveAddress, TrustedProxies } from '../../../src/http/clientAddress.ts';
 
 function requestFrom(peer: string, headers: IncomingMessage['headers'] = {}): IncomingMessage {
   const socket = new Socket();
@@ -26,11 +26,11 @@ describe('who a request comes from', () => {
     ['nobody knows, where a stranger claims to speak for another', '192.0.2.1', forwarded('127.0.0.1'), null],
     ['nobody knows, in the other notation neither', '127.0.0.1', { forwarded: 'for=192.0.2.9' }, null],
   ])('%s', (_name, peer, headers, speaker) => {
-    expect(speakerOf(requestFrom(peer, headers), proxies)).toBe(speaker);
+    expect(resolveAddress(requestFrom(peer, headers), proxies)).toBe(speaker);
   });
 
   it('connections of a stranger are counted as its own, whomever it names', () => {
-    expect(countedAddress(requestFrom('192.0.2.1', forwarded('198.51.100.7')), proxies)).toBe('192.0.2.1');
+    expect(addressForLimits(requestFrom('192.0.2.1', forwarded('198.51.100.7')), proxies)).toBe('192.0.2.1');
   });
 
   it.each([
@@ -41,7 +41,7 @@ describe('who a request comes from', () => {
     ['::1', '0:0:0:0::/64'],
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ])('an address of IPv6 is counted for its network: %s for %s', (address, network) => {
-    expect(countedAddress(requestFrom(address), proxies)).toBe(network);
+    expect(addressForLimits(requestFrom(address), proxies)).toBe(network);
   });
 
   it.each([
