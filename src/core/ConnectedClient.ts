@@ -6,7 +6,7 @@ import type { ClientAddress, Limits, Principal } from './client.ts';
 import type { LoggedIn } from './login/apiKeys.ts';
 import { limitsOf } from './login/apiKeys.ts';
 import type { LoginEvidence } from './login/loginEvidence.ts';
-import { LoginTerm } from './login/LoginTerm.ts';
+import { LoginExpiry } from './login/LoginExpiry.ts';
 import type { Services } from './Services.ts';
 import type { ScopeListener, Session, SessionUse } from './Sessions.ts';
 import { NO_ACCESS } from './subscription.ts';
@@ -42,7 +42,7 @@ export class ConnectedClient implements Disposable {
   #asker: Asker;
   /** Among the connections of its API key; null: it does not count as one. */
   #place: Disposable | null = null;
-  #term: LoginTerm | null = null;
+  #expiry: LoginExpiry | null = null;
   #isGone = false;
 
   private constructor(services: Services, address: ClientAddress, login: LoggedIn | null, sessionToken: string | null) {
@@ -106,7 +106,7 @@ export class ConnectedClient implements Disposable {
   /** From now on the end of its login is reported. To be called once. */
   watchLogin({ endsSoon, ended }: LoginNotices): void {
     const { principal } = this;
-    this.#term = new LoginTerm({ principal, clock: this.#services.clock, onNotice: endsSoon, onEnd: ended });
+    this.#expiry = new LoginExpiry({ principal, clock: this.#services.clock, onNotice: endsSoon, onEnd: ended });
   }
 
   /**
@@ -118,13 +118,13 @@ export class ConnectedClient implements Disposable {
     if (this.#isGone) throw new GatewayError('UNAUTHENTICATED', 'The client has left.');
     if (this.#login === null || !samePrincipal(this.principal, login.principal)) this.#become(login);
     this.#login = login;
-    this.#term?.renew(login.principal);
+    this.#expiry?.renew(login.principal);
     return login.principal;
   }
 
   /** As `logIn`, but for the same principal only. Resolves with the end of the login in wall milliseconds; null: it has none. */
   async renewLogin(token: string): Promise<number | null> {
-    if (this.#term === null) {
+    if (this.#expiry === null) {
       throw new GatewayError('BAD_REQUEST', 'Over HTTP there is no login to renew: each request brings its own.');
     }
     const login = await this.#verify({ kind: 'token', token });
@@ -133,7 +133,7 @@ export class ConnectedClient implements Disposable {
       throw new GatewayError('FORBIDDEN', 'This token is another client’s: connect anew to log in with it.');
     }
     this.#login = login;
-    this.#term.renew(principal);
+    this.#expiry.renew(principal);
     return principal.kind === 'jwt' ? principal.expiresAtMs : null;
   }
 
@@ -146,7 +146,7 @@ export class ConnectedClient implements Disposable {
   [Symbol.dispose](): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    this.#term?.[Symbol.dispose]();
+    this.#expiry?.[Symbol.dispose]();
     this.#place?.[Symbol.dispose]();
     this.access[Symbol.dispose]();
   }

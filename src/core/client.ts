@@ -93,8 +93,8 @@ export function refusePlainText({ secure }: ClientAddress, isAllowed: boolean): 
 const GROUPS = 8;
 
 /**
- * Whom an address is counted for: itself, but a /64 of IPv6 is one household, which has 2⁶⁴ of them. An address that was
- * counted already comes back as it is.
+ * The network that limits count an address for: an IPv4 address itself, and the /64 network of an IPv6 address, because one
+ * household has 2⁶⁴ of those. A network that this function returned is returned unchanged.
  */
 export function networkOf(address: string): string {
   const [bare = ''] = address.split('%', 1);
@@ -103,7 +103,7 @@ export function networkOf(address: string): string {
   return mapped ?? `${groupsOf(bare).slice(0, 4).join(':')}::/64`;
 }
 
-/** All eight, each written one way. */
+/** All eight groups in their canonical spelling. */
 function groupsOf(address: string): readonly string[] {
   const [before = [], after = []] = address
     .toLowerCase()

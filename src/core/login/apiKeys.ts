@@ -3,25 +3,26 @@ import { GatewayError } from '../../shared/errors.ts';
 import { addTo } from '../../shared/sums.ts';
 import type { ClientAddress, Limits, Principal } from '../client.ts';
 
-/** Some of `limits`, in place of the general ones. */
+/** Limits that replace some of the general ones. */
 export type PartialLimits = { readonly [Name in keyof Limits]?: number | undefined };
 
 /** An item of `auth.apiKeys`. */
 export interface ApiKeySettings {
   readonly id: string;
-  /** Of the whole key, in hexadecimal. */
+  /** The SHA-256 digest of the whole key, in hexadecimal. */
   readonly sha256: string;
   readonly roles: readonly string[];
   readonly limits: PartialLimits;
 }
 
+/** The result of a successful login. */
 export interface LoggedIn {
   readonly principal: Principal;
-  /** Those of the API key; null where it has none of its own. */
+  /** The limits of the API key; null if the general limits apply. */
   readonly limits: PartialLimits | null;
 }
 
-/** The API keys of the configuration. Holds their digests alone. */
+/** The API keys of the configuration. It knows only their digests. */
 export class ApiKeyRing {
   readonly #keys: readonly { readonly digest: Buffer; readonly login: LoggedIn }[];
 
@@ -35,11 +36,12 @@ export class ApiKeyRing {
     }));
   }
 
+  /** How many keys are configured. */
   get size(): number {
     return this.#keys.length;
   }
 
-  /** Null where there is no such key. Takes as long whichever it is: every digest is compared, whole. */
+  /** Finds the login of a key, or null. It takes the same time for every key, because all digests are compared in full. */
   find(apiKey: string): LoggedIn | null {
     const presented = createHash('sha256').update(apiKey, 'utf8').digest();
     let found: LoggedIn | null = null;
@@ -50,11 +52,11 @@ export class ApiKeyRing {
   }
 }
 
-/** Counts the connections of each API key that has bounds of its own for them: all together, and from each address. */
+/** Counts the connections of each API key with limits of its own, in total and for each address. */
 export class KeyConnections {
   readonly #open = new Map<string, number>();
 
-  /** A place for one connection, held until disposed of. Throws LIMIT_EXCEEDED. */
+  /** Takes a place for one connection, which is free again once disposed of. Throws LIMIT_EXCEEDED. */
   take({ principal, limits }: LoggedIn, { address }: ClientAddress): Disposable {
     using places = new DisposableStack();
     if (principal.kind === 'apiKey') {
@@ -79,8 +81,8 @@ export class KeyConnections {
 }
 
 /**
- * What a client may take just now: its login's own limits (null: it has none), else the general ones. Both may change while
- * the client is connected: to be asked at each use.
+ * The limits that apply to a client: those of its login (null if it has none) in place of the general ones. Both may change while
+ * the client is connected, so compute them at each use.
  */
 export function limitsOf(own: PartialLimits | null, general: Limits): Limits {
   if (own === null) return general;

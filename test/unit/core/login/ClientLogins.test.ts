@@ -120,9 +120,9 @@ describe('a refusal', () => {
     await door.bring(byKey(KEY));
     const line = { msg: 'login refused', level: 'info', address: HERE };
     expect(logLines(door.log)).toMatchObject([
-      { ...line, brought: 'apiKey', reason: 'unknown API key' },
-      { ...line, brought: 'token', reason: 'ERR_JWT_EXPIRED' },
-      { ...line, brought: 'token', reason: 'ERR_JWS_INVALID' },
+      { ...line, sent: 'apiKey', reason: 'unknown API key' },
+      { ...line, sent: 'token', reason: 'ERR_JWT_EXPIRED' },
+      { ...line, sent: 'token', reason: 'ERR_JWS_INVALID' },
     ]);
     const shown = [
       door.log,
@@ -174,7 +174,7 @@ describe('logins that can’t be checked', () => {
     expect(await door.count('unavailable')).toBe(20);
     const other = await sign(claims(), { alg: 'ES256', key: EC.privateKey, header: { kid: 'other' } });
     expect(await door.bring(byToken(other))).toEqual(unauthenticated);
-    expect(door.log).toContain('the keys of logins could not be fetched');
+    expect(door.log).toContain('fetching the keys that verify logins failed');
   });
 });
 

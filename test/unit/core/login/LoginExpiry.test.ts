@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LoginTerm } from '../../../../src/core/login/LoginTerm.ts';
+import { LoginExpiry } from '../../../../src/core/login/LoginExpiry.ts';
 import { ANONYMOUS } from '../../../../src/core/client.ts';
 import type { Principal } from '../../../../src/core/client.ts';
 import { FakeClock } from '../../../support/FakeClock.ts';
@@ -12,8 +12,8 @@ class Watch {
   readonly notices: number[] = [];
   ends = 0;
 
-  start(principal: Principal): LoginTerm {
-    return new LoginTerm({
+  start(principal: Principal): LoginExpiry {
+    return new LoginExpiry({
       principal,
       clock: this.clock,
       onNotice: (endsAtMs) => {
@@ -25,7 +25,7 @@ class Watch {
     });
   }
 
-  startFor(lifeMs: number): LoginTerm {
+  startFor(lifeMs: number): LoginExpiry {
     return this.start(this.loginFor(lifeMs));
   }
 
