@@ -3,42 +3,44 @@ import type { Config } from '../config/schema.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger, LogOutput } from '../shared/logger.ts';
 
-/** What the process tells its parent: fine, failed, or called wrongly (usage or configuration). */
+/** The exit codes of the process. `usage`: a wrong command line or configuration. */
 export const EXIT_CODES = { ok: 0, failed: 1, usage: 2 } as const;
 
-/** As shells report a process that a signal ended: 128 and the signal's number. */
+/** The exit codes after a second signal, as shells use them: 128 plus the signal's number. */
 export const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+/** A signal that stops the gateway. */
 export type StopSignal = keyof typeof SIGNAL_EXIT_CODES;
 
-const MINIMUM = [24, 15] as const;
+const MINIMUM_NODE = [24, 15] as const;
 
-/** A sentence where this Node is too old to run the gateway; null where it is not. */
+/** A message if this version of Node is too old to run the gateway, otherwise null. */
 export function nodeTooOld(version: string): string | null {
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  const fine = major > MINIMUM[0] || (major === MINIMUM[0] && minor >= MINIMUM[1]);
-  return fine ? null : `tickgraph needs Node ${MINIMUM.join('.')} or newer, and this is Node ${version}.`;
+  const isRecent = major > MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor >= MINIMUM_NODE[1]);
+  return isRecent ? null : `tickgraph needs Node ${MINIMUM_NODE.join('.')} or newer, and this is Node ${version}.`;
 }
 
-/** A gateway that serves; MarketDataServer is one. */
+/** A started gateway. MarketDataServer is one. */
 export interface RunningServer {
   readonly urls: { readonly http: string; readonly graphql: string; readonly raw: string };
   close(): Promise<void>;
 }
 
+/** What a gateway is started with. */
 export interface StartOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly version: string;
 }
 
-/** What a process hears beside its work. */
+/** The signals and unhandled errors of a process. */
 export interface ProcessEvents {
   on(event: StopSignal | 'uncaughtException' | 'unhandledRejection', listener: (subject: unknown) => void): unknown;
   off(event: StopSignal | 'uncaughtException' | 'unhandledRejection', listener: (subject: unknown) => void): unknown;
 }
 
-/** Everything that a command takes from the process it runs in. */
-export interface Surroundings {
+/** Everything that a command uses of the process that it runs in. Tests pass a fake one. */
+export interface CommandContext {
   readonly version: string;
   readonly env: Environment;
   readonly cwd: string;

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
-import type { RunningServer, StartOptions, Surroundings } from '../../../src/cli/process.ts';
+import type { RunningServer, StartOptions, CommandContext } from '../../../src/cli/process.ts';
 import { logLines } from '../../support/logLines.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 
 /** A process that a command can be run in without there being one: what it prints, hears and starts is at hand. */
-export class FakeProcess implements Surroundings {
+export class FakeProcess implements CommandContext {
   readonly version = '1.2.3';
   readonly cwd = '/etc/tickgraph';
   readonly clock = new FakeClock();

@@ -17,7 +17,7 @@ describe('the command line', () => {
   );
 
   it.each([
-    [['--help'], /serve .*check-config .*0 fine, 1 failed, 2 bad/s],
+    [['--help'], /serve .*check-config .*0 success, 1 failure, 2 bad/s],
     [['serve', '--help'], /--config <file>/],
     [['check-config', '--help'], /\[file\]/],
     [['help', 'serve'], /--config <file>/],

@@ -71,10 +71,10 @@ describe('serve', () => {
     host.events.emit('SIGTERM');
     await waitFor(() => host.clock.pending === 1);
     await host.clock.advance(699);
-    expect(host.logged('not everything was closed in time')).toBeUndefined();
+    expect(host.logged('the shutdown did not finish in time')).toBeUndefined();
     await host.clock.advance(1);
     expect(await exited).toBe(0);
-    expect(host.logged('not everything was closed in time')).toMatchObject({ level: 'warn', limitMs: 700 });
+    expect(host.logged('the shutdown did not finish in time')).toMatchObject({ level: 'warn', limitMs: 700 });
   });
 
   it.each([
