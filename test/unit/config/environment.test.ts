@@ -154,7 +154,7 @@ describe('secrets from files', () => {
         load({ env: { TICKGRAPH_METRICS__TOKEN_FILE: '/a', TICKGRAPH_METRICS__TOKEN: 'b' }, files: { '/a': 'c' } }),
       ),
     ).toEqual([
-      'TICKGRAPH_METRICS__TOKEN_FILE: metrics.token: found TICKGRAPH_METRICS__TOKEN beside it, expected one of the two',
+      'TICKGRAPH_METRICS__TOKEN_FILE: metrics.token: found TICKGRAPH_METRICS__TOKEN as well, expected only one of the two',
     ]);
   });
 });
