@@ -59,7 +59,7 @@ const NOT_YET: readonly string[] = [
 
 const isRootType = (name: string): boolean => ['Query', 'Mutation', 'Subscription'].includes(name);
 
-function lacking(
+function undescribedIn(
   owner: string,
   parts: readonly { readonly name: string; readonly description?: string | null | undefined }[],
 ): string[] {
@@ -108,13 +108,13 @@ describe('the schema', () => {
   it('describes every type, field, argument and enum value', () => {
     const undescribed = Object.values(ours.getTypeMap()).flatMap((type) => {
       if (type.name.startsWith('__') || isSpecifiedScalarType(type)) return [];
-      const own = isRootType(type.name) ? [] : lacking('', [type]);
-      if (isEnumType(type)) return [...own, ...lacking(type.name, type.getValues())];
-      if (isInputObjectType(type)) return [...own, ...lacking(type.name, Object.values(type.getFields()))];
+      const own = isRootType(type.name) ? [] : undescribedIn('', [type]);
+      if (isEnumType(type)) return [...own, ...undescribedIn(type.name, type.getValues())];
+      if (isInputObjectType(type)) return [...own, ...undescribedIn(type.name, Object.values(type.getFields()))];
       if (!isObjectType(type) && !isInterfaceType(type)) return own;
       const fields = Object.values(type.getFields());
-      const ofArguments = fields.flatMap(({ name, args }) => lacking(`${type.name}.${name}`, args));
-      return [...own, ...lacking(type.name, fields), ...ofArguments];
+      const ofArguments = fields.flatMap(({ name, args }) => undescribedIn(`${type.name}.${name}`, args));
+      return [...own, ...undescribedIn(type.name, fields), ...ofArguments];
     });
     expect(undescribed).toEqual([]);
   });
