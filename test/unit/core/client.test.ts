@@ -14,6 +14,6 @@ it.each([
   ['::1', '0:0:0:0::/64'],
   ['2001:db8:0:0::/64', '2001:db8:0:0::/64'],
   ['unknown', 'unknown'],
-])('counts %s as %s', (address, expected) => {
+])('networkOf counts %s as %s', (address, expected) => {
   expect(networkOf(address)).toBe(expected);
 });

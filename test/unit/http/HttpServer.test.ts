@@ -30,7 +30,7 @@ describe('the path of a request target', () => {
     expect(originForm(target)).toBe(form);
   });
 
-  it('is found whatever the target is', () => {
+  it('exists for any target', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (target) => {
         expect(pathOf(target)).not.toMatch(/[?#]/);

@@ -69,7 +69,7 @@ function bestOf(book: OrderBook): [PriceLevel | undefined, PriceLevel | undefine
 }
 
 describe('OrderBook', () => {
-  it('is at all times what a map by value, sorted, would be: levels, digits and order', () => {
+  it('always equals a sorted map by value: levels, digits and order', () => {
     fc.assert(
       fc.property(
         fc.array(change, { minLength: 1, maxLength: 30 }),
@@ -128,7 +128,7 @@ describe('OrderBook', () => {
     );
   });
 
-  it('takes a side that is whole and in order, and changes in the midst of it', () => {
+  it('accepts a complete side in order, and changes in the middle of it', () => {
     const at = (cents: number): string => (cents / 100).toFixed(2);
     const book = new OrderBook();
     const asks = Array.from({ length: 500 }, (_, index) => level(at(1_000 + 2 * index), '1'));
@@ -161,7 +161,7 @@ describe('OrderBook', () => {
     });
   });
 
-  it('a price with more or fewer zeros is the same level, and goes out as last sent', () => {
+  it('a price with more or fewer zeros is the same level, and keeps the digits that were sent last', () => {
     const book = new OrderBook();
     book.apply({ kind: 'snapshot', bids: levels(['58840.6300', '1.0']), asks: [] });
     book.apply({ kind: 'delta', bids: levels(['58840.63000000', '2.500']), asks: [] });
@@ -178,7 +178,7 @@ describe('OrderBook', () => {
     expect(sizeOf(book)).toEqual({ bids: 1, asks: 1 });
   });
 
-  it('a level sent twice in one event is as sent last', () => {
+  it('for a level sent twice in one event the last one counts', () => {
     const book = new OrderBook();
     book.apply({ kind: 'snapshot', bids: levels(['1', '5'], ['1.0', '7']), asks: levels(['2', '5'], ['2', '0']) });
     expect(book.top(5)).toEqual({ bids: levels(['1.0', '7']), asks: [] });
@@ -194,7 +194,7 @@ describe('OrderBook', () => {
     expect(book.crossed).toBe(true);
   });
 
-  it('gives out arrays of its own: a view taken before a change stays as it was', () => {
+  it('returns new arrays: a view taken before a change stays as it was', () => {
     const book = new OrderBook();
     book.apply({ kind: 'snapshot', bids: levels(['2', '1'], ['1', '1']), asks: levels(['3', '1']) });
     const before = book.top(2);

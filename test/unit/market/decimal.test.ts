@@ -59,11 +59,11 @@ describe('decimal', () => {
     '0x1',
     '١',
     '9'.repeat(41),
-  ])('refuses %j', (text) => {
+  ])('rejects %j', (text) => {
     expect(() => decimal(text)).toThrow(RangeError);
   });
 
-  it('is told from other text by plain notation and length alone', () => {
+  it('is recognised by plain notation and length alone', () => {
     const unit = fc.constantFrom(...DIGITS, ...DIGITS, '.', '-', 'e', ' ', '\n', '\u0661');
     fc.assert(
       fc.property(
@@ -146,7 +146,7 @@ describe('order', () => {
 });
 
 describe('units', () => {
-  it('are the value cut at that many places: exact while safe, else the nearest number', () => {
+  it('are the value cut off after that many places: exact if safe, else the nearest number', () => {
     fc.assert(
       fc.property(plainDecimal(), fc.integer({ min: 0, max: 30 }), (value, places) => {
         const cut = exact(value) / 10n ** BigInt(PLACES - places);
@@ -156,7 +156,7 @@ describe('units', () => {
     );
   });
 
-  it('are known to be exact where they are a safe integer and nothing was cut off', () => {
+  it('are exact if they are a safe integer and nothing was cut off', () => {
     fc.assert(
       fc.property(plainDecimal(), fc.integer({ min: 0, max: 22 }), (value, places) => {
         const unit = 10n ** BigInt(PLACES - places);
@@ -189,7 +189,7 @@ describe('units', () => {
     expect(fromUnits(units, places)).toBe(text);
   });
 
-  it('that a double can not tell apart are refused', () => {
+  it('that a double cannot represent are rejected', () => {
     expect(() => fromUnits(2 ** 53, 0)).toThrow(RangeError);
     expect(() => fromUnits(0.5, 0)).toThrow(RangeError);
   });

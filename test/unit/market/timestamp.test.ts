@@ -52,7 +52,7 @@ describe('parseTimestamp', () => {
     '0000-01-01T00:00:00+00:01',
     '9999-12-31T23:59:59-00:01',
     '+002026-01-01T00:00:00Z',
-  ])('refuses %j', (text) => {
+  ])('rejects %j', (text) => {
     expect(() => parseTimestamp(text)).toThrow(RangeError);
   });
 
@@ -80,7 +80,7 @@ describe('parseTimestamp', () => {
 });
 
 describe('epochs', () => {
-  it('milliseconds go there and back', () => {
+  it('milliseconds survive the conversion in both directions', () => {
     fc.assert(
       fc.property(fc.integer({ min: FIRST_MS, max: LAST_MS }), (ms) => {
         const text = fromEpochMs(ms);
@@ -106,7 +106,7 @@ describe('epochs', () => {
     expect(toEpochMs(parseTimestamp(text))).toBe(expected);
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, LAST_MS + 1, FIRST_MS - 1, 1e18])('refuses %d ms', (ms) => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, LAST_MS + 1, FIRST_MS - 1, 1e18])('rejects %d ms', (ms) => {
     expect(() => fromEpochMs(ms)).toThrow(RangeError);
   });
 });

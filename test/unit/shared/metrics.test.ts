@@ -32,7 +32,7 @@ const NAME = 'latency_seconds';
 const HELP = 'How long it took.';
 const BUCKETS = [0.001, 0.5, 2];
 
-it('is what prom-client would make of the same observations', async () => {
+it('a tallied histogram gives what prom-client gives for the same observations', async () => {
   const observation = fc.record({
     venue: fc.constantFrom('a', 'b "quoted"'),
     seconds: fc.oneof(fc.constantFrom(0, ...BUCKETS), fc.double({ min: 0, max: 4, noNaN: true })),
@@ -64,7 +64,7 @@ it('is what prom-client would make of the same observations', async () => {
   );
 });
 
-it('has one place for each label value, whoever asks for it', async () => {
+it('a tallied histogram has one tally for each label value', async () => {
   const registry = new Registry();
   const tallied = new TalliedHistogram({ name: NAME, help: HELP, label: 'venue', buckets: BUCKETS, registry });
   tallied.labels({ venue: 'a' }).observe(1);

@@ -43,7 +43,7 @@ describe('API keys', () => {
     ['the digest in place of the key', sha256('key-1'), null],
     ['one that goes on', 'key-11', null],
     ['a huge one', 'x'.repeat(60_000), null],
-  ])('are compared with every digest, whichever it is: %s', (_name, key, expected) => {
+  ])('are compared with every digest: %s', (_name, key, expected) => {
     expect(ring.find(key)).toEqual(expected);
     expect(compared.times).toBe(3);
   });
@@ -59,7 +59,7 @@ const key = (id: string, limits: PartialLimits | null): LoggedIn => ({
 const limited = expect.objectContaining({ code: 'LIMIT_EXCEEDED' });
 
 describe('the connections of an API key', () => {
-  it('are bounded by its own limit, wherever they come from, and others’ are not', () => {
+  it('are bounded by its own limit, from whatever address, and those of other keys are not', () => {
     const connections = new KeyConnections();
     const mine = key('mine', { connections: 2 });
     const first = connections.take(mine, HERE);

@@ -9,7 +9,7 @@ export const SECRET = 'a-secret-of-thirty-two-characters-or-more';
 export const ISSUER = 'https://issuer.example';
 export const AUDIENCE = 'tickgraph';
 
-/** Where FakeClock begins, in seconds. */
+/** The time at which a FakeClock starts, in seconds. */
 export const NOW = Math.floor(new FakeClock().now() / 1_000);
 
 export interface KeyPair {
