@@ -173,6 +173,18 @@ function buildManager(
   });
 }
 
+function buildGraphql({ config }: MarketDataServerOptions, services: Services): ReturnType<typeof createGraphql> {
+  const { maxPayloadBytes, compression, allowedOrigins } = config.server;
+  return createGraphql({
+    services,
+    graphql: config.graphql,
+    heartbeatMs: config.heartbeat.graphqlMs,
+    maxPayloadBytes,
+    compression,
+    allowsOrigin: (origin) => isAllowedOrigin({ origin, host: undefined, allowedOrigins }),
+  });
+}
+
 function buildHttp(
   options: MarketDataServerOptions,
   { proxies, connections }: Admission,
@@ -182,14 +194,7 @@ function buildHttp(
   const { clock, manager, metrics } = services;
   const { maxPayloadBytes, compression, allowedOrigins, host, port, shutdownTimeoutMs } = config.server;
   const { graphqlMs, rawMs } = config.heartbeat;
-  const graphql = createGraphql({
-    services,
-    graphql: config.graphql,
-    heartbeatMs: graphqlMs,
-    maxPayloadBytes,
-    compression,
-    allowsOrigin: (origin) => isAllowedOrigin({ origin, host: undefined, allowedOrigins }),
-  });
+  const graphql = buildGraphql(options, services);
   const raw = new RawProtocol({ services, heartbeatMs: rawMs, maxPayloadBytes, compression });
   const { health, ready } = createHealth({
     manager,

@@ -40,8 +40,8 @@ function setUp(options: Partial<ClientConnectionsOptions> = {}) {
   return { clock, connections, accept, hold, begin, refusalOf };
 }
 
-/** Connections that short requests may have beside those that last. */
-const BESIDE = 16;
+/** How many short-lived connections are allowed beside the long-lived ones. */
+const EXTRA = 16;
 
 describe('long-lived connections', () => {
   it('are counted for each address and in total, and disposing of a place frees it exactly once', () => {
@@ -82,7 +82,7 @@ describe('long-lived connections', () => {
 describe('idle connections', () => {
   it('make room, the oldest first, when their address has reached its limit', async () => {
     const { clock, accept, refusalOf } = setUp();
-    const idle = Array.from({ length: 3 + BESIDE }, () => accept());
+    const idle = Array.from({ length: 3 + EXTRA }, () => accept());
     await clock.advance(1_000);
     const next = accept();
     expect(refusalOf(next)).toBeUndefined();
@@ -107,7 +107,7 @@ describe('idle connections', () => {
 
   it('are left alone for a moment: in a rush new ones are refused, and none is closed', () => {
     const { accept, refusalOf } = setUp();
-    const crowd = Array.from({ length: 3 + BESIDE }, () => accept());
+    const crowd = Array.from({ length: 3 + EXTRA }, () => accept());
     expect(refusalOf(accept())).toContain('Your address');
     expect(crowd.some(({ destroyed }) => destroyed)).toBe(false);
   });

@@ -14,7 +14,7 @@ function ascending(a: PriceLevel, b: PriceLevel): number {
   return new Big(a.price).cmp(b.price);
 }
 
-/** What the book must be, by the plainest means: a map by value, sorted when asked. */
+/** The simplest correct book: a map by value that is sorted on each call. */
 class NaiveBook {
   readonly #bids = new Map<string, PriceLevel>();
   readonly #asks = new Map<string, PriceLevel>();
@@ -42,11 +42,11 @@ class NaiveBook {
 }
 
 const size = fc.constantFrom('0', '0.00000000', '1', '0.50', '12.00000000').map((text) => decimal(text));
-/** Few prices, so that they meet again; written with and without trailing zeros. */
+/** A small range of prices, so that they repeat, written with and without trailing zeros. */
 const commonPrice = fc
   .tuple(fc.integer({ min: 0, max: 30 }), fc.constantFrom('', '0', '000000'))
   .map(([units, zeros]) => decimal(`100.${String(units).padStart(2, '0')}${zeros}`));
-/** Prices that differ only where a double can no longer tell. */
+/** Prices that differ only in digits that a double cannot represent. */
 const finePrice = fc
   .tuple(fc.constantFrom('9007199254740993', '58840', '-3'), fc.integer({ min: 0, max: 40 }))
   .map(([whole, units]) => decimal(`${whole}.0000000000000${String(units).padStart(2, '0')}`));

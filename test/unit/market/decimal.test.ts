@@ -16,7 +16,7 @@ import {
 import type { Decimal } from '../../../src/market/decimal.ts';
 import { DIGITS, plainDecimal } from './arbitraries.ts';
 
-/** An exact value as numerator over a power of ten. */
+/** An exact value: a numerator over a power of ten. */
 interface Rational {
   readonly units: bigint;
   readonly places: number;

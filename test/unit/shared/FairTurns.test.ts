@@ -22,7 +22,7 @@ function setUp() {
   const clock = new WorkClock();
   const turns = new FairTurns(clock);
   const done: string[] = [];
-  /** Waits for its turn, and then works for so long. */
+  /** Waits for its turn, and then works for this long. */
   const worker = async (name: string, asker: Asker, ms: number): Promise<void> => {
     await turns.turn(asker);
     clock.work(ms);

@@ -8,10 +8,10 @@ const MINUTE = 60_000;
 class Trial {
   readonly clock = new FakeClock();
   readonly gate = new AttemptGate(this.clock);
-  /** Attempts that were run. */
+  /** How many attempts were run. */
   runs = 0;
 
-  /** The outcome, or when to try again where the attempt was not run. */
+  /** The outcome, or when to retry if the attempt was not run. */
   attempt(address: string, succeeds: boolean, work: Promise<void> = Promise.resolve()): Promise<boolean | number> {
     const run = async (): Promise<boolean> => {
       this.runs += 1;

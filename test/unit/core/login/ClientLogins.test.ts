@@ -46,7 +46,7 @@ class Door implements Disposable {
     this.logins[Symbol.dispose]();
   }
 
-  /** Who it is, or the error. */
+  /** The login, or the error. */
   async bring(evidence: LoginEvidence | null, address = HERE): Promise<unknown> {
     return await this.logins.verify(evidence, address).then(
       ({ principal }) => principal,

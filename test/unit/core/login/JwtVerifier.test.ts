@@ -15,7 +15,7 @@ const byRsa = { publicKey: pemOf(RSA) };
 const rsaSigned = (payload = claims(), header = {}): Promise<string> =>
   sign(payload, { alg: 'RS256', key: RSA.privateKey, header });
 
-/** Signed over exactly these bytes, so that the forged parts carry a signature that would hold. */
+/** Signs exactly these bytes, so that the forged parts have a valid signature. */
 function hmac(unsigned: string, key: string): string {
   const signed = unsigned.split('.').slice(0, 2).join('.');
   return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
