@@ -1,4 +1,4 @@
-import { assertNever } from '../src/shared/assertNever.ts';
+import { assertNever } from '../src/shared/errors.ts';
 import { graphqlPayload, rawSubscribe } from './documents.ts';
 import type { Wish } from './documents.ts';
 

@@ -2,7 +2,7 @@ import type { Feed } from '../src/brokers/BaseBroker.ts';
 import { parseConfig } from '../src/config/load.ts';
 import { decimal } from '../src/market/decimal.ts';
 import type { FeedEventDraft, PriceLevel } from '../src/market/marketData.ts';
-import { SHARED } from '../src/market/streamKey.ts';
+import { SHARED } from '../src/market/marketData.ts';
 import { fromEpochMs, parseTimestamp } from '../src/market/timestamp.ts';
 import { MarketDataServer } from '../src/MarketDataServer.ts';
 import { silentLogger } from '../src/shared/logger.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
-import { assertNever } from '../src/shared/assertNever.ts';
+import { assertNever } from '../src/shared/errors.ts';
 import { isCompressed, plainOf } from './cases.ts';
 import type { CaseName } from './cases.ts';
 import { makeEvents } from './documents.ts';

@@ -8,7 +8,7 @@ import { BrokerManager } from './core/BrokerManager.ts';
 import type { BrokerManagerOptions } from './core/BrokerManager.ts';
 import { CredentialVault } from './core/CredentialVault.ts';
 import { ClientLogins } from './core/login/ClientLogins.ts';
-import { KeyConnections } from './core/login/KeyConnections.ts';
+import { KeyConnections } from './core/login/apiKeys.ts';
 import { Queries } from './core/Queries.ts';
 import type { Services } from './core/Services.ts';
 import { Sessions } from './core/Sessions.ts';
@@ -17,13 +17,11 @@ import { defineBroker } from './createBroker.ts';
 import { SubscriptionIndex } from './fanout/routing/SubscriptionIndex.ts';
 import { FlushScheduler } from './fanout/routing/FlushScheduler.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
-import { countedAddress, isSecure, TrustedProxies } from './http/clientAddress.ts';
-import { createHealth } from './http/health.ts';
+import { addressForLimits, isSecure, TrustedProxies } from './http/clientAddress.ts';
+import { createHealth, indexPage, createMetricsEndpoint } from './http/endpoints.ts';
 import { ClientConnections } from './http/ClientConnections.ts';
 import { HttpServer } from './http/HttpServer.ts';
 import type { UpgradeHandler } from './http/HttpServer.ts';
-import { indexPage } from './http/indexPage.ts';
-import { createMetricsEndpoint } from './http/metricsEndpoint.ts';
 import { isAllowedOrigin } from './http/origin.ts';
 import { RawProtocol } from './raw/RawProtocol.ts';
 import { systemClock } from './shared/clock.ts';
@@ -34,18 +32,19 @@ import { HeapWatch, socketsForClients } from './shared/processLimits.ts';
 import { Metrics } from './shared/metrics.ts';
 import { systemRandom } from './shared/random.ts';
 
+/** What a gateway is started with. */
 export interface MarketDataServerOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly version: string;
-  /** How long a stream stays open upstream after the last who wanted it. @default the manager's */
+  /** How long a stream stays open upstream after its last subscriber has left. @default the manager's */
   readonly lingerMs?: number;
 }
 
-/** WebSocket close code of an end that is not the client's fault, and not an error (RFC 6455, 7.4.1). */
+/** The WebSocket close code of a server that shuts down (RFC 6455, 7.4.1). */
 const GOING_AWAY = 1001;
 
-/** The whole gateway: builds every part, owns them all, and closes them in the opposite order. */
+/** The whole gateway. It builds and owns every part, and closes them in reverse order. */
 export class MarketDataServer implements AsyncDisposable {
   readonly #http: HttpServer;
   readonly #parts: AsyncDisposableStack;
@@ -64,13 +63,13 @@ export class MarketDataServer implements AsyncDisposable {
     this.metrics = parts.metrics;
   }
 
-  /** Resolves once it serves; rejects, with nothing left behind, where the address can't be had. */
+  /** Resolves once clients can connect. If the address is not available it rejects and leaves nothing running. */
   static async start(options: MarketDataServerOptions): Promise<MarketDataServer> {
     await using owned = new AsyncDisposableStack();
-    const door = buildDoor(options);
-    const services = buildServices(options, door, owned);
-    const http = owned.use(buildHttp(options, door, services));
-    // The first to end: who waits for a venue's answer is told, before the connections go.
+    const admission = buildAdmission(options);
+    const services = buildServices(options, admission, owned);
+    const http = owned.use(buildHttp(options, admission, services));
+    // The authenticator is closed first: clients that wait for a venue's answer get an error while they are still connected.
     owned.use(services.authenticator);
     await http.listen();
     addBrokers(options, services);
@@ -83,7 +82,7 @@ export class MarketDataServer implements AsyncDisposable {
     return { http: url, graphql: `${url}/graphql`, raw: `${url.replace(/^http/, 'ws')}/ws` };
   }
 
-  /** Tells every client to go, and ends every connection and timer. May be called again. */
+  /** Disconnects every client, and ends every connection and timer. It may be called repeatedly. */
   close(): Promise<void> {
     return this.#parts.disposeAsync();
   }
@@ -93,19 +92,19 @@ export class MarketDataServer implements AsyncDisposable {
   }
 }
 
-/** A client that takes nothing of what it is sent for so many heartbeats is cut off. */
+/** A client that reads nothing for this many heartbeats is disconnected. */
 const UNREAD_BEATS = 2;
-/** Values of answers that are under way at a time: some 80 bytes each while they are made. */
+/** How many values all unfinished answers may hold together. A value takes about 80 bytes meanwhile. */
 const ANSWER_VALUES = { capacity: 2_000_000, perOwner: 400_000, perAsker: 100_000, free: 2_000 };
 
-/** Who is let in, and how many. */
-interface Door {
+/** Decides which connections are let in. */
+interface Admission {
   readonly proxies: TrustedProxies;
   readonly heap: HeapWatch;
   readonly connections: ClientConnections;
 }
 
-function buildDoor({ config }: MarketDataServerOptions): Door {
+function buildAdmission({ config }: MarketDataServerOptions): Admission {
   const clock = systemClock;
   const proxies = new TrustedProxies(config.server.trustedProxies);
   const heap = new HeapWatch({ clock });
@@ -119,9 +118,9 @@ function buildDoor({ config }: MarketDataServerOptions): Door {
   return { proxies, heap, connections };
 }
 
-function buildServices(options: MarketDataServerOptions, door: Door, owned: AsyncDisposableStack): Services {
+function buildServices(options: MarketDataServerOptions, admission: Admission, owned: AsyncDisposableStack): Services {
   const { config, logger } = options;
-  const { proxies, heap, connections } = door;
+  const { proxies, heap, connections } = admission;
   const metrics = new Metrics();
   collectDefaultMetrics({ register: metrics.registry });
   const clock = systemClock;
@@ -147,7 +146,7 @@ function buildServices(options: MarketDataServerOptions, door: Door, owned: Asyn
     keyConnections: new KeyConnections(),
     sessions,
     authenticator,
-    clientOf: (request) => ({ address: countedAddress(request, proxies), secure: isSecure(request, proxies) }),
+    clientOf: (request) => ({ address: addressForLimits(request, proxies), secure: isSecure(request, proxies) }),
     holdConnection: (request) => connections.hold(request),
     allowInsecureCredentials: config.server.allowInsecureCredentials,
     heap,
@@ -174,19 +173,28 @@ function buildManager(
   });
 }
 
-function buildHttp(options: MarketDataServerOptions, { proxies, connections }: Door, services: Services): HttpServer {
-  const { config, logger, version } = options;
-  const { clock, manager, metrics } = services;
-  const { maxPayloadBytes, compression, allowedOrigins, host, port, shutdownTimeoutMs } = config.server;
-  const { graphqlMs, rawMs } = config.heartbeat;
-  const graphql = createGraphql({
+function buildGraphql({ config }: MarketDataServerOptions, services: Services): ReturnType<typeof createGraphql> {
+  const { maxPayloadBytes, compression, allowedOrigins } = config.server;
+  return createGraphql({
     services,
     graphql: config.graphql,
-    heartbeatMs: graphqlMs,
+    heartbeatMs: config.heartbeat.graphqlMs,
     maxPayloadBytes,
     compression,
     allowsOrigin: (origin) => isAllowedOrigin({ origin, host: undefined, allowedOrigins }),
   });
+}
+
+function buildHttp(
+  options: MarketDataServerOptions,
+  { proxies, connections }: Admission,
+  services: Services,
+): HttpServer {
+  const { config, logger, version } = options;
+  const { clock, manager, metrics } = services;
+  const { maxPayloadBytes, compression, allowedOrigins, host, port, shutdownTimeoutMs } = config.server;
+  const { graphqlMs, rawMs } = config.heartbeat;
+  const graphql = buildGraphql(options, services);
   const raw = new RawProtocol({ services, heartbeatMs: rawMs, maxPayloadBytes, compression });
   const { health, ready } = createHealth({
     manager,
@@ -233,14 +241,14 @@ function buildHttp(options: MarketDataServerOptions, { proxies, connections }: D
   return http;
 }
 
-/** Last, so that a port in use is told before any venue is called. */
+/** Called last, so that no venue is contacted if the port is in use. */
 function addBrokers({ config, logger }: MarketDataServerOptions, { manager, clock, metrics }: Services): void {
   const binanceHosts = new BinanceHosts({ clock, random: systemRandom });
   const oandaBudgets = new OandaBudgets({ clock });
   const { staleAfterMs, reconnect } = config.feeds;
   for (const [id, broker] of Object.entries(config.brokers)) {
     const log = logger.child({ broker: id });
-    const surroundings = {
+    const context = {
       id,
       clock,
       random: systemRandom,
@@ -251,6 +259,6 @@ function addBrokers({ config, logger }: MarketDataServerOptions, { manager, cloc
       binanceHosts,
       oandaBudgets,
     };
-    manager.addBroker(defineBroker(broker, surroundings));
+    manager.addBroker(defineBroker(broker, context));
   }
 }

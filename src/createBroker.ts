@@ -11,49 +11,48 @@ import type { OandaBudgets } from './brokers/oanda/OandaBudgets.ts';
 import type { BrokerConfig, BrokerConfigOf } from './config/schema.ts';
 import type { BrokerDefinition } from './core/Broker.ts';
 import type { BrokerCredentials } from './market/credentials.ts';
-import { assertNever } from './shared/assertNever.ts';
-import { GatewayError } from './shared/errors.ts';
+import { assertNever, GatewayError } from './shared/errors.ts';
 
-/** What every adapter is given, but for the sink. */
-export interface BrokerSurroundings extends Omit<BrokerContext, 'sink'> {
+/** What every adapter gets, except for its sink. */
+export interface AdapterContext extends Omit<BrokerContext, 'sink'> {
   readonly binanceHosts: BinanceHosts;
   readonly oandaBudgets: OandaBudgets;
 }
 
 type DefinitionOf = Omit<BrokerDefinition, 'id' | 'enabled'>;
 
-/** What the gateway needs to know of a broker as configured, to make its adapters when they are wanted. */
-export function defineBroker(config: BrokerConfig, surroundings: BrokerSurroundings): BrokerDefinition {
-  const { id } = surroundings;
-  return { id, enabled: config.enabled, ...definitionOf(config, surroundings) };
+/** Describes a configured broker to the gateway, which creates its adapters when they are needed. */
+export function defineBroker(config: BrokerConfig, context: AdapterContext): BrokerDefinition {
+  const { id } = context;
+  return { id, enabled: config.enabled, ...definitionOf(config, context) };
 }
 
-function definitionOf(config: BrokerConfig, surroundings: BrokerSurroundings): DefinitionOf {
+function definitionOf(config: BrokerConfig, context: AdapterContext): DefinitionOf {
   switch (config.kind) {
     case 'binance':
-      return defineBinance(config, surroundings);
+      return defineBinance(config, context);
     case 'oanda':
-      return defineOanda(config, surroundings);
+      return defineOanda(config, context);
     case 'mock-binance':
-      return defineMock({ ...config, requiresAuthentication: false }, surroundings);
+      return defineMock({ ...config, requiresAuthentication: false }, context);
     case 'mock-oanda':
-      return defineMock(config, surroundings);
+      return defineMock(config, context);
     default:
       return assertNever(config);
   }
 }
 
-/** Its market data is public; credentials only prove who somebody is. */
-function defineBinance(config: BrokerConfigOf<'binance'>, surroundings: BrokerSurroundings): DefinitionOf {
-  const hosts = surroundings.binanceHosts;
+/** Binance's market data is public. Clients' credentials only prove who they are. */
+function defineBinance(config: BrokerConfigOf<'binance'>, context: AdapterContext): DefinitionOf {
+  const hosts = context.binanceHosts;
   return {
     traits: BINANCE_TRAITS,
-    shared: (sink) => new BinanceBroker({ ...surroundings, sink }, { ...config, hosts }),
+    shared: (sink) => new BinanceBroker({ ...context, sink }, { ...config, hosts }),
     clients: {
       check: ({ apiKey, apiSecret }, signal) =>
         checkBinanceCredentials(
-          { apiKey: given(apiKey, 'apiKey'), apiSecret: given(apiSecret, 'apiSecret') },
-          { ...surroundings, restUrl: config.restUrl, hosts, brokerId: surroundings.id },
+          { apiKey: required(apiKey, 'apiKey'), apiSecret: required(apiSecret, 'apiSecret') },
+          { ...context, restUrl: config.restUrl, hosts, brokerId: context.id },
           signal,
         ),
       create: null,
@@ -61,17 +60,17 @@ function defineBinance(config: BrokerConfigOf<'binance'>, surroundings: BrokerSu
   };
 }
 
-function defineOanda(config: BrokerConfigOf<'oanda'>, surroundings: BrokerSurroundings): DefinitionOf {
+function defineOanda(config: BrokerConfigOf<'oanda'>, context: AdapterContext): DefinitionOf {
   const { token, accountId } = config;
   const isShared = token !== null && accountId !== null;
-  const budgets = surroundings.oandaBudgets;
+  const budgets = context.oandaBudgets;
   const options = { ...config, budgets, requiresAuthentication: !isShared };
   return {
     traits: oandaTraits(!isShared),
     shared: isShared
       ? (sink) =>
           new OandaBroker(
-            { ...surroundings, sink },
+            { ...context, sink },
             { ...options, credentials: { use: (task) => task({ token, accountId }) } },
           )
       : null,
@@ -79,12 +78,12 @@ function defineOanda(config: BrokerConfigOf<'oanda'>, surroundings: BrokerSurrou
       check: (credentials, signal) =>
         checkOandaCredentials(
           tokenAndAccount(credentials),
-          { ...surroundings, ...config, budgets, brokerId: surroundings.id },
+          { ...context, ...config, budgets, brokerId: context.id },
           signal,
         ),
       create: (sink, source) =>
         new OandaBroker(
-          { ...surroundings, sink },
+          { ...context, sink },
           {
             ...options,
             credentials: { use: (task) => source.use((credentials) => task(tokenAndAccount(credentials))) },
@@ -96,9 +95,9 @@ function defineOanda(config: BrokerConfigOf<'oanda'>, surroundings: BrokerSurrou
 
 function defineMock(
   config: Omit<BrokerConfigOf<'mock-oanda'>, 'kind'> & { readonly kind: MockKind },
-  surroundings: BrokerSurroundings,
+  context: AdapterContext,
 ): DefinitionOf {
-  const create = (sink: BrokerSink): MockBroker => new MockBroker({ ...surroundings, sink }, config);
+  const create = (sink: BrokerSink): MockBroker => new MockBroker({ ...context, sink }, config);
   const takesCredentials = config.kind === 'mock-oanda';
   return {
     traits: mockTraits(config),
@@ -118,10 +117,10 @@ function defineMock(
 }
 
 function tokenAndAccount({ token, accountId }: BrokerCredentials): { token: string; accountId: string } {
-  return { token: given(token, 'token'), accountId: given(accountId, 'accountId') };
+  return { token: required(token, 'token'), accountId: required(accountId, 'accountId') };
 }
 
-function given(value: string | null, name: string): string {
+function required(value: string | null, name: string): string {
   if (value !== null) return value;
-  throw new GatewayError('BAD_REQUEST', `credentials.${name}: this broker needs it.`);
+  throw new GatewayError('BAD_REQUEST', `credentials.${name}: this broker requires it.`);
 }

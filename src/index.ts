@@ -1,21 +1,21 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import packageJson from '../package.json' with { type: 'json' };
-import { nodeTooOld } from './cli/nodeVersion.ts';
+import { nodeTooOld } from './cli/process.ts';
 
-/** How long a slow reader of the last lines may take before the process ends without it. */
+/** How long the process waits for a slow reader of its last lines before it exits. */
 const FLUSH_MS = 1_000;
 
-const complaint = nodeTooOld(process.versions.node);
-if (complaint === null) {
+const versionError = nodeTooOld(process.versions.node);
+if (versionError === null) {
   await main();
 } else {
-  process.stderr.write(`${complaint}\n`);
+  process.stderr.write(`${versionError}\n`);
   process.exitCode = 1;
 }
 
 async function main(): Promise<void> {
-  // Imported only here, so that an older Node gets as far as its complaint.
+  // These are imported here, so that an older Node gets as far as the message above.
   const { run } = await import('./cli/program.ts');
   const { BoundedOutput } = await import('./shared/BoundedOutput.ts');
   const { systemClock } = await import('./shared/clock.ts');

@@ -2,7 +2,7 @@ import { SubscriptionIndex } from '../../src/fanout/routing/SubscriptionIndex.ts
 import { CandleBuilder } from '../../src/market/CandleBuilder.ts';
 import { decimal } from '../../src/market/decimal.ts';
 import type { Trade } from '../../src/market/marketData.ts';
-import { streamKey } from '../../src/market/streamKey.ts';
+import { streamKey } from '../../src/market/marketData.ts';
 import { fromEpochMs } from '../../src/market/timestamp.ts';
 import { encodeEvent } from '../../src/raw/messages.ts';
 import { dispatchAtOnce } from '../../test/support/dispatchAtOnce.ts';

@@ -3,7 +3,7 @@ import { MemoryBus } from '../../src/bus/MemoryBus.ts';
 import { BrokerManager } from '../../src/core/BrokerManager.ts';
 import { SubscriptionIndex } from '../../src/fanout/routing/SubscriptionIndex.ts';
 import { decimal } from '../../src/market/decimal.ts';
-import { SHARED } from '../../src/market/streamKey.ts';
+import { SHARED } from '../../src/market/marketData.ts';
 import { fromEpochMs } from '../../src/market/timestamp.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import { Metrics } from '../../src/shared/metrics.ts';

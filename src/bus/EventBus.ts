@@ -1,20 +1,22 @@
-import type { MarketData } from '../market/marketData.ts';
-import type { StreamKey } from '../market/streamKey.ts';
+import type { MarketData, StreamKey } from '../market/marketData.ts';
 
-/** One stream's way in or out of the bus. Disposed of at the stream's end, by whoever opened it. */
+/** One end of one stream on the bus. Whoever opened it disposes of it when the stream ends. */
 export interface Channel extends Disposable {
+  /** Passes on the next event of the stream. */
   publish(event: MarketData): void;
-  /** What its book was holds no longer; the next that is published of it is whole. */
+  /** Invalidates the book of this stream. The next event that is published is a snapshot. */
   reset(): void;
 }
 
 /**
- * Carries numbered events from whoever owns a stream to whoever serves it. Order within a stream is kept. A stream is looked
- * up when it begins and not for each of its events.
+ * Carries numbered events from the account that produces a stream to the part that serves it to clients. It keeps the order
+ * within a stream. A stream is looked up once, when it starts, and not for each event.
  */
 export interface EventBus extends AsyncDisposable {
-  /** The way in for a stream. */
+  /** Opens a stream for publishing. */
   open(key: StreamKey): Channel;
-  /** From now on streams come out here: `receive` is asked once for each one that begins. There is one receiver at a time. */
+  /**
+   * Calls `receive` for each stream that starts from now on, to get the channel for its events. Only one receiver is active.
+   */
   subscribe(receive: (key: StreamKey) => Channel): Disposable;
 }

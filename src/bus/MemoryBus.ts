@@ -1,17 +1,17 @@
-import type { StreamKey } from '../market/streamKey.ts';
+import type { StreamKey } from '../market/marketData.ts';
 import type { Channel, EventBus } from './EventBus.ts';
 
-const NOWHERE: Channel = {
+const DISCARD: Channel = {
   publish: () => undefined,
   reset: () => undefined,
   [Symbol.dispose]: () => undefined,
 };
 
-const nowhere = (): Channel => NOWHERE;
+const discard = (): Channel => DISCARD;
 
-/** The bus of a gateway that stands alone: the way in is the way out. */
+/** The bus of a single gateway process: what is published goes straight to the receiver. */
 export class MemoryBus implements EventBus {
-  #receive: (key: StreamKey) => Channel = nowhere;
+  #receive: (key: StreamKey) => Channel = discard;
 
   open(key: StreamKey): Channel {
     return this.#receive(key);
@@ -21,13 +21,13 @@ export class MemoryBus implements EventBus {
     this.#receive = receive;
     return {
       [Symbol.dispose]: () => {
-        if (this.#receive === receive) this.#receive = nowhere;
+        if (this.#receive === receive) this.#receive = discard;
       },
     };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#receive = nowhere;
+    this.#receive = discard;
     return Promise.resolve();
   }
 }

@@ -1,13 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { checkConfig } from './checkConfig.ts';
-import { EXIT_CODES } from './exitCode.ts';
+import { EXIT_CODES } from './process.ts';
 import { serve } from './serve.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { CommandContext } from './process.ts';
 
-/** Runs the command that the arguments (those after the program's name) ask for, and resolves with the exit code. */
-export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
+/** Runs the command that the arguments (without the program's name) select, and resolves with the exit code. */
+export async function run(args: readonly string[], context: CommandContext): Promise<number> {
   let code: number = EXIT_CODES.ok;
-  const program = commands(surroundings, (result) => {
+  const program = commands(context, (result) => {
     code = result;
   });
   try {
@@ -19,8 +19,8 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   }
 }
 
-function commands(surroundings: Surroundings, done: (code: number) => void): Command {
-  const { output, errorOutput, version } = surroundings;
+function commands(context: CommandContext, done: (code: number) => void): Command {
+  const { output, errorOutput, version } = context;
   const program = new Command('tickgraph')
     .description('A gateway for live market data: brokers in, GraphQL subscriptions and raw JSON out.')
     .version(version, '-V, --version', 'print the version')
@@ -28,20 +28,20 @@ function commands(surroundings: Surroundings, done: (code: number) => void): Com
     .configureOutput({ writeOut: (text) => void output.write(text), writeErr: (text) => void errorOutput.write(text) })
     .exitOverride()
     .showHelpAfterError('(see tickgraph --help)')
-    .addHelpText('after', '\nExit codes: 0 fine, 1 failed, 2 bad usage or configuration.');
+    .addHelpText('after', '\nExit codes: 0 success, 1 failure, 2 bad usage or configuration.');
   program
     .command('serve')
     .description('serve clients until SIGTERM or SIGINT')
-    .option('-c, --config <file>', 'the YAML file (else TICKGRAPH_CONFIG, else ./config.yaml where there is one)')
+    .option('-c, --config <file>', 'the YAML file (default: TICKGRAPH_CONFIG, or else ./config.yaml if it exists)')
     .action(async ({ config }: { config?: string }) => {
-      done(await serve(config ?? null, surroundings));
+      done(await serve(config ?? null, context));
     });
   program
     .command('check-config')
-    .description('print the effective configuration with secrets masked, or all that is wrong with it')
-    .argument('[file]', 'the YAML file (else TICKGRAPH_CONFIG, else ./config.yaml where there is one)')
+    .description('print the effective configuration with secrets masked, or everything that is wrong with it')
+    .argument('[file]', 'the YAML file (default: TICKGRAPH_CONFIG, or else ./config.yaml if it exists)')
     .action((file: string | undefined) => {
-      done(checkConfig(file ?? null, surroundings));
+      done(checkConfig(file ?? null, context));
     });
   return program;
 }

@@ -4,13 +4,11 @@ import type { Clock } from '../shared/clock.ts';
 import { sleep } from '../shared/clock.ts';
 import { createLogger } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
-import { reportFaults } from './checkConfig.ts';
-import type { StopSignal } from './exitCode.ts';
-import { EXIT_CODES, SIGNAL_EXIT_CODES } from './exitCode.ts';
-import { loadServable } from './loadServable.ts';
-import type { ProcessEvents, RunningServer, Surroundings } from './surroundings.ts';
+import { reportFaults, loadSupportedConfig } from './checkConfig.ts';
+import type { StopSignal, ProcessEvents, RunningServer, CommandContext } from './process.ts';
+import { EXIT_CODES, SIGNAL_EXIT_CODES } from './process.ts';
 
-/** How long open work may take to end once something went wrong that nobody handled. */
+/** How long the shutdown may take after an unhandled error. */
 const FAULT_DRAIN_MS = 5_000;
 
 type Ending = 'signal' | 'fault';
@@ -19,35 +17,35 @@ type Start =
   { readonly kind: 'started'; readonly server: RunningServer } | { readonly kind: 'failed'; readonly error: unknown };
 
 /**
- * Serves until a signal or an unhandled fault ends it, and resolves with the exit code once everything is closed or its
- * time is up. A second signal, or one that comes while a fault is being dealt with, ends the process at once.
+ * Serves until a signal or an unhandled error, and resolves with the exit code once everything is closed or the time for that is
+ * up. A second signal, or a signal after an unhandled error, exits at once.
  */
-export async function serve(file: string | null, surroundings: Surroundings): Promise<number> {
-  const result = loadServable(file, surroundings);
-  if (!result.ok) return reportFaults(result.faults, surroundings);
+export async function serve(file: string | null, context: CommandContext): Promise<number> {
+  const result = loadSupportedConfig(file, context);
+  if (!result.ok) return reportFaults(result.faults, context);
   const { config } = result;
-  const logger = createLogger({ ...config.log, output: surroundings.output });
+  const logger = createLogger({ ...config.log, output: context.output });
   const ended = Promise.withResolvers<Ending>();
-  using listening = listen({ ...surroundings, logger, end: ended.resolve });
+  using listening = listen({ ...context, logger, end: ended.resolve });
 
-  const start = started(surroundings, config, logger);
+  const start = started(context, config, logger);
   const first = await Promise.race([start, ended.promise]);
   if (typeof first === 'object' && first.kind === 'failed') {
     const message = systemCode(first.error) === 'EADDRINUSE' ? 'the port is in use' : 'start failed';
     logger.fatal({ host: config.server.host, port: config.server.port, err: first.error }, message);
     return EXIT_CODES.failed;
   }
-  if (typeof first === 'object') logger.info({ ...first.server.urls, version: surroundings.version }, 'listening');
+  if (typeof first === 'object') logger.info({ ...first.server.urls, version: context.version }, 'listening');
   const ending = await ended.promise;
   const timeoutMs = config.server.shutdownTimeoutMs;
   const limitMs = ending === 'signal' ? timeoutMs : Math.min(timeoutMs, FAULT_DRAIN_MS);
-  const clean = await shutDown({ start, logger, clock: surroundings.clock, limitMs });
+  const clean = await shutDown({ start, logger, clock: context.clock, limitMs });
   return clean && !listening.faulted ? EXIT_CODES.ok : EXIT_CODES.failed;
 }
 
-async function started(surroundings: Surroundings, config: Config, logger: Logger): Promise<Start> {
+async function started(context: CommandContext, config: Config, logger: Logger): Promise<Start> {
   try {
-    return { kind: 'started', server: await surroundings.start({ config, logger, version: surroundings.version }) };
+    return { kind: 'started', server: await context.start({ config, logger, version: context.version }) };
   } catch (error) {
     return { kind: 'failed', error };
   }
@@ -60,7 +58,7 @@ interface ShutDown {
   readonly limitMs: number;
 }
 
-/** Also where the server is still starting: it is closed as soon as it has. False where that failed. */
+/** Closes the server, even if it is still starting: then as soon as it has started. Resolves with false if that failed. */
 async function shutDown({ start, logger, clock, limitMs }: ShutDown): Promise<boolean> {
   const closed = new AbortController();
   const outcome = closeWhenStarted(start, logger).finally(() => {
@@ -68,7 +66,7 @@ async function shutDown({ start, logger, clock, limitMs }: ShutDown): Promise<bo
   });
   await sleep(clock, limitMs, closed.signal);
   if (closed.signal.aborted) return outcome;
-  logger.warn({ limitMs }, 'not everything was closed in time');
+  logger.warn({ limitMs }, 'the shutdown did not finish in time');
   return true;
 }
 
@@ -93,11 +91,11 @@ interface ListenOptions {
 }
 
 interface Listening extends Disposable {
-  /** True once anything was thrown that nobody handled. */
+  /** True once there was an unhandled error. */
   readonly faulted: boolean;
 }
 
-/** Hears signals and unhandled faults until it is disposed of. */
+/** Listens for signals and unhandled errors until it is disposed of. */
 function listen({ events, logger, exit, end }: ListenOptions): Listening {
   let ending = false;
   let faulted = false;

@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { decimal } from '../market/decimal.ts';
-import { flag, numberBetween, oneOf, priceBetween, secretText, section, text, url, wholeNumber } from './fields.ts';
-import { withRule } from './rule.ts';
+import {
+  flag,
+  numberBetween,
+  oneOf,
+  priceBetween,
+  secretText,
+  section,
+  text,
+  url,
+  wholeNumber,
+  withRule,
+} from './fields.ts';
 
 const MAX_SYMBOLS = 10_000;
 
@@ -10,7 +20,7 @@ const brokerId = text('a broker id of lower-case letters, digits, - and _, 64 at
 const binance = section({
   kind: z.literal('binance'),
   enabled: flag().default(true),
-  /** The venue's `trade` stream, or `aggTrade`. */
+  /** `individual`: the venue's stream `trade`; `aggregate`: its stream `aggTrade`. */
   trades: oneOf(['individual', 'aggregate']).default('individual'),
   websocketUrl: url('wss:', 'ws:').default('wss://data-stream.binance.vision'),
   restUrl: url('https:', 'http:').default('https://data-api.binance.vision'),
@@ -21,10 +31,10 @@ const oanda = withRule(
     kind: z.literal('oanda'),
     enabled: flag().default(true),
     environment: oneOf(['practice', 'live']).default('practice'),
-    /** In place of the environment's own. */
+    /** Replaces the URL of the environment. */
     streamUrl: url('https:', 'http:').nullable().default(null),
     restUrl: url('https:', 'http:').nullable().default(null),
-    /** With both, one account serves every client; without them, each client brings its own. */
+    /** With both, one account serves every client. Without them, each client sends its own credentials. */
     token: secretText('a token without white space').nullable().default(null),
     accountId: secretText('an account id without white space').nullable().default(null),
   }),
@@ -35,7 +45,7 @@ const oanda = withRule(
   },
 );
 
-/** What a mock market can start at and still reckon exactly; its own code has the reasons. */
+/** The range of first prices with which a mock market still computes exactly; see its code for the reasons. */
 function mockPrice(): ReturnType<typeof priceBetween> {
   return priceBetween(decimal('0.00000000000001'), decimal('1000000000000'));
 }
@@ -65,7 +75,7 @@ const mockBinance = section({
 const mockOanda = section({
   kind: z.literal('mock-oanda'),
   ...mockSettings({ seed: 2, ticksPerSecond: 4, symbols: { EUR_USD: '1.08452', USD_JPY: '149.832' } }),
-  /** The token `mock-token` with the account `mock-account`. */
+  /** If true, clients must send the token `mock-token` and the account `mock-account`. */
   requiresAuthentication: flag().default(true),
 });
 
@@ -75,10 +85,10 @@ const brokerSchema = z.discriminatedUnion('kind', [binance, oanda, mockBinance, 
   error: ({ code }) => (code === 'invalid_union' ? `one of: ${BROKER_KINDS.join(', ')}` : 'a map of settings'),
 });
 
-/** The key is the broker's id. */
+/** The brokers by id. */
 export const brokersSchema = z.record(brokerId, brokerSchema, { error: 'a map of brokers, each under its id' });
 
-/** The brokers there are where nothing is configured; each has its kind's defaults. */
+/** The brokers that exist without any configuration. Each has the defaults of its kind. */
 export const DEFAULT_BROKERS: Readonly<Record<string, { readonly kind: string }>> = Object.fromEntries(
   BROKER_KINDS.map((kind) => [kind, { kind }]),
 );

@@ -2,20 +2,25 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { ConfigFault } from './faults.ts';
 import type { Schema } from './schemaWalk.ts';
-import { unwrap } from './schemaWalk.ts';
+import { unwrap, childOf, keysOf } from './schemaWalk.ts';
 import { mayComeFromFile } from './secrets.ts';
 import type { Path, Tree } from './tree.ts';
-import { emptyTree, merge, setAt, valueAt } from './tree.ts';
-import { PREFIX, settingOf, variableFor } from './variables.ts';
-import type { Setting } from './variables.ts';
+import { emptyTree, merge, setAt, valueAt, isTree } from './tree.ts';
 import { readYaml } from './yamlDocument.ts';
+import { nearest } from './faults.ts';
+import { configSchema } from './schema.ts';
 
+/** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Names the configuration file, and is no setting. */
+const PREFIX = 'TICKGRAPH_';
+/** Another name is suggested if at most this many letters of a variable's name are wrong. */
+const MAX_SLIP = 3;
+
+/** The variable that names the configuration file. It is not a setting. */
 export const CONFIG_VARIABLE = `${PREFIX}CONFIG`;
 
-/** Names that hosting platforms set. Set but empty, they say nothing; a TICKGRAPH_ variable wins over them. */
+/** Variables that hosting platforms set. Empty ones are ignored, and a TICKGRAPH_ variable takes precedence. */
 const PLATFORM_VARIABLES: readonly (readonly [string, Path])[] = [
   ['HOST', ['server', 'host']],
   ['PORT', ['server', 'port']],
@@ -23,27 +28,29 @@ const PLATFORM_VARIABLES: readonly (readonly [string, Path])[] = [
   ['REDIS_URL', ['bus', 'redis', 'url']],
 ];
 
-/** What Kubernetes puts into every container beside a Service named tickgraph. */
+/** Variables that Kubernetes sets in every container if there is a Service named tickgraph. */
 const SERVICE_LINK =
   /^TICKGRAPH_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP)(?:_(?:PROTO|PORT|ADDR))?)$/;
 const SERVICE_PORT_VALUE = /^(?:tcp|udp):\/\//;
 
+/** What readEnvironment reads. */
 export interface EnvironmentOptions {
   readonly env: Environment;
   readonly cwd: string;
   readonly readFile: (path: string) => string;
-  /** What lies beneath: tells which brokers there are, and of what kind. */
+  /** The defaults and the file. They determine which brokers exist, and their kinds. */
   readonly below: Tree;
 }
 
-/** The settings that environment variables make, and which variable made each. */
+/** The settings from environment variables, and which variable each came from. */
 export interface EnvironmentLayer {
   readonly tree: Tree;
   readonly faults: readonly ConfigFault[];
-  /** The variable that gave the setting, or one beneath it; null where none did. */
+  /** The variable that the setting, or a setting below it, came from; null if there is none. */
   locate(path: Path): string | null;
 }
 
+/** Reads all settings from environment variables. */
 export function readEnvironment(options: EnvironmentOptions): EnvironmentLayer {
   const reader = new EnvironmentReader(options);
   for (const [name, path] of PLATFORM_VARIABLES) reader.readPlatform(name, path);
@@ -61,9 +68,9 @@ class EnvironmentReader implements EnvironmentLayer {
   readonly tree = emptyTree();
   readonly faults: ConfigFault[] = [];
   readonly #options: EnvironmentOptions;
-  /** What lies beneath, with the kinds of brokers as this environment gives them. */
+  /** The settings below, with the kinds of brokers that the environment sets. */
   readonly #known: Tree;
-  /** By dotted path. */
+  /** The variables by dotted path. */
   readonly #variables = new Map<string, string>();
 
   constructor(options: EnvironmentOptions) {
@@ -111,7 +118,7 @@ class EnvironmentReader implements EnvironmentLayer {
     const { env, cwd, readFile } = this.#options;
     const direct = name.slice(0, -5);
     if (env[direct] !== undefined) {
-      this.#fail(name, setting.path, { found: `${direct} beside it`, expected: 'one of the two' });
+      this.#fail(name, setting.path, { found: `${direct} as well`, expected: 'only one of the two' });
       return;
     }
     try {
@@ -127,7 +134,7 @@ class EnvironmentReader implements EnvironmentLayer {
   }
 }
 
-/** A broker's kind says which variables it may have, so it is looked at before them. */
+/** The kind of a broker determines which variables it may have, so kinds are read first. */
 function withKinds({ env, below }: EnvironmentOptions): Tree {
   const kinds = emptyTree();
   for (const [name, kind] of Object.entries(env)) {
@@ -138,7 +145,7 @@ function withKinds({ env, below }: EnvironmentOptions): Tree {
   return merge(below, kinds);
 }
 
-/** By what is expected there. Text that can't be read as such stays text, for the schema to refuse. */
+/** Converts text to the type that the schema expects. Text that can't be converted stays text, and the schema rejects it. */
 function parse(schema: Schema, value: string, path: Path): unknown {
   if (value === '' && acceptsNull(schema)) return null;
   const inner = unwrap(schema);
@@ -161,14 +168,89 @@ function commaSeparated(value: string): string[] {
   return value.trim() === '' ? [] : value.split(',').map((item) => item.trim());
 }
 
-/** JSON (or YAML's flow form). */
+/** Parses JSON (or YAML's flow style). */
 function flow(value: string, path: Path): unknown {
   const key = path.at(-1) ?? '';
   const { tree, faults } = readYaml({ text: `{${JSON.stringify(key)}: ${value}\n}`, name: '', at: path.slice(0, -1) });
   return faults.length > 0 || tree === null ? value : tree[key];
 }
 
-/** The operating system's word for what went wrong: ENOENT, EADDRINUSE. */
+/** The code of a system error, for example ENOENT or EADDRINUSE. */
 export function systemCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown reason';
+}
+
+/** The part of a variable's name for a key: MAX_PAYLOAD_BYTES for `maxPayloadBytes`, MOCK_BINANCE for `mock-binance`. */
+export function variablePart(key: string): string {
+  return key
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll('-', '_')
+    .toUpperCase();
+}
+
+/** The variable for the setting at the path. */
+function variableFor(path: Path): string {
+  return PREFIX + path.map(variablePart).join('__');
+}
+
+interface Setting {
+  readonly path: Path;
+  readonly schema: Schema;
+}
+
+interface NoSetting {
+  /** The path up to the part that is unknown. */
+  readonly path: Path;
+  /** Names that may have been meant. */
+  readonly expected: string;
+}
+
+/**
+ * Finds the setting for a variable's name. `below` determines which brokers exist, and their kinds. The id of a new broker is the
+ * part of the name in lower case, with `-` for `_`.
+ */
+function settingOf(name: string, below: Tree): Setting | NoSetting {
+  const path: string[] = [];
+  let schema: Schema = configSchema;
+  for (const part of name.slice(PREFIX.length).split('__')) {
+    const value = valueAt(below, path);
+    const key = keyFor({ schema, part, value });
+    const child = key === null ? null : childOf(schema, key, value);
+    if (key === null || child === null) {
+      const alternatives = keysOf(schema, value).map((known) => variableFor([...path, known]));
+      return { path: [...path, part.toLowerCase()], expected: suggestion(name, alternatives, below) };
+    }
+    path.push(key);
+    schema = child;
+  }
+  return { path, schema };
+}
+
+function keyFor({ schema, part, value }: { schema: Schema; part: string; value: unknown }): string | null {
+  const inner = unwrap(schema);
+  if (!(inner instanceof z.ZodRecord)) return keysOf(inner, value).find((key) => variablePart(key) === part) ?? null;
+  if (part === '') return null;
+  // The key is a broker's id in the map of brokers, and in a map of symbols the symbol exactly as written.
+  if (!(unwrap(inner.valueType) instanceof z.ZodDiscriminatedUnion)) return part;
+  const known = isTree(value) ? Object.keys(value) : [];
+  return known.find((id) => variablePart(id) === part) ?? part.toLowerCase().replaceAll('_', '-');
+}
+
+function suggestion(name: string, alternatives: readonly string[], below: Tree): string {
+  const slip = nearest(settingNames(configSchema, below), name, MAX_SLIP);
+  if (slip !== null) return slip;
+  if (alternatives.length === 0) return 'no such variable';
+  return `a name that begins with one of: ${alternatives.join(', ')}`;
+}
+
+/** The names of all settings, including those of the known brokers. */
+function settingNames(schema: Schema, value: unknown, path: Path = []): string[] {
+  const inner = unwrap(schema);
+  const known = isTree(value) ? value : {};
+  const keys = inner instanceof z.ZodRecord && path.length === 1 ? Object.keys(known) : keysOf(inner, value);
+  if (keys.length === 0) return [variableFor(path)];
+  return keys.flatMap((key) => {
+    const child = childOf(inner, key, value);
+    return child === null ? [] : settingNames(child, known[key], [...path, key]);
+  });
 }

@@ -3,34 +3,36 @@ import type { z } from 'zod';
 import type { Schema } from './schemaWalk.ts';
 import { keysOf, schemaAt } from './schemaWalk.ts';
 import { maskUserInfo, mayComeFromFile } from './secrets.ts';
-import { REDACTED } from '../shared/scrub.ts';
+import { REDACTED } from '../shared/logger.ts';
 import type { Path } from './tree.ts';
 import { valueAt } from './tree.ts';
 import { isMap } from './fields.ts';
 
 const MAX_SHOWN = 60;
 
-/** One thing that is wrong with a configuration, in words; no secret is in them. */
+/** One thing that is wrong with a configuration. Its texts contain no secret. */
 export interface ConfigFault {
-  /** The file (with the line, where it is known) or the environment variable. */
+  /** The file (with the line, if known) or the environment variable. */
   readonly source: string;
-  /** Dotted; empty for the file as a whole. */
+  /** The dotted path of the setting; empty for the file as a whole. */
   readonly path: string;
   readonly found: string;
   readonly expected: string;
 }
 
+/** A fault as one line of text. */
 export function formatFault({ source, path, found, expected }: ConfigFault): string {
   return `${source}: ${path === '' ? '' : `${path}: `}found ${found}, expected ${expected}`;
 }
 
+/** The schema, and the document that was checked against it. */
 export interface FaultContext {
   readonly schema: Schema;
   readonly document: unknown;
   readonly sourceOf: (path: Path) => string;
 }
 
-/** The schema's complaints as faults, one for each path at most, in the order of the settings. */
+/** Converts the errors of the schema to faults, in the order of the settings and at most one for each path. */
 export function faultsOf(error: z.ZodError, context: FaultContext): ConfigFault[] {
   const faults = new Map<string, ConfigFault>();
   for (const issue of error.issues) {
@@ -55,21 +57,23 @@ function issueFaults(issue: z.core.$ZodIssue, { schema, document, sourceOf }: Fa
   }
   if (issue.code === 'invalid_key') {
     const expected = issue.issues[0]?.message ?? 'another key';
-    return [{ source: sourceOf(path), path: path.join('.'), found: 'a key of another form', expected }];
+    return [{ source: sourceOf(path), path: path.join('.'), found: 'a malformed key', expected }];
   }
   const wantsMap = issue.code === 'invalid_type' && ['object', 'record', 'array'].includes(issue.expected);
   const found = describe(valueAt(document, path), wantsMap || mayComeFromFile(path));
   return [{ source: sourceOf(path), path: path.join('.'), found, expected: issue.message }];
 }
 
-/** The known keys, and the nearest of them first where the key looks like a slip of the hand. */
+/** Lists the known keys, and first the closest one if the key looks like a typing error. */
 function oneOfKeys(known: readonly string[], key: string): string {
   if (known.length === 0) return 'no key here';
   const suggestion = nearest(known, key);
   return suggestion === null ? `one of: ${known.join(', ')}` : `${suggestion} or another of: ${known.join(', ')}`;
 }
 
-/** The known word nearest to a mistyped one, whatever the case; null when more than `most` letters (half of it) differ. */
+/**
+ * The known word closest to a mistyped one, ignoring case, or null if more than `most` letters differ. @default half of them
+ */
 export function nearest(known: readonly string[], word: string, most = Math.max(1, word.length / 2)): string | null {
   const wanted = word.toLowerCase().slice(0, MAX_SHOWN);
   const ranked = known.map((candidate) => ({ candidate, apart: distance(wanted, candidate.toLowerCase()) }));
@@ -80,7 +84,7 @@ export function nearest(known: readonly string[], word: string, most = Math.max(
   return best !== null && best.apart <= most ? best.candidate : null;
 }
 
-/** What a value is, and the value itself unless it is long, or is or may hold a secret. */
+/** Describes a value. The value itself is shown, shortened, unless it may contain a secret. */
 function describe(value: unknown, secret: boolean): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { DEFAULT_BROKERS } from './brokers.ts';
-import { CONFIG_VARIABLE, readEnvironment, systemCode } from './environment.ts';
+import { CONFIG_VARIABLE, readEnvironment, systemCode, variablePart } from './environment.ts';
 import type { Environment } from './environment.ts';
 import type { ConfigFault } from './faults.ts';
 import { faultsOf } from './faults.ts';
@@ -8,28 +8,28 @@ import type { Config } from './schema.ts';
 import { configSchema } from './schema.ts';
 import type { Path, Tree } from './tree.ts';
 import { emptyTree, freeze, isTree, merge, toTree } from './tree.ts';
-import { variablePart } from './variables.ts';
 import type { YamlDocument } from './yamlDocument.ts';
 import { readYaml } from './yamlDocument.ts';
 
-/** Either the configuration or everything that is wrong with it. `file` is the one that was read, if any. */
+/** The configuration, or everything that is wrong with it. `file` is the file that was read, if any. */
 export type ConfigResult =
   | { readonly ok: true; readonly config: Config; readonly file: string | null }
   | { readonly ok: false; readonly faults: readonly ConfigFault[]; readonly file: string | null };
 
+/** The sources of a configuration. */
 export interface LoadOptions {
-  /** As the command line names it; null: as TICKGRAPH_CONFIG does, else ./config.yaml where there is one. */
+  /** The file from the command line. Null: the one in TICKGRAPH_CONFIG, or else ./config.yaml if it exists. */
   readonly file: string | null;
   readonly env: Environment;
   readonly cwd: string;
-  /** Throws where there is no such file. */
+  /** Reads a file. It throws if there is no such file. */
   readonly readFile: (path: string) => string;
 }
 
 const DEFAULT_FILE = 'config.yaml';
 const DEFAULTS = 'defaults';
 
-/** Defaults, then the file, then the environment, each later one winning key by key. */
+/** Merges the defaults, the file and the environment; for each key the later source wins. */
 export function loadConfig(options: LoadOptions): ConfigResult {
   const found = readConfigFile(options);
   if ('fault' in found) return { ok: false, faults: [found.fault], file: found.file };
@@ -52,7 +52,7 @@ export function loadConfig(options: LoadOptions): ConfigResult {
   return { ...result, file };
 }
 
-/** Checks one document over the defaults, as a file would be; `source` is what faults call it. */
+/** Checks a document merged over the defaults, as a file would be. Faults name it `source`. */
 export function parseConfig(document: unknown, source: string): ConfigResult {
   const tree = toTree(document ?? emptyTree());
   if (!isTree(tree)) {
@@ -82,12 +82,12 @@ function check({ document, sourceOf, earlier }: Checked): Outcome {
     ...keyFaults(document, sourceOf),
   ];
   if (!parsed.success || faults.length > 0) return { ok: false, faults };
-  // Maps without prototype: a broker that a client calls `constructor` is not there.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- toTree copies, and changes prototypes alone
+  // The maps have no prototype, so that a client can't find a broker named `constructor`.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- toTree copies and changes only prototypes
   return { ok: true, config: freeze(toTree(parsed.data)) as Config };
 }
 
-/** What the schema can't see: a key that it passes over, and brokers' ids that one environment variable would mean both of. */
+/** Faults that the schema can't see: a reserved key, and two ids of brokers that one environment variable would address. */
 function keyFaults(document: Tree, sourceOf: (path: Path) => string): ConfigFault[] {
   const at = (path: Path, found: string): ConfigFault => ({
     source: sourceOf(path),
@@ -101,13 +101,13 @@ function keyFaults(document: Tree, sourceOf: (path: Path) => string): ConfigFaul
   const faults = prototypeKeys(brokers, ['brokers']).map((path) => at(path, 'a reserved word'));
   for (const id of Object.keys(brokers)) {
     const other = byVariable.get(variablePart(id));
-    if (other !== undefined) faults.push(at(['brokers', id], `an id that differs from ${other} by - and _ alone`));
+    if (other !== undefined) faults.push(at(['brokers', id], `an id that differs from ${other} only by - and _`));
     byVariable.set(variablePart(id), id);
   }
   return faults;
 }
 
-/** Zod passes over this one in maps of any key, which only brokers and their symbols are. */
+/** Zod ignores the key `__proto__` in maps with arbitrary keys, which only the brokers and their symbols are. */
 function prototypeKeys(value: unknown, path: Path): Path[] {
   if (!isTree(value)) return [];
   return Object.entries(value).flatMap(([key, item]) =>

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { LOG_LEVELS } from '../shared/logger.ts';
-import { authSchema } from './auth.ts';
 import { brokersSchema } from './brokers.ts';
 import {
   flag,
@@ -14,26 +13,44 @@ import {
   section,
   text,
   wholeNumber,
+  withRule,
+  keySetUrl,
+  publicKey,
 } from './fields.ts';
-import { LIMITS } from './limits.ts';
-import { withRule } from './rule.ts';
+import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS, readPublicKey, usableAlgorithms } from '../shared/jwtKeys.ts';
+import type { Rule } from './fields.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const MAX_MESSAGE_BYTES = 16_777_216;
 
+/** The bounds of each limit. API keys may have limits of their own, so the defaults are not part of this. */
+const LIMITS = {
+  connections: wholeNumber(1, 1_000_000),
+  connectionsPerAddress: wholeNumber(1, 1_000_000),
+  subscriptionsPerConnection: wholeNumber(1, 100_000),
+  symbolsPerSubscription: wholeNumber(1, 10_000),
+  messagesPerSecond: wholeNumber(1, 100_000),
+  invalidMessagesPerMinute: wholeNumber(1, 100_000),
+  queueBytesPerConnection: wholeNumber(1_024, 1_073_741_824),
+  queryDepth: wholeNumber(1, 100),
+  queryAliases: wholeNumber(1, 10_000),
+  queryTokens: wholeNumber(1, 1_000_000),
+  queryCost: wholeNumber(1, 1_000_000_000),
+};
+
 const server = section({
   host: text('a host name or an IP address', /^[\w.:%-]{1,255}$/).default('127.0.0.1'),
-  /** 0: any free one. */
+  /** 0 picks a free port. */
   port: wholeNumber(0, 65_535).default(4000),
-  /** Of one message from a client, inflated. */
+  /** The size of one message from a client, after decompression. */
   maxPayloadBytes: wholeNumber(256, MAX_MESSAGE_BYTES).default(65_536),
   shutdownTimeoutMs: wholeNumber(1, HOUR_MS).default(5000),
-  /** Of browsers. Empty: the server's own origin and loopback pages; `*` alone opens it to all. */
+  /** The origins of web pages that may connect. Empty: the server's own origin and loopback pages; `*`: all pages. */
   allowedOrigins: listOf(origin(), 'a list of origins').default([]),
-  /** Whose X-Forwarded-For and -Proto count. */
+  /** The proxies whose X-Forwarded-For and X-Forwarded-Proto headers are believed. */
   trustedProxies: listOf(network(), 'a list of addresses and networks').default([]),
-  /** Credentials over plain text from beyond loopback. */
+  /** Accepts credentials over plain text from other machines. */
   allowInsecureCredentials: flag().default(false),
   compression: section({
     enabled: flag().default(false),
@@ -48,8 +65,84 @@ const metrics = withRule(
   }),
   {
     holds: ({ access, token }) => access !== 'token' || token !== null,
-    expected: 'metrics.token beside it',
+    expected: 'a metrics.token with this access',
     at: 'access',
+  },
+);
+
+const printable = text('text of at most 1024 characters', /^[^\p{Cc}]+$/u, 1_024);
+const audienceExpected = 'an audience, or a list of audiences';
+
+const jwtSettings = section({
+  jwksUrl: keySetUrl().nullable().default(null),
+  /** The shared secret of HS256, HS384 and HS512: at least 32 characters. */
+  secret: secretText('a secret of 32 characters or more, without white space', 32).nullable().default(null),
+  /** A public key in PEM format. */
+  publicKey: publicKey().nullable().default(null),
+  issuer: printable.nullable().default(null),
+  audience: z
+    .union([printable, listOf(printable, audienceExpected, 32).min(1)], { error: audienceExpected })
+    .nullable()
+    .default(null),
+  /** Null allows HS256 with a secret, and RS256 and ES256 otherwise. */
+  algorithms: listOf(oneOf([...SECRET_ALGORITHMS, ...PUBLIC_KEY_ALGORITHMS]), 'a list of algorithms', 13)
+    .min(1, { error: 'at least one algorithm' })
+    .nullable()
+    .default(null),
+});
+
+const JWT_RULES: readonly Rule[] = [
+  {
+    holds: ({ jwksUrl, secret, publicKey: pem }) => [jwksUrl, secret, pem].filter((key) => key !== null).length === 1,
+    expected: 'exactly one of jwksUrl, secret and publicKey',
+    at: 'jwksUrl',
+  },
+  {
+    holds: ({ secret, algorithms }) =>
+      !Array.isArray(algorithms) ||
+      algorithms.every((algorithm) => SECRET_ALGORITHMS.some((name) => name === algorithm) === (secret !== null)),
+    expected: 'HS256, HS384, HS512 with a secret, and only other algorithms with a public key or jwksUrl',
+    at: 'algorithms',
+  },
+  {
+    holds: ({ publicKey: pem, algorithms }) => {
+      const key = typeof pem === 'string' ? readPublicKey(pem) : null;
+      if (key === null || (algorithms !== null && !Array.isArray(algorithms))) return true;
+      return usableAlgorithms(key.algorithms, algorithms).length > 0;
+    },
+    expected:
+      'an algorithm that fits the key: RS or PS with 256, 384 or 512 for RSA; ES256, ES384, ES512 for P-256, P-384, P-521; EdDSA for Ed25519',
+    at: 'algorithms',
+  },
+];
+
+const jwt = JWT_RULES.reduce(withRule, jwtSettings);
+
+const apiKey = section({
+  id: text('an id of letters, digits, - and _, 64 at most', /^[\w-]{1,64}$/),
+  /** The SHA-256 digest of the whole key, in hexadecimal. */
+  sha256: text('a SHA-256 digest: 64 hexadecimal digits', /^[0-9a-fA-F]{64}$/),
+  roles: listOf(oneOf(['admin']), 'a list of roles', 16).default([]),
+  /** Limits that replace those of `limits`. */
+  limits: section(LIMITS).partial().prefault({}),
+});
+
+/** Who may use the gateway itself. Credentials for brokers are independent of this. */
+const authSchema = withRule(
+  section({
+    mode: oneOf(['none', 'required']).default('none'),
+    jwt: jwt.nullable().default(null),
+    apiKeys: listOf(apiKey, 'a list of API keys')
+      .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, {
+        error: 'API keys with different ids',
+      })
+      .default([]),
+  }),
+  {
+    holds: ({ mode, jwt: login, apiKeys }) =>
+      mode !== 'required' || isMap(login) || !Array.isArray(apiKeys) || apiKeys.length > 0,
+    expected: 'auth.jwt or auth.apiKeys with this mode',
+    at: 'mode',
   },
 );
 
@@ -89,7 +182,7 @@ const bus = withRule(
   }),
   {
     holds: ({ engine, redis }) => engine !== 'redis' || !isMap(redis) || redis['url'] !== null,
-    expected: 'bus.redis.url beside it',
+    expected: 'a bus.redis.url with this engine',
     at: 'engine',
   },
 );
@@ -113,7 +206,7 @@ export const configSchema = section({
   bus: bus.prefault({}),
   log: section({
     level: oneOf(LOG_LEVELS).default('info'),
-    /** auto: where standard output is a terminal. */
+    /** `auto` writes readable lines if standard output is a terminal. */
     pretty: z.union([z.literal('auto'), z.boolean()], { error: 'auto, true or false' }).default('auto'),
   }).prefault({}),
   brokers: brokersSchema,
@@ -122,7 +215,9 @@ export const configSchema = section({
 type Scalar = string | number | boolean | null | undefined;
 type Immutable<T> = T extends Scalar ? T : { readonly [Key in keyof T]: Immutable<T[Key]> };
 
-/** A configuration that was checked, whole, and can't change. */
+/** A complete, valid and frozen configuration. */
 export type Config = Immutable<z.output<typeof configSchema>>;
+/** The settings of one broker. */
 export type BrokerConfig = Config['brokers'][string];
+/** The settings of one broker of a certain kind. */
 export type BrokerConfigOf<Kind extends BrokerConfig['kind']> = Extract<BrokerConfig, { readonly kind: Kind }>;

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { isMap } from './fields.ts';
 
+/** Any part of the schema. */
 export type Schema = z.core.$ZodType;
 
-/** What the schema asks for beneath its defaults and permissions to be absent. */
+/** The schema without the wrappers that give it a default or make it optional or nullable. */
 export function unwrap(schema: Schema): Schema {
   let inner = schema;
   while (
@@ -17,7 +18,7 @@ export function unwrap(schema: Schema): Schema {
   return inner;
 }
 
-/** The fixed keys that a map may have. A broker's depend on its kind; where that is not known, all kinds' are given. */
+/** The fixed keys of a map. Those of a broker depend on its kind; if that is unknown, the keys of all kinds are returned. */
 export function keysOf(schema: Schema, value: unknown): readonly string[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodObject) return Object.keys(inner.shape);
@@ -27,7 +28,7 @@ export function keysOf(schema: Schema, value: unknown): readonly string[] {
   return [];
 }
 
-/** What is asked for beneath `key`; null where no such key may be. */
+/** The schema of the value at `key`, or null if there can be no such key. */
 export function childOf(schema: Schema, key: string, value: unknown): Schema | null {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodObject) return Object.hasOwn(inner.shape, key) ? (inner.shape[key] ?? null) : null;
@@ -42,7 +43,7 @@ export function childOf(schema: Schema, key: string, value: unknown): Schema | n
   return null;
 }
 
-/** Whether a path leads through the schema; and what is asked for at its end. */
+/** The schema at the end of a path, or null if there can be no such path. */
 export function schemaAt(schema: Schema, path: readonly string[], document: unknown): Schema | null {
   let found: Schema | null = schema;
   let value = document;

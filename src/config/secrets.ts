@@ -1,8 +1,8 @@
-import { REDACTED } from '../shared/scrub.ts';
+import { REDACTED } from '../shared/logger.ts';
 import { isMap } from './fields.ts';
 import type { Config } from './schema.ts';
 
-/** Every setting that must not be shown, `*` for any key or index. The only such list of the configuration. */
+/** The settings that must not be shown; `*` stands for any key or index. There is no other such list for the configuration. */
 const SECRET_PATHS: readonly (readonly string[])[] = [
   ['metrics', 'token'],
   ['auth', 'jwt', 'secret'],
@@ -12,7 +12,7 @@ const SECRET_PATHS: readonly (readonly string[])[] = [
   ['brokers', '*', 'accountId'],
 ];
 
-/** Not secret, but longer than a line: may come from a file as secrets may. */
+/** Settings that are not secret, but long, and may therefore come from a file too. */
 const LONG_PATHS: readonly (readonly string[])[] = [
   ['auth', 'jwt', 'publicKey'],
   ['auth', 'apiKeys'],
@@ -22,12 +22,12 @@ function isSecret(path: readonly string[]): boolean {
   return SECRET_PATHS.some((pattern) => matches(pattern, path));
 }
 
-/** Whether a `…_FILE` variable may name a file that holds this setting. */
+/** True if a `…_FILE` variable may name a file that contains this setting. */
 export function mayComeFromFile(path: readonly string[]): boolean {
   return isSecret(path) || LONG_PATHS.some((pattern) => matches(pattern, path));
 }
 
-/** The configuration as it may be shown: secrets masked; of the Redis URL only its user name and password. */
+/** The configuration with secrets masked. In the Redis URL only user name and password are masked. */
 export function maskSecrets(config: Config): unknown {
   return mask(config, []);
 }
@@ -41,7 +41,7 @@ function mask(value: unknown, path: readonly string[]): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mask(item, [...path, key])]));
 }
 
-/** `redis://user:password@host` without what stands before the last `@` of the authority. */
+/** Masks user name and password in URLs such as `redis://user:password@host`. */
 export function maskUserInfo(text: string): string {
   return text.replace(/:\/\/[^/?#]*@/, `://${REDACTED}@`);
 }

@@ -1,20 +1,20 @@
 import { isMap } from './fields.ts';
 
-/**
- * Settings by key, any depth. Without a prototype, so that no key that a file or a variable names can reach one.
- */
+/** Settings by key, nested to any depth. A tree has no prototype, so that no key from a file or a variable can reach one. */
 export interface Tree {
   [key: string]: unknown;
 }
 
+/** The keys that lead to a setting. */
 export type Path = readonly string[];
 
+/** A tree without settings. */
 export function emptyTree(): Tree {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Object.create is typed as any; this is an empty object
   return Object.create(null) as Tree;
 }
 
-/** A copy whose maps are Trees; anything that is no map or list is taken as it is. */
+/** A copy in which all maps are trees. Values that are neither maps nor lists are kept. */
 export function toTree(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toTree);
   if (!isMap(value)) return value;
@@ -24,8 +24,8 @@ export function toTree(value: unknown): unknown {
 }
 
 /**
- * `over` wins key by key. Lists are replaced whole. A null takes a broker away; a whole section that is null (its keys
- * commented out) says nothing.
+ * Merges two trees; `over` wins key by key. Lists are replaced as a whole. A null in place of a broker removes it. A null in
+ * place of a section (because all its keys are commented out) is ignored.
  */
 export function merge(base: Tree, over: Tree, path: Path = []): Tree {
   const merged = Object.assign(emptyTree(), base);
@@ -38,11 +38,12 @@ export function merge(base: Tree, over: Tree, path: Path = []): Tree {
   return merged;
 }
 
+/** True for a map. */
 export function isTree(value: unknown): value is Tree {
   return isMap(value);
 }
 
-/** What lies at the path; undefined where nothing does. */
+/** The value at the path, or undefined. */
 export function valueAt(document: unknown, path: Path): unknown {
   let value = document;
   for (const key of path) {
@@ -52,7 +53,7 @@ export function valueAt(document: unknown, path: Path): unknown {
   return value;
 }
 
-/** Puts a value at the path; whatever is in the way and no map gives way. */
+/** Sets the value at the path. Values on the way that are not maps are replaced. */
 export function setAt(tree: Tree, path: Path, value: unknown): void {
   const [key, ...rest] = path;
   if (key === undefined) return;
@@ -67,7 +68,7 @@ export function setAt(tree: Tree, path: Path, value: unknown): void {
   setAt(next, rest, value);
 }
 
-/** Every map and list frozen, at every depth. */
+/** Freezes a value with all maps and lists in it. */
 export function freeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   for (const item of Object.values(value)) freeze(item);

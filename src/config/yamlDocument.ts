@@ -8,24 +8,25 @@ const MAX_LENGTH = 1_048_576;
 const MAX_ALIASES = 100;
 const MAX_FAULTS = 20;
 
-/** A YAML text and where in it each setting stands. */
+/** The settings in a YAML text, and the line of each. */
 export interface YamlDocument {
-  /** Null where the text could not be read at all. */
+  /** Null if the text could not be read at all. */
   readonly tree: Tree | null;
   readonly faults: readonly ConfigFault[];
-  /** `config.yaml:12`, the line of the setting; null where the text has no such setting. */
+  /** The line of a setting as `config.yaml:12`, or null if the text does not contain it. */
   locate(path: Path): string | null;
 }
 
+/** A YAML text to read. */
 export interface YamlSource {
   readonly text: string;
-  /** What faults call the text: the file's name. */
+  /** The name of the file, for faults. */
   readonly name: string;
-  /** Where in the configuration the text's top stands. */
+  /** The path in the configuration to which the text belongs. @default the top */
   readonly at?: Path;
 }
 
-/** Reads YAML 1.2, core schema: no tags of other schemas, no key twice, few aliases. Never throws. */
+/** Reads YAML 1.2 with the core schema: no other tags, no duplicate keys, few aliases. It never throws. */
 export function readYaml({ text, name, at = [] }: YamlSource): YamlDocument {
   const lines = new LineCounter();
   const failed = (found: string, expected: string, line?: number): YamlDocument => ({
@@ -46,7 +47,7 @@ export function readYaml({ text, name, at = [] }: YamlSource): YamlDocument {
       const { line, col } = lines.linePos(problem.pos[0]);
       return { source: `${name}:${line}:${col}`, path: '', found: inWords(problem), expected: 'valid YAML' };
     });
-    // With a key twice the rest can still be read, so that its faults are told too.
+    // A duplicate key does not prevent reading the rest, so its faults are reported too.
     if (problems.some(({ code }) => code !== 'DUPLICATE_KEY')) return { tree: null, faults, locate: () => null };
     keepDigits(document, at);
     const value: unknown = toTree(document.toJS({ maxAliasCount: MAX_ALIASES }));
@@ -58,7 +59,7 @@ export function readYaml({ text, name, at = [] }: YamlSource): YamlDocument {
   }
 }
 
-/** The parser's sentence without the piece of the text that some end with: it might be a secret. */
+/** The parser's message without the excerpt of the text that some messages end with, because it may be a secret. */
 function inWords({ code, message }: YAMLError): string {
   if (code === 'TAG_RESOLVE_FAILED') return 'a tag that is not in the core schema';
   if (code === 'BAD_DIRECTIVE') return 'a directive that is not supported';
@@ -66,7 +67,7 @@ function inWords({ code, message }: YAMLError): string {
   return message.replace(/:\s.*$/s, '');
 }
 
-/** Prices of mock symbols stay as they are written: as numbers, 43250.10 would lose its last digit. */
+/** Keeps the prices of mock symbols as written: as a number, 43250.10 would lose its last digit. */
 function keepDigits(document: Document.Parsed, at: Path): void {
   visit(document, {
     Scalar(key, scalar, ancestors) {

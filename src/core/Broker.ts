@@ -1,7 +1,7 @@
 import type { BaseBroker, BrokerSink, BrokerTraits } from '../brokers/BaseBroker.ts';
 import type { BrokerCredentials, CredentialSource } from '../market/credentials.ts';
-import { SHARED } from '../market/streamKey.ts';
-import type { Scope, StreamKey } from '../market/streamKey.ts';
+import { SHARED } from '../market/marketData.ts';
+import type { Scope, StreamKey } from '../market/marketData.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { SealedCredentials } from './CredentialVault.ts';

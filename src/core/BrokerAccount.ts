@@ -1,11 +1,17 @@
 import type { BaseBroker, BrokerSink, BrokerStatus, Feed, FeedCondition } from '../brokers/BaseBroker.ts';
 import type { Channel, EventBus } from '../bus/EventBus.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
-import type { CandleInterval, FeedEventDraft, FeedType, MarketDataType } from '../market/marketData.ts';
-import { streamKey } from '../market/streamKey.ts';
-import type { Scope, StreamKey } from '../market/streamKey.ts';
+import type {
+  CandleInterval,
+  FeedEventDraft,
+  FeedType,
+  MarketDataType,
+  Scope,
+  StreamKey,
+} from '../market/marketData.ts';
+import { streamKey } from '../market/marketData.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
-import { assertNever } from '../shared/assertNever.ts';
+import { assertNever } from '../shared/errors.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Asker } from '../shared/FairQueue.ts';
 import type { Metrics } from '../shared/metrics.ts';

@@ -1,12 +1,12 @@
 import { GatewayError } from '../shared/errors.ts';
 import type { Asker } from '../shared/FairQueue.ts';
-import type { Scope } from '../market/streamKey.ts';
+import type { Scope } from '../market/marketData.ts';
 import { ANONYMOUS, askerOf, refusePlainText, samePrincipal } from './client.ts';
 import type { ClientAddress, Limits, Principal } from './client.ts';
-import type { LoggedIn } from './login/ApiKeyRing.ts';
-import { limitsOf } from './login/limitsOf.ts';
+import type { LoggedIn } from './login/apiKeys.ts';
+import { limitsOf } from './login/apiKeys.ts';
 import type { LoginEvidence } from './login/loginEvidence.ts';
-import { LoginTerm } from './login/LoginTerm.ts';
+import { LoginExpiry } from './login/LoginExpiry.ts';
 import type { Services } from './Services.ts';
 import type { ScopeListener, Session, SessionUse } from './Sessions.ts';
 import { NO_ACCESS } from './subscription.ts';
@@ -44,7 +44,7 @@ export class ConnectedClient implements Disposable {
   #asker: Asker;
   /** The client's place among the connections of its API key; null if it has none. */
   #place: Disposable | null = null;
-  #term: LoginTerm | null = null;
+  #expiry: LoginExpiry | null = null;
   #isGone = false;
 
   private constructor(services: Services, address: ClientAddress, login: LoggedIn | null, sessionToken: string | null) {
@@ -108,7 +108,7 @@ export class ConnectedClient implements Disposable {
   /** Reports the end of the login from now on. Call this once. */
   watchLogin({ endsSoon, ended }: LoginNotices): void {
     const { principal } = this;
-    this.#term = new LoginTerm({ principal, clock: this.#services.clock, onNotice: endsSoon, onEnd: ended });
+    this.#expiry = new LoginExpiry({ principal, clock: this.#services.clock, onNotice: endsSoon, onEnd: ended });
   }
 
   /**
@@ -120,7 +120,7 @@ export class ConnectedClient implements Disposable {
     if (this.#isGone) throw new GatewayError('UNAUTHENTICATED', 'The client has left.');
     if (this.#login === null || !samePrincipal(this.principal, login.principal)) this.#become(login);
     this.#login = login;
-    this.#term?.renew(login.principal);
+    this.#expiry?.renew(login.principal);
     return login.principal;
   }
 
@@ -129,7 +129,7 @@ export class ConnectedClient implements Disposable {
    * it has none.
    */
   async renewLogin(token: string): Promise<number | null> {
-    if (this.#term === null) {
+    if (this.#expiry === null) {
       throw new GatewayError('BAD_REQUEST', 'Over HTTP there is no login to renew: each request brings its own.');
     }
     const login = await this.#verify({ kind: 'token', token });
@@ -138,7 +138,7 @@ export class ConnectedClient implements Disposable {
       throw new GatewayError('FORBIDDEN', 'This token is another client’s: connect anew to log in with it.');
     }
     this.#login = login;
-    this.#term.renew(principal);
+    this.#expiry.renew(principal);
     return principal.kind === 'jwt' ? principal.expiresAtMs : null;
   }
 
@@ -151,7 +151,7 @@ export class ConnectedClient implements Disposable {
   [Symbol.dispose](): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    this.#term?.[Symbol.dispose]();
+    this.#expiry?.[Symbol.dispose]();
     this.#place?.[Symbol.dispose]();
     this.access[Symbol.dispose]();
   }

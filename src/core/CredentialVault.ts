@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBy
 import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import type { BrokerCredentials, CredentialSource } from '../market/credentials.ts';
-import type { Scope } from '../market/streamKey.ts';
+import type { Scope } from '../market/marketData.ts';
 
 const ALGORITHM = 'aes-256-gcm';
 const KEY_BYTES = 32;

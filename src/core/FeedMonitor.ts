@@ -1,7 +1,7 @@
 import type { Feed, FeedCondition } from '../brokers/BaseBroker.ts';
 import type { EventHeader, FeedState } from '../market/marketData.ts';
 import { toEpochMs } from '../market/timestamp.ts';
-import { assertNever } from '../shared/assertNever.ts';
+import { assertNever } from '../shared/errors.ts';
 import type { Clock } from '../shared/clock.ts';
 
 /** `opening`: the feed was requested, and nothing is known yet. */

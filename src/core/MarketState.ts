@@ -1,8 +1,7 @@
-import type { StreamKey } from '../market/streamKey.ts';
+import type { StreamKey, MarketData, OrderBookUpdate } from '../market/marketData.ts';
 import type { Channel } from '../bus/EventBus.ts';
 import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import { OrderBook } from '../market/OrderBook.ts';
-import type { MarketData, OrderBookUpdate } from '../market/marketData.ts';
 
 /** The last value of one stream (trades have none), and the whole book if the stream is an order book. */
 class StreamState {

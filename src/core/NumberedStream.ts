@@ -14,11 +14,12 @@ import type {
   TickDraft,
   Trade,
   TradeDraft,
+  StreamAddress,
+  StreamKey,
 } from '../market/marketData.ts';
-import { streamKey } from '../market/streamKey.ts';
-import type { StreamAddress, StreamKey } from '../market/streamKey.ts';
+import { streamKey } from '../market/marketData.ts';
 import type { Asker, Askers } from '../shared/FairQueue.ts';
-import { assertNever } from '../shared/assertNever.ts';
+import { assertNever } from '../shared/errors.ts';
 
 /**
  * One epoch of one stream: from its first subscriber until it is closed some time after the last one left. Its events

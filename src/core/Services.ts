@@ -10,7 +10,7 @@ import type { BrokerManager } from './BrokerManager.ts';
 import type { ClientAddress, Limits } from './client.ts';
 import type { HeapWatch } from '../shared/processLimits.ts';
 import type { ClientLogins } from './login/ClientLogins.ts';
-import type { KeyConnections } from './login/KeyConnections.ts';
+import type { KeyConnections } from './login/apiKeys.ts';
 import type { Queries } from './Queries.ts';
 import type { Sessions } from './Sessions.ts';
 import type { Subscriptions } from './Subscriptions.ts';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Scope } from '../market/streamKey.ts';
+import type { Scope } from '../market/marketData.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Asker } from '../shared/FairQueue.ts';

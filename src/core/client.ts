@@ -1,8 +1,7 @@
 import type { Rate } from '../fanout/client/Inbox.ts';
-import { assertNever } from '../shared/assertNever.ts';
-import { GatewayError } from '../shared/errors.ts';
+import { assertNever, GatewayError } from '../shared/errors.ts';
 import type { Asker } from '../shared/FairQueue.ts';
-import { networkOf } from './login/networkOf.ts';
+import { isIPv6 } from 'node:net';
 
 const BURST_SECONDS = 2;
 
@@ -92,4 +91,28 @@ export function refusePlainText({ secure }: ClientAddress, isAllowed: boolean): 
     'FORBIDDEN',
     'Logins, sessions and credentials are not accepted over plain text from another machine: use TLS (https, wss) in front of the gateway.',
   );
+}
+
+const GROUPS = 8;
+
+/**
+ * The network that limits count an address for: an IPv4 address itself, and the /64 network of an IPv6 address, because one
+ * household has 2⁶⁴ of those. A network that this function returned is returned unchanged.
+ */
+export function networkOf(address: string): string {
+  const [bare = ''] = address.split('%', 1);
+  if (!isIPv6(bare)) return address;
+  const mapped = /^::ffff:([\d.]+)$/i.exec(bare)?.[1];
+  return mapped ?? `${groupsOf(bare).slice(0, 4).join(':')}::/64`;
+}
+
+/** All eight groups in their canonical spelling. */
+function groupsOf(address: string): readonly string[] {
+  const [before = [], after = []] = address
+    .toLowerCase()
+    .replace(/[\d.]+\.\d+$/, '0:0') // two groups written as IPv4; they lie beyond the first four
+    .split('::')
+    .map((part) => part.split(':').filter((group) => group !== ''));
+  const zeros = Array<string>(Math.max(0, GROUPS - before.length - after.length)).fill('0');
+  return [...before, ...zeros, ...after].map((group) => group.replace(/^0+(?=.)/, ''));
 }

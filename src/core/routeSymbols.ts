@@ -1,6 +1,5 @@
-import type { MarketDataType } from '../market/marketData.ts';
+import type { MarketDataType, Scope } from '../market/marketData.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
-import type { Scope } from '../market/streamKey.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Resolution, SymbolRejection, SymbolRoute } from './subscription.ts';
 

@@ -1,5 +1,4 @@
-import type { BookUpdateKind, CandleInterval, MarketDataType } from '../market/marketData.ts';
-import type { Scope } from '../market/streamKey.ts';
+import type { BookUpdateKind, CandleInterval, MarketDataType, Scope } from '../market/marketData.ts';
 import type { GatewayError } from '../shared/errors.ts';
 
 /** What a client may choose about its subscription; `options` in both protocols. */

@@ -1,7 +1,7 @@
 import { GraphQLError, Kind, getLocation } from 'graphql';
 import type { ExecutionResult, FormattedExecutionResult, GraphQLFormattedError } from 'graphql';
 import { ERROR_CODES, GatewayError } from '../shared/errors.ts';
-import { logFault } from '../shared/logFault.ts';
+import { logFault } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 

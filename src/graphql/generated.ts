@@ -23,182 +23,268 @@ export type Scalars = {
   Timestamp: { input: Timestamp; output: Timestamp; }
 };
 
+/** How an event describes an order book. */
 export type BookUpdateKind =
+  /** Only the levels that changed since the event before. */
   | 'delta'
+  /** All levels, down to the requested depth. */
   | 'snapshot';
 
+/** A configured source of market data. */
 export type Broker = {
   readonly __typename?: 'Broker';
-  /** True where the asking client has given working credentials. */
+  /** True if this client has given the broker working credentials. */
   readonly authenticated: Scalars['Boolean']['output'];
+  /** False if an administrator or the configuration has disabled the broker. */
   readonly enabled: Scalars['Boolean']['output'];
+  /** The broker's id in the configuration. */
   readonly id: Scalars['ID']['output'];
   /** binance, oanda, mock-binance, mock-oanda, … */
   readonly kind: Scalars['String']['output'];
+  /** When the venue's last message was received; null if there was none yet. */
   readonly lastMessageAt: Maybe<Scalars['Timestamp']['output']>;
+  /** A short sentence on the state, for a person; null if there is nothing to say. */
   readonly reason: Maybe<Scalars['String']['output']>;
-  /** True where market data flows only to clients that gave this broker their own credentials. */
+  /** True if market data flows only to clients that gave this broker their own credentials. */
   readonly requiresAuthentication: Scalars['Boolean']['output'];
+  /** The state of the connection to the venue. */
   readonly state: BrokerState;
+  /** The types of market data that the broker provides. */
   readonly supportedTypes: ReadonlyArray<MarketDataType>;
-  /** True where the data is made up (the mock brokers). */
+  /** True if the data is made up (the mock brokers). */
   readonly synthetic: Scalars['Boolean']['output'];
 };
 
+/** The result of giving a broker credentials. */
 export type BrokerAuthentication = {
   readonly __typename?: 'BrokerAuthentication';
+  /** The broker that accepted the credentials. */
   readonly broker: Broker;
+  /** When the session ends if it is not used until then. */
   readonly expiresAt: Scalars['Timestamp']['output'];
-  /** Opaque and secret. A client whose mutation went over HTTP hands it to its socket as connectionParams.session (raw path: the auth action), and to HTTP as the header x-session. */
+  /** Opaque and secret. A client that sent the mutation over HTTP passes it to its socket as connectionParams.session (raw path: the auth action), and to HTTP as the header x-session. */
   readonly session: Scalars['String']['output'];
 };
 
+/** A client's own credentials with a broker. Each venue needs some of them: Binance `apiKey` and `apiSecret`, OANDA `accountId` and `token`. */
 export type BrokerCredentials = {
+  /** The account's id. */
   readonly accountId?: InputMaybe<Scalars['String']['input']>;
+  /** The API key. */
   readonly apiKey?: InputMaybe<Scalars['String']['input']>;
+  /** The secret that belongs to the API key. */
   readonly apiSecret?: InputMaybe<Scalars['String']['input']>;
+  /** The access token. */
   readonly token?: InputMaybe<Scalars['String']['input']>;
 };
 
+/** The state of a broker's connection to its venue. */
 export type BrokerState =
+  /** The connection works. */
   | 'connected'
+  /** The broker is connecting to the venue. */
   | 'connecting'
+  /** The connection works in part; `reason` says what does not. */
   | 'degraded'
+  /** An administrator or the configuration has disabled the broker. */
   | 'disabled'
+  /** There is no connection to the venue at the moment. */
   | 'disconnected';
 
 /** Open, high, low and close over one interval. While `closed` is false the same candle is sent again as it grows. */
 export type Candle = MarketData & {
   readonly __typename?: 'Candle';
+  /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
+  /** The last price so far. */
   readonly close: Scalars['Decimal']['output'];
   /** The first instant after the candle. */
   readonly closeTime: Scalars['Timestamp']['output'];
+  /** True once the candle no longer changes. */
   readonly closed: Scalars['Boolean']['output'];
+  /** See MarketData.cursor. */
   readonly cursor: Scalars['String']['output'];
+  /** The highest price. */
   readonly high: Scalars['Decimal']['output'];
+  /** The length of the candle. */
   readonly interval: CandleInterval;
+  /** The lowest price. */
   readonly low: Scalars['Decimal']['output'];
+  /** The first price. */
   readonly open: Scalars['Decimal']['output'];
+  /** The first instant of the candle. */
   readonly openTime: Scalars['Timestamp']['output'];
+  /** See MarketData.receivedAt. */
   readonly receivedAt: Scalars['Timestamp']['output'];
+  /** See MarketData.sequence. */
   readonly sequence: Scalars['SafeInt']['output'];
+  /** The venue's own name for the instrument. */
   readonly symbol: Scalars['String']['output'];
+  /** See MarketData.time. */
   readonly time: Scalars['Timestamp']['output'];
+  /** The number of trades, if the venue sends it. */
   readonly tradeCount: Maybe<Scalars['SafeInt']['output']>;
+  /** The type of the event. */
   readonly type: MarketDataType;
   /** Base-asset volume; for venues that report ticks instead of volume, the number of ticks. */
   readonly volume: Scalars['Decimal']['output'];
 };
 
+/** The length of a candle. Candles are aligned to the epoch, in UTC. */
 export type CandleInterval =
+  /** 15 minutes. */
   | '15m'
+  /** 5 minutes. */
   | '5m'
+  /** 5 seconds. */
   | '5s'
+  /** 4 hours. */
   | '4h'
+  /** 1 day. */
   | '1d'
+  /** 1 hour. */
   | '1h'
+  /** 1 minute. */
   | '1m'
+  /** 1 second. */
   | '1s';
 
+/** The state of a feed. */
 export type FeedState =
+  /** The feed has ended. `reason` says why. */
   | 'closed'
+  /** Data arrives as usual. */
   | 'live'
+  /** The connection or the order book was lost, and is being restored. */
   | 'recovering'
+  /** No data has arrived for unusually long. */
   | 'stale';
 
-/** What a subscriber must know of the feed itself: sent only to those who ask for STATUS. */
+/** What a subscriber must know about the feed itself. Only subscribers that ask for STATUS get these events. */
 export type FeedStatus = MarketData & {
   readonly __typename?: 'FeedStatus';
+  /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
+  /** See MarketData.cursor. */
   readonly cursor: Scalars['String']['output'];
   /** A short sentence for a person. */
   readonly reason: Maybe<Scalars['String']['output']>;
+  /** See MarketData.receivedAt. */
   readonly receivedAt: Scalars['Timestamp']['output'];
+  /** See MarketData.sequence. */
   readonly sequence: Scalars['SafeInt']['output'];
+  /** The state of the feed. */
   readonly state: FeedState;
+  /** The venue's own name for the instrument. */
   readonly symbol: Scalars['String']['output'];
+  /** See MarketData.time. */
   readonly time: Scalars['Timestamp']['output'];
+  /** The type of the event. */
   readonly type: MarketDataType;
 };
 
+/** An instrument that a broker lists. */
 export type Instrument = {
   readonly __typename?: 'Instrument';
+  /** The asset or currency that is traded, if the venue names it. */
   readonly base: Maybe<Scalars['String']['output']>;
+  /** The broker's id. */
   readonly broker: Scalars['ID']['output'];
+  /** A name for people. */
   readonly displayName: Scalars['String']['output'];
   /** The smallest step of a size. */
   readonly lotSize: Maybe<Scalars['Decimal']['output']>;
+  /** The currency in which prices are given, if the venue names it. */
   readonly quote: Maybe<Scalars['String']['output']>;
+  /** The venue's own name for the instrument, such as BTCUSDT or EUR_USD. */
   readonly symbol: Scalars['String']['output'];
   /** The smallest step of a price. */
   readonly tickSize: Maybe<Scalars['Decimal']['output']>;
+  /** True if the venue accepts orders for the instrument at present. */
   readonly tradable: Scalars['Boolean']['output'];
 };
 
+/** A page of instruments. */
 export type InstrumentConnection = {
   readonly __typename?: 'InstrumentConnection';
+  /** The instruments of this page, in the order of their symbols. */
   readonly edges: ReadonlyArray<InstrumentEdge>;
+  /** What lies before and after this page. */
   readonly pageInfo: PageInfo;
+  /** How many instruments match on all pages. */
   readonly totalCount: Scalars['Int']['output'];
 };
 
+/** An instrument and its position in the list. */
 export type InstrumentEdge = {
   readonly __typename?: 'InstrumentEdge';
+  /** The position, for the argument `after`. */
   readonly cursor: Scalars['String']['output'];
+  /** The instrument. */
   readonly node: Instrument;
 };
 
+/** The result of renewing a login. */
 export type LoginRenewal = {
   readonly __typename?: 'LoginRenewal';
-  /** When it ends now; null where it does not end by itself. */
+  /** When the login ends now; null if it does not end by itself. */
   readonly expiresAt: Maybe<Scalars['Timestamp']['output']>;
 };
 
 /** What every event has. Fields that only some events have are on the types that implement this. */
 export type MarketData = {
+  /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
-  /** Where this event stands: opaque, and different in each life of the stream (`sequence` starts anew with it). */
+  /** The position of this event. It is opaque, and different in each epoch of the stream: `sequence` starts over with a new epoch. */
   readonly cursor: Scalars['String']['output'];
-  /** When this gateway read it off the venue's connection. */
+  /** When this gateway read it from the venue's connection. */
   readonly receivedAt: Scalars['Timestamp']['output'];
-  /** Counts the events of one (broker, symbol, type) stream by one, from the stream's start. A jump means that this subscriber was not sent what lies between (conflation), never that something was lost unnoticed. */
+  /** Numbers the events of one (broker, symbol, type) stream without holes, from the start of the stream. A jump means that this subscriber was not sent the events in between (conflation), never that something was lost unnoticed. */
   readonly sequence: Scalars['SafeInt']['output'];
+  /** The venue's own name for the instrument. */
   readonly symbol: Scalars['String']['output'];
-  /** When the venue says that it happened; the time of receipt where the venue does not say. */
+  /** When it happened, according to the venue; the time of receipt if the venue does not say. */
   readonly time: Scalars['Timestamp']['output'];
+  /** The type of the event. */
   readonly type: MarketDataType;
 };
 
+/** How market data is to be sent. */
 export type MarketDataOptions = {
   /** SNAPSHOT: every book event is the whole top of the book. DELTA: one SNAPSHOT, then changes only. */
   readonly book: BookUpdateKind;
-  /** Levels a side of an order book, 1 to 1000. */
+  /** The number of levels on each side of an order book, 1 to 1000. */
   readonly depth: Scalars['Int']['input'];
-  /** Of candles. */
+  /** The interval of candles. */
   readonly interval: CandleInterval;
-  /** Begin with the last known tick, candle and book of each symbol. */
+  /** Start with the last known tick, candle and book of each symbol. */
   readonly snapshot: Scalars['Boolean']['input'];
-  /** At most one event each so many milliseconds for each (symbol, type), always the latest; trades are never dropped. 0: every event. */
+  /** At most one event for each (symbol, type) in this many milliseconds, always the latest; trades are never dropped. 0: every event. */
   readonly throttleMs: Scalars['Int']['input'];
 };
 
+/** The types of market data. */
 export type MarketDataType =
+  /** Open, high, low and close over an interval: events of the type Candle. */
   | 'candle'
+  /** The levels of an order book: events of the type OrderBook. */
   | 'orderbook'
+  /** The state of the feed itself: events of the type FeedStatus. */
   | 'status'
+  /** Best bid and best ask: events of the type Tick. */
   | 'tick'
+  /** Single executions: events of the type Trade. */
   | 'trade';
 
 export type Mutation = {
   readonly __typename?: 'Mutation';
   /** Gives a broker this client's own credentials. They are checked with the venue before this answers. */
   readonly authenticateBroker: BrokerAuthentication;
-  /** Forgets them, and closes what was opened with them. */
+  /** Forgets this client's credentials for a broker, and closes what was opened with them. Returns false if there were none. */
   readonly deauthenticateBroker: Scalars['Boolean']['output'];
-  /** Before the login that a socket was opened with ends: takes a newer token of the same client in its place. Only over WebSocket. */
+  /** Replaces the login of this socket by a newer token of the same client, before the old one ends. Only over WebSocket. */
   readonly renewLogin: LoginRenewal;
-  /** For administrators: takes a broker in or out of service without a restart. */
+  /** Enables or disables a broker without a restart. Requires the role `admin`. */
   readonly setBrokerEnabled: Broker;
 };
 
@@ -227,40 +313,63 @@ export type MutationSetBrokerEnabledArgs = {
 /** The book's best levels, bids from the highest down, asks from the lowest up. In a DELTA only the levels that changed; a size of 0 removes the level. */
 export type OrderBook = MarketData & {
   readonly __typename?: 'OrderBook';
+  /** The sellers' levels, lowest price first. */
   readonly asks: ReadonlyArray<PriceLevel>;
+  /** The buyers' levels, highest price first. */
   readonly bids: ReadonlyArray<PriceLevel>;
+  /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
+  /** See MarketData.cursor. */
   readonly cursor: Scalars['String']['output'];
+  /** Whether this is the whole top of the book, or a change. */
   readonly kind: BookUpdateKind;
+  /** See MarketData.receivedAt. */
   readonly receivedAt: Scalars['Timestamp']['output'];
+  /** See MarketData.sequence. */
   readonly sequence: Scalars['SafeInt']['output'];
+  /** The venue's own name for the instrument. */
   readonly symbol: Scalars['String']['output'];
+  /** See MarketData.time. */
   readonly time: Scalars['Timestamp']['output'];
+  /** The type of the event. */
   readonly type: MarketDataType;
 };
 
+/** What lies before and after a page of a list. */
 export type PageInfo = {
   readonly __typename?: 'PageInfo';
+  /** The cursor of the last item; null if the page is empty. */
   readonly endCursor: Maybe<Scalars['String']['output']>;
+  /** True if there are more items after this page. */
   readonly hasNextPage: Scalars['Boolean']['output'];
+  /** True if there are items before this page. */
   readonly hasPreviousPage: Scalars['Boolean']['output'];
+  /** The cursor of the first item; null if the page is empty. */
   readonly startCursor: Maybe<Scalars['String']['output']>;
 };
 
+/** One price of an order book. */
 export type PriceLevel = {
   readonly __typename?: 'PriceLevel';
+  /** The price of the level. */
   readonly price: Scalars['Decimal']['output'];
+  /** The total size at this price. */
   readonly size: Scalars['Decimal']['output'];
 };
 
 export type Query = {
   readonly __typename?: 'Query';
+  /** The broker with this id; null if there is none. */
   readonly broker: Maybe<Broker>;
+  /** All configured brokers. */
   readonly brokers: ReadonlyArray<Broker>;
-  /** Closed candles, oldest first, and last the one still open. */
+  /** Closed candles, oldest first; the last one may still be open. */
   readonly candles: ReadonlyArray<Candle>;
+  /** The instruments that a broker lists, page by page. */
   readonly instruments: InstrumentConnection;
+  /** The current order book of a symbol; null if there is none. */
   readonly orderBook: Maybe<OrderBook>;
+  /** The last known tick of a symbol, or else the venue's current one; null if there is none. */
   readonly tick: Maybe<Tick>;
   /** The latest trades, oldest first. */
   readonly trades: ReadonlyArray<Trade>;
@@ -309,17 +418,20 @@ export type QueryTradesArgs = {
   symbol: Scalars['String']['input'];
 };
 
+/** A side of the market. */
 export type Side =
+  /** The taker bought. */
   | 'buy'
+  /** The taker sold. */
   | 'sell';
 
 export type Subscription = {
   readonly __typename?: 'Subscription';
-  /** Changes of a broker's state (all brokers', where none is named). */
+  /** Changes of a broker's state (of all brokers, if none is given). */
   readonly brokerStatus: Broker;
   /** Live market data in the order in which the venue sent it. Without `broker`, each symbol goes to the one enabled broker that lists it, real brokers before synthetic ones. */
   readonly marketData: MarketData;
-  /** The same, gathered into lists: one message each `everyMs`, none while nothing happened. */
+  /** The same, gathered into lists: one message every `everyMs`, and none while nothing happens. */
   readonly marketDataBatch: ReadonlyArray<MarketData>;
 };
 
@@ -348,38 +460,60 @@ export type SubscriptionMarketDataBatchArgs = {
 /** Best bid and best ask. */
 export type Tick = MarketData & {
   readonly __typename?: 'Tick';
+  /** The lowest price that a seller accepts. */
   readonly ask: Scalars['Decimal']['output'];
+  /** The size at the best ask, if the venue sends it. */
   readonly askSize: Maybe<Scalars['Decimal']['output']>;
+  /** The highest price that a buyer offers. */
   readonly bid: Scalars['Decimal']['output'];
+  /** The size at the best bid, if the venue sends it. */
   readonly bidSize: Maybe<Scalars['Decimal']['output']>;
+  /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
+  /** See MarketData.cursor. */
   readonly cursor: Scalars['String']['output'];
-  /** Price of the last trade, where the venue sends it. */
+  /** The price of the last trade, if the venue sends it. */
   readonly last: Maybe<Scalars['Decimal']['output']>;
+  /** The exact middle between bid and ask. */
   readonly mid: Scalars['Decimal']['output'];
+  /** See MarketData.receivedAt. */
   readonly receivedAt: Scalars['Timestamp']['output'];
+  /** See MarketData.sequence. */
   readonly sequence: Scalars['SafeInt']['output'];
+  /** The exact difference between ask and bid. */
   readonly spread: Scalars['Decimal']['output'];
+  /** The venue's own name for the instrument. */
   readonly symbol: Scalars['String']['output'];
+  /** See MarketData.time. */
   readonly time: Scalars['Timestamp']['output'];
+  /** The type of the event. */
   readonly type: MarketDataType;
 };
 
 /** One execution. */
 export type Trade = MarketData & {
   readonly __typename?: 'Trade';
+  /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
+  /** See MarketData.cursor. */
   readonly cursor: Scalars['String']['output'];
   /** The venue's own id of the trade. */
   readonly id: Scalars['ID']['output'];
+  /** The price of the execution. */
   readonly price: Scalars['Decimal']['output'];
+  /** See MarketData.receivedAt. */
   readonly receivedAt: Scalars['Timestamp']['output'];
+  /** See MarketData.sequence. */
   readonly sequence: Scalars['SafeInt']['output'];
   /** The side of the taker. */
   readonly side: Side;
+  /** The size of the execution. */
   readonly size: Scalars['Decimal']['output'];
+  /** The venue's own name for the instrument. */
   readonly symbol: Scalars['String']['output'];
+  /** See MarketData.time. */
   readonly time: Scalars['Timestamp']['output'];
+  /** The type of the event. */
   readonly type: MarketDataType;
 };
 

@@ -1,61 +1,62 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { networkOf } from '../core/login/networkOf.ts';
+import { networkOf } from '../core/client.ts';
 import type { Limits } from '../core/client.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
-import { countedAddress, plainAddress } from './clientAddress.ts';
+import { addressForLimits, plainAddress } from './clientAddress.ts';
 import type { TrustedProxies } from './clientAddress.ts';
 
+/** The limits and measures that decide whether a connection has room. */
 export interface ClientConnectionsOptions {
-  /** Read at each use: they may change. */
+  /** The limits are read at each use, because they may change. */
   readonly limits: Pick<Limits, 'connections' | 'connectionsPerAddress'>;
   readonly proxies: TrustedProxies;
-  /** Sockets that the process may have open for clients; null: as many as the limits allow. */
+  /** The most sockets that the process may have open for clients; null if only the limits apply. */
   readonly maxSockets: number | null;
-  /** True while memory is short: then nobody new is let in. */
+  /** While this is true, no new connection is accepted. */
   readonly isShortOfMemory: () => boolean;
   readonly clock: Clock;
 }
 
-/** Short requests are served beside the connections that last, so that a client at its limit can still ask. */
-const BESIDE_THE_LIMIT = 16;
-/** No address has all the sockets of the process, however few there are. */
+/** Room for short requests beside the long-lived connections, so that a client at its limit can still send queries. */
+const EXTRA_FOR_SHORT = 16;
+/** The part of the process's sockets that one address can have at most. */
 const ADDRESS_SHARE = 3 / 4;
-/** A connection over which nothing was asked for so long may make room for another. */
+/** A connection without a request for this long may be closed to make room for another. */
 const IDLE_MS = 1_000;
-/** Connections that are told that they can't be served, at a time; more are closed without a word. */
+/** The most connections that wait for the answer that they can't be served. Further ones are closed without an answer. */
 const MAX_REFUSED = 1_024;
 const MAX_REFUSED_WITHOUT_SOCKETS = 16;
-/** How long such a connection may take to ask. */
+/** How long such a connection may take to send its request. */
 const REFUSED_GRACE_MS = 1_000;
-const COME_AGAIN = { httpStatus: 503, retryAfterMs: 5_000 };
+const RETRY_LATER = { httpStatus: 503, retryAfterMs: 5_000 };
 
 /** One TCP connection. */
 interface Peer {
   readonly socket: Socket;
-  /** Null: a trusted proxy, which speaks for many. */
+  /** Null for a trusted proxy, which forwards for many clients. */
   readonly address: string | null;
-  /** Requests that are being answered. */
+  /** How many requests are being answered. */
   requests: number;
-  /** Monotonic: when it was accepted, or its last request ended. */
+  /** When it was accepted or its last request ended, in monotonic milliseconds. */
   idleSinceMs: number;
-  /** It lasts: a WebSocket, or a stream of events. */
-  isHeld: boolean;
+  /** True for a WebSocket or an event stream. */
+  isLongLived: boolean;
 }
 
-/** What one address has. */
+/** The connections of one address. */
 interface Share {
-  /** Connections that last, those that come through proxies included. */
+  /** How many long-lived connections there are, including those through proxies. */
   held: number;
-  /** Its own TCP connections that don't (yet), the oldest first. */
-  readonly brief: Set<Peer>;
+  /** The TCP connections from this address that are not long-lived (yet), oldest first. */
+  readonly shortLived: Set<Peer>;
 }
 
 /**
- * Every connection of clients, all together and for each address: those that last (WebSockets, streams of events) up to the
- * limits, and few others beside them. Where there is no room, a connection that says nothing makes room for the next one, so
- * that idle ones can't keep anybody out. When the process is short of sockets or memory, newcomers are refused first.
+ * Bounds the connections of clients, in total and for each address: long-lived ones (WebSockets, event streams) by the
+ * configured limits, and a few short-lived ones beside them. If there is no room, an idle connection is closed for the new one,
+ * so that idle clients can't keep others out. If the process is short of sockets or memory, new connections are refused.
  */
 export class ClientConnections {
   readonly #options: ClientConnectionsOptions;
@@ -68,12 +69,12 @@ export class ClientConnections {
     this.#options = options;
   }
 
-  /** Connections that last. */
+  /** How many long-lived connections are open. */
   get held(): number {
     return this.#held;
   }
 
-  /** A connection was accepted. Without room it is noted as refused, or closed at once. */
+  /** Registers a new connection. If there is no room, it is marked as refused or closed at once. */
   accept(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? '');
     const counted = this.#options.proxies.has(address) ? null : networkOf(address);
@@ -83,22 +84,24 @@ export class ClientConnections {
       return;
     }
     const idleSinceMs = this.#options.clock.monotonic();
-    const peer: Peer = { socket, address: counted, requests: 0, idleSinceMs, isHeld: false };
+    const peer: Peer = { socket, address: counted, requests: 0, idleSinceMs, isLongLived: false };
     this.#peers.set(socket, peer);
-    if (counted !== null) this.#share(counted).brief.add(peer);
+    if (counted !== null) this.#share(counted).shortLived.add(peer);
     socket.once('close', () => {
       this.#peers.delete(socket);
-      this.#shares.get(counted ?? '')?.brief.delete(peer);
+      this.#shares.get(counted ?? '')?.shortLived.delete(peer);
       this.#forget(counted ?? '');
     });
   }
 
-  /** Why nothing but the gateway's own state is told over this connection; null where it may be used. */
+  /**
+   * The error that every request over a refused connection gets, except those to `alwaysServed` paths; null if it may be used.
+   */
   refusalOf(socket: Socket): GatewayError | null {
     return this.#refused.get(socket) ?? null;
   }
 
-  /** A request has come over the connection, and is being answered until this is disposed of. */
+  /** Marks the connection as busy with a request until the result is disposed of. */
   begin({ socket }: IncomingMessage): Disposable {
     const peer = this.#peers.get(socket);
     if (peer !== undefined) peer.requests += 1;
@@ -111,54 +114,54 @@ export class ClientConnections {
     };
   }
 
-  /** A place for a connection that lasts, until disposed of. Throws LIMIT_EXCEEDED. */
+  /** Takes a place for a long-lived connection, which is free again once disposed of. Throws LIMIT_EXCEEDED. */
   hold(request: IncomingMessage): Disposable {
     const { limits, proxies } = this.#options;
-    const address = countedAddress(request, proxies);
+    const address = addressForLimits(request, proxies);
     const share = this.#share(address);
-    if (this.#held >= limits.connections) throw gatewayIsFull();
-    if (share.held >= limits.connectionsPerAddress) throw addressIsFull();
+    if (this.#held >= limits.connections) throw gatewayFull();
+    if (share.held >= limits.connectionsPerAddress) throw addressFull();
     const peer = this.#peers.get(request.socket);
     this.#held += 1;
     share.held += 1;
     if (peer !== undefined) {
-      share.brief.delete(peer);
-      peer.isHeld = true;
+      share.shortLived.delete(peer);
+      peer.isLongLived = true;
     }
     const place = new DisposableStack();
     place.defer(() => {
       this.#held -= 1;
       share.held -= 1;
       if (peer !== undefined) {
-        peer.isHeld = false;
-        if (this.#peers.has(peer.socket) && peer.address !== null) this.#share(peer.address).brief.add(peer);
+        peer.isLongLived = false;
+        if (this.#peers.has(peer.socket) && peer.address !== null) this.#share(peer.address).shortLived.add(peer);
       }
       this.#forget(address);
     });
     return place;
   }
 
-  /** Closes a connection that nothing is asked over where one more would be too many; null where it has room then. */
+  /** Makes room for one more connection by closing an idle one if necessary. Returns the reason if there is no room. */
   #makeRoom(address: string | null): GatewayError | null {
     const { limits, maxSockets, isShortOfMemory } = this.#options;
-    if (isShortOfMemory()) return outOf('memory');
-    const most = Math.min(maxSockets ?? Infinity, limits.connections + BESIDE_THE_LIMIT);
+    if (isShortOfMemory()) return shortOf('memory');
+    const most = Math.min(maxSockets ?? Infinity, limits.connections + EXTRA_FOR_SHORT);
     if (this.#peers.size + this.#refused.size >= most && !this.#closeIdle(this.#peers.values())) {
-      return most === maxSockets ? outOf('sockets') : gatewayIsFull();
+      return most === maxSockets ? shortOf('sockets') : gatewayFull();
     }
     const share = this.#shares.get(address ?? '');
     const mostOfAddress = Math.min(
-      limits.connectionsPerAddress + BESIDE_THE_LIMIT,
+      limits.connectionsPerAddress + EXTRA_FOR_SHORT,
       Math.ceil(ADDRESS_SHARE * (maxSockets ?? Infinity)),
     );
-    const isFull = share !== undefined && share.held + share.brief.size >= mostOfAddress;
-    return isFull && !this.#closeIdle(share.brief) ? addressIsFull() : null;
+    const isFull = share !== undefined && share.held + share.shortLived.size >= mostOfAddress;
+    return isFull && !this.#closeIdle(share.shortLived) ? addressFull() : null;
   }
 
   #closeIdle(peers: Iterable<Peer>): boolean {
     const before = this.#options.clock.monotonic() - IDLE_MS;
-    for (const { socket, requests, isHeld, idleSinceMs } of peers) {
-      if (isHeld || requests > 0 || idleSinceMs > before) continue;
+    for (const { socket, requests, isLongLived, idleSinceMs } of peers) {
+      if (isLongLived || requests > 0 || idleSinceMs > before) continue;
       this.#peers.delete(socket);
       socket.destroy();
       return true;
@@ -184,26 +187,26 @@ export class ClientConnections {
   }
 
   #share(address: string): Share {
-    const share = this.#shares.get(address) ?? { held: 0, brief: new Set() };
+    const share = this.#shares.get(address) ?? { held: 0, shortLived: new Set() };
     this.#shares.set(address, share);
     return share;
   }
 
   #forget(address: string): void {
     const share = this.#shares.get(address);
-    if (share?.held === 0 && share.brief.size === 0) this.#shares.delete(address);
+    if (share?.held === 0 && share.shortLived.size === 0) this.#shares.delete(address);
   }
 }
 
-function gatewayIsFull(): GatewayError {
-  return new GatewayError('LIMIT_EXCEEDED', 'The gateway has as many connections as it may have.', COME_AGAIN);
+function gatewayFull(): GatewayError {
+  return new GatewayError('LIMIT_EXCEEDED', 'The gateway has reached its limit of connections.', RETRY_LATER);
 }
 
-function addressIsFull(): GatewayError {
-  return new GatewayError('LIMIT_EXCEEDED', 'Your address has as many connections as it may have; close some first.');
+function addressFull(): GatewayError {
+  return new GatewayError('LIMIT_EXCEEDED', 'Your address has reached its limit of connections; close some first.');
 }
 
-function outOf(what: 'memory' | 'sockets'): GatewayError {
+function shortOf(what: 'memory' | 'sockets'): GatewayError {
   const message = `The gateway is short of ${what} and takes no new connections; try again later.`;
-  return new GatewayError('RATE_LIMITED', message, COME_AGAIN);
+  return new GatewayError('RATE_LIMITED', message, RETRY_LATER);
 }

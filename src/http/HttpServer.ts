@@ -4,34 +4,47 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
-import { logFault } from '../shared/logFault.ts';
+import { logFault } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ClientConnections } from './ClientConnections.ts';
 import { isAllowedOrigin } from './origin.ts';
-import { isHost, originForm, pathOf } from './requestTarget.ts';
-import { refusalOf, refuseSocket, sendRefusal } from './respond.ts';
-import type { Refusal, RequestHandler } from './respond.ts';
+import {
+  BAD_HOST,
+  withConnectionClose,
+  DRAINING,
+  FOREIGN_ORIGIN,
+  MAX_HEADER_BYTES,
+  NOT_FOUND,
+  toErrorResponse,
+  sendErrorAndClose,
+  sendError,
+  badRequestResponse,
+  UPGRADE_REQUIRED,
+} from './respond.ts';
+import type { ErrorResponse, RequestHandler } from './respond.ts';
 
-/** A protocol that takes sockets over. On `close` it tells its clients to go (1001), and resolves when they are gone. */
+/** A protocol that takes over upgraded sockets. */
 export interface UpgradeHandler {
-  /** Rejects where the client is not to be let in: it is told why, on the socket that nobody has taken over then. */
+  /** Takes over the socket. If it rejects, the socket is answered with the error and closed. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void | Promise<void>;
+  /** Closes all client connections (code 1001), and resolves when they are closed. */
   close(): Promise<void>;
 }
 
+/** The address to listen on, and what serves each path. */
 export interface HttpServerOptions {
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0 picks a free port. */
   readonly port: number;
-  /** By path. They get requests whose `url` is in origin form (`/path?query`) and whose Host names a host. */
+  /** Request handlers by path. They get requests with a valid Host header, and `url` in origin form (`/path?query`). */
   readonly requestHandlers: ReadonlyMap<string, RequestHandler>;
-  /** By path. They get upgrades to `websocket` from pages that may, within the limits. */
+  /** Upgrade handlers by path. They get WebSocket upgrades from allowed origins, within the limits. */
   readonly upgradeHandlers: ReadonlyMap<string, UpgradeHandler>;
   readonly allowedOrigins: readonly string[];
   readonly connections: ClientConnections;
-  /** Paths whose handlers tell how the gateway does: they answer over connections that are refused, too. */
+  /** Paths that are served even over refused connections: those that report the gateway's own state. */
   readonly alwaysServed?: ReadonlySet<string>;
-  /** A client that takes nothing of what it is sent for so long is cut off. */
+  /** A client that reads nothing of what was sent for this long is disconnected. */
   readonly unreadTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly clock: Clock;
@@ -44,29 +57,28 @@ const TIMEOUTS = {
   connectionsCheckingInterval: 5_000,
   keepAliveTimeout: 10_000,
 };
-const MAX_HEADER_BYTES = 16 * 1024;
 
 /**
- * The one door for every client: routes requests and upgrades by path, and keeps out upgrades from foreign pages and over
- * the limits before the handshake. Owns its sockets; the protocols behind `upgradeHandlers` are closed with it.
+ * The server for all clients. It routes requests and upgrades by path, and rejects upgrades from foreign pages or beyond the
+ * limits before the handshake. It owns its sockets, and closes the protocols in `upgradeHandlers` with itself.
  */
 export class HttpServer implements AsyncDisposable {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
   readonly #upgraded = new Set<Duplex>();
-  /** Connections that no request has come over yet: browsers open some beforehand. */
+  /** Connections without any request so far. Browsers open some in advance. */
   readonly #unused = new Set<Socket>();
-  #closing: Promise<void> | null = null;
+  #withConnectionClose: Promise<void> | null = null;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
     this.#server = createServer({
       ...TIMEOUTS,
       maxHeaderSize: MAX_HEADER_BYTES,
-      // Whatever else somebody offers to upgrade to (h2c), the request itself is served.
+      // Offers to upgrade to anything else (h2c) are ignored, and the request is served.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     });
-    // A request that is being answered may take its time; what was written and is not read may not.
+    // The timeout applies only while written data is not read. A request may take long to answer.
     this.#server.setTimeout(options.unreadTimeoutMs, (socket) => {
       if (socket.writableLength > 0) socket.destroy();
     });
@@ -84,27 +96,27 @@ export class HttpServer implements AsyncDisposable {
       this.#upgrade(request, socket, head);
     });
     this.#server.on('clientError', (error: Error & { readonly code?: string }, socket) => {
-      refuseSocket(socket, unreadable(error.code));
+      sendErrorAndClose(socket, badRequestResponse(error.code));
     });
   }
 
-  /** True from the first call of `close`. */
+  /** True once `close` was called. */
   get draining(): boolean {
-    return this.#closing !== null;
+    return this.#withConnectionClose !== null;
   }
 
-  /** Sockets that a protocol has taken over and that are open now. */
+  /** How many sockets are open that a protocol has taken over. */
   get upgradedConnections(): number {
     return this.#upgraded.size;
   }
 
-  /** Where it listens: `http://host:port`. Only between `listen` and `close`. */
+  /** `http://host:port`, available between `listen` and `close`. */
   get url(): string {
     const { address, family, port } = this.#address();
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   }
 
-  /** Resolves once connections are accepted; rejects where the address can't be had. */
+  /** Resolves once connections are accepted. Rejects if the address is not available. */
   async listen(): Promise<void> {
     const { host, port, logger } = this.#options;
     const listening = Promise.withResolvers<void>();
@@ -112,19 +124,19 @@ export class HttpServer implements AsyncDisposable {
     this.#server.listen({ host, port }, listening.resolve);
     await listening.promise;
     this.#server.off('error', listening.reject);
-    // Accepting may fail later on, for want of file descriptors: that passes.
+    // Accepting may fail later on for lack of file descriptors. That is temporary.
     this.#server.on('error', (error) => {
       logger.error({ err: error }, 'a connection could not be accepted');
     });
   }
 
   /**
-   * Accepts no more, lets what is under way finish and the protocols tell their clients to go; what is left after
-   * `shutdownTimeoutMs` is cut off. May be called again.
+   * Stops accepting, lets running requests finish and the protocols close their connections. Whatever is still open after
+   * `shutdownTimeoutMs` is cut off. Repeated calls return the same promise.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    this.#withConnectionClose ??= this.#close();
+    return this.#withConnectionClose;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -149,7 +161,7 @@ export class HttpServer implements AsyncDisposable {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // Nothing that a client does to its connection may end the process.
+    // An error event without a listener would end the process.
     response.on('error', () => undefined);
     response.once('close', () => {
       if (this.draining) this.#server.closeIdleConnections();
@@ -163,21 +175,21 @@ export class HttpServer implements AsyncDisposable {
     const path = pathOf(target);
     const handler = requestHandlers.get(path);
     const refusal = alwaysServed?.has(path) === true ? null : connections.refusalOf(request.socket);
-    if (!isHost(request.headers.host)) sendRefusal(response, BAD_HOST);
-    else if (refusal !== null) sendRefusal(response, closing(refusalOf(refusal)));
+    if (!isHost(request.headers.host)) sendError(response, BAD_HOST);
+    else if (refusal !== null) sendError(response, withConnectionClose(toErrorResponse(refusal)));
     else if (handler !== undefined) {
       request.url = originForm(target);
       await this.#handle(handler, request, response);
-    } else sendRefusal(response, upgradeHandlers.has(path) ? UPGRADE_REQUIRED : NOT_FOUND);
+    } else sendError(response, upgradeHandlers.has(path) ? UPGRADE_REQUIRED : NOT_FOUND);
   }
 
   async #handle(handler: RequestHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       await handler(request, response);
     } catch (thrown) {
-      const error = this.#faultOf(thrown);
+      const error = this.#toGatewayError(thrown);
       if (response.headersSent) response.destroy();
-      else sendRefusal(response, refusalOf(error));
+      else sendError(response, toErrorResponse(error));
     }
   }
 
@@ -189,12 +201,12 @@ export class HttpServer implements AsyncDisposable {
     const handler = this.#options.upgradeHandlers.get(pathOf(target));
     const refusal = this.#refusalOf(request, handler);
     if (handler === undefined || refusal !== null) {
-      refuseSocket(socket, refusal ?? NOT_FOUND);
+      sendErrorAndClose(socket, refusal ?? NOT_FOUND);
       return;
     }
     const place = this.#place(request);
     if (place instanceof GatewayError) {
-      refuseSocket(socket, refusalOf(place));
+      sendErrorAndClose(socket, toErrorResponse(place));
       return;
     }
     this.#upgraded.add(socket);
@@ -203,10 +215,10 @@ export class HttpServer implements AsyncDisposable {
       place[Symbol.dispose]();
     });
     request.url = originForm(target);
-    void this.#handOver(handler, { request, socket, head });
+    void this.#passOn(handler, { request, socket, head });
   }
 
-  /** For a connection that lasts; or why there is none. */
+  /** Takes a place for a long-lived connection, or returns the reason why there is none. */
   #place(request: IncomingMessage): Disposable | GatewayError {
     const { connections } = this.#options;
     try {
@@ -216,18 +228,18 @@ export class HttpServer implements AsyncDisposable {
     }
   }
 
-  async #handOver(
+  async #passOn(
     handler: UpgradeHandler,
     { request, socket, head }: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer },
   ): Promise<void> {
     try {
       await handler.upgrade(request, socket, head);
     } catch (thrown) {
-      refuseSocket(socket, refusalOf(this.#faultOf(thrown)));
+      sendErrorAndClose(socket, toErrorResponse(this.#toGatewayError(thrown)));
     }
   }
 
-  #refusalOf({ headers }: IncomingMessage, handler: UpgradeHandler | undefined): Refusal | null {
+  #refusalOf({ headers }: IncomingMessage, handler: UpgradeHandler | undefined): ErrorResponse | null {
     if (!isHost(headers.host)) return BAD_HOST;
     if (handler === undefined) return NOT_FOUND;
     if (this.draining) return DRAINING;
@@ -237,8 +249,8 @@ export class HttpServer implements AsyncDisposable {
     return isAllowedOrigin({ origin, host: headers.host, allowedOrigins }) ? null : FOREIGN_ORIGIN;
   }
 
-  /** What a handler threw, logged where it is a fault of ours. */
-  #faultOf(thrown: unknown): GatewayError {
+  /** The error for what a handler threw. It is logged if it is INTERNAL. */
+  #toGatewayError(thrown: unknown): GatewayError {
     const error = GatewayError.from(thrown);
     logFault(this.#options.logger, error, 'a request failed');
     return error;
@@ -251,36 +263,26 @@ export class HttpServer implements AsyncDisposable {
   }
 }
 
-const NOT_FOUND: Refusal = {
-  status: 404,
-  code: 'BAD_REQUEST',
-  message: 'There is nothing here; see /graphql, /ws, /health, /ready and /metrics.',
-};
-const UPGRADE_REQUIRED: Refusal = {
-  status: 426,
-  code: 'BAD_REQUEST',
-  message: 'This is spoken over WebSocket only.',
-  headers: { upgrade: 'websocket', connection: 'Upgrade' },
-};
-const BAD_HOST: Refusal = { status: 400, code: 'BAD_REQUEST', message: 'The Host header names no host.' };
-const FOREIGN_ORIGIN: Refusal = {
-  status: 403,
-  code: 'FORBIDDEN',
-  message: 'Pages of this origin may not connect; an operator lists those that may in server.allowedOrigins.',
-};
-const DRAINING: Refusal = { status: 503, code: 'INTERNAL', message: 'The gateway is shutting down.' };
+const ABSOLUTE_FORM = /^https?:\/\/[^/?#]*/i;
+const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::\d{0,5})?$/i;
 
-function closing(refusal: Refusal): Refusal {
-  return { ...refusal, headers: { ...refusal.headers, connection: 'close' } };
+/**
+ * Path and query of a request target in any form: `/ws?a=1`, `http://host:1/ws?a=1`, `*`. A fragment is cut off. Nothing is
+ * decoded or rejected: a malformed target matches no route.
+ */
+export function originForm(target: string): string {
+  const [withoutFragment = ''] = target.split('#', 1);
+  const rest = withoutFragment.replace(ABSOLUTE_FORM, '');
+  return rest === '' || rest.startsWith('?') ? `/${rest}` : rest;
 }
 
-/** What could not even be read as a request. */
-function unreadable(code: string | undefined): Refusal {
-  if (code === 'HPE_HEADER_OVERFLOW') {
-    return { status: 431, code: 'BAD_REQUEST', message: `The headers are longer than ${MAX_HEADER_BYTES} bytes.` };
-  }
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return { status: 408, code: 'BAD_REQUEST', message: 'The request did not arrive in time.' };
-  }
-  return { status: 400, code: 'BAD_REQUEST', message: 'This is not a request that can be read.' };
+/** The path of a request target, by which handlers are found. */
+export function pathOf(target: string): string {
+  const [path = '/'] = originForm(target).split('?', 1);
+  return path;
+}
+
+/** True for a valid Host header. It may be absent or empty (HTTP/1.0, targets without an authority). */
+export function isHost(host: string | undefined): boolean {
+  return host === undefined || host === '' || (HOST.test(host) && URL.canParse(`http://${host}`));
 }

@@ -1,16 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv4 } from 'node:net';
-import { networkOf } from '../core/login/networkOf.ts';
+import { networkOf } from '../core/client.ts';
 
-/** The addresses whose word counts on whom they speak for (`server.trustedProxies`). */
+/** The proxies whose X-Forwarded-For and X-Forwarded-Proto headers are believed (`server.trustedProxies`). */
 export class TrustedProxies {
   readonly #ranges = new BlockList();
 
-  /** CIDRs, or single addresses. Throws a RangeError for what is neither. */
+  /** Takes CIDRs and single addresses. Throws a RangeError for anything else. */
   constructor(cidrs: readonly string[]) {
     for (const cidr of cidrs) this.#add(cidr);
   }
 
+  /** True if the address is one of a trusted proxy. */
   has(address: string): boolean {
     const family = isIP(address);
     return family !== 0 && this.#ranges.check(address, family === 4 ? 'ipv4' : 'ipv6');
@@ -35,10 +36,10 @@ export class TrustedProxies {
 }
 
 /**
- * Who the request comes from: the peer, or whom trusted proxies say that they speak for (the nearest that is not one of them
- * itself). Null where an untrusted peer claims to speak for somebody: then nobody knows.
+ * The address that a request comes from: the peer's, or the one that trusted proxies report (the nearest hop that is not itself a
+ * trusted proxy). Null if an untrusted peer claims to forward for somebody: then the address is unknown.
  */
-export function speakerOf(request: IncomingMessage, proxies: TrustedProxies): string | null {
+export function resolveAddress(request: IncomingMessage, proxies: TrustedProxies): string | null {
   const peer = plainAddress(request.socket.remoteAddress ?? '');
   const header = request.headers['x-forwarded-for'];
   if (header === undefined) return request.headers.forwarded === undefined ? peer : null;
@@ -47,31 +48,32 @@ export function speakerOf(request: IncomingMessage, proxies: TrustedProxies): st
   return hops.findLast((hop) => !proxies.has(hop)) ?? hops[0] ?? peer;
 }
 
-/** Whom connections are counted for: what an untrusted peer claims is not believed. A /64 of IPv6 is one household. */
-export function countedAddress(request: IncomingMessage, proxies: TrustedProxies): string {
-  return networkOf(speakerOf(request, proxies) ?? plainAddress(request.socket.remoteAddress ?? ''));
+/** The address (for IPv6 the /64 network) that limits count a request for. Claims of untrusted peers are ignored. */
+export function addressForLimits(request: IncomingMessage, proxies: TrustedProxies): string {
+  return networkOf(resolveAddress(request, proxies) ?? plainAddress(request.socket.remoteAddress ?? ''));
 }
 
-/** Nobody in between can listen: the peer is on this machine, or a trusted proxy says that it ended TLS for the client. */
+/** True if nobody in between can listen: the client is on this machine, or a trusted proxy reports TLS to the client. */
 export function isSecure(request: IncomingMessage, proxies: TrustedProxies): boolean {
   const peer = plainAddress(request.socket.remoteAddress ?? '');
   const proto = request.headers['x-forwarded-proto'];
   if (proxies.has(peer)) {
-    const speaker = speakerOf(request, proxies);
-    if (proto === undefined) return speaker !== null && isLoopback(speaker);
-    // A chain of proxies lists what each of them heard: all of it must have been TLS.
+    const address = resolveAddress(request, proxies);
+    if (proto === undefined) return address !== null && isLoopback(address);
+    // Each proxy of a chain adds the protocol it was reached by: every hop must have used TLS.
     return (Array.isArray(proto) ? proto.join(',') : proto)
       .split(',')
       .every((hop) => hop.trim().toLowerCase() === 'https');
   }
-  return isLoopback(peer) && speakerOf(request, proxies) !== null && proto === undefined;
+  return isLoopback(peer) && resolveAddress(request, proxies) !== null && proto === undefined;
 }
 
+/** True for 127.0.0.0/8 and ::1. */
 export function isLoopback(address: string): boolean {
   return address === '::1' || (isIPv4(address) && address.startsWith('127.'));
 }
 
-/** `::ffff:127.0.0.1` is how a dual-stack socket writes 127.0.0.1; a port or a zone is no part of who somebody is. */
+/** Strips a port, a zone and the prefix `::ffff:`, with which a dual-stack socket writes IPv4 addresses. */
 export function plainAddress(text: string): string {
   const [bare = ''] = text.replace(/^::ffff:(?=\d+\.)/i, '').split('%', 1);
   if (isIP(bare) !== 0) return bare;

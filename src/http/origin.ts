@@ -1,18 +1,19 @@
 import { isIPv4 } from 'node:net';
 
-/** What is known of an upgrade request before it is let in. */
+/** What decides whether an upgrade request may proceed. */
 export interface OriginRequest {
-  /** The Origin header; browsers always send one. */
+  /** The Origin header. Browsers always send one. */
   readonly origin: string | undefined;
+  /** The Host header. */
   readonly host: string | undefined;
   /** `server.allowedOrigins`. */
   readonly allowedOrigins: readonly string[];
 }
 
 /**
- * Whether a page may open a WebSocket here, which browsers leave to the server to decide. A client without an Origin header
- * is no browser. Pages of the server's own origin may; where no origins are configured pages on loopback may too, else
- * those listed. `*` is everyone.
+ * True if a web page may open a WebSocket here; browsers leave this decision to the server. A client without an Origin header is
+ * not a browser and may connect. So may pages from the server's own origin and from the configured origins (`*` allows all).
+ * If no origins are configured, pages on loopback addresses may connect too.
  */
 export function isAllowedOrigin({ origin, host, allowedOrigins }: OriginRequest): boolean {
   if (origin === undefined || allowedOrigins.includes('*')) return true;
@@ -23,19 +24,19 @@ export function isAllowedOrigin({ origin, host, allowedOrigins }: OriginRequest)
   return allowedOrigins.some((allowed) => parseOrigin(allowed)?.origin === page.origin);
 }
 
-/** Null for `null` (a sandboxed page, a file) and for what is no origin but more than one. */
+/** Returns null for the origin `null` (a sandboxed page, a file) and for anything that is more than an origin. */
 function parseOrigin(text: string): URL | null {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return null;
-  // Scheme, host and port, and nothing else.
+  // An origin is a scheme, a host and a port, and nothing else.
   const bare =
     url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '';
   return bare ? url : null;
 }
 
 /**
- * The scheme does not count: a proxy in front may have ended TLS. What the browser took for our name is all there is to
- * go by: a page whose own name was pointed at this address is its own origin too, and gets what a stranger gets.
+ * The scheme is not compared, because a proxy in front may terminate TLS. Only the Host header says which name the browser used:
+ * a foreign page whose name resolves to this server also counts as its own origin, and gets no more than any anonymous client.
  */
 function isOwn(page: URL, host: string | undefined): boolean {
   if (host === undefined || host === '') return false;

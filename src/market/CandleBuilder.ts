@@ -1,6 +1,4 @@
-import { joinBars } from './candleBar.ts';
-import type { CandleBar } from './candleBar.ts';
-import { decimal } from './decimal.ts';
+import { decimal, add, compare } from './decimal.ts';
 import type { Decimal } from './decimal.ts';
 import { CANDLE_INTERVALS } from './marketData.ts';
 import type { CandleDraft, CandleInterval } from './marketData.ts';
@@ -8,17 +6,19 @@ import { fromEpochMs, toEpochMs } from './timestamp.ts';
 import type { Timestamp } from './timestamp.ts';
 
 /**
- * What came of something that was added: the candles to publish, in this order (the one before, closed, where a new one
- * began; then the one that grew). Or `late`: its candle was closed already, and nothing has changed.
+ * The result of adding something. `grown`: the candles to publish, in this order (the previous candle, closed, if a new one
+ * started; then the one that grew). `late`: the candle was closed already, and nothing has changed.
  */
 export type CandleOutcome =
   { readonly kind: 'grown'; readonly drafts: readonly CandleDraft[] } | { readonly kind: 'late' };
 
+/** One price, and when it was quoted (milliseconds since the epoch). */
 export interface CandlePrice {
   readonly price: Decimal;
   readonly timeMs: number;
 }
 
+/** One trade. */
 export interface CandleTrade extends CandlePrice {
   readonly size: Decimal;
 }
@@ -27,15 +27,15 @@ const LATE: CandleOutcome = { kind: 'late' };
 const ONE = decimal('1');
 
 /**
- * Builds the candles of one interval from trades, from prices, or from candles of the same or a finer interval: buckets
- * aligned to the epoch in UTC, exact sums. A bucket into which nothing falls has no candle. It has no clock: what is added
- * says when it happened, and the owner calls `close` as time passes.
+ * Builds the candles of one interval from trades, from prices, or from candles of the same or a finer interval. Buckets are
+ * aligned to the epoch in UTC, and sums are exact. A bucket without any data has no candle. There is no clock inside: each item
+ * carries its own time, and the owner calls `close` as time passes.
  */
 export class CandleBuilder {
   readonly interval: CandleInterval;
   readonly #lengthMs: number;
   #bucket: Bucket | null = null;
-  /** The end of the last bucket that was closed. */
+  /** When the last closed bucket ended. */
   #closedMs = Number.NEGATIVE_INFINITY;
 
   constructor(interval: CandleInterval) {
@@ -43,21 +43,21 @@ export class CandleBuilder {
     this.#lengthMs = CANDLE_INTERVALS[interval];
   }
 
-  /** Call it in the venue's order: the last trade added has the close. */
+  /** Adds a trade. Call it in the venue's order: the last trade determines the close. */
   addTrade({ price, size, timeMs }: CandleTrade, receivedAt: Timestamp): CandleOutcome {
     const bar = { open: price, high: price, low: price, close: price, volume: size, tradeCount: 1 };
     return this.#grow(bar, timeMs, receivedAt);
   }
 
-  /** For venues that tell prices and no trades: the volume is the number of prices. */
+  /** Adds a price, for venues that send prices but no trades. The volume is then the number of prices. */
   addPrice({ price, timeMs }: CandlePrice, receivedAt: Timestamp): CandleOutcome {
     const bar = { open: price, high: price, low: price, close: price, volume: ONE, tradeCount: null };
     return this.#grow(bar, timeMs, receivedAt);
   }
 
   /**
-   * Takes a candle of this or a finer interval, as often as it is sent while it grows: each time it replaces what was known
-   * of its span. A closed one that ends with the bucket closes it. Throws a RangeError for a coarser interval.
+   * Adds a candle of this or a finer interval, each time that it is sent while it grows. It replaces what was known of its time
+   * span. A closed candle that ends with the bucket closes the bucket. Throws a RangeError for a coarser interval.
    */
   addCandle(candle: CandleDraft): CandleOutcome {
     if (CANDLE_INTERVALS[candle.interval] > this.#lengthMs) throw new RangeError('longer than the candles to build');
@@ -71,7 +71,7 @@ export class CandleBuilder {
     return grown(before, this.#draft(bucket, { time: candle.time, receivedAt: candle.receivedAt, closed }));
   }
 
-  /** The candle that has ended by `nowMs`, closed; null where none has. */
+  /** Closes the open candle if it has ended by `nowMs`, and returns it; otherwise returns null. */
   close(nowMs: number, receivedAt: Timestamp): CandleDraft | null {
     const bucket = this.#bucket;
     if (bucket === null || nowMs < bucket.closeMs) return null;
@@ -79,7 +79,7 @@ export class CandleBuilder {
     return this.#draft(bucket, { time: bucket.closeTime, receivedAt, closed: true });
   }
 
-  /** The open candle as it stands, told at `now`; null where none is open. */
+  /** The open candle as it is, stamped with `now`; null if none is open. */
   current(now: Timestamp): CandleDraft | null {
     return this.#bucket === null ? null : this.#draft(this.#bucket, { time: now, receivedAt: now, closed: false });
   }
@@ -101,22 +101,24 @@ export class CandleBuilder {
     this.#bucket = null;
   }
 
-  #draft(bucket: Bucket, told: Pick<CandleDraft, 'time' | 'receivedAt' | 'closed'>): CandleDraft {
+  #draft(bucket: Bucket, stamp: Pick<CandleDraft, 'time' | 'receivedAt' | 'closed'>): CandleDraft {
     const { interval } = this;
     const { openTime, closeTime } = bucket;
-    return { type: 'candle', interval, openTime, closeTime, ...bucket.bar(), ...told };
+    return { type: 'candle', interval, openTime, closeTime, ...bucket.bar(), ...stamp };
   }
 }
 
-/** The span of one candle, and what is known of it: a bar for each part, so that a part can be told again. */
+/**
+ * The time span of one candle, with a bar for each part that is known, so that a part can be replaced when it is sent again.
+ */
 class Bucket {
   readonly openMs: number;
   readonly closeMs: number;
   readonly openTime: Timestamp;
   readonly closeTime: Timestamp;
-  /** Ascending by start. */
+  /** In ascending order of their start. */
   #parts: { readonly openMs: number; bar: CandleBar }[] = [];
-  /** All parts but the last, joined; null where there is no other. */
+  /** All parts but the last, joined; null if there is at most one. */
   #settled: CandleBar | null = null;
 
   constructor(timeMs: number, lengthMs: number) {
@@ -126,14 +128,14 @@ class Bucket {
     this.closeTime = fromEpochMs(this.closeMs);
   }
 
-  /** Goes on where the last part ended. */
+  /** Extends the last part. */
   add(bar: CandleBar): void {
     const last = this.#parts.at(-1);
     if (last === undefined) this.#parts.push({ openMs: this.openMs, bar });
     else last.bar = joinBars(last.bar, bar);
   }
 
-  /** Replaces the part of that start, or all of them. */
+  /** Replaces the part that starts at `openMs`, or all parts. */
   put(openMs: number, bar: CandleBar, all: boolean): void {
     const last = this.#parts.at(-1);
     if (last === undefined || all) {
@@ -156,7 +158,7 @@ class Bucket {
 
   bar(): CandleBar {
     const last = this.#parts.at(-1);
-    if (last === undefined) throw new TypeError('a bucket has a part from the moment it is made');
+    if (last === undefined) throw new TypeError('the bucket has no part');
     return this.#settled === null ? last.bar : joinBars(this.#settled, last.bar);
   }
 }
@@ -167,4 +169,26 @@ function barOf({ open, high, low, close, volume, tradeCount }: CandleDraft): Can
 
 function grown(before: CandleDraft | null, now: CandleDraft): CandleOutcome {
   return { kind: 'grown', drafts: before === null ? [now] : [before, now] };
+}
+
+/** The values of a candle without its time span. */
+export interface CandleBar {
+  readonly open: Decimal;
+  readonly high: Decimal;
+  readonly low: Decimal;
+  readonly close: Decimal;
+  readonly volume: Decimal;
+  readonly tradeCount: number | null;
+}
+
+/** The bar over two neighbouring time spans. Its number of trades is unknown if one of theirs is. */
+export function joinBars(earlier: CandleBar, later: CandleBar): CandleBar {
+  return {
+    open: earlier.open,
+    high: compare(later.high, earlier.high) > 0 ? later.high : earlier.high,
+    low: compare(later.low, earlier.low) < 0 ? later.low : earlier.low,
+    close: later.close,
+    volume: add(earlier.volume, later.volume),
+    tradeCount: earlier.tradeCount === null || later.tradeCount === null ? null : earlier.tradeCount + later.tradeCount,
+  };
 }

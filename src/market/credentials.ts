@@ -1,4 +1,6 @@
-/** What a client gives a broker to be let in with; each venue asks for some of it. Never logged, stored or sent on. */
+/**
+ * A client's credentials for a broker; each venue needs some of them. They are never logged, stored, or sent to anybody else.
+ */
 export interface BrokerCredentials {
   readonly apiKey: string | null;
   readonly apiSecret: string | null;
@@ -6,7 +8,7 @@ export interface BrokerCredentials {
   readonly token: string | null;
 }
 
-/** Credentials that are lent for the moment of their use: nothing of them may be kept afterwards. */
+/** Gives access to credentials for the duration of a task. The task must not keep any part of them. */
 export interface CredentialSource<Credentials = BrokerCredentials> {
   use<T>(task: (credentials: Credentials) => T): T;
 }

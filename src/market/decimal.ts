@@ -2,10 +2,10 @@ import { Big } from 'big.js';
 
 declare const decimalBrand: unique symbol;
 
-/** An exact decimal number as text in plain notation: the venue's own digits where it comes from a venue. */
+/** An exact decimal number as text in plain notation. A number from a venue keeps the venue's digits. */
 export type Decimal = string & { readonly [decimalBrand]: true };
 
-/** Digits that a venue may send: more than any market uses, few enough that arithmetic stays cheap. */
+/** The longest number that is accepted: longer than any market needs, and short enough that arithmetic stays cheap. */
 const MAX_LENGTH = 40;
 const HALF = new Big('0.5');
 /** The powers of ten that a double holds exactly. */
@@ -14,13 +14,13 @@ const MINUS = 45;
 const POINT = 46;
 const ZERO = 48;
 
-/** Takes the text as it is, digit for digit. Throws a RangeError for anything but a plain decimal of at most 40 characters. */
+/** Accepts the text digit for digit. Throws a RangeError if it is not a plain decimal of at most 40 characters. */
 export function decimal(text: string): Decimal {
   if (!isDecimal(text)) throw new RangeError('not a plain decimal number');
   return text;
 }
 
-/** True for digits with a sign before or a point between them, or not: `-?\d+(\.\d+)?`, 40 characters at most. */
+/** True for a plain decimal, `-?\d+(\.\d+)?`, of at most 40 characters. */
 export function isDecimal(text: string): text is Decimal {
   if (text.length > MAX_LENGTH) return false;
   let digits = 0;
@@ -39,7 +39,7 @@ export function isDecimal(text: string): text is Decimal {
   return digits > 0;
 }
 
-/** The sum, without trailing zeros. Results of arithmetic are exact and may be longer than what `decimal` takes. */
+/** The sum, without trailing zeros. Results of arithmetic are exact and may be longer than `decimal` accepts. */
 export function add(a: Decimal, b: Decimal): Decimal {
   const places = Math.max(fractionDigits(a), fractionDigits(b));
   const left = toUnits(a, places);
@@ -47,7 +47,7 @@ export function add(a: Decimal, b: Decimal): Decimal {
   return allExact(left, right, left + right) ? trimmed(left + right, places) : plain(new Big(a).plus(b));
 }
 
-/** `a` less `b`, without trailing zeros. */
+/** The difference `a` − `b`, without trailing zeros. */
 export function subtract(a: Decimal, b: Decimal): Decimal {
   const places = Math.max(fractionDigits(a), fractionDigits(b));
   const left = toUnits(a, places);
@@ -55,11 +55,7 @@ export function subtract(a: Decimal, b: Decimal): Decimal {
   return allExact(left, right, left - right) ? trimmed(left - right, places) : plain(new Big(a).minus(b));
 }
 
-export function multiply(a: Decimal, b: Decimal): Decimal {
-  return plain(new Big(a).times(b));
-}
-
-/** Halfway between two prices, exact, without trailing zeros. */
+/** The exact middle between two prices, without trailing zeros. */
 export function midpoint(a: Decimal, b: Decimal): Decimal {
   const places = Math.max(fractionDigits(a), fractionDigits(b));
   const left = toUnits(a, places);
@@ -68,7 +64,7 @@ export function midpoint(a: Decimal, b: Decimal): Decimal {
   return allExact(left, right, tenfold) ? trimmed(tenfold, places + 1) : plain(new Big(a).plus(b).times(HALF));
 }
 
-/** Negative, zero or positive as `a` is below, equal to or above `b`, whatever their trailing zeros. */
+/** Compares by value: negative, zero or positive if `a` is less than, equal to or greater than `b`. */
 export function compare(a: Decimal, b: Decimal): number {
   if (a === b) return 0;
   const negative = a.charCodeAt(0) === MINUS;
@@ -76,29 +72,29 @@ export function compare(a: Decimal, b: Decimal): number {
   return negative ? compareMagnitudes(b, a) : compareMagnitudes(a, b);
 }
 
-/** By value: `0`, `0.00` and `0.00000000` all are. */
+/** True if the value is zero, however it is written: `0`, `0.00`, `-0.0`. */
 export function isZero(value: Decimal): boolean {
   // Sign and point come before the digits in Unicode.
   for (let index = 0; index < value.length; index += 1) if (value.charCodeAt(index) > ZERO) return false;
   return true;
 }
 
-/** How many digits stand behind the point, trailing zeros included. */
+/** The number of digits after the point, including trailing zeros. */
 export function fractionDigits(value: Decimal): number {
   const point = value.indexOf('.');
   return point === -1 ? 0 : value.length - point - 1;
 }
 
 /**
- * The value in units of 10^-places, digits beyond `places` cut off: exact while the result is a safe integer, else the
- * nearest number. Never out of order: of two values the greater one never has the lesser result.
+ * The value in units of 10^-places; digits beyond `places` are cut off. The result is exact if it is a safe integer, otherwise it
+ * is the nearest number. It keeps the order: a greater value never has a smaller result.
  */
 export function toUnits(value: Decimal, places: number): number {
   const units = exactUnits(value, places);
   return Number.isNaN(units) ? nearestUnits(value, places) : units;
 }
 
-/** The value in units of 10^-places (22 of them at most) where that is a safe integer; NaN where it is none. */
+/** The value in units of 10^-places (`places` is at most 22), or NaN if that is not a safe integer. */
 export function exactUnits(value: Decimal, places: number): number {
   const negative = value.charCodeAt(0) === MINUS;
   let units = 0;
@@ -119,22 +115,22 @@ export function exactUnits(value: Decimal, places: number): number {
   return negative ? -units : units;
 }
 
-/** The decimal that is so many units of 10^-places, with exactly that many digits behind the point. */
+/** The decimal `units` × 10^-places, with exactly `places` digits after the point. */
 export function fromUnits(units: number, places: number): Decimal {
-  if (!Number.isSafeInteger(units)) throw new RangeError('not a whole number that is exact');
+  if (!Number.isSafeInteger(units)) throw new RangeError('not a safe integer');
   const digits = String(Math.abs(units)).padStart(places + 1, '0');
   const point = digits.length - places;
   const text = places === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`;
   return branded(units < 0 ? `-${text}` : text);
 }
 
-/** The way of `toUnits` for what a double can't hold: the conversion of the language, which rounds correctly. */
+/** For values that a double can't hold exactly: JavaScript's own conversion rounds correctly. */
 function nearestUnits(value: Decimal, places: number): number {
   const [whole = '', fraction = ''] = value.split('.');
   return Number(whole + fraction.slice(0, places).padEnd(places, '0'));
 }
 
-/** Digit by digit, whatever zeros lead or trail; a sign is ignored. */
+/** Compares digit by digit. Leading and trailing zeros make no difference, and a sign is ignored. */
 function compareMagnitudes(a: string, b: string): number {
   const pointA = wholeEnd(a);
   const pointB = wholeEnd(b);
@@ -156,7 +152,7 @@ function wholeEnd(text: string): number {
   return point === -1 ? text.length : point;
 }
 
-/** Zero for the sign and beyond either end. */
+/** The digit at the index; zero for the sign and beyond either end. */
 function digitAt(text: string, index: number): number {
   if (index < 0 || index >= text.length) return 0;
   const code = text.charCodeAt(index);
@@ -182,6 +178,6 @@ function plain(value: Big): Decimal {
 }
 
 function branded(text: string): Decimal {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- whoever calls it has made or checked the text
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- callers have made or checked the text
   return text as Decimal;
 }

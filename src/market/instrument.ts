@@ -1,7 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import type { Decimal } from './decimal.ts';
 
-/** What a broker lists. `symbol` is the venue's own name of it. */
+/** An instrument that a broker lists. `symbol` is the venue's own name for it. */
 export interface Instrument {
   readonly symbol: string;
   readonly displayName: string;
@@ -14,16 +14,16 @@ export interface Instrument {
   readonly tradable: boolean;
 }
 
-/** A symbol longer than this is no slip of the fingers, and costs too much to compare. */
+/** A longer symbol is hardly a typing error, and comparing it costs too much. */
 const LONGEST_SUGGESTED = 50;
 
-/** All that one broker lists, each symbol once (the last of its name stands). Immutable. */
+/** All instruments of one broker, each symbol once (of several with the same symbol the last one counts). Immutable. */
 export class InstrumentCatalog {
   readonly #bySymbol: ReadonlyMap<string, Instrument>;
   readonly #symbols: readonly string[];
-  /** The first with each spelling that people may use for it. */
+  /** The first listed symbol for each canonical spelling. */
   readonly #byCanonical = new Map<string, string>();
-  /** Ascending by symbol, by code unit. */
+  /** In ascending order of the symbols' code units. */
   readonly instruments: readonly Instrument[];
 
   constructor(instruments: Iterable<Instrument>) {
@@ -35,11 +35,12 @@ export class InstrumentCatalog {
     for (const symbol of this.#symbols.toReversed()) this.#byCanonical.set(canonical(symbol), symbol);
   }
 
+  /** The instrument with exactly this symbol. */
   get(symbol: string): Instrument | undefined {
     return this.#bySymbol.get(symbol);
   }
 
-  /** Instruments whose symbol, display name, base or quote contains the text (case-insensitive); all for an empty text. */
+  /** Instruments whose symbol, display name, base or quote contains the text (case-insensitive). An empty text finds all. */
   search(text: string): readonly Instrument[] {
     const wanted = text.trim().toLowerCase();
     if (wanted === '') return this.instruments;
@@ -48,7 +49,7 @@ export class InstrumentCatalog {
     );
   }
 
-  /** The listed symbol nearest to a mistyped one, or undefined when nothing is near (more than a third of it differs). */
+  /** The listed symbol closest to a mistyped one, or undefined if more than a third of it differs from every symbol. */
   suggest(symbol: string): string | undefined {
     if (this.#symbols.length === 0 || symbol.length > LONGEST_SUGGESTED) return undefined;
     const wanted = canonical(symbol);
@@ -61,7 +62,7 @@ export class InstrumentCatalog {
   }
 }
 
-/** `btc/usdt`, `BTC-USDT` and `BTC_USDT` are what people type for `BTCUSDT`. */
+/** People type `btc/usdt`, `BTC-USDT` or `BTC_USDT` for `BTCUSDT`: letters and digits in upper case are compared. */
 function canonical(symbol: string): string {
   return symbol.toUpperCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
 }

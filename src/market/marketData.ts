@@ -1,12 +1,14 @@
 import type { Decimal } from './decimal.ts';
 import type { Timestamp } from './timestamp.ts';
 
-/** What a client can ask for. `status` is what the gateway itself says of a feed. */
+/** The types of events that a client can subscribe to. `status` events come from the gateway itself and describe the feed. */
 export const MARKET_DATA_TYPES = ['tick', 'candle', 'orderbook', 'trade', 'status'] as const;
+/** One of MARKET_DATA_TYPES. */
 export type MarketDataType = (typeof MARKET_DATA_TYPES)[number];
-/** What a venue delivers. */
+/** The types of events that come from a venue. */
 export type FeedType = Exclude<MarketDataType, 'status'>;
 
+/** The length of each candle interval in milliseconds. Candles are aligned to the epoch, in UTC. */
 export const CANDLE_INTERVALS = {
   '1s': 1_000,
   '5s': 5_000,
@@ -17,27 +19,30 @@ export const CANDLE_INTERVALS = {
   '4h': 14_400_000,
   '1d': 86_400_000,
 } as const;
-/** Lengths in milliseconds are in CANDLE_INTERVALS; candles are aligned to the epoch, in UTC. */
+/** One of the keys of CANDLE_INTERVALS. */
 export type CandleInterval = keyof typeof CANDLE_INTERVALS;
 
 /** The side of the taker. */
 export type Side = 'buy' | 'sell';
+/** A snapshot replaces the book, a delta changes it. */
 export type BookUpdateKind = 'snapshot' | 'delta';
+/** How a feed is doing: see the enum FeedState of the GraphQL schema. */
 export type FeedState = 'live' | 'stale' | 'recovering' | 'closed';
 
-/** What every event has: see the interface MarketData of the GraphQL schema, whose fields these are. */
+/** The fields that every event has. They are those of the interface MarketData in the GraphQL schema. */
 export interface EventHeader {
   readonly broker: string;
   readonly symbol: string;
-  /** The venue's time; the time of receipt where the venue does not say. */
+  /** The venue's time, or the time of receipt if the venue sends none. */
   readonly time: Timestamp;
   readonly receivedAt: Timestamp;
-  /** Counts the events of one stream by one, from the stream's start. */
+  /** Numbers the events of one stream without holes, starting at 1 in each epoch of the stream. */
   readonly sequence: number;
-  /** Opaque; different in each life of the stream. */
+  /** The position of the event: opaque, and different in each epoch of the stream. */
   readonly cursor: string;
 }
 
+/** Best bid and best ask. */
 export interface Tick extends EventHeader {
   readonly type: 'tick';
   readonly bid: Decimal;
@@ -49,15 +54,17 @@ export interface Tick extends EventHeader {
   readonly spread: Decimal;
 }
 
+/** One execution. */
 export interface Trade extends EventHeader {
   readonly type: 'trade';
-  /** The venue's own id. */
+  /** The venue's id of the trade. */
   readonly id: string;
   readonly price: Decimal;
   readonly size: Decimal;
   readonly side: Side;
 }
 
+/** Open, high, low and close over one interval. While `closed` is false, the candle is sent again as it grows. */
 export interface Candle extends EventHeader {
   readonly type: 'candle';
   readonly interval: CandleInterval;
@@ -73,14 +80,15 @@ export interface Candle extends EventHeader {
   readonly closed: boolean;
 }
 
+/** One price of an order book and the size that is offered or wanted there. */
 export interface PriceLevel {
   readonly price: Decimal;
   readonly size: Decimal;
 }
 
 /**
- * Of the book. On a stream (between broker, bus and MarketState) it is the whole book or all the levels that changed;
- * what a subscriber gets is a view of it, cut to the depth it asked for. In a delta a size of 0 removes the level.
+ * A snapshot or a change of an order book. Between broker, bus and MarketState it is the whole book or every level that changed.
+ * A subscriber gets a view of it, cut to the requested depth. In a delta a size of 0 removes the level.
  */
 export interface OrderBookUpdate extends EventHeader {
   readonly type: 'orderbook';
@@ -91,22 +99,50 @@ export interface OrderBookUpdate extends EventHeader {
   readonly asks: readonly PriceLevel[];
 }
 
+/** What the gateway reports about the feed of one symbol. */
 export interface FeedStatus extends EventHeader {
   readonly type: 'status';
   readonly state: FeedState;
   /** A short sentence for a person. */
   readonly reason: string | null;
-  /** True where events were lost that can't be had again; `reason` says which. */
+  /** True if events were lost for good; `reason` says which. */
   readonly gap: boolean;
 }
 
+/** Any event. */
 export type MarketData = Tick | Trade | Candle | OrderBookUpdate | FeedStatus;
+/** Any event that comes from a venue. */
 export type FeedEvent = Exclude<MarketData, FeedStatus>;
 
-type WithoutPlace<T> = T extends unknown ? Omit<T, 'broker' | 'symbol' | 'sequence' | 'cursor'> : never;
-/** A market event as a broker makes it: whose it is, its number and its cursor are added where it is numbered. */
-export type FeedEventDraft = WithoutPlace<FeedEvent>;
-export type TickDraft = WithoutPlace<Tick>;
-export type TradeDraft = WithoutPlace<Trade>;
-export type CandleDraft = WithoutPlace<Candle>;
-export type OrderBookDraft = WithoutPlace<OrderBookUpdate>;
+type WithoutNumber<T> = T extends unknown ? Omit<T, 'broker' | 'symbol' | 'sequence' | 'cursor'> : never;
+/** An event as an adapter creates it. Broker, symbol, sequence and cursor are added when it is numbered. */
+export type FeedEventDraft = WithoutNumber<FeedEvent>;
+export type TickDraft = WithoutNumber<Tick>;
+export type TradeDraft = WithoutNumber<Trade>;
+export type CandleDraft = WithoutNumber<Candle>;
+export type OrderBookDraft = WithoutNumber<OrderBookUpdate>;
+
+/** `shared`, or a credential scope: only clients that hold this scope may see the stream. */
+export type Scope = string;
+/** The scope of streams that every client may see. */
+export const SHARED: Scope = 'shared';
+
+declare const streamKeyBrand: unique symbol;
+/** The key of a stream, used wherever streams are routed, stored or counted. Only `streamKey` makes it. */
+export type StreamKey = string & { readonly [streamKeyBrand]: true };
+
+/** The parts of a stream key. */
+export interface StreamAddress {
+  readonly scope: Scope;
+  readonly broker: string;
+  readonly symbol: string;
+  readonly type: MarketDataType;
+  /** The interval of candles; null for every other type. */
+  readonly interval: CandleInterval | null;
+}
+
+/** Makes the key of a stream. JSON keeps its parts apart, whatever characters a symbol contains. */
+export function streamKey({ scope, broker, symbol, type, interval }: StreamAddress): StreamKey {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one place that makes the brand
+  return JSON.stringify([scope, broker, symbol, type, interval]) as StreamKey;
+}

@@ -1,38 +1,38 @@
 declare const timestampBrand: unique symbol;
 
-/** An instant in UTC as RFC 3339 text, as fine as its source gives it: `2026-11-23T07:30:04.123456Z`. */
+/** An instant in UTC as RFC 3339 text, with the precision of its source: `2026-11-23T07:30:04.123456Z`. */
 export type Timestamp = string & { readonly [timestampBrand]: true };
 
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
 const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /**
- * Takes RFC 3339 text with any offset and 0 to 9 fraction digits, and keeps those digits. Throws a RangeError for any other
- * text, for a date or time that the calendar does not have, for a leap second (which no clock here can tell) and for an
- * instant outside the years 0 to 9999 UTC.
+ * Parses RFC 3339 text with any offset and 0 to 9 fraction digits, and keeps those digits. Throws a RangeError for any other
+ * text, for a date or time that does not exist, for a leap second (which JavaScript can't represent) and for an instant outside
+ * the years 0 to 9999 UTC.
  */
 export function parseTimestamp(text: string): Timestamp {
   const match = RFC_3339.exec(text);
   if (match === null) throw new RangeError('not an RFC 3339 time');
   const [, year = '', month = '', day = '', hour = '', minute = '', second = '', fraction = '', offset = ''] = match;
   const inCalendar = Number(day) >= 1 && Number(day) <= daysIn(Number(year), Number(month));
-  if (!inCalendar || !inDay(hour, minute) || Number(second) > 59) throw new RangeError('not a time of the calendar');
+  if (!inCalendar || !inDay(hour, minute) || Number(second) > 59) throw new RangeError('no such date or time');
   const local = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
   if (offset === 'Z' || offset === 'z') return branded(`${local}${fraction}Z`);
   if (!inDay(offset.slice(1, 3), offset.slice(4))) throw new RangeError('not an offset from UTC');
   return branded(`${fromEpochMs(Date.parse(`${local}${offset}`)).slice(0, 19)}${fraction}Z`);
 }
 
-/** From milliseconds since the epoch (with a fraction: rounded down to the millisecond). Throws a RangeError out of range. */
+/** Converts milliseconds since the epoch; a fraction is rounded down. Throws a RangeError outside the years 0 to 9999. */
 export function fromEpochMs(epochMs: number): Timestamp {
   const second = Math.floor(epochMs / 1000);
   if (second !== lastSecond.epoch) lastSecond = { epoch: second, text: secondText(second) };
   return branded(`${lastSecond.text}${MILLISECONDS[Math.floor(epochMs) - second * 1000] ?? ''}`);
 }
 
-/** `.000Z` to `.999Z`. */
+/** The texts from `.000Z` to `.999Z`. */
 const MILLISECONDS: readonly string[] = Array.from({ length: 1000 }, (_, ms) => `.${String(ms).padStart(3, '0')}Z`);
-/** Events come many to a second, and a date's text is the dearest part of a small one. */
+/** The last text up to the second is kept: many events share a second, and formatting a date is expensive. */
 let lastSecond = { epoch: 0, text: '1970-01-01T00:00:00' };
 
 function secondText(second: number): string {
@@ -41,15 +41,7 @@ function secondText(second: number): string {
   return text.slice(0, 19);
 }
 
-/** From whole microseconds since the epoch; all six digits are kept. Throws a RangeError out of range. */
-export function fromEpochMicros(epochMicros: number): Timestamp {
-  if (!Number.isSafeInteger(epochMicros)) throw new RangeError('not whole microseconds');
-  const epochMs = Math.floor(epochMicros / 1000);
-  const micros = String(epochMicros - epochMs * 1000).padStart(3, '0');
-  return branded(`${fromEpochMs(epochMs).slice(0, -1)}${micros}Z`);
-}
-
-/** Milliseconds since the epoch; what is finer is cut off. */
+/** Converts to milliseconds since the epoch; finer digits are cut off. */
 export function toEpochMs(timestamp: Timestamp): number {
   return Date.parse(timestamp);
 }
@@ -64,6 +56,6 @@ function inDay(hour: string, minute: string): boolean {
 }
 
 function branded(text: string): Timestamp {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- whoever calls it has made or checked the text
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- callers have made or checked the text
   return text as Timestamp;
 }

@@ -5,7 +5,7 @@ import type { Subscriber } from '../fanout/routing/Topic.ts';
 import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
 import type { SharedUpdate } from '../fanout/frames/SharedEvent.ts';
 import type { FeedState, FeedType } from '../market/marketData.ts';
-import { assertNever } from '../shared/assertNever.ts';
+import { assertNever } from '../shared/errors.ts';
 
 /** What the subscriptions of one client need from its connection. */
 export interface ClientContext {

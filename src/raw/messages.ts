@@ -3,8 +3,7 @@ import type { Resolution, SubscriptionOptions, SubscriptionRequest, SymbolReject
 import type { BrokerCredentials } from '../market/credentials.ts';
 import type { FeedEvent, FeedStatus, FeedType, MarketData, PriceLevel } from '../market/marketData.ts';
 import type { Timestamp } from '../market/timestamp.ts';
-import { assertNever } from '../shared/assertNever.ts';
-import { GatewayError } from '../shared/errors.ts';
+import { assertNever, GatewayError } from '../shared/errors.ts';
 import type { ErrorCode } from '../shared/errors.ts';
 
 /** Echoed in every answer to the message that carried it. */

@@ -5,8 +5,7 @@ import { CANDLE_INTERVALS } from '../market/marketData.ts';
 import type { BookUpdateKind, CandleInterval, FeedType } from '../market/marketData.ts';
 import { RAW_TYPES } from './messages.ts';
 import type { ClientLogin, ClientMessage, MessageId } from './messages.ts';
-import { assertNever } from '../shared/assertNever.ts';
-import { GatewayError } from '../shared/errors.ts';
+import { assertNever, GatewayError } from '../shared/errors.ts';
 
 /** The id is present in both cases if it could be read, so that even a refusal carries it. */
 export type ParsedMessage =

@@ -6,10 +6,10 @@ import type { LogOutput } from './logger.ts';
 const DEFAULT_MAX_BYTES = 1_048_576;
 
 /**
- * The process's standard output as a log may use it: what a reader does not take at once waits in a buffer of at most
- * `maxBytes`, and what does not fit there is dropped. A reader that went away (EPIPE), a full disk or a stalled pipe never
- * stops or ends the process. Written through the stream and not to its descriptor, because a write that blocks in a thread
- * would keep the process from exiting.
+ * Standard output (or standard error) as a log may use it: lines that the reader does not take at once wait in a buffer of at
+ * most `maxBytes`, and lines that do not fit are dropped. A reader that went away (EPIPE), a full disk or a stalled pipe never
+ * blocks or ends the process. It writes through the stream instead of the file descriptor, because a write that blocks in a
+ * thread would keep the process from exiting.
  */
 export class BoundedOutput implements LogOutput {
   readonly isTTY: boolean;
@@ -20,7 +20,7 @@ export class BoundedOutput implements LogOutput {
     this.#stream = stream;
     this.#maxBytes = maxBytes;
     this.isTTY = stream.isTTY ?? false;
-    stream.on('error', () => {}); // the stream is destroyed by it, and every later line is dropped
+    stream.on('error', () => {}); // the error destroys the stream, and write() drops every later line
   }
 
   write(line: string): boolean {
@@ -29,7 +29,7 @@ export class BoundedOutput implements LogOutput {
     return true;
   }
 
-  /** Resolves when all that was written has been taken, or when `withinMs` have passed. */
+  /** Resolves when the reader has taken everything that was written, or after `withinMs`. */
   async flush(clock: Clock, withinMs: number): Promise<void> {
     if (!this.#stream.writable || this.#stream.writableLength === 0) return;
     const settled = new AbortController();

@@ -3,12 +3,13 @@ import type { Asker } from './FairQueue.ts';
 import { addTo } from './sums.ts';
 
 export interface FairPoolOptions {
-  /** Of all owners together. */
+  /** How many units all owners may hold together. */
   readonly capacity: number;
-  /** Of one owner, and of one of its connections. More at once is given only to who has nothing else. */
+  /** How many units one owner may hold. A single request for more is granted only to an owner that holds nothing. */
   readonly perOwner: number;
+  /** The same bound for one connection. */
   readonly perAsker: number;
-  /** So many at once are given to a connection that has nothing, whatever others of its owner have. */
+  /** A connection that holds nothing gets a request of up to this size even if its owner has used up its part. */
   readonly free: number;
 }
 
@@ -18,7 +19,10 @@ interface Ticket {
   readonly grant: (share: Disposable) => void;
 }
 
-/** So many units of something that all clients use, of which no owner can take more than its part. */
+/**
+ * Lends units of a resource that all clients share. Requests that do not fit wait in a fair queue, and no owner can hold more
+ * than its part.
+ */
 export class FairPool {
   readonly #options: FairPoolOptions;
   readonly #waiting = new FairQueue<Ticket>();
@@ -30,11 +34,12 @@ export class FairPool {
     this.#options = options;
   }
 
+  /** How many units are lent at the moment. */
   get used(): number {
     return this.#used;
   }
 
-  /** Resolves when the units are there, with what gives them back. Rejects with the reason of the signal. */
+  /** Resolves once the units are lent; disposing of the result returns them. Rejects with the signal's reason on abort. */
   async take(asker: Asker, units: number, signal?: AbortSignal): Promise<Disposable> {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<Disposable>();

@@ -1,15 +1,13 @@
-/**
- * For whom something is done: one connection, known by the identity of this object. What the connections of one owner (the
- * principal of a login, else the network of an address) take together is the owner's share.
- */
+/** The connection on whose behalf work is done. Two askers are the same connection only if they are the same object. */
 export interface Asker {
+  /** The principal of the login, or else the network of the client's address. All its connections share one part. */
   readonly owner: string;
 }
 
-/** Who is told apart by it; nobody: the gateway itself, or more than are told apart. */
+/** Lists the connections that want something. An empty list means the gateway itself, or too many to distinguish. */
 export type Askers = () => readonly Asker[];
 
-/** All of these together: where one is nobody in particular, so are all. */
+/** Joins several lists of askers. If one of them is empty, so is the result. */
 export function allAskers(each: Iterable<Askers | undefined>): readonly Asker[] {
   const all: Asker[] = [];
   for (const askers of each) {
@@ -21,18 +19,20 @@ export function allAskers(each: Iterable<Askers | undefined>): readonly Asker[] 
 }
 
 /**
- * A queue in which nobody waits behind all that somebody else has asked for: owners take turns, and so do the connections
+ * A queue in which no client waits behind everything that another one has queued: owners take turns, and so do the connections
  * of each owner. The items of one connection keep their order.
  */
 export class FairQueue<Item> {
-  /** Whose turn is next comes first. */
+  /** The owner and the connection whose turn is next are the first in their maps. */
   readonly #owners = new Map<string, Map<Asker, Item[]>>();
   #size = 0;
 
+  /** How many items wait. */
   get size(): number {
     return this.#size;
   }
 
+  /** Adds an item behind the asker's other items. */
   push(asker: Asker, item: Item): void {
     const askers = this.#owners.get(asker.owner) ?? new Map<Asker, Item[]>();
     const items = askers.get(asker) ?? [];
@@ -42,7 +42,10 @@ export class FairQueue<Item> {
     this.#size += 1;
   }
 
-  /** The next item whose turn it is and that may go; of each connection its first alone is looked at. */
+  /**
+   * Removes and returns the next item in turn that `may` lets pass, or undefined. Only the first item of each connection is
+   * considered.
+   */
   shift(may: (item: Item) => boolean = () => true): Item | undefined {
     for (const askers of this.#owners.values()) {
       for (const [asker, [item]] of askers) {
@@ -55,7 +58,7 @@ export class FairQueue<Item> {
     return undefined;
   }
 
-  /** False where it is not there (any more). */
+  /** Removes an item out of turn. Returns false if it is not in the queue. */
   remove(asker: Asker, item: Item): boolean {
     const askers = this.#owners.get(asker.owner);
     const items = askers?.get(asker);
@@ -68,7 +71,7 @@ export class FairQueue<Item> {
     return true;
   }
 
-  /** Both have had their turn. */
+  /** Moves the connection and its owner to the end of their rounds. */
   #moveBack(asker: Asker): void {
     const askers = this.#owners.get(asker.owner);
     if (askers === undefined) return;

@@ -3,13 +3,16 @@ import type { Clock } from './clock.ts';
 import { FairQueue } from './FairQueue.ts';
 import type { Asker } from './FairQueue.ts';
 
-/** How long clients' work may keep the event loop from everything else. One piece that takes longer is not interrupted. */
+/**
+ * How long the work of clients may occupy the event loop before sockets and timers get a turn. A longer piece is not
+ * interrupted.
+ */
 const SLICE_MS = 4;
 
 /**
- * Shares the event loop. Work that a client causes is done in pieces: before each piece the worker asks for a turn, and what
- * it does until it next waits for something is the piece. When pieces have taken a few milliseconds the loop goes on to
- * sockets and timers before the next one. Who asks for much waits for itself: turns go round among owners and connections.
+ * Shares the event loop among clients. The work that a client causes is done in pieces: the worker waits for a turn before each
+ * piece, and a piece ends when the worker next awaits something. After a few milliseconds of such work, sockets and timers are
+ * served before the next piece. Turns rotate among owners and their connections, so a client that asks for much delays itself.
  */
 export class FairTurns implements Disposable {
   readonly #clock: Clock;
@@ -23,7 +26,7 @@ export class FairTurns implements Disposable {
     this.#clock = clock;
   }
 
-  /** Resolves when it is the asker's turn. Once this is disposed of no turn comes any more. */
+  /** Resolves when it is the asker's turn; never after disposal. */
   turn(asker: Asker): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push(asker, resolve);

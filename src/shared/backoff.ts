@@ -1,5 +1,6 @@
 import type { Random } from './random.ts';
 
+/** The shortest and the longest ceiling of a delay, and the source of jitter. */
 export interface BackoffOptions {
   readonly baseMs: number;
   readonly maxMs: number;
@@ -7,8 +8,8 @@ export interface BackoffOptions {
 }
 
 /**
- * Exponential backoff with full jitter: the n-th delay lies anywhere between 0 and min(maxMs, baseMs × 2ⁿ), so that many
- * waiters do not return at once. A floor of a tenth keeps a lucky draw from hammering. Reset it only when data has flowed.
+ * Exponential backoff with jitter: the n-th delay lies between a tenth and the whole of min(maxMs, baseMs × 2ⁿ), so that many
+ * clients do not return at the same moment. Reset it only once data has arrived, not on connecting.
  */
 export class Backoff {
   readonly #options: BackoffOptions;
@@ -18,12 +19,12 @@ export class Backoff {
     this.#options = options;
   }
 
-  /** How many delays were handed out since the last reset. */
+  /** How many delays were given since the last reset. */
   get attempt(): number {
     return this.#attempt;
   }
 
-  /** The next delay in milliseconds; never under `atLeastMs` (a venue's Retry-After). */
+  /** The next delay in milliseconds, at least `atLeastMs` (for example a venue's Retry-After). */
   next(atLeastMs = 0): number {
     const { baseMs, maxMs, random } = this.#options;
     const ceiling = Math.min(maxMs, baseMs * 2 ** Math.min(this.#attempt, 30));
@@ -31,6 +32,7 @@ export class Backoff {
     return Math.max(atLeastMs, ceiling / 10 + random() * ceiling * 0.9);
   }
 
+  /** Starts over with the shortest delay. */
   reset(): void {
     this.#attempt = 0;
   }

@@ -1,22 +1,23 @@
 import { performance } from 'node:perf_hooks';
 
 /**
- * The only door to time. Whoever waits for time is given one of these, so that tests can drive it.
- * Every timer that is started here is returned as a Disposable: its owner disposes of it.
+ * The only access to time. Code that reads or waits for time gets a clock, so that tests can drive it. Every timer is returned
+ * as a Disposable, and its owner disposes of it.
  */
 export interface Clock {
-  /** Wall time, milliseconds since the epoch. May jump: for timestamps only. */
+  /** Wall time in milliseconds since the epoch. It may jump, so it is for timestamps only. */
   now(): number;
-  /** Milliseconds from some fixed point; never jumps: for durations and deadlines. */
+  /** Milliseconds since some fixed point. It never jumps, so it is for durations and deadlines. */
   monotonic(): number;
   /** Calls `task` once, `delayMs` from now. */
   after(delayMs: number, task: () => void): Disposable;
-  /** Calls `task` again and again, each `periodMs`. */
+  /** Calls `task` every `periodMs`. */
   every(periodMs: number, task: () => void): Disposable;
-  /** Calls `task` once the events at hand have been handled (the end of this turn of the event loop). */
+  /** Calls `task` once, at the end of this turn of the event loop: after the events at hand have been handled. */
   turn(task: () => void): Disposable;
 }
 
+/** The clock of this process. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -47,8 +48,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * Resolves `delayMs` from now, or at once when `signal` is aborted (it never rejects: look at the signal afterwards).
- * Leaves neither timer nor listener behind.
+ * Resolves after `delayMs`, or as soon as `signal` is aborted. It never rejects: check the signal afterwards. It leaves neither
+ * a timer nor a listener behind.
  */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve();
@@ -63,9 +64,9 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
-/** Calls `task` when all that can go on without waiting for anything has gone on: later than any promise that is settled. */
+/** Calls `task` once the microtask queue is empty, before any I/O or timer: after the reactions of all settled promises. */
 export function afterMicrotasks(task: () => void): void {
-  // From within a microtask a tick comes when no microtask is left, and before anything else does.
+  // A tick that is requested from within a microtask runs when no microtask is left, before anything else.
   queueMicrotask(() => {
     process.nextTick(task);
   });

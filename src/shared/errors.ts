@@ -1,43 +1,45 @@
 import { randomId } from './random.ts';
 
 /**
- * Every code a client may see (contract, section 5), with what the client should do about it.
- * `closeCode` is the WebSocket close code where the code ends the connection.
+ * Every error code that a client may see. `retryable`: the same request may succeed later. `httpStatus`: the status of an HTTP
+ * answer that consists of the error alone.
  */
 export const ERROR_CODES = {
-  BAD_REQUEST: { retryable: false, closeCode: null },
-  UNKNOWN_BROKER: { retryable: false, closeCode: null },
-  BROKER_DISABLED: { retryable: true, closeCode: null },
-  UNKNOWN_SYMBOL: { retryable: false, closeCode: null },
-  AMBIGUOUS_SYMBOL: { retryable: false, closeCode: null },
-  UNSUPPORTED_TYPE: { retryable: false, closeCode: null },
-  BROKER_AUTHENTICATION_REQUIRED: { retryable: false, closeCode: null },
-  BROKER_AUTHENTICATION_FAILED: { retryable: false, closeCode: null },
-  UNAUTHENTICATED: { retryable: false, closeCode: null },
-  FORBIDDEN: { retryable: false, closeCode: null },
-  RATE_LIMITED: { retryable: true, closeCode: null },
-  LIMIT_EXCEEDED: { retryable: false, closeCode: null },
-  BROKER_UNAVAILABLE: { retryable: true, closeCode: null },
-  SLOW_CONSUMER: { retryable: true, closeCode: 1013 },
-  INTERNAL: { retryable: true, closeCode: null },
-} as const satisfies Record<string, { retryable: boolean; closeCode: number | null }>;
+  BAD_REQUEST: { retryable: false, httpStatus: 400 },
+  UNKNOWN_BROKER: { retryable: false, httpStatus: 500 },
+  BROKER_DISABLED: { retryable: true, httpStatus: 500 },
+  UNKNOWN_SYMBOL: { retryable: false, httpStatus: 500 },
+  AMBIGUOUS_SYMBOL: { retryable: false, httpStatus: 500 },
+  UNSUPPORTED_TYPE: { retryable: false, httpStatus: 500 },
+  BROKER_AUTHENTICATION_REQUIRED: { retryable: false, httpStatus: 500 },
+  BROKER_AUTHENTICATION_FAILED: { retryable: false, httpStatus: 500 },
+  UNAUTHENTICATED: { retryable: false, httpStatus: 401 },
+  FORBIDDEN: { retryable: false, httpStatus: 403 },
+  RATE_LIMITED: { retryable: true, httpStatus: 429 },
+  LIMIT_EXCEEDED: { retryable: false, httpStatus: 429 },
+  BROKER_UNAVAILABLE: { retryable: true, httpStatus: 500 },
+  SLOW_CONSUMER: { retryable: true, httpStatus: 500 },
+  INTERNAL: { retryable: true, httpStatus: 500 },
+} as const satisfies Record<string, { retryable: boolean; httpStatus: number }>;
 
+/** One of the keys of ERROR_CODES. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** What an error may carry beside its code and message. */
 export interface GatewayErrorDetails {
-  /** The fault beneath; for the log, never for a client. */
+  /** The underlying error. It goes to the log, never to a client. */
   readonly cause?: unknown;
-  /** Of RATE_LIMITED and of faults whose end is known: when to try again. */
+  /** In how many milliseconds the client should try again, if that is known. */
   readonly retryAfterMs?: number;
-  /** Of symbol errors: all the symbols that are meant. */
+  /** The symbols that the error is about. */
   readonly symbols?: readonly string[];
-  /** The HTTP status, where it is not the one of the code. */
+  /** Replaces the HTTP status of the code. */
   readonly httpStatus?: number;
-  /** Of INTERNAL: the id under which the fault was logged; the message carries it. */
+  /** For INTERNAL: the id under which the error was logged. The message contains it. */
   readonly id?: string;
 }
 
-/** The one error class. `message` is a sentence that may reach a client; `cause` never does. */
+/** The only error class of the gateway. `message` is a sentence that may reach a client; `cause` never does. */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError';
   readonly code: ErrorCode;
@@ -49,11 +51,12 @@ export class GatewayError extends Error {
     this.details = details;
   }
 
+  /** Whether the same request may succeed later. */
   get retryable(): boolean {
     return ERROR_CODES[this.code].retryable;
   }
 
-  /** What both protocols tell of this error beside the message: GraphQL's `extensions`, members of a raw error. */
+  /** What both protocols send beside the message: `extensions` in GraphQL, members of the error in raw JSON. */
   toExtensions(): { code: ErrorCode; retryable: boolean; retryAfterMs?: number; symbols?: readonly string[] } {
     return {
       code: this.code,
@@ -63,7 +66,7 @@ export class GatewayError extends Error {
     };
   }
 
-  /** The one door from anything thrown: what is not ours becomes INTERNAL with an id to find it in the log by. */
+  /** Turns anything thrown into a GatewayError. What is not one becomes INTERNAL, with an id to find it in the log. */
   static from(thrown: unknown): GatewayError {
     if (thrown instanceof GatewayError) return thrown;
     const id = randomId();
@@ -72,4 +75,24 @@ export class GatewayError extends Error {
       id,
     });
   }
+}
+
+/** For the default branch of a switch over a union: the compiler rejects the call if a member is not handled. */
+export function assertNever(value: never): never {
+  throw new TypeError(`unexpected value: ${JSON.stringify(value)}`);
+}
+
+/** Status and headers of an HTTP answer that consists of an error alone. */
+export function toHttpHead({ code, details }: GatewayError): {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+} {
+  const { retryAfterMs, httpStatus } = details;
+  return {
+    status: httpStatus ?? ERROR_CODES[code].httpStatus,
+    headers: {
+      ...(code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
+      ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }),
+    },
+  };
 }

@@ -1,13 +1,15 @@
 import { createPublicKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
-// By where the key comes from, so that a public key is never taken for a shared secret.
+// Algorithms are grouped by the kind of key, so that a public key is never used as a shared secret.
 
+/** The algorithms that verify with a shared secret. */
 export const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
 const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const;
+/** The algorithms that verify with a public key. */
 export const PUBLIC_KEY_ALGORITHMS = [...RSA_ALGORITHMS, 'ES256', 'ES384', 'ES512', 'EdDSA'] as const;
 
-/** What `auth.jwt.algorithms` means where it is left out. */
+/** The algorithms that are allowed if `auth.jwt.algorithms` is left out. */
 const DEFAULT_ALGORITHMS: readonly unknown[] = ['HS256', 'RS256', 'ES256'];
 const MIN_RSA_BITS = 2_048;
 const CURVE_ALGORITHMS: Readonly<Record<string, string>> = {
@@ -16,18 +18,18 @@ const CURVE_ALGORITHMS: Readonly<Record<string, string>> = {
   secp521r1: 'ES512',
 };
 
-/** A key that tokens are verified with, and the algorithms that it is good for: at least one. */
+/** A key that verifies tokens, and the algorithms that it can be used with (at least one). */
 export interface PublicKey {
   readonly key: KeyObject;
   readonly algorithms: readonly string[];
 }
 
-/** Those of a key's algorithms that `auth.jwt.algorithms` allows: a token's word alone never chooses one. */
+/** The algorithms of a key that `auth.jwt.algorithms` allows. The header of a token alone never decides. */
 export function usableAlgorithms(fitting: readonly string[], wanted: readonly unknown[] | null): readonly string[] {
   return fitting.filter((algorithm) => (wanted ?? DEFAULT_ALGORITHMS).includes(algorithm));
 }
 
-/** From PEM, a certificate's too. Null where it is no public key (a private one is none) or fits no algorithm. */
+/** Reads a public key or a certificate in PEM format. Returns null for a private key, and for a key that no algorithm fits. */
 export function readPublicKey(pem: string): PublicKey | null {
   if (/PRIVATE KEY-----/.test(pem)) return null;
   try {

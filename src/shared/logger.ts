@@ -2,11 +2,12 @@ import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { GatewayError } from './errors.ts';
-import { REDACTED, scrub } from './scrub.ts';
 
 export type { Logger };
 
+/** The values of `log.level`. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+/** One of LOG_LEVELS. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const SECRET_KEYS = [
@@ -30,30 +31,33 @@ const SECRET_KEYS = [
 ] as const;
 
 /**
- * Every path at which a log line may never show a value: these names at the top of a line and up to three levels down.
- * The only such list; `err` is written by `serializeError`, which copies no field that it does not know.
+ * The paths whose values a log line never shows: the secret names at the top of a line and up to three levels down. There is no
+ * other such list. `err` is not covered by it, because `serializeError` copies no field that it does not know.
  */
 export const REDACTED_PATHS: readonly string[] = SECRET_KEYS.flatMap((key) => {
   const step = key.startsWith('[') ? key : `.${key}`;
   return [key, `*${step}`, `*.*${step}`, `*.*.*${step}`];
 });
 
-/** Where the lines of a logger go. */
+/** The destination of a logger's lines. */
 export interface LogOutput {
-  /** True where a person reads along. */
+  /** True for a terminal. */
   readonly isTTY: boolean;
-  /** Takes a whole line, its line feed included; never waits and never throws. False: there was no room, the line is lost. */
+  /** Takes a line with its line feed. It never waits and never throws. It returns false if the line was dropped. */
   write(line: string): boolean;
 }
 
 export interface LoggerOptions {
   readonly level: LogLevel;
-  /** `auto`: for a person where the output is a terminal, else JSON. */
+  /** `auto` writes readable lines to a terminal and JSON to anything else. */
   readonly pretty: 'auto' | boolean;
   readonly output: LogOutput;
 }
 
-/** A JSON object a line. Lines for which the output had no room are counted, and the count is logged when it has again. */
+/**
+ * A logger of one JSON object per line, or of readable lines. It counts the lines that the output dropped and logs their number
+ * later.
+ */
 export function createLogger({ level, pretty, output }: LoggerOptions): Logger {
   const format = (pretty === 'auto' ? output.isTTY : pretty) ? prettyLines(output.isTTY) : (line: string) => line;
   let dropped = 0;
@@ -90,6 +94,7 @@ function prettyLines(colorize: boolean): (line: string) => string {
   return prettyFactory({ colorize, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname' });
 }
 
+/** What `serializeError` makes of an error. */
 export interface SerializedError {
   readonly type: string;
   readonly message: string;
@@ -103,11 +108,11 @@ export interface SerializedError {
 const MAX_CAUSES = 4;
 
 /**
- * What a log line shows of anything thrown: type, message, code, stack and causes, with whatever looks like a credential
- * masked. What was foreseen (a venue that can't be reached) has no stack, nor have its causes: where it was thrown says
- * nothing. No other field is copied: errors of HTTP libraries carry whole requests.
+ * The form in which a log line shows anything thrown: type, message, code, stack and causes, with whatever looks like a
+ * credential masked. Expected errors (a venue that can't be reached) and their causes get no stack. No other field is copied,
+ * because the errors of HTTP libraries carry whole requests.
  */
-export function serializeError(thrown: unknown, depth = 0, foreseen = isForeseen(thrown)): SerializedError {
+export function serializeError(thrown: unknown, depth = 0, expected = isExpected(thrown)): SerializedError {
   if (!(thrown instanceof Error)) {
     return { type: typeof thrown, message: typeof thrown === 'string' ? scrub(thrown) : 'not an Error' };
   }
@@ -119,14 +124,50 @@ export function serializeError(thrown: unknown, depth = 0, foreseen = isForeseen
     message: scrub(thrown.message),
     ...(code === undefined ? {} : { code }),
     ...(id === undefined ? {} : { id }),
-    ...(thrown.stack === undefined || foreseen ? {} : { stack: scrub(thrown.stack) }),
-    ...(deeper && thrown.cause !== undefined ? { cause: serializeError(thrown.cause, depth + 1, foreseen) } : {}),
+    ...(thrown.stack === undefined || expected ? {} : { stack: scrub(thrown.stack) }),
+    ...(deeper && thrown.cause !== undefined ? { cause: serializeError(thrown.cause, depth + 1, expected) } : {}),
     ...(deeper && thrown instanceof AggregateError
-      ? { errors: thrown.errors.slice(0, MAX_CAUSES).map((error) => serializeError(error, depth + 1, foreseen)) }
+      ? { errors: thrown.errors.slice(0, MAX_CAUSES).map((error) => serializeError(error, depth + 1, expected)) }
       : {}),
   };
 }
 
-function isForeseen(thrown: unknown): boolean {
+function isExpected(thrown: unknown): boolean {
   return thrown instanceof GatewayError && thrown.code !== 'INTERNAL';
+}
+
+/** Logs an INTERNAL error under the id that the client got. Errors with other codes are not logged. */
+export function logFault(logger: Logger, error: GatewayError, message: string): void {
+  if (error.code !== 'INTERNAL') return;
+  logger.error({ err: error.cause ?? error, faultId: error.details.id }, message);
+}
+
+/** Replaces a secret wherever one is masked. */
+export const REDACTED = '[redacted]';
+
+/** Longer text is cut to this length before the patterns are applied. */
+const MAX_LENGTH = 8_192;
+
+const RULES: readonly (readonly [RegExp, string])[] = [
+  // user:password@ of a URL
+  [/(\b[a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#@]{1,1024}@/gi, `$1${REDACTED}@`],
+  [/\b(bearer|basic)\s+[\w.~+/=-]{4,}/gi, `$1 ${REDACTED}`],
+  // key=value and "key":"value", as in URLs, forms and JSON
+  [
+    /\b(access_?token|token|api_?key|api_?secret|client_?secret|secret|password|passwd|signature|authorization|session|account_?id)(["']?\s{0,4}[=:]\s{0,4}["']?)[^\s"'&,;}{[\]]+/gi,
+    `$1$2${REDACTED}`,
+  ],
+  // a JSON Web Token, and a token in OANDA's format
+  [/\beyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*/g, REDACTED],
+  [/\b[0-9a-f]{32}-[0-9a-f]{32}\b/gi, REDACTED],
+];
+
+/**
+ * Masks what looks like a credential in text from elsewhere: error messages, stacks, URLs. This is a second line of defence; the
+ * rule remains that no text with a secret in it is logged.
+ */
+export function scrub(text: string): string {
+  let scrubbed = text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+  for (const [pattern, replacement] of RULES) scrubbed = scrubbed.replace(pattern, replacement);
+  return scrubbed;
 }

@@ -1,21 +1,22 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import { TalliedHistogram } from './TalliedHistogram.ts';
+import type { Histogram } from 'prom-client';
 
+/** The values of the label `protocol`. */
 export type ClientProtocol = 'graphql-ws' | 'graphql-sse' | 'graphql-http' | 'raw';
 
 const EVENT_TYPES = ['tick', 'candle', 'orderbook', 'trade', 'status'] as const;
 type EventType = (typeof EVENT_TYPES)[number];
 
 /**
- * What one protocol's clients were written since the metrics were looked at last. Every write counts here: adding to a
- * number costs nothing, a counter's labels do.
+ * What was written to the clients of one protocol since the last scrape. Writers add to these numbers, because a labelled
+ * counter would cost too much on every write.
  */
 export interface DeliveryTally {
   readonly events: Record<EventType, number>;
   bytes: number;
 }
 
-/** Events of one type that one broker sent since the metrics were looked at last. */
+/** How many events of one type one broker has received since the last scrape. */
 interface ReceivedTally {
   readonly broker: string;
   readonly type: EventType;
@@ -25,8 +26,8 @@ interface ReceivedTally {
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * Every metric of the gateway (contract, section 2), in a registry of its own so that two gateways in one process don't
- * meet. Label values come from small fixed sets: never an id, a symbol that a client sent, or an error's text.
+ * Every metric of the gateway; the README lists them. Each gateway has a registry of its own, so that two of them in one process
+ * do not interfere. Label values come from small fixed sets: never an id, a symbol that a client sent, or the text of an error.
  */
 export class Metrics {
   readonly registry = new Registry();
@@ -35,7 +36,7 @@ export class Metrics {
   readonly upstreamConnections = this.#gauge('upstream_connections', 'Connections to the venue open now.', ['broker']);
   readonly upstreamStreams = this.#gauge(
     'upstream_streams',
-    'Streams open upstream now, those included that only linger.',
+    'Streams open upstream now, including those that nobody wants any more and that are about to close.',
     ['broker'],
   );
   readonly brokerState = this.#gauge('broker_state', '1 for the state the broker is in, else 0.', ['broker', 'state']);
@@ -66,23 +67,35 @@ export class Metrics {
   readonly conflated = this.#counter('conflated_total', 'Events superseded by newer ones before a slow client read.', [
     'type',
   ]);
-  readonly slowConsumersClosed = this.#counter('slow_consumers_closed_total', 'Clients closed for not reading.', [
-    'protocol',
+  readonly slowConsumersClosed = this.#counter(
+    'slow_consumers_closed_total',
+    'Clients disconnected because they did not read.',
+    ['protocol'],
+  );
+  readonly reconnects = this.#counter('reconnects_total', 'Connections to the venue that were lost and reopened.', [
+    'broker',
   ]);
-  readonly reconnects = this.#counter('reconnects_total', 'Connections to the venue lost and begun again.', ['broker']);
-  readonly resyncs = this.#counter('resyncs_total', 'Order books begun again from a snapshot.', ['broker', 'reason']);
-  readonly gaps = this.#counter('gaps_total', 'Holes in what a venue sent.', ['broker', 'type']);
+  readonly resyncs = this.#counter('resyncs_total', 'Order books restarted from a snapshot.', ['broker', 'reason']);
+  readonly gaps = this.#counter('gaps_total', 'Gaps in what a venue sent.', ['broker', 'type']);
   readonly invalidMessages = this.#counter('invalid_messages_total', 'Messages dropped as malformed.', ['source']);
   readonly logins = this.#counter('logins_total', "Clients' logins to the gateway itself.", ['outcome']);
-  readonly errors = this.#counter('errors_total', 'Errors told to clients.', ['code']);
-  readonly venueLatency = this.#histogram('venue_latency_seconds', "From the venue's time to receipt.", 'broker');
-  readonly deliveryLatency = this.#histogram('delivery_latency_seconds', 'From receipt to write.', 'protocol');
+  readonly errors = this.#counter('errors_total', 'Errors sent to clients.', ['code']);
+  readonly venueLatency = this.#histogram(
+    'venue_latency_seconds',
+    "Seconds from the venue's time to receipt.",
+    'broker',
+  );
+  readonly deliveryLatency = this.#histogram(
+    'delivery_latency_seconds',
+    'Seconds from receipt to the write to a client.',
+    'protocol',
+  );
 
   readonly #tallies = new Map<ClientProtocol, DeliveryTally>();
 
   readonly #received = new Map<string, ReceivedTally>();
 
-  /** For whoever receives events of one type from one broker: all of them count in the same place. */
+  /** The count of received events of one type from one broker. All who receive such events share it. */
   receivedTally(broker: string, type: EventType): { count: number } {
     const name = `${type} ${broker}`;
     const known = this.#received.get(name);
@@ -92,6 +105,7 @@ export class Metrics {
     return made;
   }
 
+  /** The counts of what is written to the clients of one protocol. All who write share them. */
   deliveryTally(protocol: ClientProtocol): DeliveryTally {
     const known = this.#tallies.get(protocol);
     if (known !== undefined) return known;
@@ -128,7 +142,7 @@ export class Metrics {
     return new Gauge({ name: `tickgraph_${name}`, help, labelNames, registers: [this.registry] });
   }
 
-  /** `collect` is called before each look at it. */
+  /** `collect` is called before each scrape. */
   #counter<Label extends string>(
     name: string,
     help: string,
@@ -146,5 +160,100 @@ export class Metrics {
       buckets: LATENCY_BUCKETS,
       registry: this.registry,
     });
+  }
+}
+
+/** The name, the help text, the label and the buckets of a TalliedHistogram. */
+export interface TalliedHistogramOptions<Label extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly label: Label;
+  /** Upper bounds, ascending. The last bucket, which has no bound, is not listed. */
+  readonly buckets: readonly number[];
+  readonly registry: Registry;
+}
+
+/** The observations for one value of the label. */
+class Tally {
+  readonly counts: number[];
+  sum = 0;
+  readonly #buckets: readonly number[];
+
+  constructor(buckets: readonly number[]) {
+    this.#buckets = buckets;
+    this.counts = Array.from({ length: buckets.length + 1 }, () => 0);
+  }
+
+  observe(value: number): void {
+    const buckets = this.#buckets;
+    let at = 0;
+    while (at < buckets.length && value > (buckets[at] ?? 0)) at += 1;
+    this.counts[at] = (this.counts[at] ?? 0) + 1;
+    this.sum += value;
+  }
+}
+
+interface Line {
+  readonly metricName: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
+
+/**
+ * A histogram with one label, for hundreds of thousands of observations a second. prom-client's own checks and joins the labels
+ * on every observation. The registry, and whoever scrapes it, see no difference.
+ */
+export class TalliedHistogram<Label extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly type = 'histogram';
+  readonly labelNames: readonly Label[];
+  readonly #options: TalliedHistogramOptions<Label>;
+  readonly #tallies = new Map<string, Tally>();
+
+  constructor(options: TalliedHistogramOptions<Label>) {
+    this.#options = options;
+    this.name = options.name;
+    this.help = options.help;
+    this.labelNames = [options.label];
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a registry reads name, help, type and values only
+    options.registry.registerMetric(this as unknown as Histogram<Label>);
+  }
+
+  /** The part of the histogram for one label value. Callers that observe often should keep it. */
+  labels(labels: Readonly<Record<Label, string>>): Tally {
+    const value = labels[this.#options.label];
+    const known = this.#tallies.get(value);
+    if (known !== undefined) return known;
+    const tally = new Tally(this.#options.buckets);
+    this.#tallies.set(value, tally);
+    return tally;
+  }
+
+  /** Adds one observation. */
+  observe(labels: Readonly<Record<Label, string>>, value: number): void {
+    this.labels(labels).observe(value);
+  }
+
+  /** Called by the registry on each scrape. */
+  get(): Promise<{ readonly name: string; readonly help: string; readonly type: string; readonly values: Line[] }> {
+    const { name, help, type } = this;
+    const values = [...this.#tallies].flatMap(([label, tally]) => this.#lines(label, tally));
+    return Promise.resolve({ name, help, type, values });
+  }
+
+  #lines(labelValue: string, { counts, sum }: Tally): Line[] {
+    const { name, label, buckets } = this.#options;
+    const own = { [label]: labelValue };
+    let count = 0;
+    const bounded = counts.map((each, at) => {
+      count += each;
+      return { metricName: `${name}_bucket`, labels: { le: buckets[at] ?? '+Inf', ...own }, value: count };
+    });
+    return [
+      ...bounded,
+      { metricName: `${name}_sum`, labels: own, value: sum },
+      { metricName: `${name}_count`, labels: own, value: count },
+    ];
   }
 }

@@ -3,16 +3,19 @@ import { getHeapStatistics } from 'node:v8';
 import type { Clock } from './clock.ts';
 import { GatewayError } from './errors.ts';
 
-/** Kept back for what is not a client's connection: venues, files, and what the runtime itself has open. */
+/** File descriptors that are reserved for venues, files and the runtime itself. */
 const RESERVED_FILES = 64;
-/** While so much of the heap is used nobody new is let in; what runs needs the rest. */
+/** Above this part of the heap no new client is let in: those who are connected need the rest. */
 const HEAP_FOR_CLIENTS = 0.8;
-/** A little later nothing more is begun for those who are there. */
+/** Above this part no new operation is started for connected clients either. */
 const HEAP_FOR_OPERATIONS = 0.9;
-const LOOK_AGAIN_MS = 100;
+const SAMPLE_MS = 100;
 const RETRY_AFTER_MS = 5_000;
 
-/** How many connections of clients the process can have open; null where the system does not say. */
+/**
+ * How many client connections the process can have open at a time (its limit of open files), or null if the system does not
+ * say.
+ */
 export function socketsForClients(): number | null {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
@@ -22,40 +25,41 @@ export function socketsForClients(): number | null {
   }
 }
 
+/** What a HeapWatch measures with. */
 export interface HeapWatchOptions {
   readonly clock: Clock;
-  /** The part of the heap that is used, 0 to 1. @default that of this process */
+  /** The used part of the heap, 0 to 1. @default the heap of this process */
   readonly used?: () => number;
 }
 
-/** How near the JavaScript heap is to its end, looked at anew ten times a second at most. */
+/** Tells how full the JavaScript heap is. It measures ten times a second at most. */
 export class HeapWatch {
   readonly #options: Required<HeapWatchOptions>;
   #used = 0;
-  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #sampledAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: HeapWatchOptions) {
     this.#options = { used: usedHeap, ...options };
   }
 
-  /** No new connection should be let in. */
+  /** True if no new connection should be let in. */
   get isFullForConnections(): boolean {
-    return this.#look() > HEAP_FOR_CLIENTS;
+    return this.#sample() > HEAP_FOR_CLIENTS;
   }
 
-  /** To be called before anything is begun for a client. Throws RATE_LIMITED. */
+  /** Must be called before an operation is started for a client. Throws RATE_LIMITED if memory is short. */
   admitOperation(): void {
-    if (this.#look() <= HEAP_FOR_OPERATIONS) return;
-    const message = 'The gateway is short of memory and begins nothing new; try again later.';
+    if (this.#sample() <= HEAP_FOR_OPERATIONS) return;
+    const message = 'The gateway is short of memory and starts nothing new; try again later.';
     throw new GatewayError('RATE_LIMITED', message, { retryAfterMs: RETRY_AFTER_MS });
   }
 
-  #look(): number {
+  #sample(): number {
     const { clock, used } = this.#options;
     const now = clock.monotonic();
-    if (now - this.#lookedAtMs >= LOOK_AGAIN_MS) {
+    if (now - this.#sampledAtMs >= SAMPLE_MS) {
       this.#used = used();
-      this.#lookedAtMs = now;
+      this.#sampledAtMs = now;
     }
     return this.#used;
   }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 /** A source of numbers in [0, 1). */
 export type Random = () => number;
 
-/** The process's own randomness: for jitter, never for secrets. */
+/** The process's own source of random numbers. It is for jitter, never for secrets. */
 export const systemRandom: Random = () => Math.random();
 
 /**
@@ -20,7 +20,7 @@ export function seededRandom(seed: number): Random {
   };
 }
 
-/** A short identifier that no other call returns: for lives of streams and for fault reports. */
+/** A short identifier that is unique for all practical purposes, for epochs of streams and for logged errors. */
 export function randomId(): string {
   return randomBytes(9).toString('base64url');
 }

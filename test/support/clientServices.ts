@@ -3,7 +3,7 @@ import type { BrokerManager } from '../../src/core/BrokerManager.ts';
 import { CredentialVault } from '../../src/core/CredentialVault.ts';
 import { ClientLogins } from '../../src/core/login/ClientLogins.ts';
 import type { AuthSettings } from '../../src/core/login/ClientLogins.ts';
-import { KeyConnections } from '../../src/core/login/KeyConnections.ts';
+import { KeyConnections } from '../../src/core/login/apiKeys.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Sessions } from '../../src/core/Sessions.ts';
 import type { ClientConnections } from '../../src/http/ClientConnections.ts';

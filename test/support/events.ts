@@ -1,8 +1,7 @@
 import type { Decimal } from '../../src/market/decimal.ts';
 import { decimal } from '../../src/market/decimal.ts';
-import type { OrderBookUpdate, PriceLevel, Tick, Trade } from '../../src/market/marketData.ts';
-import { streamKey } from '../../src/market/streamKey.ts';
-import type { StreamKey } from '../../src/market/streamKey.ts';
+import type { OrderBookUpdate, PriceLevel, Tick, Trade, StreamKey } from '../../src/market/marketData.ts';
+import { streamKey } from '../../src/market/marketData.ts';
 import { fromEpochMs } from '../../src/market/timestamp.ts';
 
 const AT = fromEpochMs(Date.UTC(2026, 0, 2, 3, 4, 5));

@@ -1,6 +1,6 @@
 import type { Limits } from '../../src/core/client.ts';
 
-/** Ordinary ones, but for the rate of messages, which tests are in a hurry about. */
+/** Ordinary limits, except for a high rate of messages, so that tests need not wait. */
 export const LIMITS: Limits = {
   connections: 10_000,
   connectionsPerAddress: 200,

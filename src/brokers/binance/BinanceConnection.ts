@@ -1,4 +1,4 @@
-import { assertNever } from '../../shared/assertNever.ts';
+import { assertNever } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { SlidingWindow } from '../../transport/SlidingWindow.ts';

@@ -1,4 +1,4 @@
-import { assertNever } from '../../shared/assertNever.ts';
+import { assertNever } from '../../shared/errors.ts';
 import { CandleStream } from './CandleStream.ts';
 import { DepthStream } from './DepthStream.ts';
 import type { MarketStream, StreamOptions } from './MarketStream.ts';

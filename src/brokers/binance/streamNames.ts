@@ -1,5 +1,5 @@
 import type { CandleInterval } from '../../market/marketData.ts';
-import { assertNever } from '../../shared/assertNever.ts';
+import { assertNever } from '../../shared/errors.ts';
 import type { Feed } from '../BaseBroker.ts';
 
 /** Which of the venue's two feeds of executions is ours: every fill, or one event for each taker order and price. */

@@ -1,4 +1,4 @@
-import type { CandleBar } from '../../market/candleBar.ts';
+import type { CandleBar } from '../../market/CandleBuilder.ts';
 import { compare, fromUnits } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';

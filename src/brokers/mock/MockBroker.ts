@@ -3,8 +3,7 @@ import type { BrokerContext, BrokerTraits, CandleQuery, Feed } from '../BaseBrok
 import type { Decimal } from '../../market/decimal.ts';
 import { InstrumentCatalog } from '../../market/instrument.ts';
 import type { CandleDraft, FeedEventDraft, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
-import { assertNever } from '../../shared/assertNever.ts';
-import { GatewayError } from '../../shared/errors.ts';
+import { assertNever, GatewayError } from '../../shared/errors.ts';
 import { instrumentOf, marketSpec } from './marketSpec.ts';
 import type { MockKind } from './marketSpec.ts';
 import { MockSymbol } from './MockSymbol.ts';

@@ -1,8 +1,6 @@
 import type { CandleQuery } from '../BaseBroker.ts';
-import { joinBars } from '../../market/candleBar.ts';
-import type { CandleBar } from '../../market/candleBar.ts';
-import { CandleBuilder } from '../../market/CandleBuilder.ts';
-import type { CandleOutcome } from '../../market/CandleBuilder.ts';
+import { joinBars, CandleBuilder } from '../../market/CandleBuilder.ts';
+import type { CandleBar, CandleOutcome } from '../../market/CandleBuilder.ts';
 import { decimal } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';

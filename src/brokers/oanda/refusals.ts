@@ -1,4 +1,4 @@
-import { assertNever } from '../../shared/assertNever.ts';
+import { assertNever } from '../../shared/errors.ts';
 
 /** What the venue found fault with, where it answered with a 4xx. */
 export type Refusal = 'token' | 'account' | 'instrument' | 'future' | 'count' | 'other';

@@ -1,6 +1,6 @@
 import { decimal, fromUnits, isZero } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
-import type { CandleBar } from '../../market/candleBar.ts';
+import type { CandleBar } from '../../market/CandleBuilder.ts';
 import type { Instrument } from '../../market/instrument.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft, CandleInterval } from '../../market/marketData.ts';

@@ -1,36 +1,36 @@
 import type { Clock } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
-import { networkOf } from './networkOf.ts';
+import { networkOf } from '../client.ts';
 
 const WINDOW_MS = 60_000;
-/** Of one address in any window. */
+/** The most failures of one address in any window. */
 const MAX_FAILURES = 10;
-/** Over it the address that failed longest ago is forgotten: memory is worth more than the count of one that is quiet. */
+/** Above this number, the address whose last failure is oldest is forgotten, to bound memory. */
 const MAX_ADDRESSES = 10_000;
-/** Attempts of one address that may wait for their turn; over it they are refused. */
+/** The most attempts of one address that may wait. Further ones are refused. */
 const MAX_WAITING = 1_000;
-const WAIT_AGAIN_MS = 1_000;
+const CROWDED_RETRY_MS = 1_000;
 
 const FAILED = 'Too many failed logins from your address: try again later.';
 const CROWDED = 'Too many logins from your address at once: try again in a moment.';
 
-/** The attempts of one address that are under way. */
-interface Door {
-  attempts: number;
+/** The unfinished attempts of one address. */
+interface Attempts {
+  unfinished: number;
   running: number;
   readonly waiting: (() => void)[];
 }
 
 /**
- * Stands before the checking of logins. After ten failures in a minute an address is refused at once, unheard, and no other
- * address notices. Only so many attempts of an address are checked at a time as may still fail, the others wait in order:
- * so the bound holds for attempts made all at once too.
+ * Limits failed logins. After ten failures within a minute, further attempts from that address are refused without a check; other
+ * addresses are not affected. No more attempts of an address are checked at a time than may still fail, and the others wait in
+ * order, so that the limit also holds for simultaneous attempts.
  */
 export class AttemptGate implements Disposable {
   readonly #clock: Clock;
-  /** The moments of each address's failures in the window, oldest first; who failed last stands last. */
+  /** When each address failed within the window, oldest first. The address that failed last is the last in the map. */
   readonly #failures = new Map<string, number[]>();
-  readonly #doors = new Map<string, Door>();
+  readonly #attempts = new Map<string, Attempts>();
   #sweep: Disposable | null = null;
   #closed = false;
 
@@ -38,30 +38,32 @@ export class AttemptGate implements Disposable {
     this.#clock = clock;
   }
 
-  /** How many addresses have failed lately. */
+  /** How many addresses have recent failures. */
   get size(): number {
     return this.#failures.size;
   }
 
-  /** Runs the attempt; throws RATE_LIMITED, without running it, where the address has failed too often or too many wait. */
+  /**
+   * Runs the attempt. Rejects with RATE_LIMITED, without running it, if the address failed too often or too many attempts wait.
+   */
   async run<T>(address: string, attempt: () => Promise<T>, hasFailed: (outcome: T) => boolean): Promise<T> {
     const network = networkOf(address);
-    const door = this.#doors.get(network) ?? { attempts: 0, running: 0, waiting: [] };
-    this.#doors.set(network, door);
-    door.attempts += 1;
+    const attempts = this.#attempts.get(network) ?? { unfinished: 0, running: 0, waiting: [] };
+    this.#attempts.set(network, attempts);
+    attempts.unfinished += 1;
     try {
-      await this.#enter(network, door);
+      await this.#enter(network, attempts);
       try {
         const outcome = await attempt();
         if (hasFailed(outcome) && !this.#closed) this.#note(network);
         return outcome;
       } finally {
-        door.running -= 1;
+        attempts.running -= 1;
       }
     } finally {
-      door.attempts -= 1;
-      if (door.attempts === 0) this.#doors.delete(network);
-      door.waiting.shift()?.(); // who leaves, refused or not, lets the next one look
+      attempts.unfinished -= 1;
+      if (attempts.unfinished === 0) this.#attempts.delete(network);
+      attempts.waiting.shift()?.(); // every attempt that ends lets the next one check again
     }
   }
 
@@ -72,18 +74,18 @@ export class AttemptGate implements Disposable {
     this.#failures.clear();
   }
 
-  async #enter(network: string, door: Door): Promise<void> {
+  async #enter(network: string, attempts: Attempts): Promise<void> {
     for (;;) {
       const failures = this.#recent(network);
       const [oldest = 0] = failures;
       if (failures.length >= MAX_FAILURES) throw limited(FAILED, oldest + WINDOW_MS - this.#clock.monotonic());
-      if (failures.length + door.running < MAX_FAILURES) break;
-      if (door.waiting.length >= MAX_WAITING) throw limited(CROWDED, WAIT_AGAIN_MS);
+      if (failures.length + attempts.running < MAX_FAILURES) break;
+      if (attempts.waiting.length >= MAX_WAITING) throw limited(CROWDED, CROWDED_RETRY_MS);
       await new Promise<void>((resolve) => {
-        door.waiting.push(resolve);
+        attempts.waiting.push(resolve);
       });
     }
-    door.running += 1;
+    attempts.running += 1;
   }
 
   #recent(network: string): readonly number[] {
@@ -108,7 +110,7 @@ export class AttemptGate implements Disposable {
     this.#sweep ??= this.#clock.after(WINDOW_MS, () => {
       this.#sweep = null;
       for (const network of this.#failures.keys()) {
-        if (this.#recent(network).length > 0) break; // those after it failed later still
+        if (this.#recent(network).length > 0) break; // the addresses after it failed even later
         this.#failures.delete(network);
       }
       if (this.#failures.size > 0) this.#sweepLater();

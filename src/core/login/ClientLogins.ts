@@ -1,11 +1,10 @@
-import { assertNever } from '../../shared/assertNever.ts';
+import { assertNever, GatewayError } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { GatewayError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import { ANONYMOUS } from '../client.ts';
-import { ApiKeyRing } from './ApiKeyRing.ts';
-import type { ApiKeySettings, LoggedIn } from './ApiKeyRing.ts';
+import { ApiKeyRing } from './apiKeys.ts';
+import type { ApiKeySettings, LoggedIn } from './apiKeys.ts';
 import { AttemptGate } from './AttemptGate.ts';
 import { JwtVerifier } from './JwtVerifier.ts';
 import type { JwtSettings } from './JwtVerifier.ts';
@@ -18,6 +17,7 @@ export interface AuthSettings {
   readonly apiKeys: readonly ApiKeySettings[];
 }
 
+/** What ClientLogins needs. */
 export interface ClientLoginsOptions {
   readonly auth: AuthSettings;
   readonly clock: Clock;
@@ -32,9 +32,9 @@ type Verdict =
 
 const NOBODY: LoggedIn = { principal: ANONYMOUS, limits: null };
 
-/** Says who a client is to the gateway itself, by what it brings. Keeps nothing of that. */
+/** Checks logins to the gateway itself: bearer tokens and API keys. It keeps no secret of a client. */
 export class ClientLogins implements Disposable {
-  /** Whether everybody must log in. */
+  /** True if every client must log in. */
   readonly required: boolean;
   readonly #logger: Logger;
   readonly #metrics: Metrics;
@@ -54,15 +54,15 @@ export class ClientLogins implements Disposable {
   }
 
   /**
-   * Who it is that brings this from that address. Where logins are configured, one that is brought must be right even if
-   * none is required; where none are, everybody is anonymous. Throws UNAUTHENTICATED, and RATE_LIMITED, which says when to
-   * try again, where the address has failed too often or the login can't be checked just now.
+   * Checks the login that a client sent. If logins are configured, a login must be valid even if none is required; if none are
+   * configured, every client is anonymous. Rejects with UNAUTHENTICATED, or with RATE_LIMITED (and when to retry) if the address
+   * failed too often or the login can't be checked at the moment.
    */
   async verify(evidence: LoginEvidence | null, address: string): Promise<LoggedIn> {
     if (evidence === null || !this.#checks) {
       if (!this.required) return NOBODY;
       this.#count('refused');
-      throw new GatewayError('UNAUTHENTICATED', 'Log in first: bring a bearer token or an API key.');
+      throw new GatewayError('UNAUTHENTICATED', 'Log in first: send a bearer token or an API key.');
     }
     const verdict = await this.#judge(evidence, address);
     this.#count(verdict.kind);
@@ -70,10 +70,10 @@ export class ClientLogins implements Disposable {
       case 'accepted':
         return verdict.login;
       case 'refused':
-        this.#logger.info({ address, brought: evidence.kind, reason: verdict.reason }, 'login refused');
-        throw new GatewayError('UNAUTHENTICATED', 'This login is not valid (any more): log in anew.');
+        this.#logger.info({ address, sent: evidence.kind, reason: verdict.reason }, 'login refused');
+        throw new GatewayError('UNAUTHENTICATED', 'This login is not valid, or no longer valid: log in again.');
       case 'unavailable':
-        throw new GatewayError('RATE_LIMITED', "Logins can't be checked just now: try again in a moment.", {
+        throw new GatewayError('RATE_LIMITED', "Logins can't be checked at the moment: try again later.", {
           retryAfterMs: verdict.retryAfterMs,
         });
       default:

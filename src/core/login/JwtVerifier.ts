@@ -8,7 +8,7 @@ import type { Logger } from '../../shared/logger.ts';
 import type { Principal } from '../client.ts';
 import { KeysUnavailableError, RemoteKeys } from './RemoteKeys.ts';
 
-/** `auth.jwt`: one of the first three is given, and is good for what it is there for: the configuration sees to that. */
+/** `auth.jwt`. The configuration ensures that exactly one of the first three is given, and that it is usable. */
 export interface JwtSettings {
   readonly jwksUrl: string | null;
   readonly secret: string | null;
@@ -18,24 +18,25 @@ export interface JwtSettings {
   readonly algorithms: readonly string[] | null;
 }
 
+/** The principal of a token. */
 export type JwtPrincipal = Extract<Principal, { readonly kind: 'jwt' }>;
 
+/** The result of checking a token. `reason` is for the log; a client never learns which check failed. */
 export type JwtVerdict =
   | { readonly kind: 'accepted'; readonly principal: JwtPrincipal }
-  /** `reason`: of a small set, for the log; a client is never told which check failed. */
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'unavailable'; readonly retryAfterMs: number };
 
-/** How far the issuer's clock may be from ours: a login begins so much earlier and ends so much later than it says. */
+/** The tolerated difference between the issuer's clock and ours: a login starts earlier and ends later by this much. */
 export const CLOCK_TOLERANCE_MS = 30_000;
 
 const MAX_TOKEN_LENGTH = 8_192;
-/** The last moment that a Date can hold. */
+/** The latest time that a Date can represent. */
 const MAX_TIME_MS = 8_640_000_000_000_000;
 
 /**
- * Verifies JSON Web Tokens with the one key, or key set, of the configuration, by the algorithms of the configuration, at
- * the time of the clock. Nothing of a token is kept: verifying one again costs a fraction of a millisecond.
+ * Verifies JSON Web Tokens with the key or key set and the algorithms of the configuration. It keeps nothing of a token, because
+ * verifying one again takes a fraction of a millisecond.
  */
 export class JwtVerifier implements Disposable {
   readonly #clock: Clock;
@@ -52,7 +53,7 @@ export class JwtVerifier implements Disposable {
     this.#options = verifyOptions(settings, usableAlgorithms(algorithms, settings.algorithms));
   }
 
-  /** Never rejects. */
+  /** Checks a token. It never rejects. */
   async verify(token: string): Promise<JwtVerdict> {
     if (token.length > MAX_TOKEN_LENGTH) return { kind: 'refused', reason: 'too long' };
     try {
@@ -61,7 +62,7 @@ export class JwtVerifier implements Disposable {
       return judge(payload);
     } catch (error) {
       if (error instanceof KeysUnavailableError) return { kind: 'unavailable', retryAfterMs: error.retryAfterMs };
-      // Not even as a cause: messages of jose and of JSON.parse quote what they were given.
+      // The error is not kept even as a cause, because messages of jose and JSON.parse quote their input.
       return { kind: 'refused', reason: error instanceof errors.JOSEError ? error.code : 'unusable key' };
     }
   }
@@ -71,7 +72,7 @@ export class JwtVerifier implements Disposable {
   }
 }
 
-/** What tokens are verified with, and the algorithms that it is good for. */
+/** A key or key set, and the algorithms that it can be used with. */
 interface Key {
   readonly key: KeyObject | JWTVerifyGetKey;
   readonly algorithms: readonly string[];
@@ -84,7 +85,7 @@ function remoteKey({ find }: RemoteKeys): Key {
 function fixedKey({ secret, publicKey }: JwtSettings): Key {
   if (secret !== null) return { key: createSecretKey(secret, 'utf8'), algorithms: SECRET_ALGORITHMS };
   const key = publicKey === null ? null : readPublicKey(publicKey);
-  if (key === null) throw new RangeError('auth.jwt has no key that tokens could be verified with');
+  if (key === null) throw new RangeError('auth.jwt has no key to verify tokens with');
   return key;
 }
 
@@ -98,7 +99,7 @@ function verifyOptions({ issuer, audience }: JwtSettings, algorithms: readonly s
   };
 }
 
-/** Of claims that are signed by who may: what jose leaves to the user. */
+/** Checks what jose leaves to its user, after the signature was verified. */
 function judge({ iss, sub, exp, ...claims }: JWTPayload): JwtVerdict {
   const expiresAtMs = (exp ?? Number.NaN) * 1_000;
   if (typeof sub !== 'string' || sub === '' || !(expiresAtMs <= MAX_TIME_MS)) {
@@ -111,7 +112,7 @@ function judge({ iss, sub, exp, ...claims }: JWTPayload): JwtVerdict {
   };
 }
 
-/** What is no list of names gives no role. */
+/** The names in the claim `roles`. Anything but a list of text gives no role. */
 function rolesOf(claim: unknown): readonly string[] {
   return Array.isArray(claim) ? claim.filter((role) => typeof role === 'string') : [];
 }

@@ -1,32 +1,32 @@
 import { createLocalJWKSet, errors } from 'jose';
-import type { JWTVerifyGetKey } from 'jose';
+import type { JWTVerifyGetKey, JSONWebKeySet } from 'jose';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { fetchKeySet } from './fetchKeySet.ts';
 
 const TIMEOUT_MS = 5_000;
-/** After it the keys are fetched again before they are used: so long a key that was withdrawn may go on working. */
+/** Older keys are fetched again before use. A withdrawn key may go on working for this long. */
 const FRESH_MS = 600_000;
-/** How long keys are used whose server can't be reached any more. */
+/** How long keys are used while their server can't be reached. */
 const USABLE_MS = 86_400_000;
-/** From one fetch to the next, whatever key a token asks for. */
+/** The shortest time between two fetches, whatever key a token names. */
 const COOLDOWN_MS = 30_000;
-/** The same while there is no key at all. */
+/** The same as long as there is no key at all. */
 const FIRST_COOLDOWN_MS = 5_000;
 
-/** Whether the key is right can't be told just now. */
+/** Thrown if a token can't be checked at the moment, because there are no current keys. */
 export class KeysUnavailableError extends Error {
   override readonly name = 'KeysUnavailableError';
   readonly retryAfterMs: number;
 
   constructor(retryAfterMs: number) {
-    super('the keys that logins are verified with could not be fetched');
+    super('the keys that verify logins could not be fetched');
     this.retryAfterMs = retryAfterMs;
   }
 }
 
+/** Where to fetch the keys from. */
 export interface RemoteKeysOptions {
-  /** Https, or http on loopback: the configuration sees to that. */
+  /** An https URL, or http on loopback. The configuration ensures this. */
   readonly url: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -38,15 +38,15 @@ interface KeySet {
 }
 
 /**
- * The key set (JWKS) of whoever issues the tokens: fetched when it is first needed, then again when it is ten minutes old
- * or a token names a key that is not in it (the issuer has changed keys), but never more often than each thirty seconds.
- * One fetch at a time; whoever needs it waits for it, except where the server fails and there are keys to go on with.
+ * The key set (JWKS) of the tokens' issuer. It is fetched when it is first needed, and again when it is ten minutes old or a
+ * token names a key that it does not contain (the issuer has rotated keys), but at most every thirty seconds. There is one fetch
+ * at a time, and callers wait for it, unless the server has been failing and there are older keys to use.
  */
 export class RemoteKeys implements Disposable {
   readonly #options: RemoteKeysOptions;
   readonly #url: URL;
   #keys: KeySet | null = null;
-  /** Whether the last fetch failed. */
+  /** True if the last fetch failed. */
   #failing = false;
   #nextFetchAtMs = Number.NEGATIVE_INFINITY;
   #fetching: { readonly done: Promise<void>; readonly abort: AbortController } | null = null;
@@ -57,7 +57,7 @@ export class RemoteKeys implements Disposable {
     this.#url = new URL(options.url);
   }
 
-  /** The key of this token. Throws KeysUnavailableError, or what jose throws where no key fits. */
+  /** Finds the key of a token. Rejects with KeysUnavailableError, or with jose's error if no key fits. */
   readonly find: JWTVerifyGetKey = async (header, jws) => {
     const keys = await this.#current();
     try {
@@ -70,7 +70,7 @@ export class RemoteKeys implements Disposable {
     }
   };
 
-  /** Ends a fetch that is under way; nothing is fetched any more. */
+  /** Aborts a running fetch. Nothing is fetched afterwards. */
   [Symbol.dispose](): void {
     this.#closed = true;
     this.#fetching?.abort.abort();
@@ -96,7 +96,7 @@ export class RemoteKeys implements Disposable {
     return new KeysUnavailableError(Math.max(1_000, Math.ceil(this.#nextFetchAtMs - this.#options.clock.monotonic())));
   }
 
-  /** Never rejects. Resolves at once where it is too early for another fetch. */
+  /** Fetches the keys. It never rejects, and resolves at once if it is too early for another fetch. */
   async #refresh(): Promise<void> {
     if (this.#fetching === null) {
       if (this.#closed || this.#options.clock.monotonic() < this.#nextFetchAtMs) return;
@@ -120,9 +120,40 @@ export class RemoteKeys implements Disposable {
     } catch (error) {
       this.#failing = true;
       if (this.#younger(USABLE_MS) === null) this.#nextFetchAtMs = clock.monotonic() + FIRST_COOLDOWN_MS;
-      if (!this.#closed) logger.warn({ err: error }, 'the keys of logins could not be fetched');
+      if (!this.#closed) logger.warn({ err: error }, 'fetching the keys that verify logins failed');
     } finally {
       this.#fetching = null;
     }
   }
+}
+
+const MAX_BYTES = 262_144;
+
+/**
+ * Fetches the JSON at the URL. It follows no redirect and reads at most MAX_BYTES. It rejects if that fails, and when `signal` is
+ * aborted. It does not check whether the result is a key set.
+ */
+async function fetchKeySet(url: URL, signal: AbortSignal): Promise<JSONWebKeySet> {
+  const response = await fetch(url, {
+    redirect: 'error',
+    headers: { accept: 'application/jwk-set+json, application/json', 'user-agent': 'tickgraph' },
+    signal,
+  });
+  if (response.status !== 200 || response.body === null) {
+    await response.body?.cancel();
+    throw new Error(`HTTP status ${response.status} instead of the keys`);
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- createLocalJWKSet rejects anything else
+  return JSON.parse(await readBody(response.body)) as JSONWebKeySet;
+}
+
+async function readBody(body: NonNullable<Response['body']>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > MAX_BYTES) throw new Error(`more than ${MAX_BYTES} bytes instead of the keys`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }

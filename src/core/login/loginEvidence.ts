@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '../../shared/errors.ts';
 
-/** What a client brings to say who it is to the gateway. Secret: never logged, kept, or put into an error. */
+/** What a client sends to log in to the gateway. It is secret: never logged, kept, or put into an error. */
 export type LoginEvidence =
   { readonly kind: 'token'; readonly token: string } | { readonly kind: 'apiKey'; readonly apiKey: string };
 
 /**
- * The login of an HTTP request: `Authorization: Bearer …` or `X-Api-Key: …`. Null where it brings none; another scheme of
- * Authorization is none of ours (a proxy in front may have its own). Both at once: BAD_REQUEST. Whether it is well formed
- * is for the verifier to see.
+ * The login of an HTTP request: `Authorization: Bearer …` or `X-Api-Key: …`. Null if there is none; other schemes of
+ * Authorization are ignored, because a proxy in front may use them. Throws BAD_REQUEST for both at once. The token or key is not
+ * checked here.
  */
 export function evidenceFromHeaders(headers: IncomingHttpHeaders): LoginEvidence | null {
   const apiKey = headers['x-api-key'];
@@ -19,8 +19,8 @@ export function evidenceFromHeaders(headers: IncomingHttpHeaders): LoginEvidence
 }
 
 /**
- * The login in graphql-ws's connectionParams: `Authorization` ("Bearer …") or `token`, or `apiKey` or `x-api-key`. Null
- * where there is none. More than one, or one that is not text: BAD_REQUEST.
+ * The login in the connectionParams of graphql-transport-ws: `Authorization` ("Bearer …") or `token`, or `apiKey` or `x-api-key`.
+ * Null if there is none. Throws BAD_REQUEST for more than one, and for one that is not text.
  */
 export function evidenceFromParams(params: Readonly<Record<string, unknown>> | undefined): LoginEvidence | null {
   if (params === undefined) return null;
@@ -34,13 +34,13 @@ export function evidenceFromParams(params: Readonly<Record<string, unknown>> | u
   ]);
 }
 
-function onlyOne(brought: readonly (LoginEvidence | null)[]): LoginEvidence | null {
-  const [evidence = null, ...others] = brought.filter((item) => item !== null);
-  if (others.length > 0) throw new GatewayError('BAD_REQUEST', 'Bring one login: a bearer token or an API key.');
+function onlyOne(logins: readonly (LoginEvidence | null)[]): LoginEvidence | null {
+  const [evidence = null, ...others] = logins.filter((item) => item !== null);
+  if (others.length > 0) throw new GatewayError('BAD_REQUEST', 'Send only one login: a bearer token or an API key.');
   return evidence;
 }
 
-/** A front end without a user often sends an empty value, or null: that is no login. */
+/** Web pages without a logged-in user often send an empty value or null. That counts as no login. */
 function textOf(params: Readonly<Record<string, unknown>>, name: string): string {
   const value = Object.hasOwn(params, name) ? params[name] : null;
   if (value === null || value === undefined) return '';

@@ -1,7 +1,6 @@
 import type { SharedEvent } from '../frames/SharedEvent.ts';
-import type { MarketData, OrderBookUpdate } from '../../market/marketData.ts';
-import type { StreamKey } from '../../market/streamKey.ts';
-import { assertNever } from '../../shared/assertNever.ts';
+import type { MarketData, OrderBookUpdate, StreamKey } from '../../market/marketData.ts';
+import { assertNever } from '../../shared/errors.ts';
 
 /** The bytes that one connection may have waiting, in all its queues together. */
 export class ByteBudget {

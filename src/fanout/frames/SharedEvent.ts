@@ -4,8 +4,7 @@ import { DeflateChain } from './DeflateChain.ts';
 import type { CompressedMessage, DeflateChains } from './DeflateChain.ts';
 import { nextEvent, nextFrames, textFrames } from './framing.ts';
 import type { PatchedFrames } from './framing.ts';
-import type { MarketData, OrderBookUpdate } from '../../market/marketData.ts';
-import type { StreamKey } from '../../market/streamKey.ts';
+import type { MarketData, OrderBookUpdate, StreamKey } from '../../market/marketData.ts';
 import type { ClientProtocol } from '../../shared/metrics.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { SharedEvent } from '../frames/SharedEvent.ts';
 import type { FlushScheduler } from './FlushScheduler.ts';
 import { Batches, Topic } from './Topic.ts';
 import type { BookCut, Subscriber, SubscriberGroup } from './Topic.ts';
-import type { StreamKey } from '../../market/streamKey.ts';
+import type { StreamKey } from '../../market/marketData.ts';
 
 /**
  * Knows who subscribes to which stream. A publisher holds the stream's topic, which leads straight to the subscribers:

@@ -1,4 +1,4 @@
-import type { StreamKey } from '../../market/streamKey.ts';
+import type { StreamKey } from '../../market/marketData.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Subscriber } from './Topic.ts';
 import { SharedEvent } from '../frames/SharedEvent.ts';

@@ -4,8 +4,7 @@ import type { SharedUpdate } from '../frames/SharedEvent.ts';
 import { BookView } from './BookView.ts';
 import type { BookSource, BookViewSpec } from './BookView.ts';
 import type { Dispatchable, FlushScheduler } from './FlushScheduler.ts';
-import type { MarketData } from '../../market/marketData.ts';
-import type { StreamKey } from '../../market/streamKey.ts';
+import type { MarketData, StreamKey } from '../../market/marketData.ts';
 
 const NOBODY: readonly SubscriberGroup[] = [];
 

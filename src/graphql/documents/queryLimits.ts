@@ -3,8 +3,7 @@ import type { DocumentNode, FragmentDefinitionNode, GraphQLSchema, SelectionNode
 import type { Limits } from '../../core/client.ts';
 import { queryCost } from './queryCost.ts';
 import type { CountedOperation } from './queryCost.ts';
-import { assertNever } from '../../shared/assertNever.ts';
-import { GatewayError } from '../../shared/errors.ts';
+import { assertNever, GatewayError } from '../../shared/errors.ts';
 
 /** The limits of the client that sent the document; they differ from client to client. */
 export type QueryLimits = Pick<Limits, 'queryDepth' | 'queryAliases' | 'queryTokens'>;

@@ -8,7 +8,7 @@ import { COMPLETE_EVENT, nextEvent } from '../../fanout/frames/framing.ts';
 import { Outbox } from '../../fanout/client/Outbox.ts';
 import type { OutboxSocket } from '../../fanout/client/Outbox.ts';
 import type { GatewayError } from '../../shared/errors.ts';
-import { logFault } from '../../shared/logFault.ts';
+import { logFault } from '../../shared/logger.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
 import { MarketDataSource } from '../MarketDataSource.ts';
 import type { SharedShapes } from '../shapes/SharedShapes.ts';

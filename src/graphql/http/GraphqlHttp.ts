@@ -3,8 +3,7 @@ import { ConnectedClient } from '../../core/ConnectedClient.ts';
 import { evidenceFromHeaders } from '../../core/login/loginEvidence.ts';
 import type { Services } from '../../core/Services.ts';
 import { ByteBudget } from '../../fanout/client/PendingEvents.ts';
-import { GatewayError } from '../../shared/errors.ts';
-import { httpRefusal } from '../../shared/httpRefusal.ts';
+import { GatewayError, toHttpHead } from '../../shared/errors.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
 import type { DeliveryMeter } from '../../fanout/client/DeliveryMeter.ts';
 import { EventStream } from './EventStream.ts';
@@ -203,7 +202,7 @@ export class GraphqlHttp {
       response.destroy();
       return;
     }
-    const { status, headers } = httpRefusal(error);
+    const { status, headers } = toHttpHead(error);
     const always = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
     this.#end(response, status, { ...always, ...headers }, body);
   }

@@ -12,9 +12,8 @@ import type { ServedConnection, UpgradedSocket } from '../../fanout/client/Socke
 import { TRY_AGAIN_LATER } from '../../fanout/client/closeReason.ts';
 import { Outbox } from '../../fanout/client/Outbox.ts';
 import type { OperationTarget } from '../../fanout/client/Outbox.ts';
-import { assertNever } from '../../shared/assertNever.ts';
-import { GatewayError } from '../../shared/errors.ts';
-import { logFault } from '../../shared/logFault.ts';
+import { assertNever, GatewayError } from '../../shared/errors.ts';
+import { logFault } from '../../shared/logger.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
 import type { DeliveryMeter } from '../../fanout/client/DeliveryMeter.ts';
 import type { SharedShapes } from '../shapes/SharedShapes.ts';

@@ -4,8 +4,7 @@ import { evidenceFromHeaders, evidenceFromParams } from '../../core/login/loginE
 import type { LoginEvidence } from '../../core/login/loginEvidence.ts';
 import { TRY_AGAIN_LATER } from '../../fanout/client/closeReason.ts';
 import { fromEpochMs } from '../../market/timestamp.ts';
-import { assertNever } from '../../shared/assertNever.ts';
-import { GatewayError } from '../../shared/errors.ts';
+import { assertNever, GatewayError } from '../../shared/errors.ts';
 
 /**
  * The login and the session that a client brings: the login in connectionParams, or else in the headers of the request

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
-import type { StreamKey } from '../../../src/market/streamKey.ts';
+import type { StreamKey } from '../../../src/market/marketData.ts';
 import { key, tick, trade } from '../../support/events.ts';
 
 function subject() {
@@ -14,7 +14,7 @@ function subject() {
   return { bus, heard, subscription };
 }
 
-it('lets out what goes in, stream by stream, to its end', () => {
+it('delivers what is published, stream by stream, until the stream ends', () => {
   const { bus, heard } = subject();
   const ticks = bus.open(key('tick'));
   const trades = bus.open(key('trade'));
@@ -32,7 +32,7 @@ it('lets out what goes in, stream by stream, to its end', () => {
   ]);
 });
 
-it('takes what nobody receives', async () => {
+it('accepts events that nobody receives', async () => {
   const { bus, heard, subscription } = subject();
   subscription[Symbol.dispose]();
   bus.open(key('tick')).publish(tick(1));

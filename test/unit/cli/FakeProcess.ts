@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
-import type { RunningServer, StartOptions, Surroundings } from '../../../src/cli/surroundings.ts';
+import type { RunningServer, StartOptions, CommandContext } from '../../../src/cli/process.ts';
 import { logLines } from '../../support/logLines.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 
-/** A process that a command can be run in without there being one: what it prints, hears and starts is at hand. */
-export class FakeProcess implements Surroundings {
+/** A stand-in for the process of a command. It collects what is printed and started, and can send signals. */
+export class FakeProcess implements CommandContext {
   readonly version = '1.2.3';
   readonly cwd = '/etc/tickgraph';
   readonly clock = new FakeClock();
@@ -16,9 +16,9 @@ export class FakeProcess implements Surroundings {
   out = '';
   err = '';
   closes = 0;
-  /** What starting does. */
+  /** Called by `start`. */
   onStart = (): Promise<void> => Promise.resolve();
-  /** What closing the server does. */
+  /** Called when the server is closed. */
   onClose = (): Promise<void> => Promise.resolve();
 
   constructor(env: Readonly<Record<string, string>> = {}, files: Readonly<Record<string, string>> = {}) {
@@ -57,7 +57,7 @@ export class FakeProcess implements Surroundings {
     return this.log.find((line) => line['msg'] === message);
   }
 
-  /** Listeners left on the process. */
+  /** How many listeners are left on the process. */
   get listeners(): number {
     return this.events.eventNames().reduce((sum, name) => sum + this.events.listenerCount(name), 0);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { nodeTooOld } from '../../../src/cli/nodeVersion.ts';
+import { nodeTooOld } from '../../../src/cli/process.ts';
 import { run } from '../../../src/cli/program.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { valid } from '../config/support.ts';
@@ -17,7 +17,7 @@ describe('the command line', () => {
   );
 
   it.each([
-    [['--help'], /serve .*check-config .*0 fine, 1 failed, 2 bad/s],
+    [['--help'], /serve .*check-config .*0 success, 1 failure, 2 bad/s],
     [['serve', '--help'], /--config <file>/],
     [['check-config', '--help'], /\[file\]/],
     [['help', 'serve'], /--config <file>/],
@@ -45,7 +45,7 @@ describe('the command line', () => {
 });
 
 describe('check-config', () => {
-  it('prints the effective configuration as YAML that means the same, secrets masked', async () => {
+  it('prints the effective configuration as equivalent YAML with secrets masked', async () => {
     const host = new FakeProcess(
       { TICKGRAPH_METRICS__TOKEN: 'canary', TICKGRAPH_SERVER__PORT: '5000' },
       { '/etc/tickgraph/my.yaml': 'brokers: { mock-binance: { symbols: { BTCUSDT: 1.50 } } }' },
@@ -70,14 +70,14 @@ describe('check-config', () => {
   });
 });
 
-describe('a login that could never work', () => {
+describe('a login configuration that can never work', () => {
   const jwt = (setting: string): string => `auth: { mode: required, jwt: { ${setting} } }`;
   it.each([
     ['serve', 'auth.jwt.jwksUrl', jwt('jwksUrl: http://login.example.com/keys')],
     ['check-config', 'auth.jwt.jwksUrl', jwt('jwksUrl: http://login.example.com/keys')],
     ['serve', 'auth.jwt.publicKey', jwt('publicKey: "-----BEGIN PUBLIC KEY-----"')],
     ['check-config', 'auth.jwt.publicKey', jwt('publicKey: "-----BEGIN PUBLIC KEY-----"')],
-  ])('is a fault of the configuration: %s ends with 2, names %s, and starts nothing', async (command, path, yaml) => {
+  ])('is a fault: %s ends with 2, names %s, and starts nothing', async (command, path, yaml) => {
     const host = new FakeProcess({}, { '/etc/tickgraph/config.yaml': yaml });
     expect(await run([command], host)).toBe(2);
     expect(host.err).toContain(`config.yaml:1: ${path}: found `);
@@ -92,11 +92,11 @@ describe('nodeTooOld', () => {
     ['24.15.0', true],
     ['24.21.0', true],
     ['26.0.0', true],
-  ])('%s is new enough: %s', (version, fine) => {
+  ])('accepts %s: %s', (version, fine) => {
     expect(nodeTooOld(version) === null).toBe(fine);
   });
 
-  it('is a sentence that says what is needed', () => {
+  it('says which version is needed', () => {
     expect(nodeTooOld('22.1.0')).toBe('tickgraph needs Node 24.15 or newer, and this is Node 22.1.0.');
   });
 });

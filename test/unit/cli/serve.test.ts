@@ -10,7 +10,7 @@ async function listening(host: FakeProcess): Promise<{ exited: Promise<number> }
 }
 
 describe('serve', () => {
-  it('ends with 2 and all faults before anything is started', async () => {
+  it('prints all faults and ends with 2 before anything is started', async () => {
     const host = new FakeProcess({ PORT: 'x', TICKGRAPH_LOG__LEVEL: 'loud' });
     expect(await run(['serve'], host)).toBe(2);
     expect(host.err).toContain('(2 faults)');
@@ -19,7 +19,7 @@ describe('serve', () => {
   });
 
   it.each([[{ TICKGRAPH_BUS__ENGINE: 'redis', REDIS_URL: 'redis://127.0.0.1' }, 'bus.engine']])(
-    'is not started where it was told to do what it cannot do yet: %j',
+    'does not start with a setting that is not supported yet: %j',
     async (env, path) => {
       const host = new FakeProcess(env);
       expect(await run(['serve'], host)).toBe(2);
@@ -64,17 +64,17 @@ describe('serve', () => {
     },
   );
 
-  it('ends within server.shutdownTimeoutMs where closing hangs', async () => {
+  it('ends within server.shutdownTimeoutMs if closing hangs', async () => {
     const host = new FakeProcess({ TICKGRAPH_SERVER__SHUTDOWN_TIMEOUT_MS: '700' });
     host.onClose = () => new Promise(() => {});
     const { exited } = await listening(host);
     host.events.emit('SIGTERM');
     await waitFor(() => host.clock.pending === 1);
     await host.clock.advance(699);
-    expect(host.logged('not everything was closed in time')).toBeUndefined();
+    expect(host.logged('the shutdown did not finish in time')).toBeUndefined();
     await host.clock.advance(1);
     expect(await exited).toBe(0);
-    expect(host.logged('not everything was closed in time')).toMatchObject({ level: 'warn', limitMs: 700 });
+    expect(host.logged('the shutdown did not finish in time')).toMatchObject({ level: 'warn', limitMs: 700 });
   });
 
   it.each([
@@ -92,7 +92,7 @@ describe('serve', () => {
     await exited;
   });
 
-  it('closes as soon as it has started where the signal comes earlier', async () => {
+  it('closes as soon as it has started if the signal comes earlier', async () => {
     const host = new FakeProcess();
     const gate = Promise.withResolvers<void>();
     host.onStart = () => gate.promise;
@@ -108,7 +108,7 @@ describe('serve', () => {
   it.each([
     ['EADDRINUSE', 'the port is in use'],
     ['EACCES', 'start failed'],
-  ])('says so and ends with 1 where it cannot start: %s', async (code, message) => {
+  ])('logs the reason and ends with 1 if it cannot start: %s', async (code, message) => {
     const host = new FakeProcess({ PORT: '4001' });
     host.onStart = () => Promise.reject(Object.assign(new Error(`listen ${code}`), { code }));
     expect(await run(['serve'], host)).toBe(1);
@@ -132,7 +132,7 @@ describe('serve', () => {
     expect(host.out).not.toContain('canary');
   });
 
-  it('drains for five seconds at most after an unhandled fault', async () => {
+  it('takes at most five seconds to close after an unhandled error', async () => {
     const host = new FakeProcess({ TICKGRAPH_SERVER__SHUTDOWN_TIMEOUT_MS: '60000' });
     host.onClose = () => new Promise(() => {});
     const { exited } = await listening(host);
@@ -142,7 +142,7 @@ describe('serve', () => {
     expect(await exited).toBe(1);
   });
 
-  it('ends with 1 where closing fails', async () => {
+  it('ends with 1 if closing fails', async () => {
     const host = new FakeProcess();
     host.onClose = () => Promise.reject(new Error('oops'));
     const { exited } = await listening(host);

@@ -49,11 +49,11 @@ describe('environment variables', () => {
     ['PORT', '', { server: { port: 4000 } }],
     ['LOG_LEVEL', 'WARN', { log: { level: 'warn' } }],
     ['REDIS_URL', 'redis://h', { bus: { engine: 'memory', redis: { url: 'redis://h' } } }],
-  ])('%s=%s is read as what is expected there', (name, value, expected) => {
+  ])('%s=%s is read as the type that the setting has', (name, value, expected) => {
     expect(valid(load({ env: { [name]: value } }))).toMatchObject(expected);
   });
 
-  it('make a broker, part by part, of the kind that one of them names', () => {
+  it('create a broker, setting by setting, of the kind that one of them names', () => {
     const env = {
       TICKGRAPH_BROKERS__SECOND__ENABLED: 'false',
       TICKGRAPH_BROKERS__SECOND__KIND: 'mock-oanda',
@@ -62,17 +62,17 @@ describe('environment variables', () => {
     expect(valid(load({ env })).brokers['second']).toMatchObject({ enabled: false, requiresAuthentication: false });
   });
 
-  it('mean the broker of the file whose id has - or _', () => {
+  it('address a broker of the file whether its id contains - or _', () => {
     const yaml = 'brokers: { my_mock: { kind: mock-binance }, my-other: { kind: mock-binance } }';
     const env = { TICKGRAPH_BROKERS__MY_MOCK__SEED: '3', TICKGRAPH_BROKERS__MY_OTHER__SEED: '4' };
     expect(valid(load({ yaml, env })).brokers).toMatchObject({ my_mock: { seed: 3 }, 'my-other': { seed: 4 } });
   });
 
-  it('take a broker away with null', () => {
+  it('remove a broker with null', () => {
     expect(valid(load({ env: { TICKGRAPH_BROKERS__OANDA: 'null' } })).brokers['oanda']).toBeUndefined();
   });
 
-  it('win with TICKGRAPH_ over the short name', () => {
+  it('take precedence with TICKGRAPH_ over the short name', () => {
     const env = {
       PORT: '1',
       TICKGRAPH_SERVER__PORT: '2',
@@ -111,7 +111,7 @@ describe('environment variables', () => {
     );
   });
 
-  it('that a Kubernetes Service named tickgraph puts there are none of ours', () => {
+  it('from a Kubernetes Service named tickgraph are ignored', () => {
     const env = {
       TICKGRAPH_PORT: 'tcp://10.0.0.1:4000',
       TICKGRAPH_PORT_4000_TCP: 'tcp://10.0.0.1:4000',
@@ -145,7 +145,7 @@ describe('secrets from files', () => {
     expect(valid(load({ env, files })).brokers['oanda']).toMatchObject({ token: 'abc', accountId: '101' });
   });
 
-  it('that are not there, or given twice, are faults', () => {
+  it('are faults if the file is missing or the secret is given twice', () => {
     expect(faultsIn(load({ env: { TICKGRAPH_METRICS__TOKEN_FILE: '/gone' } }))).toEqual([
       "TICKGRAPH_METRICS__TOKEN_FILE: metrics.token: found a file that can't be read (ENOENT), expected the name of a readable file",
     ]);
@@ -154,7 +154,7 @@ describe('secrets from files', () => {
         load({ env: { TICKGRAPH_METRICS__TOKEN_FILE: '/a', TICKGRAPH_METRICS__TOKEN: 'b' }, files: { '/a': 'c' } }),
       ),
     ).toEqual([
-      'TICKGRAPH_METRICS__TOKEN_FILE: metrics.token: found TICKGRAPH_METRICS__TOKEN beside it, expected one of the two',
+      'TICKGRAPH_METRICS__TOKEN_FILE: metrics.token: found TICKGRAPH_METRICS__TOKEN as well, expected only one of the two',
     ]);
   });
 });

@@ -12,7 +12,7 @@ const ED25519 = PAIR.publicKey.export({ type: 'spki', format: 'pem' }).toString(
 const keysAt = (jwksUrl: string): [string, object] => ['auth.jwt.jwksUrl', { auth: { jwt: { jwksUrl } } }];
 
 describe('layers', () => {
-  it('has every default of the contract where nothing is configured', () => {
+  it('has the documented default of every setting if nothing is configured', () => {
     const config = valid(load());
     expect(config.server).toEqual({
       host: '127.0.0.1',
@@ -82,14 +82,14 @@ describe('layers', () => {
     });
   });
 
-  it('takes the example file for what it says it is: every setting with its default', () => {
+  it('finds every setting with its default in the example file', () => {
     const text = readFileSync(new URL('../../../config.example.yaml', import.meta.url), 'utf8');
     expect(valid(load({ yaml: text }))).toEqual(valid(load()));
     const everyKey = keyPaths(valid(load()));
     for (const path of everyKey) expect(text, `${path} is not in the example`).toContain(`${path.split('.').at(-1)}:`);
   });
 
-  it('lets the environment win over the file and the file over the defaults, key by key', () => {
+  it('prefers the environment to the file and the file to the defaults, key by key', () => {
     const config = valid(
       load({ yaml: 'server: { port: 5000, host: "::1" }', env: { TICKGRAPH_SERVER__PORT: '6000' } }),
     );
@@ -102,7 +102,7 @@ describe('layers', () => {
     expect(brokers['binance']).toMatchObject({ enabled: false, trades: 'individual' });
   });
 
-  it('puts the symbols of a file in place of the default ones', () => {
+  it('replaces the default symbols by those of a file', () => {
     const { brokers } = valid(load({ yaml: 'brokers: { mock-binance: { symbols: { XRPUSDT: 0.50 } } }' }));
     expect(brokers['mock-binance']).toMatchObject({ symbols: { XRPUSDT: '0.50' }, seed: 1 });
     expect(
@@ -110,7 +110,7 @@ describe('layers', () => {
     ).toEqual(['XRPUSDT']);
   });
 
-  it('takes a default broker away where the file sets it to null', () => {
+  it('removes a default broker that the file sets to null', () => {
     const { brokers } = valid(load({ yaml: 'brokers:\n  oanda: null\n  mock-oanda:\n' }));
     expect(Object.keys(brokers)).toEqual(['binance', 'mock-binance']);
   });
@@ -126,11 +126,11 @@ describe('layers', () => {
     });
   });
 
-  it('takes a section without keys as saying nothing', () => {
+  it('ignores a section without keys', () => {
     expect(valid(load({ yaml: 'server:\nbrokers:\n' }))).toEqual(valid(load()));
   });
 
-  it('can not be changed, at any depth, and has no prototype to find brokers in', () => {
+  it('is frozen at every depth, and has no prototype in which brokers could be found', () => {
     const config = valid(load({ yaml: 'server: { allowedOrigins: ["*"] }' }));
     expect(() => Reflect.apply(Array.prototype.push, config.server.allowedOrigins, ['x'])).toThrow(TypeError);
     expect(Reflect.set(config.limits, 'connections', 1)).toBe(false);
@@ -143,7 +143,7 @@ describe('the file', () => {
     ['--config', { file: 'a.yaml', env: { TICKGRAPH_CONFIG: 'b.yaml' } }, '/etc/a.yaml'],
     ['TICKGRAPH_CONFIG', { file: null, env: { TICKGRAPH_CONFIG: '/b.yaml' } }, '/b.yaml'],
     ['./config.yaml', { file: null, env: {} }, '/etc/config.yaml'],
-  ])('is the one of %s', (_name, options, expected) => {
+  ])('comes from %s', (_name, options, expected) => {
     const read: string[] = [];
     const readFile = (path: string): string => {
       read.push(path);
@@ -153,7 +153,7 @@ describe('the file', () => {
     expect(read).toEqual([expected]);
   });
 
-  it('may be absent where nobody named one, and only there', () => {
+  it('may be missing only if it was not named', () => {
     expect(loadConfig({ file: null, env: {}, cwd: '/', readFile: missing }).ok).toBe(true);
     const named = loadConfig({ file: 'gone.yaml', env: {}, cwd: '/', readFile: missing });
     expect(faultsIn(named)).toEqual([
@@ -179,19 +179,19 @@ describe('the file', () => {
     ['endless nesting', '['.repeat(50_000), /too deep nesting/],
     ['a hundred thousand aliases', billionLaughs(), /too many aliases/],
     ['a text too long', `# ${'x'.repeat(1_100_000)}`, /found 1100002 characters/],
-  ])('is refused with a sentence for %s', (_name, yaml, expected) => {
+  ])('is rejected with a sentence for %s', (_name, yaml, expected) => {
     const faults = faultsIn(load({ yaml }));
     expect(faults[0]).toMatch(expected);
     expect(faults.join('\n')).not.toContain('hunter2');
   });
 
-  it('tells the other faults too where a key is there twice', () => {
+  it('reports the other faults too if a key is duplicated', () => {
     expect(faultsIn(load({ yaml: 'server: { port: 1 }\nserver: { port: -1 }' }))).toHaveLength(2);
   });
 });
 
 describe('faults', () => {
-  it('are told all at once, each with source, path, what was found and what was expected', () => {
+  it('are reported all at once, each with source, path, what was found and what was expected', () => {
     const yaml = [
       'server:',
       '  port: 70000',
@@ -275,7 +275,7 @@ describe('faults', () => {
     ['brokers.x.kind', { brokers: { x: { enabled: true } } }],
     ['brokers.mock_oanda', { brokers: { mock_oanda: { kind: 'binance' } } }],
     ['brokers', { brokers: [] }],
-  ])('%s is refused, and nothing else is', (path, document) => {
+  ])('%s is rejected, and nothing else', (path, document) => {
     const result = parseConfig(document, 'a test');
     expect(result.ok ? [] : result.faults.map((fault) => fault.path)).toEqual([path]);
   });
@@ -296,11 +296,11 @@ describe('faults', () => {
     { bus: { engine: 'redis', redis: { url: 'rediss://user:word@redis.example:6380/1' } } },
     { brokers: { oanda: { token: 'abc', accountId: '101-001-1234567-001', environment: 'live' } } },
     { log: { pretty: false } },
-  ])('%j is fine', (document) => {
+  ])('%j is accepted', (document) => {
     expect(faultsIn(parseConfig(document, 'a test'))).toEqual([]);
   });
 
-  it('never show a word of a private key, nor of what may be one', () => {
+  it('never show any part of a private key, or of text that may be one', () => {
     const pem = PAIR.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const document = {
       auth: { jwt: { publicKey: pem } },
@@ -313,7 +313,7 @@ describe('faults', () => {
     expect(broken.ok ? [] : broken.faults.map(({ found }) => found)).toEqual(['a text ([redacted])']);
   });
 
-  it('never show a secret, wherever it was put', () => {
+  it('never show a secret, wherever it was written', () => {
     const yaml = [
       'metrics: hunter2',
       'auth: { jwt: { secret: hunter2, publicKey: 7 }, apiKeys: [{ id: a, sha256: hunter2 }] }',
@@ -335,7 +335,7 @@ describe('faults', () => {
 });
 
 describe('hostile documents', () => {
-  it('refuses __proto__ at every level, and leaves the prototype of all objects alone', () => {
+  it('rejects __proto__ at every level, and does not change the prototype of objects', () => {
     const yaml = [
       '__proto__: { polluted: 1 }',
       'server: { __proto__: { polluted: 1 } }',

@@ -3,7 +3,7 @@ import { parseConfig } from '../../../src/config/load.ts';
 import { maskSecrets } from '../../../src/config/secrets.ts';
 import { valid } from './support.ts';
 
-it('masks every secret of the effective configuration, and shows what is none', () => {
+it('masks every secret of the effective configuration and nothing else', () => {
   const config = valid(
     parseConfig(
       {
@@ -27,7 +27,7 @@ it('masks every secret of the effective configuration, and shows what is none', 
   });
 });
 
-it('says null where there is no secret', () => {
+it('shows null if there is no secret', () => {
   expect(maskSecrets(valid(parseConfig({}, 'a test')))).toMatchObject({
     metrics: { token: null },
     bus: { redis: { url: null } },

@@ -4,10 +4,10 @@ import type { ConfigResult } from '../../../src/config/load.ts';
 import type { Config } from '../../../src/config/schema.ts';
 
 export interface Given {
-  /** What config.yaml holds; left out: there is none. */
+  /** The content of config.yaml. Left out: there is no such file. */
   readonly yaml?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Other files, by absolute path. */
+  /** The content of other files by absolute path. */
   readonly files?: Readonly<Record<string, string>>;
 }
 

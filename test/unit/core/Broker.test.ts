@@ -3,7 +3,7 @@ import type { BrokerSink } from '../../../src/brokers/BaseBroker.ts';
 import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
 import { Broker } from '../../../src/core/Broker.ts';
 import { CredentialVault } from '../../../src/core/CredentialVault.ts';
-import { SHARED } from '../../../src/market/streamKey.ts';
+import { SHARED } from '../../../src/market/marketData.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';

@@ -1,9 +1,8 @@
 import { expect, it } from 'vitest';
 import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
 import { BrokerAccount } from '../../../src/core/BrokerAccount.ts';
-import type { FeedEventDraft, MarketData } from '../../../src/market/marketData.ts';
-import { SHARED } from '../../../src/market/streamKey.ts';
-import type { StreamKey } from '../../../src/market/streamKey.ts';
+import type { FeedEventDraft, MarketData, StreamKey } from '../../../src/market/marketData.ts';
+import { SHARED } from '../../../src/market/marketData.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { trade } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';

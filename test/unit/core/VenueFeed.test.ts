@@ -3,7 +3,7 @@ import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
 import { VenueFeed } from '../../../src/core/NumberedStream.ts';
 import type { CandleDraft, FeedEvent, FeedEventDraft } from '../../../src/market/marketData.ts';
 import { decimal } from '../../../src/market/decimal.ts';
-import { streamKey } from '../../../src/market/streamKey.ts';
+import { streamKey } from '../../../src/market/marketData.ts';
 import { fromEpochMs } from '../../../src/market/timestamp.ts';
 import { book, tick, trade } from '../../support/events.ts';
 

@@ -40,29 +40,29 @@ function setUp(options: Partial<ClientConnectionsOptions> = {}) {
   return { clock, connections, accept, hold, begin, refusalOf };
 }
 
-/** Connections that short requests may have beside those that last. */
-const BESIDE = 16;
+/** How many short-lived connections are allowed beside the long-lived ones. */
+const EXTRA = 16;
 
-describe('connections that last', () => {
-  it('are counted for each address and all together, and a place given back makes room, once however often', () => {
+describe('long-lived connections', () => {
+  it('are counted for each address and in total, and disposing of a place frees it exactly once', () => {
     const { connections, accept, hold } = setUp();
     const places = Array.from({ length: 3 }, () => hold(accept()));
-    expect(() => hold(accept())).toThrow('Your address has as many connections');
+    expect(() => hold(accept())).toThrow('Your address has reached its limit of connections');
     for (const address of ['192.0.2.2', '192.0.2.3', '192.0.2.4']) hold(accept(address));
-    expect(() => hold(accept('192.0.2.5'))).toThrow('The gateway has as many connections');
+    expect(() => hold(accept('192.0.2.5'))).toThrow('The gateway has reached its limit of connections');
     places[0]?.[Symbol.dispose]();
     places[0]?.[Symbol.dispose]();
     expect(connections.held).toBe(5);
     hold(accept('192.0.2.5'));
   });
 
-  it('of one /64 of IPv6 count together', () => {
+  it('from one /64 network of IPv6 count together', () => {
     const { accept, hold } = setUp();
     for (let n = 1; n <= 3; n += 1) hold(accept(`2001:db8::${n}`));
     expect(() => hold(accept('2001:db8::ffff'))).toThrow('Your address');
   });
 
-  it('that come through a trusted proxy count for whom it names, and the proxy may have any number', () => {
+  it('through a trusted proxy count for the address that it names, and the proxy may have any number', () => {
     const { accept, hold } = setUp({ proxies: new TrustedProxies(['192.0.2.1']) });
     const from = (speaker: string) => ({ 'x-forwarded-for': speaker });
     for (let n = 0; n < 3; n += 1) hold(accept(), from('198.51.100.1'));
@@ -70,7 +70,7 @@ describe('connections that last', () => {
     hold(accept(), from('198.51.100.2'));
   });
 
-  it('follow limits that are lowered, for those who come', () => {
+  it('follow lowered limits from the next connection on', () => {
     const limits = { connections: 6, connectionsPerAddress: 3 };
     const { accept, hold } = setUp({ limits });
     hold(accept());
@@ -79,10 +79,10 @@ describe('connections that last', () => {
   });
 });
 
-describe('connections that say nothing', () => {
-  it('make room, the oldest first, when their address has as many as it may have', async () => {
+describe('idle connections', () => {
+  it('make room, the oldest first, when their address has reached its limit', async () => {
     const { clock, accept, refusalOf } = setUp();
-    const idle = Array.from({ length: 3 + BESIDE }, () => accept());
+    const idle = Array.from({ length: 3 + EXTRA }, () => accept());
     await clock.advance(1_000);
     const next = accept();
     expect(refusalOf(next)).toBeUndefined();
@@ -90,7 +90,7 @@ describe('connections that say nothing', () => {
     expect(idle.filter(({ destroyed }) => destroyed)).toHaveLength(1);
   });
 
-  it('make room for other addresses when the gateway has as many as it may have', async () => {
+  it('make room for other addresses when the gateway has reached its limit', async () => {
     const { clock, accept, refusalOf } = setUp({ maxSockets: 5 });
     const idle = Array.from({ length: 5 }, (_, n) => accept(`192.0.2.${n}`));
     await clock.advance(1_000);
@@ -98,21 +98,21 @@ describe('connections that say nothing', () => {
     expect(idle[0]?.destroyed).toBe(true);
   });
 
-  it('of one address take no more than three quarters of the sockets, so that others find some', () => {
+  it('from one address take at most three quarters of the sockets, so that others get some', () => {
     const { accept, refusalOf } = setUp({ maxSockets: 8 });
     for (let n = 0; n < 6; n += 1) expect(refusalOf(accept('192.0.2.1'))).toBeUndefined();
     expect(refusalOf(accept('192.0.2.1'))).toContain('Your address');
     expect(refusalOf(accept('198.51.100.1'))).toBeUndefined();
   });
 
-  it('are given a moment: who comes in a crowd is refused, and nobody thrown out', () => {
+  it('are left alone for a moment: in a rush new ones are refused, and none is closed', () => {
     const { accept, refusalOf } = setUp();
-    const crowd = Array.from({ length: 3 + BESIDE }, () => accept());
+    const crowd = Array.from({ length: 3 + EXTRA }, () => accept());
     expect(refusalOf(accept())).toContain('Your address');
     expect(crowd.some(({ destroyed }) => destroyed)).toBe(false);
   });
 
-  it('are not those over which a request is being answered, or which last', async () => {
+  it('do not include those with an unfinished request, or long-lived ones', async () => {
     const { clock, accept, begin, hold, refusalOf } = setUp({ maxSockets: 2 });
     const [busy, held] = [accept('192.0.2.1'), accept('192.0.2.2')];
     const answering = begin(busy);
@@ -126,8 +126,8 @@ describe('connections that say nothing', () => {
   });
 });
 
-describe('connections that are refused', () => {
-  it('are told so with 503 and a time, and closed when they do not ask', async () => {
+describe('refused connections', () => {
+  it('get status 503 and a time to retry, and are closed if they send no request', async () => {
     let isShort = false;
     const { clock, connections, accept } = setUp({ isShortOfMemory: () => isShort });
     const before = accept();
@@ -143,7 +143,7 @@ describe('connections that are refused', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('are closed without a word where there are no sockets left for saying so', () => {
+  it('are closed without an answer if no sockets are left for one', () => {
     const { accept } = setUp({ maxSockets: 1 });
     accept();
     const refused = Array.from({ length: 20 }, () => accept());

@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { countedAddress, isLoopback, speakerOf, TrustedProxies } from '../../../src/http/clientAddress.ts';
+import { addressForLimits, isLoopback, resolveAddress, TrustedProxies } from '../../../src/http/clientAddress.ts';
 
 function requestFrom(peer: string, headers: IncomingMessage['headers'] = {}): IncomingMessage {
   const socket = new Socket();
@@ -14,7 +14,7 @@ function requestFrom(peer: string, headers: IncomingMessage['headers'] = {}): In
 const proxies = new TrustedProxies(['10.0.0.0/8', '127.0.0.1', 'fd00::/8']);
 const forwarded = (value: string) => ({ 'x-forwarded-for': value });
 
-describe('who a request comes from', () => {
+describe('the address of a request', () => {
   it.each<[string, string, IncomingMessage['headers'], string | null]>([
     ['the peer', '192.0.2.1', {}, '192.0.2.1'],
     ['the peer of a dual-stack socket', '::ffff:192.0.2.1', {}, '192.0.2.1'],
@@ -26,11 +26,11 @@ describe('who a request comes from', () => {
     ['nobody knows, where a stranger claims to speak for another', '192.0.2.1', forwarded('127.0.0.1'), null],
     ['nobody knows, in the other notation neither', '127.0.0.1', { forwarded: 'for=192.0.2.9' }, null],
   ])('%s', (_name, peer, headers, speaker) => {
-    expect(speakerOf(requestFrom(peer, headers), proxies)).toBe(speaker);
+    expect(resolveAddress(requestFrom(peer, headers), proxies)).toBe(speaker);
   });
 
-  it('connections of a stranger are counted as its own, whomever it names', () => {
-    expect(countedAddress(requestFrom('192.0.2.1', forwarded('198.51.100.7')), proxies)).toBe('192.0.2.1');
+  it('an untrusted peer is counted by its own address, whatever it claims', () => {
+    expect(addressForLimits(requestFrom('192.0.2.1', forwarded('198.51.100.7')), proxies)).toBe('192.0.2.1');
   });
 
   it.each([
@@ -40,8 +40,8 @@ describe('who a request comes from', () => {
     ['2001:db8::1', '2001:db8:0:0::/64'],
     ['::1', '0:0:0:0::/64'],
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-  ])('an address of IPv6 is counted for its network: %s for %s', (address, network) => {
-    expect(countedAddress(requestFrom(address), proxies)).toBe(network);
+  ])('an IPv6 address is counted by its network: %s by %s', (address, network) => {
+    expect(addressForLimits(requestFrom(address), proxies)).toBe(network);
   });
 
   it.each([

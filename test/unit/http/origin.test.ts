@@ -26,7 +26,7 @@ describe('without configured origins', () => {
     ['more than an origin', 'http://evil.example@localhost', false],
     ['a path', 'http://localhost/evil', false],
     ['no origin at all', 'localhost', false],
-  ])('%s: %j is let in: %j', (_name, origin, allowed) => {
+  ])('%s: %j may connect: %j', (_name, origin, allowed) => {
     expect(isAllowedOrigin({ origin, host, allowedOrigins: [] })).toBe(allowed);
   });
 
@@ -35,7 +35,7 @@ describe('without configured origins', () => {
     expect(isAllowedOrigin({ origin: 'https://a.example', host: 'a.example:80', allowedOrigins: [] })).toBe(false);
   });
 
-  it('without a Host nothing is the own origin', () => {
+  it('without a Host header no origin is the own one', () => {
     expect(isAllowedOrigin({ origin: 'http://a.example', host: undefined, allowedOrigins: [] })).toBe(false);
     expect(isAllowedOrigin({ origin: 'http://a.example', host: '[', allowedOrigins: [] })).toBe(false);
   });
@@ -59,11 +59,11 @@ describe('with configured origins', () => {
     ['a page on loopback', 'http://localhost:5173', false],
     ["the server's own page", 'http://gateway.example:4000', true],
     ['no browser', undefined, true],
-  ])('%s: %j is let in: %j', (_name, origin, allowed) => {
+  ])('%s: %j may connect: %j', (_name, origin, allowed) => {
     expect(isAllowedOrigin({ origin, host, allowedOrigins })).toBe(allowed);
   });
 
-  it.each(['https://evil.example', 'null', 'nonsense'])('* lets %j in', (origin) => {
+  it.each(['https://evil.example', 'null', 'nonsense'])('* allows %j', (origin) => {
     expect(isAllowedOrigin({ origin, host, allowedOrigins: ['*'] })).toBe(true);
   });
 });

@@ -86,7 +86,7 @@ describe('candles of trades', () => {
     expect(builder.current(RECEIVED)).toBeNull();
   });
 
-  it('what belongs to a closed candle is late, and changes nothing', () => {
+  it('a trade of a closed candle is late, and changes nothing', () => {
     const builder = new CandleBuilder('5s');
     builder.addTrade(trade('1', '1', 0), RECEIVED);
     builder.close(START + 5_000, RECEIVED);
@@ -138,14 +138,14 @@ describe('candles of trades', () => {
 });
 
 describe('candles of prices', () => {
-  it('count the prices as volume and know no trades', () => {
+  it('count the prices as volume and have no number of trades', () => {
     const builder = new CandleBuilder('1m');
     builder.addPrice({ price: decimal('1.084515'), timeMs: START }, RECEIVED);
     const [draft] = drafts(builder.addPrice({ price: decimal('1.084525'), timeMs: START + 1 }, RECEIVED));
     expect(draft).toMatchObject({ open: '1.084515', high: '1.084525', volume: '2', tradeCount: null });
   });
 
-  it("go on from the venue's own candle, which replaces what was gathered before", () => {
+  it("continue from the venue's own candle, which replaces what was collected before", () => {
     const builder = new CandleBuilder('1m');
     builder.addPrice({ price: decimal('5'), timeMs: START + 30_000 }, RECEIVED);
     builder.addCandle(candle('1m', 0, ['1', '6', '0.5', '5.5', '40']));
@@ -164,7 +164,7 @@ describe('candles of finer candles', () => {
     expect(draft).toMatchObject({ open: '10', high: '12', low: '8', close: '9', volume: '3.75', tradeCount: 4 });
   });
 
-  it('a part that comes late, but within the open bucket, takes its own place', () => {
+  it('a part that comes late, but within the open bucket, is inserted where it belongs', () => {
     const builder = new CandleBuilder('5s');
     builder.addCandle(candle('1s', 1_000, ['11', '11', '8', '9', '1']));
     builder.addCandle(candle('1s', 2_000, ['9', '9', '9', '9', '1']));

@@ -7,7 +7,7 @@ export const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 const digits = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
   fc.string({ unit: fc.constantFrom(...DIGITS), minLength, maxLength });
 
-/** Any plain decimal of at most 40 characters; short ones, long ones and near misses of each other alike. */
+/** Any plain decimal of at most 40 characters: short ones, long ones, and some that differ only slightly. */
 export function plainDecimal(sign: fc.Arbitrary<string> = fc.constantFrom('', '', '-')): fc.Arbitrary<Decimal> {
   const whole = fc.oneof(digits(1, 3), digits(1, 8), digits(15, 19), digits(1, 20));
   const fraction = fc.oneof(fc.constant(''), digits(1, 2), digits(1, 8), digits(1, 18));

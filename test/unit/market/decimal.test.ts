@@ -10,14 +10,13 @@ import {
   isDecimal,
   isZero,
   midpoint,
-  multiply,
   subtract,
   toUnits,
 } from '../../../src/market/decimal.ts';
 import type { Decimal } from '../../../src/market/decimal.ts';
 import { DIGITS, plainDecimal } from './arbitraries.ts';
 
-/** An exact value as numerator over a power of ten. */
+/** An exact value: a numerator over a power of ten. */
 interface Rational {
   readonly units: bigint;
   readonly places: number;
@@ -60,11 +59,11 @@ describe('decimal', () => {
     '0x1',
     '١',
     '9'.repeat(41),
-  ])('refuses %j', (text) => {
+  ])('rejects %j', (text) => {
     expect(() => decimal(text)).toThrow(RangeError);
   });
 
-  it('is told from other text by plain notation and length alone', () => {
+  it('is recognised by plain notation and length alone', () => {
     const unit = fc.constantFrom(...DIGITS, ...DIGITS, '.', '-', 'e', ' ', '\n', '\u0661');
     fc.assert(
       fc.property(
@@ -84,7 +83,6 @@ describe('arithmetic agrees with exact rationals, in plain notation without trai
   const operations: readonly [string, (a: Decimal, b: Decimal) => Decimal, (a: string, b: string) => bigint][] = [
     ['add', add, (a, b) => exact(a) + exact(b)],
     ['subtract', subtract, (a, b) => exact(a) - exact(b)],
-    ['multiply', multiply, (a, b) => (exact(a) * exact(b)) / 10n ** BigInt(PLACES)],
     ['midpoint', midpoint, (a, b) => (exact(a) + exact(b)) / 2n],
   ];
 
@@ -102,7 +100,6 @@ describe('arithmetic agrees with exact rationals, in plain notation without trai
   it.each([
     [add(decimal('-1.50'), decimal('1.5'))],
     [subtract(decimal('0'), decimal('0.00'))],
-    [multiply(decimal('-1'), decimal('0'))],
     [midpoint(decimal('-0'), decimal('-0.0'))],
     [add(decimal('-9007199254740993.5'), decimal('9007199254740993.5'))],
   ])('a result of zero prints 0', (result) => {
@@ -149,7 +146,7 @@ describe('order', () => {
 });
 
 describe('units', () => {
-  it('are the value cut at that many places: exact while safe, else the nearest number', () => {
+  it('are the value cut off after that many places: exact if safe, else the nearest number', () => {
     fc.assert(
       fc.property(plainDecimal(), fc.integer({ min: 0, max: 30 }), (value, places) => {
         const cut = exact(value) / 10n ** BigInt(PLACES - places);
@@ -159,7 +156,7 @@ describe('units', () => {
     );
   });
 
-  it('are known to be exact where they are a safe integer and nothing was cut off', () => {
+  it('are exact if they are a safe integer and nothing was cut off', () => {
     fc.assert(
       fc.property(plainDecimal(), fc.integer({ min: 0, max: 22 }), (value, places) => {
         const unit = 10n ** BigInt(PLACES - places);
@@ -192,7 +189,7 @@ describe('units', () => {
     expect(fromUnits(units, places)).toBe(text);
   });
 
-  it('that a double can not tell apart are refused', () => {
+  it('that a double cannot represent are rejected', () => {
     expect(() => fromUnits(2 ** 53, 0)).toThrow(RangeError);
     expect(() => fromUnits(0.5, 0)).toThrow(RangeError);
   });

@@ -22,7 +22,7 @@ const catalog = new InstrumentCatalog([
 ]);
 
 describe('InstrumentCatalog', () => {
-  it('lists each symbol once, ascending; of two the last stands', () => {
+  it('lists each symbol once, in ascending order; of two the last one counts', () => {
     const twice = new InstrumentCatalog([instrument('B'), instrument('A'), instrument('B', { tradable: false })]);
     expect(twice.instruments.map(({ symbol, tradable }) => [symbol, tradable])).toEqual([
       ['A', true],
@@ -31,7 +31,7 @@ describe('InstrumentCatalog', () => {
     expect(twice.get('B')?.tradable).toBe(false);
   });
 
-  it('finds by the exact symbol only', () => {
+  it('finds only the exact symbol', () => {
     expect(catalog.get('BTCUSDT')?.base).toBe('BTC');
     expect(catalog.get('btcusdt')).toBeUndefined();
     expect(catalog.get('__proto__')).toBeUndefined();
@@ -62,7 +62,7 @@ describe('InstrumentCatalog', () => {
     expect(catalog.suggest(typed)).toBe(suggestion);
   });
 
-  it('suggests nothing where nothing is listed', () => {
+  it('suggests nothing if nothing is listed', () => {
     expect(new InstrumentCatalog([]).suggest('BTCUSDT')).toBeUndefined();
   });
 });

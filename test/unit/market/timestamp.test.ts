@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fromEpochMicros, fromEpochMs, parseTimestamp, toEpochMs } from '../../../src/market/timestamp.ts';
+import { fromEpochMs, parseTimestamp, toEpochMs } from '../../../src/market/timestamp.ts';
 import { DIGITS } from './arbitraries.ts';
 
 const FIRST_MS = Date.parse('0000-01-01T00:00:00Z');
@@ -52,7 +52,7 @@ describe('parseTimestamp', () => {
     '0000-01-01T00:00:00+00:01',
     '9999-12-31T23:59:59-00:01',
     '+002026-01-01T00:00:00Z',
-  ])('refuses %j', (text) => {
+  ])('rejects %j', (text) => {
     expect(() => parseTimestamp(text)).toThrow(RangeError);
   });
 
@@ -80,7 +80,7 @@ describe('parseTimestamp', () => {
 });
 
 describe('epochs', () => {
-  it('milliseconds go there and back', () => {
+  it('milliseconds survive the conversion in both directions', () => {
     fc.assert(
       fc.property(fc.integer({ min: FIRST_MS, max: LAST_MS }), (ms) => {
         const text = fromEpochMs(ms);
@@ -95,12 +95,6 @@ describe('epochs', () => {
     expect(fromEpochMs(-0.5)).toBe('1969-12-31T23:59:59.999Z');
   });
 
-  it('microseconds keep all six digits', () => {
-    expect(fromEpochMicros(1_767_323_045_000_120)).toBe('2026-01-02T03:04:05.000120Z');
-    expect(fromEpochMicros(1_767_323_045_123_456)).toBe('2026-01-02T03:04:05.123456Z');
-    expect(fromEpochMicros(-1)).toBe('1969-12-31T23:59:59.999999Z');
-  });
-
   it.each([
     '2026-01-02T03:04:05Z',
     '2026-01-02T03:04:05.1Z',
@@ -112,11 +106,7 @@ describe('epochs', () => {
     expect(toEpochMs(parseTimestamp(text))).toBe(expected);
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, LAST_MS + 1, FIRST_MS - 1, 1e18])('refuses %d ms', (ms) => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, LAST_MS + 1, FIRST_MS - 1, 1e18])('rejects %d ms', (ms) => {
     expect(() => fromEpochMs(ms)).toThrow(RangeError);
-  });
-
-  it.each([Number.NaN, 0.5, 2 ** 53])('refuses %d µs', (micros) => {
-    expect(() => fromEpochMicros(micros)).toThrow(RangeError);
   });
 });

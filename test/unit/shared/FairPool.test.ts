@@ -30,7 +30,7 @@ describe('FairPool', () => {
     expect(given).toEqual(['a', 'b', 'other', 'c']);
   });
 
-  it('gives a connection no more than its part, and little to one that has nothing, whatever its owner has', async () => {
+  it('gives a connection no more than its part, and a small request to one that holds nothing, whatever its owner holds', async () => {
     const { given, take } = setUp({ perAsker: 2, free: 1 });
     const [first, second, third] = [{ owner: 'me' }, { owner: 'me' }, { owner: 'me' }];
     for (const name of ['a', 'b']) take(name, first, 2);
@@ -41,7 +41,7 @@ describe('FairPool', () => {
     expect(given).toEqual(['a', 'c', 'small']);
   });
 
-  it('gives all owners together no more than there is', async () => {
+  it('gives all owners together no more than the capacity', async () => {
     const { pool, given, take, giveBack } = setUp();
     for (const owner of ['a', 'b', 'c']) take(owner, { owner }, 4);
     await settled();
@@ -51,14 +51,14 @@ describe('FairPool', () => {
     expect(given).toEqual(['a', 'b', 'c']);
   });
 
-  it('gives more than a part at once to who has nothing, for it could never be had otherwise', async () => {
+  it('grants a request above the part to an owner that holds nothing, because it could never be granted otherwise', async () => {
     const { given, take } = setUp();
     take('large', { owner: 'me' }, 50);
     await settled();
     expect(given).toEqual(['large']);
   });
 
-  it('lets go of who gives up, and goes on with who stood behind', async () => {
+  it('drops an aborted request, and continues with the next one', async () => {
     const { given, take } = setUp({ capacity: 4 });
     const mine = { owner: 'me' };
     const leaving = new AbortController();
@@ -71,7 +71,7 @@ describe('FairPool', () => {
     expect(given.toSorted()).toEqual(['behind', 'first', 'leaving: gone']);
   });
 
-  it('is as it was when everything was given back, each once', async () => {
+  it('is empty again once everything was returned, each share only once', async () => {
     const { pool, take, giveBack } = setUp();
     take('a', { owner: 'me' }, 3);
     await settled();

@@ -18,7 +18,7 @@ describe('FairQueue', () => {
     expect(drain(queue)).toEqual(['1', '2', '3']);
   });
 
-  it('has owners take turns, however much one of them asks for and over however many connections', () => {
+  it('lets owners take turns, however much one of them queues and over however many connections', () => {
     const queue = new FairQueue<string>();
     for (let n = 0; n < 3; n += 1) {
       const many = connection('greedy');
@@ -28,7 +28,7 @@ describe('FairQueue', () => {
     expect(drain(queue).indexOf('modest')).toBe(1);
   });
 
-  it('has the connections of an owner take turns', () => {
+  it('lets the connections of an owner take turns', () => {
     const queue = new FairQueue<string>();
     const [first, second] = [connection('me'), connection('me')];
     for (const item of ['a1', 'a2', 'a3']) queue.push(first, item);
@@ -36,7 +36,7 @@ describe('FairQueue', () => {
     expect(drain(queue)).toEqual(['a1', 'b1', 'a2', 'b2', 'a3']);
   });
 
-  it('passes over a connection whose next item may not go, and overtakes nothing of it', () => {
+  it('skips a connection whose next item may not pass, and keeps the order of its items', () => {
     const queue = new FairQueue<string>();
     const [heavy, light] = [connection('heavy'), connection('light')];
     queue.push(heavy, 'large');
@@ -48,7 +48,7 @@ describe('FairQueue', () => {
     expect(queue.size).toBe(2);
   });
 
-  it('lets an item be taken back', () => {
+  it('can remove an item', () => {
     const queue = new FairQueue<string>();
     const mine = connection('me');
     for (const item of ['1', '2']) queue.push(mine, item);
@@ -59,7 +59,7 @@ describe('FairQueue', () => {
 });
 
 describe('all askers', () => {
-  it('are all of them together, and nobody in particular where one of them is that', () => {
+  it('are all of them together, or none if one of the lists is empty', () => {
     const [one, two] = [connection('a'), connection('b')];
     expect(allAskers([() => [one], () => [two]])).toEqual([one, two]);
     expect(allAskers([() => [one], undefined])).toEqual([]);

@@ -22,7 +22,7 @@ function setUp() {
   const clock = new WorkClock();
   const turns = new FairTurns(clock);
   const done: string[] = [];
-  /** Waits for its turn, and then works for so long. */
+  /** Waits for its turn, and then works for this long. */
   const worker = async (name: string, asker: Asker, ms: number): Promise<void> => {
     await turns.turn(asker);
     clock.work(ms);
@@ -32,14 +32,14 @@ function setUp() {
 }
 
 describe('FairTurns', () => {
-  it('gives a turn at once where nobody has had much', async () => {
+  it('gives a turn at once if little time was used', async () => {
     const { done, worker } = setUp();
     void worker('a', { owner: 'me' }, 1);
     await settled();
     expect(done).toEqual(['a']);
   });
 
-  it('goes on to everything else when a few milliseconds are spent, and then to the next', async () => {
+  it('lets everything else run once a few milliseconds are used, and then continues', async () => {
     const { clock, done, worker } = setUp();
     for (const name of ['a', 'b', 'c', 'd']) void worker(name, { owner: name }, 3);
     await settled();
@@ -49,7 +49,7 @@ describe('FairTurns', () => {
     expect(done).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('counts what goes on in promises until they wait for something as part of the turn', async () => {
+  it('counts promise reactions until they wait for something as part of the turn', async () => {
     const { clock, turns, done, worker } = setUp();
     const long = async (): Promise<void> => {
       await turns.turn({ owner: 'long' });
@@ -66,7 +66,7 @@ describe('FairTurns', () => {
     expect(done).toEqual(['long', 'next']);
   });
 
-  it('has who asks for much wait for itself', async () => {
+  it('delays only the client that asks for much', async () => {
     const { clock, done, worker } = setUp();
     const greedy = { owner: 'greedy' };
     for (let n = 0; n < 10; n += 1) void worker(`greedy ${n}`, greedy, 5);
@@ -79,7 +79,7 @@ describe('FairTurns', () => {
     expect(done.indexOf('modest')).toBeLessThanOrEqual(2);
   });
 
-  it('gives none any more once it is disposed of, and leaves no timer', async () => {
+  it('gives no turn after disposal, and leaves no timer', async () => {
     const { clock, turns, done, worker } = setUp();
     for (const name of ['a', 'b', 'c']) void worker(name, { owner: name }, 5);
     await settled();

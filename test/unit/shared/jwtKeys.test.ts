@@ -25,7 +25,7 @@ describe('readPublicKey', () => {
     ['P-384', curve('secp384r1'), ['ES384']],
     ['P-521', curve('secp521r1'), ['ES512']],
     ['Ed25519', generateKeyPairSync('ed25519'), ['EdDSA']],
-  ])('knows what a key of %s is good for', (_name, pair, algorithms) => {
+  ])('knows the algorithms of a key of %s', (_name, pair, algorithms) => {
     expect(readPublicKey(pemOf(pair))?.algorithms).toEqual(algorithms);
   });
 
@@ -39,7 +39,7 @@ describe('readPublicKey', () => {
     ['a key that signs nothing', pemOf(generateKeyPairSync('x25519'))],
     ['a private key', rsa(2_048).privateKey.export(pkcs8).toString()],
     ['a private key among public ones', pemOf(rsa(2_048)) + curve('prime256v1').privateKey.export(pkcs8).toString()],
-  ])('takes none from %s', (_name, pem) => {
+  ])('reads no key from %s', (_name, pem) => {
     expect(readPublicKey(pem)).toBeNull();
   });
 });
@@ -54,7 +54,7 @@ describe('the algorithms of a key', () => {
     ['Ed25519, as a rule', ['EdDSA'], null, []],
     ['a remote key, as a rule', PUBLIC_KEY_ALGORITHMS, null, ['RS256', 'ES256']],
     ['a remote key is never a shared secret', PUBLIC_KEY_ALGORITHMS, ['HS256', 'ES256'], ['ES256']],
-  ])('are only those that are wanted and that it is good for: %s', (_name, fitting, wanted, expected) => {
+  ])('are only those that are allowed and that fit it: %s', (_name, fitting, wanted, expected) => {
     expect(usableAlgorithms(fitting, wanted)).toEqual(expected);
   });
 });

@@ -3,9 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { BoundedOutput } from '../../../src/shared/BoundedOutput.ts';
 import { systemClock } from '../../../src/shared/clock.ts';
 import { GatewayError } from '../../../src/shared/errors.ts';
-import { createLogger, REDACTED_PATHS, serializeError } from '../../../src/shared/logger.ts';
+import { createLogger, REDACTED_PATHS, serializeError, scrub } from '../../../src/shared/logger.ts';
 import type { LoggerOptions } from '../../../src/shared/logger.ts';
-import { scrub } from '../../../src/shared/scrub.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 
 function collect(options: Partial<LoggerOptions> = {}, isTTY = false) {
@@ -49,7 +48,7 @@ describe('createLogger', () => {
     expect(lines[0]).toMatch(/listening.*\n$/s);
   });
 
-  it('never writes what stands under the name of a secret, three levels down and in children too', () => {
+  it('never writes a value under the name of a secret, even three levels down and in child loggers', () => {
     const { logger, lines } = collect();
     const secrets = { token: 'canary', apiKey: 'canary', apiSecret: 'canary', accountId: 'canary', session: 'canary' };
     logger.info(secrets, 'top');
@@ -66,7 +65,7 @@ describe('createLogger', () => {
     expect(REDACTED_PATHS).toEqual(expect.arrayContaining([key, `*.${key}`, `*.*.${key}`, `*.*.*.${key}`]));
   });
 
-  it('counts the lines for which there was no room, and says how many when there is again', () => {
+  it('counts dropped lines, and logs their number when there is room again', () => {
     const { logger, lines, setRoom } = collect();
     setRoom(false);
     logger.info('lost');
@@ -81,7 +80,7 @@ describe('createLogger', () => {
 });
 
 describe('serializeError', () => {
-  it('keeps type, code, causes and the id that a client was told, and copies nothing else', () => {
+  it('keeps type, code, causes and the id that a client got, and copies nothing else', () => {
     const cause = Object.assign(new TypeError('fetch failed'), { code: 'ECONNRESET', request: { token: 'canary' } });
     const error = GatewayError.from(cause);
     const { stack: _stack, ...serialized } = serializeError(error);
@@ -94,14 +93,14 @@ describe('serializeError', () => {
     expect(JSON.stringify(serialized)).not.toContain('canary');
   });
 
-  it('ends for causes that go in a circle, and shows the parts of an AggregateError', () => {
+  it('ends for circular causes, and shows the parts of an AggregateError', () => {
     const error = new AggregateError([new Error('one'), 'two'], 'both');
     error.cause = error;
     expect(serializeError(error)).toMatchObject({ errors: [{ message: 'one' }, { type: 'string', message: 'two' }] });
     expect(JSON.stringify(serializeError(error)).length).toBeLessThan(100_000);
   });
 
-  it('is what a logger does with err', () => {
+  it('is applied to err by a logger', () => {
     const { logger, lines } = collect();
     logger.error({ err: new Error('token=canary') }, 'failed');
     expect(lines[0]).toContain('token=[redacted]');
@@ -126,7 +125,7 @@ describe('scrub', () => {
     expect(scrub(text)).toBe(expected);
   });
 
-  it('takes no longer than its bound for text made to be slow', () => {
+  it('takes bounded time for text that is made to be slow', () => {
     const started = performance.now();
     for (const piece of ['a://', 'token=', 'eyJaaaa.', 'bearer ', 'a'.repeat(31)]) scrub(piece.repeat(100_000));
     expect(performance.now() - started).toBeLessThan(2_000);
@@ -134,7 +133,7 @@ describe('scrub', () => {
 });
 
 describe('BoundedOutput', () => {
-  it('never waits for a reader who does not read: it keeps up to its bound and drops the rest', async () => {
+  it('never waits for a reader that does not read: it keeps up to its bound and drops the rest', async () => {
     const stalled = new Writable({ write: () => {} });
     const output = new BoundedOutput(stalled, 100);
     const taken = Array.from({ length: 20 }, () => output.write('123456789\n'));
@@ -146,7 +145,7 @@ describe('BoundedOutput', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('survives a reader who went away, and drops what comes after', async () => {
+  it('survives a reader that went away, and drops later lines', async () => {
     const gone = new Writable({
       write: (_chunk, _encoding, done) => {
         done(Object.assign(new Error('EPIPE'), { code: 'EPIPE' }));

@@ -3,7 +3,7 @@ import { HeapWatch, socketsForClients } from '../../../src/shared/processLimits.
 import { FakeClock } from '../../support/FakeClock.ts';
 
 describe('HeapWatch', () => {
-  it('refuses newcomers before it refuses those who are there anything new', async () => {
+  it('refuses new connections before it refuses new operations', async () => {
     const clock = new FakeClock();
     let used = 0.79;
     const heap = new HeapWatch({ clock, used: () => used });
@@ -21,7 +21,7 @@ describe('HeapWatch', () => {
     }).toThrow(expect.objectContaining({ code: 'RATE_LIMITED', details: { retryAfterMs: 5_000 } }));
   });
 
-  it('looks ten times a second at most', async () => {
+  it('measures ten times a second at most', async () => {
     const clock = new FakeClock();
     let looks = 0;
     const heap = new HeapWatch({ clock, used: () => (looks += 1) });
@@ -32,12 +32,12 @@ describe('HeapWatch', () => {
     expect(looks).toBe(2);
   });
 
-  it('knows of this process that it has room', () => {
+  it('finds that this process has room', () => {
     expect(new HeapWatch({ clock: new FakeClock() }).isFullForConnections).toBe(false);
   });
 });
 
-it('the system says how many sockets there may be, where it is Linux', () => {
+it('on Linux the limit of sockets is known', () => {
   const sockets = socketsForClients();
   if (process.platform === 'linux') expect(sockets).toBeGreaterThan(0);
   else expect(sockets).toBeNull();

@@ -1,4 +1,4 @@
-import { assertNever } from '../../../src/shared/assertNever.ts';
+import { assertNever } from '../../../src/shared/errors.ts';
 import type { Random } from '../../../src/shared/random.ts';
 import { BarMaker } from './BarMaker.ts';
 import type { BarFields } from './BarMaker.ts';

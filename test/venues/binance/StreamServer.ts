@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
-import { assertNever } from '../../../src/shared/assertNever.ts';
+import { assertNever } from '../../../src/shared/errors.ts';
 import { answerControlFrame } from './controlFrames.ts';
 import type { ControlOutcome } from './controlFrames.ts';
 import type { Faults } from './Faults.ts';

@@ -1,4 +1,4 @@
-import { assertNever } from '../../../src/shared/assertNever.ts';
+import { assertNever } from '../../../src/shared/errors.ts';
 
 /** The subscriptions and the property that control frames work on. */
 export interface ControlTarget {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { assertNever } from '../../../src/shared/assertNever.ts';
+import { assertNever } from '../../../src/shared/errors.ts';
 import { recordingLines } from '../../support/recordings.ts';
 import { parseStream } from './streamNames.ts';
 

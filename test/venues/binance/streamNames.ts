@@ -1,4 +1,4 @@
-import { assertNever } from '../../../src/shared/assertNever.ts';
+import { assertNever } from '../../../src/shared/errors.ts';
 import { INTERVALS } from './intervals.ts';
 import type { Interval } from './intervals.ts';
 

@@ -8,10 +8,10 @@ const MINUTE = 60_000;
 class Trial {
   readonly clock = new FakeClock();
   readonly gate = new AttemptGate(this.clock);
-  /** Attempts that were run. */
+  /** How many attempts were run. */
   runs = 0;
 
-  /** The outcome, or when to try again where the attempt was not run. */
+  /** The outcome, or when to retry if the attempt was not run. */
   attempt(address: string, succeeds: boolean, work: Promise<void> = Promise.resolve()): Promise<boolean | number> {
     const run = async (): Promise<boolean> => {
       this.runs += 1;
@@ -32,7 +32,7 @@ class Trial {
 }
 
 describe('failed logins', () => {
-  it('of an address are heard ten times a minute, good ones of it no longer either, and no other address notices', async () => {
+  it('from one address are checked ten times a minute; then even valid logins are refused, and other addresses are not affected', async () => {
     const trial = new Trial();
     await trial.fail('192.0.2.1', 9);
     expect(await trial.attempt('192.0.2.1', true)).toBe(true);
@@ -46,7 +46,7 @@ describe('failed logins', () => {
     expect(await trial.attempt('192.0.2.1', true)).toBe(true);
   });
 
-  it('are never more than ten in any minute, wherever it begins', async () => {
+  it('are never more than ten in any minute, whenever that minute starts', async () => {
     const trial = new Trial();
     await trial.clock.advance(59_000);
     await trial.fail('192.0.2.1', 5);
@@ -65,21 +65,21 @@ describe('failed logins', () => {
     expect(await trial.attempt('2001:db8:0:1::1', true)).toBe(true);
   });
 
-  it('are bounded when they come all at once too', async () => {
+  it('are bounded when they come simultaneously too', async () => {
     const trial = new Trial();
     const outcomes = await Promise.all(Array.from({ length: 500 }, () => trial.attempt('192.0.2.1', false)));
     expect(trial.runs).toBe(10);
     expect(outcomes.filter((outcome) => outcome === MINUTE)).toHaveLength(490);
   });
 
-  it('are not what good ones that come all at once are taken for', async () => {
+  it('do not include valid logins that come simultaneously', async () => {
     const trial = new Trial();
     await trial.fail('192.0.2.1', 9);
     const outcomes = await Promise.all(Array.from({ length: 500 }, () => trial.attempt('192.0.2.1', true)));
     expect(outcomes.every((outcome) => outcome === true)).toBe(true);
   });
 
-  it('of those that take long keep no more than a thousand waiting', async () => {
+  it('keep at most a thousand attempts waiting if checks take long', async () => {
     const trial = new Trial();
     const work = Promise.withResolvers<void>();
     const attempts = Array.from({ length: 1_011 }, () => trial.attempt('192.0.2.1', true, work.promise));
@@ -89,7 +89,7 @@ describe('failed logins', () => {
     expect((await Promise.all(attempts)).filter((outcome) => outcome === true)).toHaveLength(1_010);
   });
 
-  it('are not what a fault of ours is counted as', async () => {
+  it('do not include internal errors', async () => {
     const trial = new Trial();
     for (let time = 0; time < 20; time += 1) {
       await expect(
@@ -104,8 +104,8 @@ describe('failed logins', () => {
   });
 });
 
-describe('what is remembered of failures', () => {
-  it('is bounded: over ten thousand addresses the one that failed longest ago is forgotten', async () => {
+describe('the record of failures', () => {
+  it('is bounded: above ten thousand addresses the one whose failure is oldest is forgotten', async () => {
     const trial = new Trial();
     await trial.fail('192.0.2.1', 10);
     await trial.fail('192.0.2.2', 5);
@@ -118,7 +118,7 @@ describe('what is remembered of failures', () => {
     expect(await trial.attempt('192.0.2.2', true)).toBe(MINUTE);
   });
 
-  it('goes by itself after its minute, and the timer with it', async () => {
+  it('expires after a minute together with its timer', async () => {
     const trial = new Trial();
     await trial.fail('192.0.2.1', 3);
     await trial.clock.advance(30_000);
@@ -131,7 +131,7 @@ describe('what is remembered of failures', () => {
     expect(trial.clock.pending).toBe(0);
   });
 
-  it('goes when the gate is closed, and the timer with it', async () => {
+  it('is dropped with its timer when the gate is closed', async () => {
     const trial = new Trial();
     await trial.fail('192.0.2.1', 1);
     const work = Promise.withResolvers<void>();

@@ -46,7 +46,7 @@ class Door implements Disposable {
     this.logins[Symbol.dispose]();
   }
 
-  /** Who it is, or the error. */
+  /** The login, or the error. */
   async bring(evidence: LoginEvidence | null, address = HERE): Promise<unknown> {
     return await this.logins.verify(evidence, address).then(
       ({ principal }) => principal,
@@ -110,7 +110,7 @@ describe('a refusal', () => {
     expect(new Set(told.map((item) => JSON.stringify(item)))).toHaveLength(1);
   });
 
-  it('is logged with its reason, and neither log nor error nor metrics show any of what was brought', async () => {
+  it('is logged with its reason, and neither log nor error nor metrics show any part of the login', async () => {
     using door = new Door(BOTH);
     const bad = await sign(claims({ sub: 'canary-subject', exp: NOW - 600 }));
     const errors: unknown[] = [];
@@ -120,9 +120,9 @@ describe('a refusal', () => {
     await door.bring(byKey(KEY));
     const line = { msg: 'login refused', level: 'info', address: HERE };
     expect(logLines(door.log)).toMatchObject([
-      { ...line, brought: 'apiKey', reason: 'unknown API key' },
-      { ...line, brought: 'token', reason: 'ERR_JWT_EXPIRED' },
-      { ...line, brought: 'token', reason: 'ERR_JWS_INVALID' },
+      { ...line, sent: 'apiKey', reason: 'unknown API key' },
+      { ...line, sent: 'token', reason: 'ERR_JWT_EXPIRED' },
+      { ...line, sent: 'token', reason: 'ERR_JWS_INVALID' },
     ]);
     const shown = [
       door.log,
@@ -134,7 +134,7 @@ describe('a refusal', () => {
 });
 
 describe('an address that keeps failing', () => {
-  it('is refused unheard after ten bad logins, good ones too, while others come in', async () => {
+  it('is refused without a check after ten bad logins, even with a valid login, while others get in', async () => {
     using door = new Door(BOTH);
     const good = byToken(await sign());
     for (let time = 0; time < 5; time += 1) await door.bring(byKey('wrong'));
@@ -151,7 +151,7 @@ describe('an address that keeps failing', () => {
     expect(await door.count('limited')).toBe(2);
   });
 
-  it('is not one that forgot to log in', async () => {
+  it('does not include clients that send no login', async () => {
     using door = new Door(BOTH);
     for (let time = 0; time < 50; time += 1) await door.bring(null);
     expect(await door.bring(byKey(KEY))).toEqual(first);
@@ -159,7 +159,7 @@ describe('an address that keeps failing', () => {
 });
 
 describe('logins that can’t be checked', () => {
-  it('are told to come back, and are not counted as failures; API keys go on', async () => {
+  it('are asked to retry and are not counted as failures; API keys go on working', async () => {
     await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
     server.answer = { kind: 'status', status: 503 };
     using door = new Door({ ...BOTH, jwt: settings({ jwksUrl: server.url }) });
@@ -174,11 +174,11 @@ describe('logins that can’t be checked', () => {
     expect(await door.count('unavailable')).toBe(20);
     const other = await sign(claims(), { alg: 'ES256', key: EC.privateKey, header: { kid: 'other' } });
     expect(await door.bring(byToken(other))).toEqual(unauthenticated);
-    expect(door.log).toContain('the keys of logins could not be fetched');
+    expect(door.log).toContain('fetching the keys that verify logins failed');
   });
 });
 
-it('says at the start that tokens for other services would be accepted', () => {
+it('warns at the start that tokens for other services are accepted', () => {
   using open = new Door({ jwt: settings({ secret: SECRET, audience: null }) });
   using closed = new Door(BOTH);
   expect(open.log).toContain('auth.jwt.audience is not set');

@@ -15,13 +15,13 @@ const byRsa = { publicKey: pemOf(RSA) };
 const rsaSigned = (payload = claims(), header = {}): Promise<string> =>
   sign(payload, { alg: 'RS256', key: RSA.privateKey, header });
 
-/** Signed over exactly these bytes, so that the forged parts carry a signature that would hold. */
+/** Signs exactly these bytes, so that the forged parts have a valid signature. */
 function hmac(unsigned: string, key: string): string {
   const signed = unsigned.split('.').slice(0, 2).join('.');
   return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
 }
 
-describe('what the issuer signed', () => {
+describe('a token of the issuer', () => {
   it.each<[string, Partial<JwtSettings>, () => Promise<string>]>([
     ['a shared secret', bySecret, () => sign()],
     ['an RSA key', byRsa, () => rsaSigned()],
@@ -40,11 +40,11 @@ describe('what the issuer signed', () => {
     ['text', 'admin', []],
     ['a map', { admin: true }, []],
     ['names among other things', ['admin', 1, null, ['x']], ['admin']],
-  ])('gives only the roles that are a list of names: %s', async (_name, roles, expected) => {
+  ])('gives roles only if the claim is a list of names: %s', async (_name, roles, expected) => {
     expect(await verify(await sign(claims({ roles })), bySecret)).toMatchObject({ principal: { roles: expected } });
   });
 
-  it('has no issuer where nobody asked for one and none is there', async () => {
+  it('has no issuer if none is required and it names none', async () => {
     const token = await sign(claims({ iss: undefined }));
     expect(await verify(token, { ...bySecret, issuer: null })).toMatchObject({ principal: { issuer: null } });
   });
@@ -113,14 +113,14 @@ describe('an attack is refused', () => {
     expect(await verify(await token, given)).toEqual({ kind: 'refused', reason });
   });
 
-  it('a kid never names a file or anything else but a key of the set', async () => {
+  it('a kid only ever selects a key of the set, never a file', async () => {
     const token = hmac(forge({ ...header, kid: '../../../../dev/null' }, claims()), '');
     expect(await verify(token, bySecret)).toMatchObject({ kind: 'refused' });
   });
 });
 
 describe('time', () => {
-  it('is that of the given clock, with 30 s of tolerance at both ends that the end it tells does not have', async () => {
+  it('is read from the given clock with a tolerance of 30 s at both ends, which the reported end does not include', async () => {
     const clock = new FakeClock();
     const token = await sign(claims({ nbf: NOW + 30, exp: NOW + 60 }));
     expect(await verify(token, bySecret, clock)).toMatchObject({ principal: { expiresAtMs: (NOW + 60) * 1_000 } });

@@ -5,7 +5,7 @@ import type { JWK } from 'jose';
 type Answer =
   { readonly kind: 'keys' } | { readonly kind: 'status'; readonly status: number } | { readonly kind: 'none' };
 
-/** Serves a set of keys over HTTP on loopback, counts who asks, and fails as it is told to. */
+/** Serves a key set over HTTP on loopback, counts the requests, and can be made to fail. */
 export class KeyServer implements AsyncDisposable {
   readonly #server: Server;
   keys: readonly JWK[] = [];

@@ -36,7 +36,7 @@ describe('the key set of an issuer', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('is followed when the issuer changes keys, and a withdrawn key ends with the next fetch', async () => {
+  it('is refreshed when the issuer rotates keys, and a withdrawn key stops working with the next fetch', async () => {
     await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
     const { clock, verifier } = start(server.url);
     expect(await verifier.verify(await byFirst())).toMatchObject(accepted);
@@ -60,7 +60,7 @@ describe('the key set of an issuer', () => {
     expect(await verifier.verify(await byFirst())).toMatchObject(accepted);
   });
 
-  it('goes on working for a day when its server fails, and nobody waits for the fetches that are tried', async () => {
+  it('goes on working for a day if its server fails, and nobody waits for further fetches', async () => {
     await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
     const { clock, verifier } = start(server.url);
     const token = await byFirst();
@@ -80,7 +80,7 @@ describe('the key set of an issuer', () => {
     expect(await verifier.verify(token)).toEqual({ kind: 'unavailable', retryAfterMs: 5_000 });
   });
 
-  it('that was never had says when to come back, and is fetched then', async () => {
+  it('makes clients retry later if it could never be fetched, and is fetched then', async () => {
     await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
     server.answer = { kind: 'status', status: 500 };
     const { clock, verifier } = start(server.url);
@@ -94,7 +94,7 @@ describe('the key set of an issuer', () => {
     expect(await verifier.verify(token)).toMatchObject(accepted);
   });
 
-  it('is waited for no longer than 5 s', async () => {
+  it('is given up after 5 s', async () => {
     await using server = await KeyServer.start();
     server.answer = { kind: 'none' };
     const { clock, verifier } = start(server.url);
@@ -119,7 +119,7 @@ describe('the key set of an issuer', () => {
     expect(server.fetches).toBe(1);
   });
 
-  it('is not taken from where a redirect leads, nor when it is too long', async () => {
+  it('is not accepted after a redirect, or if it is too long', async () => {
     await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
     server.answer = { kind: 'status', status: 302 };
     const { clock, verifier } = start(server.url);
@@ -146,7 +146,7 @@ describe('the key set of an issuer', () => {
     expect(server.fetches).toBe(0);
   });
 
-  it('with a key too weak to be used refuses what that key signed', async () => {
+  it('rejects the signatures of a key that is too weak', async () => {
     const weak = generateKeyPairSync('rsa', { modulusLength: 1_024 });
     await using server = await KeyServer.start(await jwkOf(weak, 'first'));
     const verdict = await start(server.url).verifier.verify(await byFirst());

@@ -9,7 +9,7 @@ export const SECRET = 'a-secret-of-thirty-two-characters-or-more';
 export const ISSUER = 'https://issuer.example';
 export const AUDIENCE = 'tickgraph';
 
-/** Where FakeClock begins, in seconds. */
+/** The time at which a FakeClock starts, in seconds. */
 export const NOW = Math.floor(new FakeClock().now() / 1_000);
 
 export interface KeyPair {
@@ -40,7 +40,7 @@ export function settings(given: Partial<JwtSettings>): JwtSettings {
   };
 }
 
-/** Claims that are in order; undefined leaves one out. */
+/** Valid claims; undefined leaves one out. */
 export function claims(changes: Readonly<Record<string, unknown>> = {}): JWTPayload {
   const all = { iss: ISSUER, aud: AUDIENCE, sub: 'alice', exp: NOW + 600, roles: ['admin'], ...changes };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
@@ -52,12 +52,12 @@ interface Signing {
   readonly header?: Readonly<Record<string, unknown>>;
 }
 
-/** A signed token: HS256 with `SECRET` where nothing else is said. */
+/** A signed token, by default with HS256 and `SECRET`. */
 export function sign(payload: JWTPayload = claims(), { alg = 'HS256', key, header }: Signing = {}): Promise<string> {
   return new SignJWT(payload).setProtectedHeader({ alg, ...header }).sign(key ?? Buffer.from(SECRET));
 }
 
-/** A token put together by hand, with whatever signature. */
+/** A token assembled by hand, with any signature. */
 export function forge(header: unknown, payload: unknown, signature = ''): string {
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   return `${part(header)}.${part(payload)}.${signature}`;

@@ -18,11 +18,11 @@ describe('the login of a request', () => {
     ['an API key', { 'x-api-key': 'k' }, apiKey('k')],
     ['an API key twice', { 'x-api-key': ['k', 'l'] }, apiKey('k, l')],
     ["an API key beside a proxy's scheme", { 'x-api-key': 'k', authorization: 'Basic x' }, apiKey('k')],
-  ])('is what its headers say: %s', (_name, headers, expected) => {
+  ])('is read from its headers: %s', (_name, headers, expected) => {
     expect(evidenceFromHeaders(headers)).toEqual(expected);
   });
 
-  it('is one', () => {
+  it('is a single one', () => {
     expect(() => evidenceFromHeaders({ authorization: 'Bearer a.b.c', 'x-api-key': 'k' })).toThrow(
       expect.objectContaining({ code: 'BAD_REQUEST' }),
     );
@@ -40,7 +40,7 @@ describe('the login of a socket', () => {
     ['an API key by its header', { 'x-api-key': 'k' }, apiKey('k')],
     ['a front end without a user', { token: null, apiKey: undefined, authorization: '' }, null],
     ['what only a prototype has', Object.create({ token: 'a.b.c' }) as Record<string, unknown>, null],
-  ])('is what its parameters say: %s', (_name, params, expected) => {
+  ])('is read from its parameters: %s', (_name, params, expected) => {
     expect(evidenceFromParams(params)).toEqual(expected);
   });
 
@@ -50,7 +50,7 @@ describe('the login of a socket', () => {
     ['a number', { token: 7 }],
     ['a map', { apiKey: { toString: 'k' } }],
     ['a list', { Authorization: ['Bearer a.b.c'] }],
-  ])('is one, and text: not %s', (_name, params) => {
+  ])('is a single one and text, so not %s', (_name, params) => {
     expect(() => evidenceFromParams(params)).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LoginTerm } from '../../../../src/core/login/LoginTerm.ts';
+import { LoginExpiry } from '../../../../src/core/login/LoginExpiry.ts';
 import { ANONYMOUS } from '../../../../src/core/client.ts';
 import type { Principal } from '../../../../src/core/client.ts';
 import { FakeClock } from '../../../support/FakeClock.ts';
@@ -8,12 +8,12 @@ const DAY = 86_400_000;
 
 class Watch {
   readonly clock = new FakeClock();
-  /** Of each notice, how long before the end that it names it came. */
+  /** How long before the reported end each notice came. */
   readonly notices: number[] = [];
   ends = 0;
 
-  start(principal: Principal): LoginTerm {
-    return new LoginTerm({
+  start(principal: Principal): LoginExpiry {
+    return new LoginExpiry({
       principal,
       clock: this.clock,
       onNotice: (endsAtMs) => {
@@ -25,7 +25,7 @@ class Watch {
     });
   }
 
-  startFor(lifeMs: number): LoginTerm {
+  startFor(lifeMs: number): LoginExpiry {
     return this.start(this.loginFor(lifeMs));
   }
 
@@ -35,7 +35,7 @@ class Watch {
 }
 
 describe('the end of a login', () => {
-  it('is told once, when the login says that it ends', async () => {
+  it('is reported once, at the expiry of the login', async () => {
     const watch = new Watch();
     watch.startFor(100_000);
     await watch.clock.advance(99_999);
@@ -45,14 +45,14 @@ describe('the end of a login', () => {
     expect(watch.clock.pending).toBe(0);
   });
 
-  it('is not told early because it is further away than a timer can wait', async () => {
+  it('is not reported early if it is further away than a timer can wait', async () => {
     const watch = new Watch();
     watch.startFor(30 * DAY);
     await watch.clock.advance(DAY);
     expect(watch.ends).toBe(0);
   });
 
-  it('follows the wall clock within a minute when that is set', async () => {
+  it('follows the wall clock within a minute if that is set', async () => {
     const watch = new Watch();
     watch.startFor(DAY);
     watch.clock.jumpWall(2 * DAY);
@@ -60,7 +60,7 @@ describe('the end of a login', () => {
     expect(watch.ends).toBe(1);
   });
 
-  it('of one that was let in by the tolerance for clocks comes with the end of that', async () => {
+  it('comes with the end of the clock tolerance if the login was accepted thanks to it', async () => {
     const watch = new Watch();
     watch.startFor(-10_000);
     await watch.clock.advance(19_999);
@@ -69,14 +69,14 @@ describe('the end of a login', () => {
     expect(watch.ends).toBe(1);
   });
 
-  it('is told for one that had ended already', async () => {
+  it('is reported for a login that had ended already', async () => {
     const watch = new Watch();
     watch.startFor(-DAY);
     await watch.clock.advance(0);
     expect(watch.ends).toBe(1);
   });
 
-  it('is not told to who has given up, nor of logins that don’t end, and leaves no timer', async () => {
+  it('is not reported after disposal or for logins without an expiry, and leaves no timer', async () => {
     const watch = new Watch();
     const waiting = watch.startFor(DAY);
     await watch.clock.advance(120_000);
@@ -102,7 +102,7 @@ describe('the notice before the end of a login', () => {
     expect(watch.ends).toBe(1);
   });
 
-  it('does not come for one that had ended already', async () => {
+  it('does not come for a login that had ended already', async () => {
     const watch = new Watch();
     watch.startFor(-DAY);
     await watch.clock.advance(DAY);
@@ -111,7 +111,7 @@ describe('the notice before the end of a login', () => {
 });
 
 describe('a login that is renewed', () => {
-  it('has the notice and the end of the new one, and those alone', async () => {
+  it('has only the notice and the end of the new login', async () => {
     const watch = new Watch();
     const term = watch.startFor(600_000);
     await watch.clock.advance(500_000);
@@ -123,7 +123,7 @@ describe('a login that is renewed', () => {
     expect(watch.clock.pending).toBe(0);
   });
 
-  it('has neither where its client has left meanwhile', () => {
+  it('has neither if its client has left meanwhile', () => {
     const watch = new Watch();
     const term = watch.startFor(600_000);
     term[Symbol.dispose]();

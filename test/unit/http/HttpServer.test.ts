@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isHost, originForm, pathOf } from '../../../src/http/requestTarget.ts';
+import { isHost, originForm, pathOf } from '../../../src/http/HttpServer.ts';
 
 describe('the path of a request target', () => {
   it.each([
@@ -30,7 +30,7 @@ describe('the path of a request target', () => {
     expect(originForm(target)).toBe(form);
   });
 
-  it('is found whatever the target is', () => {
+  it('exists for any target', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (target) => {
         expect(pathOf(target)).not.toMatch(/[?#]/);

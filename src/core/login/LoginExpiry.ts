@@ -2,36 +2,36 @@ import type { Clock } from '../../shared/clock.ts';
 import type { Principal } from '../client.ts';
 import { CLOCK_TOLERANCE_MS } from './JwtVerifier.ts';
 
-export interface LoginTermOptions {
+export interface LoginExpiryOptions {
   readonly principal: Principal;
   readonly clock: Clock;
-  /** The login ends soon: at this moment, in wall milliseconds. Null: nobody is told. */
+  /** Called once before the login ends, with the time of the end (milliseconds since the epoch). Null for no notice. */
   readonly onNotice: ((endsAtMs: number) => void) | null;
-  /** The login has ended, and is no longer accepted. */
+  /** Called once the login has ended and is no longer accepted. */
   readonly onEnd: () => void;
 }
 
 const NOTICE_MS = 60_000;
-/** The wall clock may be set while we wait, and a timer can't wait for longer than 24 days. */
-const LOOK_EVERY_MS = 60_000;
+/** The time is checked at least this often: the wall clock may be set meanwhile, and a timer is limited to 24 days. */
+const CHECK_EVERY_MS = 60_000;
 
 /**
- * Looks after how long a connection's login lasts: a notice a minute before its end (half-way to it, where that is nearer),
- * then the end, each told once. A login that was let in after its own end, by the tolerance for clocks, ends with that. A
- * renewal moves both. Logins that don't end by themselves have neither. Disposed of, nothing more is told.
+ * Watches the expiry of a connection's login. It gives notice a minute before the end, or half-way if less than two minutes are
+ * left, and then reports the end, each once. A login that was accepted after its expiry, thanks to the clock tolerance, ends when
+ * the tolerance does. A renewal moves both. Logins without an expiry, and a disposed watch, report nothing.
  */
-export class LoginTerm implements Disposable {
-  readonly #options: LoginTermOptions;
-  /** Null for a login that doesn't end by itself. */
+export class LoginExpiry implements Disposable {
+  readonly #options: LoginExpiryOptions;
+  /** Null for a login without an expiry. */
   #timers: DisposableStack | null = null;
   #over = false;
 
-  constructor(options: LoginTermOptions) {
+  constructor(options: LoginExpiryOptions) {
     this.#options = options;
     this.renew(options.principal);
   }
 
-  /** From now on it is this login that counts. */
+  /** Replaces the login that is watched. */
   renew(principal: Principal): void {
     if (this.#over) return;
     this.#timers?.dispose();
@@ -44,10 +44,10 @@ export class LoginTerm implements Disposable {
     const endsAtMs = clock.now() < expiresAtMs ? expiresAtMs : expiresAtMs + CLOCK_TOLERANCE_MS;
     const leftMs = endsAtMs - clock.now();
     if (onNotice !== null && leftMs > 0) {
-      const tell = (): void => {
+      const notify = (): void => {
         onNotice(endsAtMs);
       };
-      timers.use(atWallTime(clock, endsAtMs - Math.min(NOTICE_MS, leftMs / 2), tell));
+      timers.use(atWallTime(clock, endsAtMs - Math.min(NOTICE_MS, leftMs / 2), notify));
     }
     timers.use(atWallTime(clock, endsAtMs, onEnd));
   }
@@ -60,7 +60,7 @@ export class LoginTerm implements Disposable {
 
 function atWallTime(clock: Clock, atMs: number, task: () => void): Disposable {
   const wait = (): Disposable =>
-    clock.after(Math.min(Math.max(0, atMs - clock.now()), LOOK_EVERY_MS), () => {
+    clock.after(Math.min(Math.max(0, atMs - clock.now()), CHECK_EVERY_MS), () => {
       if (clock.now() >= atMs) task();
       else timer = wait();
     });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { networkOf } from '../../../../src/core/login/networkOf.ts';
+import { networkOf } from '../../../src/core/client.ts';
 
 it.each([
   ['192.0.2.7', '192.0.2.7'],
@@ -14,6 +14,6 @@ it.each([
   ['::1', '0:0:0:0::/64'],
   ['2001:db8:0:0::/64', '2001:db8:0:0::/64'],
   ['unknown', 'unknown'],
-])('counts %s as %s', (address, expected) => {
+])('networkOf counts %s as %s', (address, expected) => {
   expect(networkOf(address)).toBe(expected);
 });

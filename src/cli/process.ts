@@ -1,0 +1,55 @@
+import type { Environment } from '../config/environment.ts';
+import type { Config } from '../config/schema.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { Logger, LogOutput } from '../shared/logger.ts';
+
+/** The exit codes of the process. `usage`: a wrong command line or configuration. */
+export const EXIT_CODES = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** The exit codes after a second signal, as shells use them: 128 plus the signal's number. */
+export const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+/** A signal that stops the gateway. */
+export type StopSignal = keyof typeof SIGNAL_EXIT_CODES;
+
+const MINIMUM_NODE = [24, 15] as const;
+
+/** A message if this version of Node is too old to run the gateway, otherwise null. */
+export function nodeTooOld(version: string): string | null {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const isRecent = major > MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor >= MINIMUM_NODE[1]);
+  return isRecent ? null : `tickgraph needs Node ${MINIMUM_NODE.join('.')} or newer, and this is Node ${version}.`;
+}
+
+/** A started gateway. MarketDataServer is one. */
+export interface RunningServer {
+  readonly urls: { readonly http: string; readonly graphql: string; readonly raw: string };
+  close(): Promise<void>;
+}
+
+/** What a gateway is started with. */
+export interface StartOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly version: string;
+}
+
+/** The signals and unhandled errors of a process. */
+export interface ProcessEvents {
+  on(event: StopSignal | 'uncaughtException' | 'unhandledRejection', listener: (subject: unknown) => void): unknown;
+  off(event: StopSignal | 'uncaughtException' | 'unhandledRejection', listener: (subject: unknown) => void): unknown;
+}
+
+/** Everything that a command uses of the process that it runs in. Tests pass a fake one. */
+export interface CommandContext {
+  readonly version: string;
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly clock: Clock;
+  readonly output: LogOutput;
+  readonly errorOutput: LogOutput;
+  readonly events: ProcessEvents;
+  readonly readFile: (path: string) => string;
+  readonly start: (options: StartOptions) => Promise<RunningServer>;
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void;
+}
