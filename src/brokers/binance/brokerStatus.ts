@@ -1,8 +1,8 @@
+import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import type { BrokerStatus } from '../BaseBroker.ts';
-import type { SocketState } from './BinanceSocket.ts';
 
 /** How the broker stands, from how its sockets stand. */
-export function brokerStatus(sockets: readonly SocketState[], catalogKnown: boolean): BrokerStatus {
+export function brokerStatus(sockets: readonly RelayState[], catalogKnown: boolean): BrokerStatus {
   const open = sockets.filter(({ kind }) => kind === 'open').length;
   if (open > 0) {
     if (open < sockets.length) {
@@ -16,6 +16,6 @@ export function brokerStatus(sockets: readonly SocketState[], catalogKnown: bool
   return best.kind === 'open' ? { kind: 'connected' } : best;
 }
 
-function rank(state: SocketState): number {
+function rank(state: RelayState): number {
   return state.kind === 'waiting' ? state.delayMs : -1;
 }

@@ -26,8 +26,8 @@ export interface OandaConnectionOptions {
 
 /** What a connection tells; nothing any more once it has ended. */
 export interface ConnectionListener {
-  /** The first message has come. It is told after this. */
-  onFlowing(): void;
+  /** The first message has come. It is reported after this. */
+  onOpen(): void;
   onPrice(price: VenuePrice): void;
   onHeartbeat(time: VenueTime): void;
   onActivity(): void;
@@ -59,7 +59,7 @@ export class OandaConnection {
   readonly #options: OandaConnectionOptions;
   readonly #awaited: Set<string>;
   readonly #feed: LineFeed;
-  #flowing = false;
+  #isOpen = false;
 
   constructor(options: OandaConnectionOptions) {
     const { names, target, open, clock, listener } = options;
@@ -89,8 +89,8 @@ export class OandaConnection {
   }
 
   /** Something that makes sense has come over it. */
-  get isFlowing(): boolean {
-    return this.#flowing;
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   /** Every instrument's price has come over it: the venue sends each once at the start. */
@@ -120,9 +120,9 @@ export class OandaConnection {
     if (message === undefined || !this.#makesSense(message)) return false;
     if (message.kind === 'other') return true;
     const { listener } = this.#options;
-    if (!this.#flowing) {
-      this.#flowing = true;
-      listener.onFlowing();
+    if (!this.#isOpen) {
+      this.#isOpen = true;
+      listener.onOpen();
     }
     if (message.kind === 'heartbeat') {
       listener.onHeartbeat(message.time);

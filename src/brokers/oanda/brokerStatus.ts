@@ -1,13 +1,13 @@
+import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import type { BrokerStatus } from '../BaseBroker.ts';
 import type { CatalogState } from './CatalogKeeper.ts';
-import type { StreamState } from './OandaStream.ts';
 
 export interface BrokerParts {
   /** Why the venue does not let us in; null: it does, or was not asked yet. */
   readonly refusal: string | null;
   readonly catalog: CatalogState;
   /** Null: no stream is wanted. */
-  readonly stream: StreamState | null;
+  readonly stream: RelayState | null;
 }
 
 /** How the broker stands, from how its parts stand. */
