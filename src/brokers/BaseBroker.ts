@@ -51,6 +51,12 @@ export type FeedCondition =
   /** Events were lost that the venue does not have any more; the feed goes on. */
   | { readonly kind: 'gap'; readonly reason: string };
 
+/** True if there is nothing new to report. The reason of a silence, which grows, is not news. */
+export function isSameCondition(a: FeedCondition, b: FeedCondition): boolean {
+  if (a.kind === 'live' || a.kind === 'stale') return a.kind === b.kind;
+  return a.kind === b.kind && 'reason' in b && a.reason === b.reason;
+}
+
 /** Where a broker puts what it has. All calls are synchronous and never throw. */
 export interface BrokerSink {
   onEvent(feed: Feed, event: FeedEventDraft): void;

@@ -8,7 +8,8 @@ import type { Metrics } from '../shared/metrics.ts';
 import type { Random } from '../shared/random.ts';
 import { BodyTooLargeError, httpGet, keepAliveAgent } from './httpGet.ts';
 import type { HttpReply } from './httpGet.ts';
-import { readJson } from './readJson.ts';
+import { readJson } from './json.ts';
+import { deadline } from './deadline.ts';
 import { allAskers } from '../shared/FairQueue.ts';
 import type { Askers } from '../shared/FairQueue.ts';
 import type { Asking, Demand, Pass, RequestQueue } from './RequestQueue.ts';
@@ -133,30 +134,25 @@ export class RestClient implements AsyncDisposable {
   /** One exchange. The queue hears of a pause before it hears that there is room for the next request. */
   async #attempt(request: RestRequest, pass: Pass, signal: AbortSignal): Promise<Outcome> {
     const { clock, timeoutMs = 10_000, maxBodyBytes = 16 * 1_048_576 } = this.#options;
-    const deadline = new AbortController();
     let used: number | null = null;
     using stack = new DisposableStack();
     stack.defer(() => {
       this.#queue.leave(pass, used);
     });
     await this.#leaveToConnect(signal);
-    stack.use(
-      clock.after(timeoutMs, () => {
-        deadline.abort();
-      }),
-    );
+    const time = stack.use(deadline(clock, timeoutMs, signal));
     try {
       const reply = await httpGet(this.#baseUrl + request.path, {
         agent: this.#agent,
         headers: this.#options.headers?.() ?? {},
-        signal: AbortSignal.any([signal, deadline.signal]),
+        signal: time.signal,
         maxBodyBytes,
       });
       used = wholeNumber(reply.headers[this.#options.usedWeightHeader ?? '']);
       return this.#judge(reply, pass);
     } catch (thrown) {
       signal.throwIfAborted();
-      return this.#broken(thrown, deadline.signal.aborted, request);
+      return this.#broken(thrown, time.isOver, request);
     }
   }
 

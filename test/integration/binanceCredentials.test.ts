@@ -260,7 +260,7 @@ describe('checkBinanceCredentials', () => {
     await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
     const snapshot = rest.fetchDepth('BTCUSDT', 100);
     await clock.advance(119_999);
-    expect(rest.bannedUntilMs).toBe(120_000);
+    expect(rest.pausedUntilMs).toBe(120_000);
     expect(paths()).toEqual([ACCOUNT]);
     await clock.advance(1);
     expect(await snapshot).toHaveProperty('lastUpdateId');

@@ -1,7 +1,4 @@
 import type { CandleDraft, FeedType, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
-import { Backoff } from '../../shared/backoff.ts';
-import { sleep } from '../../shared/clock.ts';
-import { GatewayError } from '../../shared/errors.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
 import { openWebSocket } from '../../transport/openWebSocket.ts';
 import type { OpenWebSocket } from '../../transport/openWebSocket.ts';
@@ -9,6 +6,7 @@ import type { Asking } from '../../transport/RequestQueue.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
 import type { BrokerContext, BrokerTraits, CandleQuery, Feed } from '../BaseBroker.ts';
+import { CatalogKeeper } from '../CatalogKeeper.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
 import { BinanceRest } from './BinanceRest.ts';
 import { BinanceSocket, MAX_STREAMS } from './BinanceSocket.ts';
@@ -49,10 +47,6 @@ interface Demand {
 const BOOK_LEVELS = 1_000;
 const FEED_TYPES: readonly FeedType[] = ['tick', 'candle', 'orderbook', 'trade'];
 const CONNECTION_LIFETIME_MS = 23 * 3_600_000;
-const CATALOG_REFRESH_MS = 3_600_000;
-const CATALOG_SPREAD = 1 / 10;
-/** A request for it may wait out a ban; who waits for the first attempt does not. */
-const CATALOG_PATIENCE_MS = 10_000;
 
 export const BINANCE_TRAITS: BrokerTraits = {
   kind: 'binance',
@@ -68,6 +62,7 @@ export class BinanceBroker extends BaseBroker {
   readonly #rest: NonNullable<BinanceBrokerOptions['rest']>;
   readonly #attempts: SlidingWindow;
   readonly #streamContext: StreamContext;
+  readonly #catalogKeeper: CatalogKeeper;
   readonly #abort = new AbortController();
   readonly #placed = new Map<string, Placed>();
   readonly #leaving = new Set<Promise<void>>();
@@ -75,7 +70,6 @@ export class BinanceBroker extends BaseBroker {
   #sockets: BinanceSocket[] = [];
   #unlisted: ReadonlySet<Feed> = new Set();
   #turn: Disposable | null = null;
-  #keepingCatalog: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
 
   constructor(context: BrokerContext, options: BinanceBrokerOptions) {
@@ -99,12 +93,29 @@ export class BinanceBroker extends BaseBroker {
         latency.observe(Math.max(0, receivedMs - venueMs) / 1000);
       },
     };
+    this.#catalogKeeper = new CatalogKeeper({
+      broker: context,
+      fetch: (signal) => this.#rest.fetchCatalog({ patience: 'wait', signal }),
+      pausedUntilMs: () => this.#rest.pausedUntilMs,
+      listener: {
+        onCatalog: (catalog) => {
+          this.setCatalog(catalog);
+          this.reconcile();
+        },
+        onDelayed: () => {
+          this.catalogFailed();
+        },
+        onState: () => {
+          this.#tellStatus();
+        },
+      },
+    });
   }
 
   start(): void {
     if (this.#sockets.length > 0 || this.#closing !== null) return;
     this.#openSocket();
-    this.#keepingCatalog = this.#keepCatalog(this.#abort.signal);
+    this.#catalogKeeper.start();
     this.reconcile();
   }
 
@@ -159,39 +170,12 @@ export class BinanceBroker extends BaseBroker {
     await Promise.all([
       ...sockets.map((socket) => socket.close()),
       ...this.#leaving,
-      this.#keepingCatalog,
+      this.#catalogKeeper.close(),
       this.#rest.close(),
     ]);
     this.catalogFailed();
     this.countConnections(0);
     this.setStatus({ kind: 'closed' });
-  }
-
-  async #keepCatalog(signal: AbortSignal): Promise<void> {
-    const { clock, random, logger, reconnect } = this.context;
-    const backoff = new Backoff({ ...reconnect, random });
-    while (!signal.aborted) {
-      using _patience = clock.after(CATALOG_PATIENCE_MS, () => {
-        this.catalogFailed();
-      });
-      let delayMs = CATALOG_REFRESH_MS * (1 + random() * CATALOG_SPREAD);
-      try {
-        const catalog = await this.#rest.fetchCatalog({ patience: 'wait', signal });
-        if (signal.aborted) return;
-        backoff.reset();
-        this.setCatalog(catalog);
-        this.reconcile();
-      } catch (error) {
-        if (signal.aborted) return;
-        logger.warn({ err: error }, 'the venue can not be asked what it lists; trying again');
-        this.catalogFailed();
-        const { retryAfterMs = 0 } = GatewayError.from(error).details;
-        const bannedForMs = (this.#rest.bannedUntilMs ?? 0) - clock.monotonic();
-        delayMs = backoff.next(Math.max(retryAfterMs, bannedForMs));
-      }
-      this.#tellStatus();
-      await sleep(clock, delayMs, signal);
-    }
   }
 
   #apply(): void {

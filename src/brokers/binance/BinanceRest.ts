@@ -109,7 +109,7 @@ export class BinanceRest implements AsyncDisposable {
   }
 
   /** Until when the venue wants no request (429, 418), on the clock's monotonic scale; null when it did not say so. */
-  get bannedUntilMs(): number | null {
+  get pausedUntilMs(): number | null {
     return this.#options.queue.pausedUntilMs;
   }
 

@@ -5,7 +5,9 @@ import { sleep } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import { allAskers } from '../../shared/FairQueue.ts';
 import { ArrivalPace } from '../../transport/ArrivalPace.ts';
+import { deadline } from '../../transport/deadline.ts';
 import type { Asking } from '../../transport/RequestQueue.ts';
+import { isSameCondition } from '../BaseBroker.ts';
 import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
 import type { BinanceRest } from './BinanceRest.ts';
 
@@ -178,21 +180,12 @@ export abstract class MarketStream implements Disposable {
     signal: AbortSignal,
   ): Promise<T | null> {
     const { clock, logger } = this.context.broker;
-    const patience = new AbortController();
-    const lose = (): void => {
-      patience.abort();
-    };
-    const timer = clock.after(HISTORY_PATIENCE_MS, lose);
-    signal.addEventListener('abort', lose, { once: true });
-    if (signal.aborted) lose();
+    using time = deadline(clock, HISTORY_PATIENCE_MS, signal);
     try {
-      return await this.#tryHistory(fetch, patience.signal);
+      return await this.#tryHistory(fetch, time.signal);
     } catch (error) {
       if (!signal.aborted) logger.warn({ err: error, stream: this.name }, 'history unavailable');
       return null;
-    } finally {
-      timer[Symbol.dispose]();
-      signal.removeEventListener('abort', lose);
     }
   }
 
@@ -218,13 +211,8 @@ export abstract class MarketStream implements Disposable {
     const silence = this.#transportSilence ?? this.#ownSilence;
     const condition: FeedCondition =
       standing.kind === 'live' && silence !== null ? { kind: 'stale', reason: silence } : standing;
-    if (isSame(condition, this.#told)) return;
+    if (this.#told !== null && isSameCondition(condition, this.#told)) return;
     this.#told = condition;
     for (const feed of this.#feeds) this.context.broker.sink.onFeed(feed, condition);
   }
-}
-
-function isSame(a: FeedCondition, b: FeedCondition | null): boolean {
-  if (b === null || a.kind !== b.kind) return false;
-  return a.kind === 'live' || a.kind === 'stale' || ('reason' in b && a.reason === b.reason);
 }

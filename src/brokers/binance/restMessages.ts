@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decimal } from '../../market/decimal.ts';
+import { isDecimal } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 
 /**
@@ -8,15 +8,10 @@ import type { Decimal } from '../../market/decimal.ts';
  */
 
 /** Prices and sizes of spot are never negative. (A predicate, for books have tens of thousands of them.) */
-const amount = z.custom<Decimal>((value) => {
-  if (typeof value !== 'string' || value.startsWith('-')) return false;
-  try {
-    decimal(value);
-    return true;
-  } catch {
-    return false;
-  }
-}, 'not a decimal amount');
+const amount = z.custom<Decimal>(
+  (value) => typeof value === 'string' && !value.startsWith('-') && isDecimal(value),
+  'not a decimal amount',
+);
 
 const id = z.int().nonnegative();
 /** Up to the last instant that a Date can hold. */

@@ -1,6 +1,7 @@
 import { isDecimal, isZero } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import type { PriceLevel } from '../../market/marketData.ts';
+import { isRecord, parseJson } from '../../transport/json.ts';
 import type { DiffRange } from './DepthSequencer.ts';
 
 // What the stream servers send: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
@@ -223,16 +224,4 @@ function isCount(value: unknown): value is number {
 
 function isTime(value: unknown): value is number {
   return isCount(value) && value < MAX_EPOCH_MS;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

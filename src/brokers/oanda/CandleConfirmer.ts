@@ -1,6 +1,7 @@
 import { sleep } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { deadline } from '../../transport/deadline.ts';
 import type { OandaRest } from './OandaRest.ts';
 import type { VenueCandle } from './restMapping.ts';
 import type { CandleSpecification } from './restRequests.ts';
@@ -61,11 +62,8 @@ export class CandleConfirmer implements Disposable {
 
   async #settle(questions: readonly CandleQuestion[]): Promise<void> {
     const { clock } = this.#options;
-    const late = new AbortController();
-    using _deadline = clock.after(PATIENCE_MS - FIRST_ASKED_AFTER_MS, () => {
-      late.abort();
-    });
-    const signal = AbortSignal.any([this.#abort.signal, late.signal]);
+    using time = deadline(clock, PATIENCE_MS - FIRST_ASKED_AFTER_MS, this.#abort.signal);
+    const { signal } = time;
     const first = await this.#ask(questions, signal);
     const open = this.#tell(questions, first, { isLast: false });
     if (open.length === 0) return;

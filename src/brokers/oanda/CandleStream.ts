@@ -5,6 +5,7 @@ import type { CandleDraft } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { Askers } from '../../shared/FairQueue.ts';
+import { deadline } from '../../transport/deadline.ts';
 import type { Asking } from '../../transport/RequestQueue.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import type { CandleConfirmer, Verdict } from './CandleConfirmer.ts';
@@ -164,16 +165,9 @@ export class CandleStream implements CandleMaker {
   /** Null: the venue did not give them in time. */
   async #fetch(fromMs: number | null, signal: AbortSignal): Promise<readonly VenueCandle[] | null> {
     const { askers, broker, history, symbol, interval } = this.#options;
-    const late = new AbortController();
-    using _patience = broker.clock.after(HISTORY_PATIENCE_MS, () => {
-      late.abort();
-    });
+    using time = deadline(broker.clock, HISTORY_PATIENCE_MS, signal);
     try {
-      const asking: Asking = {
-        patience: 'wait',
-        askers,
-        signal: AbortSignal.any([signal, late.signal]),
-      };
+      const asking: Asking = { patience: 'wait', askers, signal: time.signal };
       return await history.fetchRecentCandles({ symbol, interval }, fromMs, asking);
     } catch (error) {
       if (!signal.aborted) broker.logger.warn({ err: error, symbol, interval }, 'history unavailable');

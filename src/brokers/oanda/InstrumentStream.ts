@@ -2,6 +2,7 @@ import type { CandleInterval, FeedEventDraft } from '../../market/marketData.ts'
 import { fromEpochMs } from '../../market/timestamp.ts';
 import { allAskers } from '../../shared/FairQueue.ts';
 import type { Askers } from '../../shared/FairQueue.ts';
+import { isSameCondition } from '../BaseBroker.ts';
 import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
 import type { CandleConfirmer } from './CandleConfirmer.ts';
 import type { CandleListener, CandleMaker } from './candleMaker.ts';
@@ -211,7 +212,8 @@ export class InstrumentStream implements Disposable {
 
   #tell(feed: Feed): void {
     const condition = this.#conditionOf(feed);
-    if (condition === null || isSame(condition, this.#told.get(feed))) return;
+    const told = this.#told.get(feed);
+    if (condition === null || (told !== undefined && isSameCondition(condition, told))) return;
     this.#told.set(feed, condition);
     this.#options.broker.sink.onFeed(feed, condition);
   }
@@ -234,9 +236,4 @@ export class InstrumentStream implements Disposable {
     const { id, metrics } = this.#options.broker;
     metrics.venueLatency.observe({ broker: id }, Math.max(0, receivedAtMs - price.time.ms) / 1_000);
   }
-}
-
-function isSame(a: FeedCondition, b: FeedCondition | undefined): boolean {
-  if (b === undefined || a.kind !== b.kind) return false;
-  return a.kind === 'live' || ('reason' in b && 'reason' in a && a.reason === b.reason);
 }

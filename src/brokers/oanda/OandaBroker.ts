@@ -6,11 +6,11 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
 import { HttpLineFeed } from '../../transport/HttpLineFeed.ts';
 import type { Asking } from '../../transport/RequestQueue.ts';
-import { BaseBroker } from '../BaseBroker.ts';
+import { BaseBroker, isSameCondition } from '../BaseBroker.ts';
 import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition } from '../BaseBroker.ts';
+import { CatalogKeeper } from '../CatalogKeeper.ts';
 import { brokerStatus } from './brokerStatus.ts';
 import { CandleConfirmer } from './CandleConfirmer.ts';
-import { CatalogKeeper } from './CatalogKeeper.ts';
 import { checkFormat } from './credentials.ts';
 import type { OandaCredentials } from './credentials.ts';
 import { hostsOf, streamTarget } from './hosts.ts';
@@ -107,7 +107,8 @@ export class OandaBroker extends BaseBroker {
     });
     this.#catalogKeeper = new CatalogKeeper({
       broker: context,
-      rest: this.#rest,
+      fetch: (signal) => this.#rest.fetchCatalog(signal),
+      pausedUntilMs: () => this.#rest.pausedUntilMs,
       listener: {
         onCatalog: (catalog, isPeriodic) => {
           context.sink.onActivity();
@@ -115,7 +116,7 @@ export class OandaBroker extends BaseBroker {
           this.setCatalog(catalog);
           this.#apply();
         },
-        onFailed: () => {
+        onDelayed: () => {
           this.catalogFailed();
           this.reconcile();
         },
@@ -222,7 +223,8 @@ export class OandaBroker extends BaseBroker {
       else if (obstacle !== 'unknown') unserved.set(feed, obstacle);
     }
     for (const [feed, condition] of unserved) {
-      if (JSON.stringify(this.#unserved.get(feed)) === JSON.stringify(condition)) continue;
+      const told = this.#unserved.get(feed);
+      if (told !== undefined && isSameCondition(condition, told)) continue;
       this.context.sink.onFeed(feed, condition);
     }
     this.#unserved = unserved;

@@ -6,6 +6,7 @@ import type {
   LineFeedEnd,
   HttpLineFeedOptions,
 } from '../../transport/HttpLineFeed.ts';
+import { parseJson } from '../../transport/json.ts';
 import { toRefusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import { RestRefusal } from './restMessages.ts';
@@ -156,9 +157,5 @@ function refusalOf({ status, isPage, text }: HttpRefusal): Refusal | null {
 }
 
 function messageOf(text: string): string | null {
-  try {
-    return RestRefusal.safeParse(JSON.parse(text)).data?.errorMessage ?? null;
-  } catch {
-    return null;
-  }
+  return RestRefusal.safeParse(parseJson(text)).data?.errorMessage ?? null;
 }

@@ -9,7 +9,7 @@ import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
 import type { HttpReply } from '../../transport/httpGet.ts';
-import { readJson } from '../../transport/readJson.ts';
+import { readJson } from '../../transport/json.ts';
 import { RequestQueue } from '../../transport/RequestQueue.ts';
 import type { Asking } from '../../transport/RequestQueue.ts';
 import { ReplyReader } from '../../transport/ReplyReader.ts';

@@ -1,6 +1,6 @@
 import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import type { BrokerStatus } from '../BaseBroker.ts';
-import type { CatalogState } from './CatalogKeeper.ts';
+import type { CatalogState } from '../CatalogKeeper.ts';
 
 export interface BrokerParts {
   /** Why the venue does not let us in; null: it does, or was not asked yet. */

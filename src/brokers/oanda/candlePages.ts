@@ -1,8 +1,9 @@
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import { GatewayError } from '../../shared/errors.ts';
+import { readNewest, readOldest } from '../historyPages.ts';
 import type { VenueCandle } from './restMapping.ts';
 import { PAGE_CANDLES } from './restRequests.ts';
-import type { CandleWindow, VenueInterval } from './restRequests.ts';
+import type { CandleSpecification, CandleWindow, VenueInterval } from './restRequests.ts';
 
 /**
  * Asks the venue once, candles oldest first. `count`: it gives no page of that size; `future`: the window's edge is in the
@@ -28,48 +29,32 @@ const SMALLEST_PAGE = 50;
  * count counts candles and not spans of time, so that holes cost nothing.
  */
 export async function fetchSpan(
-  span: CandleSpan,
+  { symbol, interval, fromMs, toMs, limit }: CandleSpan,
   nowMs: number,
   fetchPage: FetchPage,
 ): Promise<readonly VenueCandle[]> {
-  const pages = new Pages(span, fetchPage);
-  return span.fromMs === null ? newest(span, nowMs, pages) : oldest(span, span.fromMs, pages);
-}
-
-async function oldest(
-  { interval, toMs, limit }: CandleSpan,
-  fromMs: number,
-  pages: Pages,
-): Promise<readonly VenueCandle[]> {
+  const pages = new Pages({ symbol, interval }, fetchPage);
   const lengthMs = CANDLE_INTERVALS[interval];
-  const lastMs = toMs ?? Number.POSITIVE_INFINITY;
-  const candles: VenueCandle[] = [];
-  let nextMs = Math.ceil(Math.max(fromMs, EARLIEST_MS) / lengthMs) * lengthMs;
-  while (candles.length < limit && nextMs <= lastMs) {
-    const slots = Math.floor((lastMs - nextMs) / lengthMs) + 1;
-    const page = await pages.fetch({ fromMs: nextMs, endMs: null, count: Math.min(limit - candles.length, slots) });
-    // Also keeps a server that takes no notice of the window from holding us for ever.
-    const fresh = page.filter(({ openMs }) => openMs >= nextMs);
-    candles.push(...fresh);
-    const last = fresh.at(-1);
-    if (last === undefined || !last.complete) break;
-    nextMs = last.openMs + lengthMs;
+  if (fromMs === null) {
+    const newest = await readNewest({
+      beforeMs: toMs === null || toMs >= nowMs ? null : toMs + 1,
+      limit,
+      fetchPage: async (endMs, count) => ({ items: await pages.fetch({ fromMs: null, endMs, count }), isLast: false }),
+    });
+    return newest.items;
   }
-  return candles.filter(({ openMs }) => openMs <= lastMs);
-}
-
-async function newest({ toMs, limit }: CandleSpan, nowMs: number, pages: Pages): Promise<readonly VenueCandle[]> {
-  let candles: readonly VenueCandle[] = [];
-  let endMs = toMs === null || toMs >= nowMs ? null : toMs + 1;
-  while (candles.length < limit) {
-    const page = await pages.fetch({ fromMs: null, endMs, count: limit - candles.length });
-    const fresh = page.filter(({ openMs }) => endMs === null || openMs < endMs);
-    candles = [...fresh, ...candles];
-    const [first] = fresh;
-    if (first === undefined) break;
-    endMs = first.openMs;
-  }
-  return candles;
+  const oldest = await readOldest({
+    fromMs: Math.ceil(Math.max(fromMs, EARLIEST_MS) / lengthMs) * lengthMs,
+    toMs,
+    limit,
+    stepMs: lengthMs,
+    fetchPage: async (nextMs, count) => {
+      const slots = toMs === null ? count : Math.floor((toMs - nextMs) / lengthMs) + 1;
+      const items = await pages.fetch({ fromMs: nextMs, endMs: null, count: Math.min(count, slots) });
+      return { items, isLast: items.at(-1)?.complete !== true };
+    },
+  });
+  return oldest.items;
 }
 
 /**
@@ -77,17 +62,17 @@ async function newest({ toMs, limit }: CandleSpan, nowMs: number, pages: Pages):
  * BROKER_UNAVAILABLE where it finds every page too large.
  */
 class Pages {
-  readonly #span: CandleSpan;
+  readonly #candles: CandleSpecification;
   readonly #fetchPage: FetchPage;
   #size = PAGE_CANDLES;
 
-  constructor(span: CandleSpan, fetchPage: FetchPage) {
-    this.#span = span;
+  constructor(candles: CandleSpecification, fetchPage: FetchPage) {
+    this.#candles = candles;
     this.#fetchPage = fetchPage;
   }
 
   async fetch(window: Pick<CandleWindow, 'fromMs' | 'endMs' | 'count'>): Promise<readonly VenueCandle[]> {
-    const { symbol, interval } = this.#span;
+    const { symbol, interval } = this.#candles;
     let { endMs } = window;
     for (;;) {
       const count = Math.min(window.count, this.#size);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decimal } from '../../market/decimal.ts';
+import { isDecimal } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import { parseVenueTime } from './venueTime.ts';
 
@@ -8,15 +8,7 @@ import { parseVenueTime } from './venueTime.ts';
  * venue adds and drops them without notice. Prices are parsed in streamMessages.ts.
  */
 
-const price = z.custom<Decimal>((value) => {
-  if (typeof value !== 'string') return false;
-  try {
-    decimal(value);
-    return true;
-  } catch {
-    return false;
-  }
-}, 'not a decimal');
+const price = z.custom<Decimal>((value) => typeof value === 'string' && isDecimal(value), 'not a decimal');
 
 const epochMs = z.string().transform((text, context) => {
   const time = parseVenueTime(text);

@@ -1,6 +1,7 @@
-import { compare, decimal } from '../../market/decimal.ts';
+import { compare, isDecimal } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import type { PriceLevel } from '../../market/marketData.ts';
+import { isRecord, parseJson } from '../../transport/json.ts';
 import { parseExactly } from './exactJson.ts';
 import { parseVenueTime } from './venueTime.ts';
 import type { VenueTime } from './venueTime.ts';
@@ -34,7 +35,7 @@ export interface VenuePrice {
  * `{"type":"HEARTBEAT","time":"2016-10-27T08:38:44.327443673Z"}`, or a price; lines of 2016 have no `type`.
  */
 export function parseLine(text: string): StreamMessage | undefined {
-  const line = parseJson(text);
+  const line = parseJson(text, parseExactly);
   if (!isRecord(line)) return undefined;
   const type = line['type'] ?? ('instrument' in line ? 'PRICE' : undefined);
   if (typeof type !== 'string') return undefined;
@@ -105,26 +106,9 @@ function inOrder(
 }
 
 function decimalOf(value: unknown): Decimal | undefined {
-  if (typeof value !== 'string') return undefined;
-  try {
-    return decimal(value);
-  } catch {
-    return undefined;
-  }
+  return typeof value === 'string' && isDecimal(value) ? value : undefined;
 }
 
 function timeOf(value: unknown): VenueTime | undefined {
   return typeof value === 'string' ? parseVenueTime(value) : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return parseExactly(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

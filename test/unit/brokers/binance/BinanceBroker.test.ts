@@ -45,7 +45,7 @@ describe('BinanceBroker, as it starts', () => {
   it('does not ask for the instruments before the end of a ban', async () => {
     const { broker, clock, rest } = startBroker();
     rest.catalog = () => Promise.reject(unavailable());
-    rest.bannedUntilMs = 120_000;
+    rest.pausedUntilMs = 120_000;
     broker.start();
     await clock.advance(119_000);
     expect(rest.count('catalog')).toBe(1);

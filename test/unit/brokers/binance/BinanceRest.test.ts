@@ -181,8 +181,8 @@ describe('BinanceRest', () => {
       banned ? { status: 418, headers: { 'retry-after': '120' } } : { body: { lastUpdateId: 9, bids: [], asks: [] } },
     );
     const snapshot = rest.fetchDepth('BTCUSDT', 1_000);
-    await waitFor(() => rest.bannedUntilMs !== null);
-    expect(rest.bannedUntilMs).toBe(clock.monotonic() + 120_000);
+    await waitFor(() => rest.pausedUntilMs !== null);
+    expect(rest.pausedUntilMs).toBe(clock.monotonic() + 120_000);
     await expect(rest.fetchTick('BTCUSDT')).rejects.toMatchObject({
       code: 'BROKER_UNAVAILABLE',
       details: { retryAfterMs: 120_000 },
@@ -190,7 +190,7 @@ describe('BinanceRest', () => {
     banned = false;
     await clock.advance(120_000);
     expect(await snapshot).toEqual({ lastUpdateId: 9, bids: [], asks: [] });
-    expect(rest.bannedUntilMs).toBeNull();
+    expect(rest.pausedUntilMs).toBeNull();
   });
 });
 

@@ -41,7 +41,7 @@ export function catalogOf(...symbols: string[]): InstrumentCatalog {
 /** What the venue answers to requests; each may be replaced, and remembers what it was asked. */
 class FakeRest implements Rest {
   readonly asked: { readonly what: string; readonly args: readonly unknown[] }[] = [];
-  bannedUntilMs: number | null = null;
+  pausedUntilMs: number | null = null;
   closed = false;
   catalog: () => Promise<InstrumentCatalog> = () => Promise.resolve(catalogOf('BTCUSDT', 'ETHUSDT'));
   depth: () => Promise<DepthSnapshot> = () => Promise.reject(unavailable());

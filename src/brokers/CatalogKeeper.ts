@@ -1,39 +1,45 @@
-import type { InstrumentCatalog } from '../../market/instrument.ts';
-import { Backoff } from '../../shared/backoff.ts';
-import { sleep } from '../../shared/clock.ts';
-import { GatewayError } from '../../shared/errors.ts';
-import type { BrokerContext } from '../BaseBroker.ts';
-import type { OandaRest } from './OandaRest.ts';
+import type { InstrumentCatalog } from '../market/instrument.ts';
+import { Backoff } from '../shared/backoff.ts';
+import { sleep } from '../shared/clock.ts';
+import { GatewayError } from '../shared/errors.ts';
+import type { BrokerContext } from './BaseBroker.ts';
 
-/** How the list of instruments stands, without which nothing is streamed. */
+/** Whether the list of instruments is known, and if not, what is done about it. */
 export type CatalogState =
   | { readonly kind: 'known' }
   | { readonly kind: 'asked'; readonly attempt: number }
   | { readonly kind: 'waiting'; readonly delayMs: number; readonly reason: string };
 
 export interface CatalogKeeperOptions {
-  readonly broker: BrokerContext;
-  readonly rest: Pick<OandaRest, 'fetchCatalog' | 'pausedUntilMs'>;
+  readonly broker: Pick<BrokerContext, 'clock' | 'random' | 'logger' | 'reconnect'>;
+  /** Asks the venue once. Patient: the answer may take until a ban has ended. */
+  readonly fetch: (signal: AbortSignal) => Promise<InstrumentCatalog>;
+  /** Until when the venue wants no request, on the monotonic clock; null: it wants them. */
+  readonly pausedUntilMs: () => number | null;
   readonly listener: CatalogListener;
 }
 
+/** What a CatalogKeeper reports to its owner. */
 export interface CatalogListener {
-  /** `isPeriodic`: nobody had asked for it. */
+  /** The catalog was loaded. `isPeriodic`: it was not asked for by `refresh`. */
   onCatalog(catalog: InstrumentCatalog, isPeriodic: boolean): void;
-  /** An attempt failed; it is tried again. */
-  onFailed(): void;
+  /** An attempt failed, or takes long. It goes on by itself. */
+  onDelayed(): void;
+  /** `state` may have changed. */
   onState(): void;
 }
 
 const REFRESH_MS = 3_600_000;
-const SPREAD = 1 / 10;
+const REFRESH_SPREAD = 1 / 10;
+/** A request may wait for the end of a ban; nobody else should. */
+const PATIENCE_MS = 10_000;
 
-/** Learns what the account may trade, until it is known, and then anew every hour. Owned by the broker. */
+/** Loads the list of instruments, again and again until it is known, and then anew every hour. Owned by a broker. */
 export class CatalogKeeper implements AsyncDisposable {
   readonly #options: CatalogKeeperOptions;
   readonly #abort = new AbortController();
   #state: CatalogState = { kind: 'asked', attempt: 1 };
-  /** Aborted to end the wait for the next time. */
+  /** Aborted to end the wait for the next attempt. */
   #hurry = new AbortController();
   #running: Promise<void> | null = null;
 
@@ -49,12 +55,12 @@ export class CatalogKeeper implements AsyncDisposable {
     this.#running ??= this.#run(this.#abort.signal);
   }
 
-  /** Looks now, or once more when it is looking. */
+  /** Loads the catalog now, or once more if that is under way. */
   refresh(): void {
     this.#hurry.abort();
   }
 
-  /** Nothing is told any more; `close` waits for the end. */
+  /** Nothing is reported any more; `close` waits for the end. */
   stop(): void {
     this.#abort.abort();
   }
@@ -72,20 +78,18 @@ export class CatalogKeeper implements AsyncDisposable {
     const { broker, listener } = this.#options;
     const { clock, random, reconnect } = broker;
     const backoff = new Backoff({ ...reconnect, random });
-    let isKnown = false;
     while (!signal.aborted) {
-      if (!isKnown) this.#setState({ kind: 'asked', attempt: backoff.attempt + 1 });
+      if (this.#state.kind !== 'known') this.#setState({ kind: 'asked', attempt: backoff.attempt + 1 });
       const isPeriodic = !this.#hurry.signal.aborted;
       this.#hurry = new AbortController();
       const found = await this.#fetch(signal);
       if (signal.aborted) return;
-      let delayMs = REFRESH_MS * (1 + random() * SPREAD);
+      let delayMs = REFRESH_MS * (1 + random() * REFRESH_SPREAD);
       if (found.catalog === null) {
         delayMs = Math.round(backoff.next(found.retryAfterMs));
-        if (!isKnown) this.#setState({ kind: 'waiting', delayMs, reason: found.reason });
-        listener.onFailed();
+        if (this.#state.kind !== 'known') this.#setState({ kind: 'waiting', delayMs, reason: found.reason });
+        listener.onDelayed();
       } else {
-        isKnown = true;
         backoff.reset();
         listener.onCatalog(found.catalog, isPeriodic);
         this.#setState({ kind: 'known' });
@@ -100,13 +104,16 @@ export class CatalogKeeper implements AsyncDisposable {
     | { readonly catalog: InstrumentCatalog }
     | { readonly catalog: null; readonly reason: string; readonly retryAfterMs: number }
   > {
-    const { broker, rest } = this.#options;
+    const { broker, fetch, pausedUntilMs, listener } = this.#options;
+    using _patience = broker.clock.after(PATIENCE_MS, () => {
+      listener.onDelayed();
+    });
     try {
-      return { catalog: await rest.fetchCatalog(signal) };
+      return { catalog: await fetch(signal) };
     } catch (error) {
       if (!signal.aborted) broker.logger.warn({ err: error }, 'catalog unavailable');
       const { message, details } = GatewayError.from(error);
-      const pausedForMs = (rest.pausedUntilMs ?? 0) - broker.clock.monotonic();
+      const pausedForMs = (pausedUntilMs() ?? 0) - broker.clock.monotonic();
       return { catalog: null, reason: message, retryAfterMs: Math.max(details.retryAfterMs ?? 0, pausedForMs) };
     }
   }
