@@ -140,7 +140,10 @@ export abstract class BaseBroker implements AsyncDisposable {
     return this.#wanted;
   }
 
-  /** The set is replaced whole; the broker keeps no other memory of what was wanted. */
+  /**
+   * The set is replaced whole; the broker keeps no other memory of what was wanted. Acted on at once: whoever calls it collects
+   * the changes of one turn of the event loop first.
+   */
   setWanted(feeds: ReadonlySet<Feed>): void {
     this.#wanted = feeds;
     this.reconcile();

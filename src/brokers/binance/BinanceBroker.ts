@@ -69,7 +69,6 @@ export class BinanceBroker extends BaseBroker {
   readonly #labels: { readonly broker: string };
   #sockets: BinanceSocket[] = [];
   #unlisted: ReadonlySet<Feed> = new Set();
-  #turn: Disposable | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(context: BrokerContext, options: BinanceBrokerOptions) {
@@ -146,13 +145,18 @@ export class BinanceBroker extends BaseBroker {
     return this.#closing;
   }
 
-  /** Many changes in one turn become few frames. */
   protected reconcile(): void {
     if (this.#sockets.length === 0 || this.#closing !== null) return;
-    this.#turn ??= this.context.clock.turn(() => {
-      this.#turn = null;
-      this.#apply();
-    });
+    const demands = this.#demands();
+    for (const [name, { stream, socket }] of this.#placed) {
+      if (demands.has(name)) continue;
+      this.#placed.delete(name);
+      socket.remove(stream);
+      stream[Symbol.dispose]();
+    }
+    for (const [name, { address, feeds }] of demands) this.#place(name, address).setFeeds(feeds);
+    this.#closeEmptySockets();
+    for (const socket of this.#sockets) socket.reconcile();
   }
 
   #asking(asker?: Asker): Asking {
@@ -161,8 +165,6 @@ export class BinanceBroker extends BaseBroker {
 
   async #close(): Promise<void> {
     this.#abort.abort();
-    this.#turn?.[Symbol.dispose]();
-    this.#turn = null;
     for (const { stream } of this.#placed.values()) stream[Symbol.dispose]();
     this.#placed.clear();
     const sockets = this.#sockets;
@@ -176,19 +178,6 @@ export class BinanceBroker extends BaseBroker {
     this.catalogFailed();
     this.countConnections(0);
     this.setStatus({ kind: 'closed' });
-  }
-
-  #apply(): void {
-    const demands = this.#demands();
-    for (const [name, { stream, socket }] of this.#placed) {
-      if (demands.has(name)) continue;
-      this.#placed.delete(name);
-      socket.remove(stream);
-      stream[Symbol.dispose]();
-    }
-    for (const [name, { address, feeds }] of demands) this.#place(name, address).setFeeds(feeds);
-    this.#closeEmptySockets();
-    for (const socket of this.#sockets) socket.reconcile();
   }
 
   /** The streams that the wanted feeds are made from. Feeds that the venue does not list are told so, once. */

@@ -65,7 +65,6 @@ export class OandaBroker extends BaseBroker {
   #unserved: ReadonlyMap<Feed, FeedCondition> = new Map();
   /** Why the venue lets us in no more: for good. */
   #refusal: string | null = null;
-  #turn: Disposable | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(context: BrokerContext, options: OandaBrokerOptions) {
@@ -173,20 +172,13 @@ export class OandaBroker extends BaseBroker {
     return this.#closing;
   }
 
-  /** Many changes in one turn become one. */
   protected reconcile(): void {
-    if (this.#state !== 'running') return;
-    this.#turn ??= this.context.clock.turn(() => {
-      this.#turn = null;
-      this.#apply();
-    });
+    if (this.#state === 'running') this.#apply();
   }
 
   async #close(): Promise<void> {
     this.#state = 'closed';
     this.#abort.abort(new GatewayError('BROKER_UNAVAILABLE', `Broker ${this.id} is shutting down.`));
-    this.#turn?.[Symbol.dispose]();
-    this.#turn = null;
     this.#confirmer[Symbol.dispose]();
     this.#stopStreaming();
     await Promise.all([...this.#leaving, this.#catalogKeeper.close(), this.#review.done, this.#rest.close()]);

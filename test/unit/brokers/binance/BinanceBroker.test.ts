@@ -111,15 +111,15 @@ describe('BinanceBroker, as it starts', () => {
 });
 
 describe('BinanceBroker, reconciling', () => {
-  it('makes one frame of many changes in one turn', async () => {
+  it('sends one frame for all that is added by a change of the wanted set, and one for all that is removed', async () => {
     const harness = startBroker();
     const socket = await harness.goLive();
-    harness.want(btc('tick'));
     harness.want(btc('tick'), btc('trade'));
-    harness.want(btc('trade'), btc('orderbook'));
-    await harness.clock.advance(0);
+    harness.want(btc('orderbook'), feedOf('BTCUSDT', 'candle', '1m'));
     expect(controlFrames(socket)).toEqual([
-      { method: 'SUBSCRIBE', params: ['btcusdt@trade', 'btcusdt@depth@100ms'], id: 1 },
+      { method: 'SUBSCRIBE', params: ['btcusdt@bookTicker', 'btcusdt@trade'], id: 1 },
+      { method: 'UNSUBSCRIBE', params: ['btcusdt@bookTicker', 'btcusdt@trade'], id: 2 },
+      { method: 'SUBSCRIBE', params: ['btcusdt@depth@100ms', 'btcusdt@kline_1m'], id: 3 },
     ]);
   });
 
