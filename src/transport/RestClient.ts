@@ -6,16 +6,16 @@ import { GatewayError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { Random } from '../shared/random.ts';
-import { BodyTooLargeError, httpGet, keepAliveAgent } from './httpGet.ts';
+import { BodyTooLargeError, httpGet, keepAliveAgent, retryAfterMs } from './httpGet.ts';
 import type { HttpReply } from './httpGet.ts';
 import { readJson } from './json.ts';
 import { deadline } from './deadline.ts';
 import { allAskers } from '../shared/FairQueue.ts';
 import type { Askers } from '../shared/FairQueue.ts';
 import type { Asking, Demand, Pass, RequestQueue } from './RequestQueue.ts';
-import { retryAfterMs } from './retryAfter.ts';
 import { SingleFlight } from './SingleFlight.ts';
 import type { SlidingWindow } from './SlidingWindow.ts';
+import type { z } from 'zod';
 
 export interface RestClientOptions {
   /** The broker's id: for sentences, and the source of messages counted as invalid. */
@@ -209,4 +209,50 @@ export class RestClient implements AsyncDisposable {
 
 function wholeNumber(header: string | string[] | undefined): number | null {
   return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : null;
+}
+
+export interface ReplyReaderOptions {
+  /** The broker's id. */
+  readonly name: string;
+  readonly metrics: Metrics;
+}
+
+/** Reads what a venue answers. Whatever has not the shape that it should have is counted as invalid. */
+export class ReplyReader {
+  readonly #options: ReplyReaderOptions;
+
+  constructor(options: ReplyReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Throws BROKER_UNAVAILABLE for another shape. */
+  read<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
+    const parsed = schema.safeParse(body);
+    if (parsed.success) return parsed.data;
+    throw this.refuse(parsed.error);
+  }
+
+  /** One entry of a list, which is read without it where it has another shape (null). */
+  entry<Schema extends z.ZodType>(schema: Schema, entry: unknown): z.infer<Schema> | null {
+    const parsed = schema.safeParse(entry);
+    if (parsed.success) return parsed.data;
+    this.#count();
+    return null;
+  }
+
+  /** The error for an answer that contradicts itself or the question, whatever its shape. */
+  refuse(cause?: unknown): GatewayError {
+    this.#count();
+    return this.nonsense(cause);
+  }
+
+  /** The same, where nothing in it is malformed. */
+  nonsense(cause?: unknown): GatewayError {
+    const message = `The venue's answer to broker ${this.#options.name} makes no sense.`;
+    return new GatewayError('BROKER_UNAVAILABLE', message, { cause });
+  }
+
+  #count(): void {
+    this.#options.metrics.invalidMessages.inc({ source: this.#options.name });
+  }
 }

@@ -14,10 +14,6 @@ export interface SessionEnd {
 }
 
 export interface Session {
-  /** 1 for the first session of the loop, rising. */
-  readonly generation: number;
-  /** Attempts in a row without data; 1 for the first. */
-  readonly attempt: number;
   /** Aborted when the loop is closed: the session shall end. */
   readonly signal: AbortSignal;
   /** Data has flowed: the next backoff begins from its base again. */
@@ -49,7 +45,6 @@ export class SessionLoop implements AsyncDisposable {
   readonly #options: SessionLoopOptions;
   readonly #backoff: Backoff;
   readonly #abort = new AbortController();
-  #generation = 0;
   #running: Promise<void> | null = null;
 
   constructor(options: SessionLoopOptions) {
@@ -94,13 +89,9 @@ export class SessionLoop implements AsyncDisposable {
   }
 
   async #runOnce(signal: AbortSignal): Promise<SessionEnd> {
-    this.#generation += 1;
-    const attempt = this.#backoff.attempt + 1;
-    this.#options.onState({ kind: 'connecting', attempt });
+    this.#options.onState({ kind: 'connecting', attempt: this.#backoff.attempt + 1 });
     try {
       return await this.#options.run({
-        generation: this.#generation,
-        attempt,
         signal,
         flowing: () => {
           this.#backoff.reset();

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { WebSocket } from 'ws';
 import type { RawData } from 'ws';
-import { retryAfterMs } from './retryAfter.ts';
+import { describeFailure, retryAfterMs } from './httpGet.ts';
 
 /** Why a socket ended: a short sentence for a person, without the other side's words. */
 export interface SocketEnd {
@@ -46,7 +46,7 @@ export const openWebSocket: OpenWebSocket = (url, listener) => {
   let end: SocketEnd | null = null;
   // First of all: an error without a listener ends the process.
   socket.on('error', (error) => {
-    end ??= { reason: describe(error), retryAfterMs: 0 };
+    end ??= { reason: describeFailure(error), retryAfterMs: 0 };
   });
   socket.on('unexpected-response', (_request, response) => {
     const { date = '', 'retry-after': retryAfter } = response.headers;
@@ -90,9 +90,4 @@ export const openWebSocket: OpenWebSocket = (url, listener) => {
 function toBuffer(data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data;
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
-}
-
-function describe(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
-  return `The connection failed${code}.`;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseLine, parsePrice } from '../../../../src/brokers/oanda/streamMessages.ts';
 import type { StreamMessage, VenuePrice } from '../../../../src/brokers/oanda/streamMessages.ts';
-import { LineSplitter } from '../../../../src/transport/LineSplitter.ts';
+import { LineSplitter } from '../../../../src/transport/HttpLineFeed.ts';
 import { hasRecordings, recordingText } from '../../../support/recordings.ts';
 
 const PRICE =

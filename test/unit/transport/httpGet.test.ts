@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retryAfterMs } from '../../../src/transport/retryAfter.ts';
+import { retryAfterMs } from '../../../src/transport/httpGet.ts';
 
 const now = Date.UTC(2026, 10, 23, 7, 30, 0);
 
