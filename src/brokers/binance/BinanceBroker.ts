@@ -5,17 +5,22 @@ import type { OpenWebSocket } from '../../transport/openWebSocket.ts';
 import type { Asking } from '../../transport/RequestQueue.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerTraits, CandleQuery, Feed } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed, BrokerStatus } from '../BaseBroker.ts';
 import { CatalogKeeper } from '../CatalogKeeper.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
 import { BinanceRest } from './BinanceRest.ts';
 import { BinanceSocket, MAX_STREAMS } from './BinanceSocket.ts';
-import type { MarketStream, StreamContext } from './MarketStream.ts';
-import { brokerStatus } from './brokerStatus.ts';
-import { memoizedStamp } from './memoizedStamp.ts';
-import { openStream } from './openStream.ts';
+import type { MarketStream, StreamContext, StreamOptions } from './MarketStream.ts';
 import { isPossibleSymbol, streamOf, toStreamName } from './streamNames.ts';
 import type { StreamAddress, TradeMode } from './streamNames.ts';
+import type { RelayState } from '../../transport/ConnectionRelay.ts';
+import { assertNever } from '../../shared/assertNever.ts';
+import { CandleStream } from './CandleStream.ts';
+import { DepthStream } from './DepthStream.ts';
+import { TickStream } from './TickStream.ts';
+import { TradeStream } from './TradeStream.ts';
+import { fromEpochMs } from '../../market/timestamp.ts';
+import type { Timestamp } from '../../market/timestamp.ts';
 
 export interface BinanceBrokerOptions {
   /** Without a path: `wss://host`. */
@@ -252,10 +257,57 @@ export class BinanceBroker extends BaseBroker {
     if (this.#closing !== null) return;
     this.countConnections(this.#sockets.reduce((sum, { openConnections }) => sum + openConnections, 0));
     const sockets = this.#sockets.map(({ state }) => state);
-    this.setStatus(brokerStatus(sockets, this.catalog !== null));
+    this.setStatus(binanceStatus(sockets, this.catalog !== null));
   }
 
   #streamName(feed: Feed): string {
     return toStreamName(streamOf(feed, this.#options.trades));
   }
+}
+
+/** How the broker stands, from how its sockets stand. */
+export function binanceStatus(sockets: readonly RelayState[], catalogKnown: boolean): BrokerStatus {
+  const open = sockets.filter(({ kind }) => kind === 'open').length;
+  if (open > 0) {
+    if (open < sockets.length) {
+      return { kind: 'degraded', reason: `${sockets.length - open} of ${sockets.length} connections are down.` };
+    }
+    if (!catalogKnown) return { kind: 'degraded', reason: "The venue's list of instruments is not known yet." };
+    return { kind: 'connected' };
+  }
+  // Whoever connects is nearest to serving; else whoever tries next.
+  const best = sockets.reduce((a, b) => (rank(b) < rank(a) ? b : a), sockets[0] ?? { kind: 'connecting', attempt: 1 });
+  return best.kind === 'open' ? { kind: 'connected' } : best;
+}
+
+function rank(state: RelayState): number {
+  return state.kind === 'waiting' ? state.delayMs : -1;
+}
+
+function openStream({ kind }: StreamAddress, options: StreamOptions): MarketStream {
+  switch (kind.type) {
+    case 'tick':
+      return new TickStream(options);
+    case 'trade':
+      return new TradeStream({ ...options, mode: kind.mode });
+    case 'candle':
+      return new CandleStream({ ...options, interval: kind.interval });
+    case 'orderbook':
+      return new DepthStream(options);
+    default:
+      return assertNever(kind);
+  }
+}
+
+/** Many events come in one millisecond, and share its stamp. */
+export function memoizedStamp(): (epochMs: number) => Timestamp {
+  let lastMs = 0;
+  let last = fromEpochMs(0);
+  return (epochMs) => {
+    if (epochMs !== lastMs) {
+      last = fromEpochMs(epochMs);
+      lastMs = epochMs;
+    }
+    return last;
+  };
 }

@@ -20,9 +20,6 @@ import {
   toDepthSnapshot,
   toInstrument,
   toTick,
-} from './restMapping.ts';
-import type { DepthSnapshot, HistoricTrade } from './restMapping.ts';
-import {
   AggregateTrades,
   BookTicker,
   Depth,
@@ -33,7 +30,8 @@ import {
   ServerTime,
   SymbolInfo,
   WeightLimit,
-} from './restMessages.ts';
+} from './restReplies.ts';
+import type { DepthSnapshot, HistoricTrade } from './restReplies.ts';
 import {
   PAGE_ROWS,
   aggTradesRequest,

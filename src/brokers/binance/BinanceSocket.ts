@@ -5,8 +5,8 @@ import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import { BinanceConnection } from './BinanceConnection.ts';
 import type { MarketStream } from './MarketStream.ts';
-import { SilenceWatch } from './SilenceWatch.ts';
 import { fromStreamName } from './streamNames.ts';
+import { ArrivalPace } from '../../transport/ArrivalPace.ts';
 
 export interface BinanceSocketOptions {
   readonly broker: BrokerContext;
@@ -224,5 +224,51 @@ export class BinanceSocket implements AsyncDisposable {
     if (this.#silence === reason) return;
     this.#silence = reason;
     for (const stream of this.#streams.values()) stream.setTransportSilence(reason);
+  }
+}
+
+/** With no frame of any kind for so long, pings included, no connection is taken for live. */
+const SILENT_AFTER_MS = 30_000;
+/** A connection whose data normally comes so many times in `staleAfterMs` is missed when it does not. */
+const BUSY_ARRIVALS = 3;
+
+/** Tells when a whole connection has fallen silent. Frames are only counted; the silence is measured now and then. */
+class SilenceWatch {
+  readonly #staleAfterMs: number;
+  readonly #pace = new ArrivalPace();
+  #data = 0;
+  #frames = 0;
+  #noFrameMs = 0;
+
+  constructor({ staleAfterMs }: { readonly staleAfterMs: number }) {
+    this.#staleAfterMs = staleAfterMs;
+  }
+
+  /** As of the last sample. */
+  get isSilent(): boolean {
+    const isBusy = this.#pace.meanGapMs * BUSY_ARRIVALS < this.#staleAfterMs;
+    return (isBusy && this.#pace.silentMs >= this.#staleAfterMs) || this.#noFrameMs >= SILENT_AFTER_MS;
+  }
+
+  noteFrame(): void {
+    this.#frames += 1;
+  }
+
+  /** A frame with market data; it is noted as a frame, too. */
+  noteData(): void {
+    this.#data += 1;
+  }
+
+  /** A connection has just opened: there was no silence before. */
+  forgive(): void {
+    this.#noFrameMs = 0;
+    this.#pace.forgive();
+  }
+
+  sample(elapsedMs: number): void {
+    this.#pace.sample(this.#data, elapsedMs);
+    this.#noFrameMs = this.#frames === 0 ? this.#noFrameMs + elapsedMs : 0;
+    this.#data = 0;
+    this.#frames = 0;
   }
 }

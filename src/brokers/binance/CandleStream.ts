@@ -1,11 +1,10 @@
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
-import { CandleSequencer } from './CandleSequencer.ts';
+import { CandleSequencer, SecondsJoiner } from './CandleSequencer.ts';
 import type { CandlePlace } from './CandleSequencer.ts';
 import { MarketStream } from './MarketStream.ts';
 import type { StreamOptions } from './MarketStream.ts';
-import { SecondsJoiner } from './SecondsJoiner.ts';
 import { toCandle } from './streamMapping.ts';
 import { parseCandle } from './streamMessages.ts';
 import type { VenueInterval } from './streamNames.ts';

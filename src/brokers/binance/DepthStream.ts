@@ -2,15 +2,14 @@ import type { OrderBookDraft } from '../../market/marketData.ts';
 import { sleep } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import { SlidingWindow } from '../../transport/SlidingWindow.ts';
-import { BookRefresh } from './BookRefresh.ts';
 import { DepthSequencer } from './DepthSequencer.ts';
 import type { DiffRange } from './DepthSequencer.ts';
-import { MarketStream } from './MarketStream.ts';
+import { MarketStream, StuckWatch } from './MarketStream.ts';
 import type { StreamOptions } from './MarketStream.ts';
-import type { DepthSnapshot } from './restMapping.ts';
-import { StuckWatch } from './StuckWatch.ts';
+import type { DepthSnapshot } from './restReplies.ts';
 import { toBookDelta, toBookSnapshot } from './streamMapping.ts';
 import { parseDepth } from './streamMessages.ts';
+import type { Clock } from '../../shared/clock.ts';
 
 /** Diffs kept for a snapshot to come, a hundred seconds of them; over that, all are dropped but the newest. */
 const MAX_BUFFERED = 1_000;
@@ -244,4 +243,56 @@ export class DepthStream extends MarketStream {
 
 function newSequencer(): DepthSequencer<ReceivedDiff> {
   return new DepthSequencer({ maxBuffered: MAX_BUFFERED });
+}
+
+interface BookRefreshOptions {
+  readonly clock: Clock;
+  readonly fetch: (signal: AbortSignal) => Promise<DepthSnapshot>;
+  /** The last update that was published: an older snapshot would take something back. */
+  readonly publishedId: number;
+  /** Once, unless the refresh was disposed of before; null: the venue gave nothing of use in time. */
+  readonly onEnd: (snapshot: DepthSnapshot | null) => void;
+}
+
+/** What is held back meanwhile shall not wait for long. */
+const REFRESH_PATIENCE_MS = 5_000;
+
+/** Asks for a book anew while it is in step. Whoever constructs it holds changes back in it, and owns it until its end. */
+class BookRefresh<Diff> implements Disposable {
+  readonly #options: BookRefreshOptions;
+  readonly #abort = new AbortController();
+  readonly #timer: Disposable;
+  readonly #held: Diff[] = [];
+  #disposed = false;
+
+  constructor(options: BookRefreshOptions) {
+    this.#options = options;
+    this.#timer = options.clock.after(REFRESH_PATIENCE_MS, () => {
+      this.#abort.abort();
+    });
+    void this.#run();
+  }
+
+  get held(): readonly Diff[] {
+    return this.#held;
+  }
+
+  hold(diff: Diff): void {
+    this.#held.push(diff);
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#timer[Symbol.dispose]();
+    this.#abort.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { fetch, publishedId, onEnd } = this.#options;
+    // Nothing is lost with a refresh that fails: the next one comes.
+    const snapshot = await fetch(this.#abort.signal).catch(() => null);
+    if (this.#disposed) return;
+    this.#timer[Symbol.dispose]();
+    onEnd(snapshot === null || snapshot.lastUpdateId < publishedId ? null : snapshot);
+  }
 }

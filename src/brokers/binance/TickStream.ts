@@ -1,5 +1,4 @@
-import { MarketStream } from './MarketStream.ts';
-import { StuckWatch } from './StuckWatch.ts';
+import { MarketStream, StuckWatch } from './MarketStream.ts';
 import { toTick } from './streamMapping.ts';
 import { parseTick } from './streamMessages.ts';
 

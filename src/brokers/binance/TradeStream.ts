@@ -1,8 +1,7 @@
 import type { TradeDraft } from '../../market/marketData.ts';
 import { sleep } from '../../shared/clock.ts';
-import { MarketStream } from './MarketStream.ts';
+import { MarketStream, StuckWatch } from './MarketStream.ts';
 import type { StreamOptions } from './MarketStream.ts';
-import { StuckWatch } from './StuckWatch.ts';
 import { TradeSequencer } from './TradeSequencer.ts';
 import type { TradeVerdict } from './TradeSequencer.ts';
 import type { TradeMode } from './streamNames.ts';

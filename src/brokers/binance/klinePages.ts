@@ -2,8 +2,8 @@ import type { CandleQuery } from '../BaseBroker.ts';
 import { readNewest, readOldest } from '../historyPages.ts';
 import type { HistoryPage, HistorySpan } from '../historyPages.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
-import { foldBars } from './restMapping.ts';
-import type { Bar } from './restMapping.ts';
+import { foldBars } from './restReplies.ts';
+import type { Bar } from './restReplies.ts';
 import { PAGE_ROWS } from './restRequests.ts';
 import type { KlineWindow } from './restRequests.ts';
 

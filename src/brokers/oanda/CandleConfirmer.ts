@@ -3,7 +3,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { deadline } from '../../transport/deadline.ts';
 import type { OandaRest } from './OandaRest.ts';
-import type { VenueCandle } from './restMapping.ts';
+import type { VenueCandle } from './restReplies.ts';
 import type { CandleSpecification } from './restRequests.ts';
 
 /** What the venue says of one candle that has ended. `none`: it has no such candle. `unknown`: it did not say in time. */

@@ -9,12 +9,10 @@ import { deadline } from '../../transport/deadline.ts';
 import type { Asking } from '../../transport/RequestQueue.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import type { CandleConfirmer, Verdict } from './CandleConfirmer.ts';
-import { CANDLE_GRACE_MS } from './candleMaker.ts';
-import type { CandleListener, CandleMaker } from './candleMaker.ts';
 import { MAX_RECENT_CANDLES } from './OandaRest.ts';
 import type { OandaRest } from './OandaRest.ts';
-import { toCandle } from './restMapping.ts';
-import type { VenueCandle } from './restMapping.ts';
+import { toCandle } from './restReplies.ts';
+import type { VenueCandle } from './restReplies.ts';
 import type { VenueInterval } from './restRequests.ts';
 
 export interface CandleStreamOptions {
@@ -251,3 +249,28 @@ export class CandleStream implements CandleMaker {
     return Math.floor(timeMs / this.#lengthMs) * this.#lengthMs;
   }
 }
+
+/** What a maker of candles tells. */
+export interface CandleListener {
+  onCandle(candle: CandleDraft): void;
+  onGap(reason: string): void;
+  /** It is in step with the venue from here on. */
+  onLive(): void;
+}
+
+/** Makes the candles of one interval of one instrument from what the venue streams. Owned by an InstrumentStream. */
+export interface CandleMaker extends Disposable {
+  /** What it publishes is in step with the venue. */
+  readonly isLive: boolean;
+  /** The instrument's stream has begun, for the first time or again after an interruption. */
+  begin(): void;
+  /** From here on something may be missed. */
+  interrupt(): void;
+  /** A mid price, in the venue's order. */
+  add(price: CandlePrice): void;
+  /** The venue's clock has come so far; `isOpen`: prices are to be expected. */
+  advance(venueMs: number, isOpen: boolean): void;
+}
+
+/** Prices come up to a quarter of a second after they were made; the venue's other messages don't. */
+export const CANDLE_GRACE_MS = 500;

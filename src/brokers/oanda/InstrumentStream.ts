@@ -5,7 +5,7 @@ import type { Askers } from '../../shared/FairQueue.ts';
 import { isSameCondition } from '../BaseBroker.ts';
 import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
 import type { CandleConfirmer } from './CandleConfirmer.ts';
-import type { CandleListener, CandleMaker } from './candleMaker.ts';
+import type { CandleListener, CandleMaker } from './CandleStream.ts';
 import { CandleStream } from './CandleStream.ts';
 import type { OandaRest } from './OandaRest.ts';
 import { hasHistory } from './restRequests.ts';

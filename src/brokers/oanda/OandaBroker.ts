@@ -7,23 +7,22 @@ import type { Asker } from '../../shared/FairQueue.ts';
 import { HttpLineFeed } from '../../transport/HttpLineFeed.ts';
 import type { Asking } from '../../transport/RequestQueue.ts';
 import { BaseBroker, isSameCondition } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition, BrokerStatus } from '../BaseBroker.ts';
 import { CatalogKeeper } from '../CatalogKeeper.ts';
-import { brokerStatus } from './brokerStatus.ts';
 import { CandleConfirmer } from './CandleConfirmer.ts';
-import { checkFormat } from './credentials.ts';
-import type { OandaCredentials } from './credentials.ts';
-import { hostsOf, streamTarget } from './hosts.ts';
-import type { OandaEnvironment } from './hosts.ts';
+import { checkFormat, hostsOf, streamTarget } from './access.ts';
+import type { OandaCredentials, OandaEnvironment } from './access.ts';
 import { InstrumentStreams } from './InstrumentStreams.ts';
 import { NameReview } from './NameReview.ts';
 import type { OandaBudget, OandaBudgets } from './OandaBudgets.ts';
 import type { OpenLineFeed } from './OandaConnection.ts';
 import { OandaRest } from './OandaRest.ts';
 import { OandaStream } from './OandaStream.ts';
-import { credentialsRefused } from './refusals.ts';
-import type { Refusal } from './refusals.ts';
+import { credentialsRefused } from './restReplies.ts';
+import type { Refusal } from './restReplies.ts';
 import { toBook, toTick } from './streamMapping.ts';
+import type { RelayState } from '../../transport/ConnectionRelay.ts';
+import type { CatalogState } from '../CatalogKeeper.ts';
 
 export interface OandaBrokerOptions {
   readonly environment: OandaEnvironment;
@@ -303,6 +302,23 @@ export class OandaBroker extends BaseBroker {
     this.countConnections(stream?.openConnections ?? 0);
     if (this.#state !== 'running') return;
     const catalog = this.#catalogKeeper.state;
-    this.setStatus(brokerStatus({ refusal: this.#refusal, catalog, stream: stream?.state ?? null }));
+    this.setStatus(oandaStatus({ refusal: this.#refusal, catalog, stream: stream?.state ?? null }));
   }
+}
+
+export interface OandaParts {
+  /** Why the venue does not let us in; null: it does, or was not asked yet. */
+  readonly refusal: string | null;
+  readonly catalog: CatalogState;
+  /** Null: no stream is wanted. */
+  readonly stream: RelayState | null;
+}
+
+/** How the broker stands, from how its parts stand. */
+export function oandaStatus({ refusal, catalog, stream }: OandaParts): BrokerStatus {
+  // Not `closed`, which has no reason.
+  if (refusal !== null) return { kind: 'degraded', reason: refusal };
+  if (catalog.kind === 'asked') return { kind: 'connecting', attempt: catalog.attempt };
+  if (catalog.kind === 'waiting') return catalog;
+  return stream === null || stream.kind === 'open' ? { kind: 'connected' } : stream;
 }

@@ -7,12 +7,10 @@ import type {
   HttpLineFeedOptions,
 } from '../../transport/HttpLineFeed.ts';
 import { parseJson } from '../../transport/json.ts';
-import { toRefusal } from './refusals.ts';
-import type { Refusal } from './refusals.ts';
-import { RestRefusal } from './restMessages.ts';
+import { toRefusal, RestRefusal } from './restReplies.ts';
+import type { Refusal } from './restReplies.ts';
 import { parseLine } from './streamMessages.ts';
-import type { StreamMessage, VenuePrice } from './streamMessages.ts';
-import type { VenueTime } from './venueTime.ts';
+import type { StreamMessage, VenuePrice, VenueTime } from './streamMessages.ts';
 
 export type OpenLineFeed = (options: HttpLineFeedOptions) => LineFeed;
 

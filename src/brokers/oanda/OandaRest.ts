@@ -16,15 +16,16 @@ import { ReplyReader, RestClient } from '../../transport/RestClient.ts';
 import type { CandleQuery } from '../BaseBroker.ts';
 import { fetchSpan } from './candlePages.ts';
 import type { CandleSpan } from './candlePages.ts';
-import type { OandaCredentials } from './credentials.ts';
-import { parseExactly } from './exactJson.ts';
-import { requestHeaders } from './hosts.ts';
+import type { OandaCredentials } from './access.ts';
+import { parseExactly, parsePrice } from './streamMessages.ts';
+import { requestHeaders } from './access.ts';
 import type { OandaBudget } from './OandaBudgets.ts';
-import { credentialsRefused, toRefusal } from './refusals.ts';
-import type { Refusal } from './refusals.ts';
-import { toCandle, toInstrument, toVenueCandle } from './restMapping.ts';
-import type { VenueCandle } from './restMapping.ts';
 import {
+  credentialsRefused,
+  toRefusal,
+  toCandle,
+  toInstrument,
+  toVenueCandle,
   Accounts,
   Candles,
   InstrumentInfo,
@@ -32,8 +33,8 @@ import {
   LatestCandles,
   Pricing,
   RestRefusal,
-} from './restMessages.ts';
-import type { CandleEntry } from './restMessages.ts';
+} from './restReplies.ts';
+import type { Refusal, VenueCandle, CandleEntry } from './restReplies.ts';
 import {
   accountsPath,
   candlesPath,
@@ -43,7 +44,6 @@ import {
   pricingPath,
 } from './restRequests.ts';
 import type { CandleSpecification, CandleWindow, VenueInterval } from './restRequests.ts';
-import { parsePrice } from './streamMessages.ts';
 import type { VenuePrice } from './streamMessages.ts';
 
 export interface OandaRestOptions {

@@ -6,9 +6,8 @@ import type { BrokerContext } from '../BaseBroker.ts';
 import type { OandaBudget } from './OandaBudgets.ts';
 import { OandaConnection } from './OandaConnection.ts';
 import type { ConnectionEnd, OpenLineFeed } from './OandaConnection.ts';
-import type { Refusal } from './refusals.ts';
-import type { VenuePrice } from './streamMessages.ts';
-import type { VenueTime } from './venueTime.ts';
+import type { Refusal } from './restReplies.ts';
+import type { VenuePrice, VenueTime } from './streamMessages.ts';
 
 export interface OandaStreamOptions {
   readonly broker: BrokerContext;

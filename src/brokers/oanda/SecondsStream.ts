@@ -3,8 +3,8 @@ import type { CandlePrice } from '../../market/CandleBuilder.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
-import { CANDLE_GRACE_MS } from './candleMaker.ts';
-import type { CandleListener, CandleMaker } from './candleMaker.ts';
+import { CANDLE_GRACE_MS } from './CandleStream.ts';
+import type { CandleListener, CandleMaker } from './CandleStream.ts';
 
 export interface SecondsStreamOptions {
   readonly symbol: string;

@@ -1,7 +1,7 @@
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import { readNewest, readOldest } from '../historyPages.ts';
-import type { VenueCandle } from './restMapping.ts';
+import type { VenueCandle } from './restReplies.ts';
 import { PAGE_CANDLES } from './restRequests.ts';
 import type { CandleSpecification, CandleWindow, VenueInterval } from './restRequests.ts';
 

@@ -3,10 +3,8 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
-import { checkFormat } from './credentials.ts';
-import type { OandaCredentials } from './credentials.ts';
-import { hostsOf } from './hosts.ts';
-import type { OandaEnvironment } from './hosts.ts';
+import { checkFormat, hostsOf } from './access.ts';
+import type { OandaCredentials, OandaEnvironment } from './access.ts';
 import type { OandaBudgets } from './OandaBudgets.ts';
 import { OandaRest } from './OandaRest.ts';
 

@@ -2,9 +2,9 @@ import { compare, isDecimal } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import type { PriceLevel } from '../../market/marketData.ts';
 import { isRecord, parseJson } from '../../transport/json.ts';
-import { parseExactly } from './exactJson.ts';
-import { parseVenueTime } from './venueTime.ts';
-import type { VenueTime } from './venueTime.ts';
+import { Big } from 'big.js';
+import { fromEpochMs, parseTimestamp } from '../../market/timestamp.ts';
+import type { Timestamp } from '../../market/timestamp.ts';
 
 // What the price stream sends, a JSON object a line: https://developer.oanda.com/rest-live-v20/pricing-ep/
 // The order of members is not fixed, some came with the years, and unknown ones come any time: only what is read must be
@@ -111,4 +111,59 @@ function decimalOf(value: unknown): Decimal | undefined {
 
 function timeOf(value: unknown): VenueTime | undefined {
   return typeof value === 'string' ? parseVenueTime(value) : undefined;
+}
+
+/** Where the venue writes a size as a number: `1000000`, `1000000.0`, and what a double prints as, `1.0E7`. */
+const EXACT_MEMBERS: ReadonlySet<string> = new Set(['liquidity']);
+const WITH_EXPONENT = /^-?\d{1,20}(?:\.\d{1,20})?[eE][+-]?\d{1,2}$/;
+
+/** JSON in which sizes that are numbers become text with the venue's own digits. Throws as JSON.parse does. */
+export function parseExactly(text: string): unknown {
+  return JSON.parse(text, digitsOf);
+}
+
+function digitsOf(member: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== 'number' || !EXACT_MEMBERS.has(member)) return value;
+  const { source } = context ?? {};
+  if (source === undefined) return value;
+  return WITH_EXPONENT.test(source) ? new Big(source).toFixed() : source;
+}
+
+/** An instant as the venue tells it. */
+export interface VenueTime {
+  /** Since the epoch, exact: what prices of one instrument are ordered by. */
+  readonly ns: bigint;
+  /** Since the epoch; what is finer is cut off. */
+  readonly ms: number;
+  /** With the venue's own digits of a second. */
+  readonly text: Timestamp;
+}
+
+const UNIX = /^(\d{1,12})(\.\d{1,9})?$/;
+const NS_PER_MS = 1_000_000n;
+
+/**
+ * Takes both forms that the venue has, whichever was asked for: RFC 3339 in UTC (`2016-10-27T08:38:43.094548890Z`) and
+ * seconds since the epoch (`1477557523.094548890`), each with 0 to 9 digits behind the point. Undefined for anything else.
+ */
+export function parseVenueTime(text: string): VenueTime | undefined {
+  try {
+    const timestamp = parseTimestamp(toRfc3339(text));
+    const [second = '', fraction = ''] = timestamp.slice(0, -1).split('.');
+    const digits = fraction.padEnd(9, '0');
+    const secondMs = Date.parse(`${second}Z`);
+    return {
+      ns: BigInt(secondMs) * NS_PER_MS + BigInt(digits),
+      ms: secondMs + Number(digits.slice(0, 3)),
+      text: timestamp,
+    };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+function toRfc3339(text: string): string {
+  const [, seconds, fraction = ''] = UNIX.exec(text) ?? [];
+  return seconds === undefined ? text : `${fromEpochMs(Number(seconds) * 1_000).slice(0, 19)}${fraction}Z`;
 }

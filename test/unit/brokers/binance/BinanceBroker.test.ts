@@ -11,6 +11,7 @@ import {
   trade,
   unavailable,
 } from './harness.ts';
+import { binanceStatus } from '../../../../src/brokers/binance/BinanceBroker.ts';
 
 const btc = (type: 'tick' | 'trade' | 'orderbook') => feedOf('BTCUSDT', type);
 
@@ -320,3 +321,19 @@ describe('BinanceBroker, closing', () => {
 function symbols(count: number, type: 'tick' | 'trade') {
   return Array.from({ length: count }, (_, index) => feedOf(`S${index}`, type));
 }
+
+const open = { kind: 'open' } as const;
+const connecting = { kind: 'connecting', attempt: 3 } as const;
+const waiting = { kind: 'waiting', delayMs: 900, reason: 'lost' } as const;
+
+describe('the status of the broker', () => {
+  it.each([
+    ['connected when every socket is up and the instruments are known', [open, open], true, { kind: 'connected' }],
+    ['degraded while the instruments are not known', [open], false, { kind: 'degraded' }],
+    ['degraded while some sockets are down', [open, waiting], true, { kind: 'degraded' }],
+    ['connecting while one tries and none is up', [waiting, connecting], true, connecting],
+    ['waiting as long as the one that tries next', [{ ...waiting, delayMs: 2_000 }, waiting], true, waiting],
+  ])('%s', (_, sockets, catalogKnown, expected) => {
+    expect(binanceStatus(sockets, catalogKnown)).toMatchObject(expected);
+  });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DepthSnapshot } from '../../../../src/brokers/binance/restMapping.ts';
+import type { DepthSnapshot } from '../../../../src/brokers/binance/restReplies.ts';
 import type { FeedEventDraft } from '../../../../src/market/marketData.ts';
 import { depth, feedOf, send, snapshot, startBroker, unavailable } from './harness.ts';
 

@@ -2,7 +2,7 @@ import type { BrokerStatus, Feed, FeedCondition } from '../../../../src/brokers/
 import { BinanceBroker } from '../../../../src/brokers/binance/BinanceBroker.ts';
 import type { BinanceBrokerOptions } from '../../../../src/brokers/binance/BinanceBroker.ts';
 import { BinanceHosts } from '../../../../src/brokers/binance/BinanceHosts.ts';
-import type { DepthSnapshot, HistoricTrade } from '../../../../src/brokers/binance/restMapping.ts';
+import type { DepthSnapshot, HistoricTrade } from '../../../../src/brokers/binance/restReplies.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
 import { InstrumentCatalog } from '../../../../src/market/instrument.ts';
 import type {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkMockCredentials } from '../../../../src/brokers/mock/checkMockCredentials.ts';
+import { checkMockCredentials } from '../../../../src/brokers/mock/MockBroker.ts';
 import { add, compare, decimal, midpoint, subtract } from '../../../../src/market/decimal.ts';
 import type { Decimal } from '../../../../src/market/decimal.ts';
 import { CANDLE_INTERVALS } from '../../../../src/market/marketData.ts';

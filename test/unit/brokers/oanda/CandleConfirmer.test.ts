@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CandleConfirmer } from '../../../../src/brokers/oanda/CandleConfirmer.ts';
 import type { Verdict } from '../../../../src/brokers/oanda/CandleConfirmer.ts';
-import type { VenueCandle } from '../../../../src/brokers/oanda/restMapping.ts';
+import type { VenueCandle } from '../../../../src/brokers/oanda/restReplies.ts';
 import type { CandleSpecification } from '../../../../src/brokers/oanda/restRequests.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';

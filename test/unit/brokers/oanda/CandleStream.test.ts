@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CandleQuestion, Verdict } from '../../../../src/brokers/oanda/CandleConfirmer.ts';
 import { CandleStream } from '../../../../src/brokers/oanda/CandleStream.ts';
-import type { VenueCandle } from '../../../../src/brokers/oanda/restMapping.ts';
+import type { VenueCandle } from '../../../../src/brokers/oanda/restReplies.ts';
 import { SecondsStream } from '../../../../src/brokers/oanda/SecondsStream.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
 import type { CandleDraft } from '../../../../src/market/marketData.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Feed, FeedCondition } from '../../../../src/brokers/BaseBroker.ts';
 import type { CandleQuestion } from '../../../../src/brokers/oanda/CandleConfirmer.ts';
 import { InstrumentStream } from '../../../../src/brokers/oanda/InstrumentStream.ts';
-import type { VenueCandle } from '../../../../src/brokers/oanda/restMapping.ts';
+import type { VenueCandle } from '../../../../src/brokers/oanda/restReplies.ts';
 import type { VenuePrice } from '../../../../src/brokers/oanda/streamMessages.ts';
 import type { FeedEventDraft } from '../../../../src/market/marketData.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';

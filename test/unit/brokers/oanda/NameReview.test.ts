@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findRefused } from '../../../../src/brokers/oanda/findRefused.ts';
-import { NameReview } from '../../../../src/brokers/oanda/NameReview.ts';
+import { findRefused, NameReview } from '../../../../src/brokers/oanda/NameReview.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';
 
 const refusing =

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fetchSpan } from '../../../../src/brokers/oanda/candlePages.ts';
 import type { CandleSpan } from '../../../../src/brokers/oanda/candlePages.ts';
-import type { VenueCandle } from '../../../../src/brokers/oanda/restMapping.ts';
+import type { VenueCandle } from '../../../../src/brokers/oanda/restReplies.ts';
 import type { CandleWindow } from '../../../../src/brokers/oanda/restRequests.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
 

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { signatureOf, signQuery, toSigningKey } from '../../../../src/brokers/binance/signing.ts';
+import { signatureOf, signQuery, toSigningKey } from '../../../../src/brokers/binance/checkBinanceCredentials.ts';
 import { hasRecordings, recordingJson } from '../../../support/recordings.ts';
 
 const SignVectors = z.object({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { brokerStatus } from '../../../../src/brokers/oanda/brokerStatus.ts';
-import type { BrokerParts } from '../../../../src/brokers/oanda/brokerStatus.ts';
+import { oandaStatus } from '../../../../src/brokers/oanda/OandaBroker.ts';
+import type { OandaParts } from '../../../../src/brokers/oanda/OandaBroker.ts';
 
 const waiting = { kind: 'waiting', delayMs: 5, reason: 'no' } as const;
 const connecting = { kind: 'connecting', attempt: 2 } as const;
@@ -18,7 +18,7 @@ describe('how the broker stands', () => {
     ['with a stream it stands as that does', { stream: { kind: 'open' } }, { kind: 'connected' }],
     ['connecting', { stream: connecting }, connecting],
     ['or waiting', { stream: waiting }, waiting],
-  ] as const satisfies readonly (readonly [string, Partial<BrokerParts>, object])[])('%s', (_name, parts, expected) => {
-    expect(brokerStatus({ refusal: null, catalog: { kind: 'known' }, stream: null, ...parts })).toEqual(expected);
+  ] as const satisfies readonly (readonly [string, Partial<OandaParts>, object])[])('%s', (_name, parts, expected) => {
+    expect(oandaStatus({ refusal: null, catalog: { kind: 'known' }, stream: null, ...parts })).toEqual(expected);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { VenueClock } from '../../../../src/brokers/oanda/VenueClock.ts';
+import { VenueClock } from '../../../../src/brokers/oanda/InstrumentStreams.ts';
 
 describe("the venue's time", () => {
   it('goes on with heartbeats, and with prices between them, a second at a time', () => {
