@@ -13,7 +13,7 @@ import type { BrokerCredentials } from './market/credentials.ts';
 import { assertNever } from './shared/assertNever.ts';
 import { GatewayError } from './shared/errors.ts';
 
-/** What every adapter is given, but for the sink. */
+/** What every adapter is created with, except for the sink. */
 export interface BrokerSurroundings extends Omit<BrokerContext, 'sink'> {
   readonly binanceHosts: BinanceHosts;
   readonly oandaBudgets: OandaBudgets;
@@ -21,7 +21,7 @@ export interface BrokerSurroundings extends Omit<BrokerContext, 'sink'> {
 
 type DefinitionOf = Omit<BrokerDefinition, 'id' | 'enabled'>;
 
-/** What the gateway needs to know of a broker as configured, to make its adapters when they are wanted. */
+/** How the gateway creates the adapters of a configured broker when they are wanted. */
 export function defineBroker(config: BrokerConfig, surroundings: BrokerSurroundings): BrokerDefinition {
   const { id } = surroundings;
   return { id, enabled: config.enabled, ...definitionOf(config, surroundings) };
@@ -42,7 +42,7 @@ function definitionOf(config: BrokerConfig, surroundings: BrokerSurroundings): D
   }
 }
 
-/** Its market data is public; credentials only prove who somebody is. */
+/** The market data of Binance is public; credentials only prove who a client is. */
 function defineBinance(config: BrokerConfigOf<'binance'>, surroundings: BrokerSurroundings): DefinitionOf {
   const hosts = surroundings.binanceHosts;
   return {

@@ -14,14 +14,14 @@ export interface HistoryPage<Item extends Opened> {
 
 /** What several requests for history have brought together. */
 export interface HistorySpan<Item extends Opened> {
-  /** Oldest first. The last page may reach beyond the limit only if the venue gave more than it was asked for. */
+  /** Oldest first. */
   readonly items: readonly Item[];
   /** The venue has no more in this direction. */
   readonly isExhausted: boolean;
 }
 
 export interface OldestOptions<Item extends Opened> {
-  /** Of open times, both inclusive; without an end up to the newest. */
+  /** Bounds of open times, both inclusive; without an end up to the newest. */
   readonly fromMs: number;
   readonly toMs: number | null;
   readonly limit: number;
@@ -51,7 +51,7 @@ export async function readOldest<Item extends Opened>(options: OldestOptions<Ite
 }
 
 export interface NewestOptions<Item extends Opened> {
-  /** Of open times, exclusive; null: up to the newest. */
+  /** Upper bound of open times, exclusive; null: up to the newest. */
   readonly beforeMs: number | null;
   readonly limit: number;
   /** Asks for the newest `count` items, or fewer, that open before `beforeMs`. */

@@ -3,7 +3,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Random } from '../shared/random.ts';
 import { SessionLoop } from './SessionLoop.ts';
-import type { Session, SessionEnd, SessionState } from './SessionLoop.ts';
+import type { VenueSession, SessionEnd, SessionState } from './SessionLoop.ts';
 import type { SlidingWindow } from './SlidingWindow.ts';
 
 /** One connection, from its start to its one end. */
@@ -28,7 +28,9 @@ export interface RelayListener<Connection, End> {
   onCurrentEnded(connection: Connection, end: End, successor: Connection | null): void;
   /** A successor ended before it took over. It is not tried again unless the listener calls `replaceAfter`. */
   onSuccessorEnded(successor: Connection, end: End): void;
-  /** A connection was wanted, and `connect` returned null; `current` is the one to be replaced, null if there is none. */
+  /**
+   * A connection was wanted, and `connect` returned null; `current` is the one to be replaced, null if there is none.
+   */
   onNoConnection(current: Connection | null): void;
   /** The state, or the number of connections, has changed. */
   onChange(): void;
@@ -54,10 +56,10 @@ const CLOSED = 'The broker was closed.';
 const REPLACED = 'Another connection has taken over.';
 
 /**
- * Keeps one connection to a venue alive, and replaces it without a hole: the successor is opened while the current connection
- * still serves, and takes over when its owner says so, or when the current one ends. A successor that fails is retried with
- * backoff. If the current connection ends without a successor, SessionLoop reconnects. Whoever constructs it owns it until
- * `close()`.
+ * Keeps one connection to a venue alive, and replaces it without a hole: the successor is opened while the current
+ * connection still serves, and takes over when its owner says so, or when the current one ends. A successor that fails
+ * is retried with backoff. If the current connection ends without a successor, SessionLoop reconnects. Its creator owns
+ * it until `close()`.
  */
 export class ConnectionRelay<
   Connection extends RelayConnection<End>,
@@ -69,7 +71,7 @@ export class ConnectionRelay<
   readonly #backoff: Backoff;
   readonly #connections = new Set<Connection>();
   #state: RelayState = { kind: 'connecting', attempt: 1 };
-  #session: Session | null = null;
+  #session: VenueSession | null = null;
   #current: Connection | null = null;
   #successor: Connection | null = null;
   /** When the current connection is to be replaced, on the monotonic clock. */
@@ -146,8 +148,8 @@ export class ConnectionRelay<
   }
 
   /**
-   * Replaces the current connection after this delay, or later while no other connection may be opened. An earlier time that
-   * was set before holds.
+   * Replaces the current connection after this delay, or later while no other connection may be opened. An earlier time
+   * that was set before holds.
    */
   replaceAfter(delayMs: number): void {
     if (this.#current === null || this.#successor !== null) return;
@@ -201,8 +203,10 @@ export class ConnectionRelay<
     return this.close();
   }
 
-  /** A session is a sequence of connections, each replacing the one before. It ends when one ends without a successor. */
-  async #run(session: Session): Promise<SessionEnd> {
+  /**
+   * A session is a sequence of connections, each replacing the one before. It ends when one ends without a successor.
+   */
+  async #run(session: VenueSession): Promise<SessionEnd> {
     this.#session = session;
     const end = (): void => {
       this.#successor?.end(CLOSED);

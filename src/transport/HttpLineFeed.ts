@@ -4,61 +4,63 @@ import type { Clock } from '../shared/clock.ts';
 import { describeFailure, sendGet, retryAfterMs } from './httpGet.ts';
 import { SlidingWindow } from './SlidingWindow.ts';
 
+/** The URL of a request, and the headers that are sent with it. */
 export interface HttpTarget {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface HttpLineFeedOptions {
-  /** Where to, and what is sent. Asked for once, and not kept: it may hold a secret. */
+  /** The URL and headers of the request. Called once; the result is not kept, for it may hold a secret. */
   readonly target: () => HttpTarget;
   readonly clock: Clock;
-  /** With no byte for so long, from the request on, the connection is taken for dead and ended. */
+  /** The connection counts as dead, and is ended, after this time without a byte, from the request on. */
   readonly deadAfterMs: number;
-  /** With no line that makes sense for so long, too. */
+  /** It is ended after this time without a valid line, too. */
   readonly senselessAfterMs: number;
   readonly maxLineBytes: number;
-  /** Lines that may be refused in any minute; one more ends the connection. */
+  /** Invalid lines that are tolerated in any minute; one more ends the connection. */
   readonly maxInvalidPerMinute: number;
   readonly listener: LineFeedListener;
 }
 
-/** What a feed tells; nothing before it is constructed, and nothing any more once it has ended. */
+/** What a feed reports: nothing before its constructor has returned, and nothing once it has ended. */
 export interface LineFeedListener {
-  /** The other side has agreed, and lines may come. */
+  /** The other side has answered with 200, and lines may come. */
   onOpen(): void;
-  /** False: it made no sense, and is counted as invalid. */
+  /** Returns false if the line is invalid; it is counted. */
   onLine(text: string): boolean;
-  /** Any bytes, of an empty line too. */
+  /** Any bytes have come, be it an empty line. */
   onActivity(): void;
   /** A line was dropped as malformed. */
   onInvalid(): void;
 }
 
-/** Another answer than 200. */
+/** An answer with a status other than 200. */
 export interface HttpRefusal {
   readonly status: number;
-  /** It is a page for a browser: a proxy's word, not that of the server behind it. */
+  /** It is a page for a browser: it comes from a proxy, not from the server behind it. */
   readonly isPage: boolean;
-  /** The beginning of the body, to choose by; not to be shown. */
+  /** The beginning of the body, for decisions; never to be shown to a client. */
   readonly text: string;
 }
 
+/** How a feed ended. */
 export interface LineFeedEnd {
   /** A short sentence for a person, without the other side's words. */
   readonly reason: string;
-  /** What the other side asked to wait; 0 where it said nothing. */
+  /** How long the other side asked us to wait; 0 if it did not. */
   readonly retryAfterMs: number;
   readonly refusal: HttpRefusal | null;
-  /** What a listener threw, which is a fault of ours; for the log. Undefined: nothing. */
+  /** What a listener threw, which is a fault of ours; for the log. Undefined if nothing was thrown. */
   readonly fault?: unknown;
 }
 
-/** What its owner sees of a feed. */
+/** A feed as its owner sees it. */
 export interface LineFeed {
-  /** Resolves once, with why; never rejects. Nothing is told after that. */
+  /** Resolves once, with the reason; never rejects. Nothing is reported after that. */
   readonly ended: Promise<LineFeedEnd>;
-  /** Resolves when the connection itself is gone, too. */
+  /** Resolves when the connection itself no longer exists. */
   readonly gone: Promise<void>;
   end(reason: string): void;
 }
@@ -69,9 +71,9 @@ const WATCH_STEPS = 12;
 const MAX_REFUSAL_BYTES = 4_096;
 
 /**
- * One endless answer to one GET, read line by line, from the request to its one end: whoever constructs it owns it until
- * `gone`. A connection of its own, no redirect, no compression. It notices a connection that is open and dead, and drops
- * lines that can't be read until there are too many of them.
+ * One endless answer to one GET, read line by line, from the request to its one end. Its creator owns it until `gone`.
+ * A connection of its own, no redirect, no compression. It notices a connection that is open and dead, and drops
+ * invalid lines until there are too many of them.
  */
 export class HttpLineFeed implements LineFeed {
   readonly #options: Omit<HttpLineFeedOptions, 'target'>;
@@ -114,7 +116,7 @@ export class HttpLineFeed implements LineFeed {
     this.#request?.destroy();
   }
 
-  /** Null where there is no such request: a bad URL, a character that no header may have. */
+  /** Null if the request can't be made: a bad URL, or a character that no header may have. */
   #send(target: () => HttpTarget): ClientRequest | null {
     try {
       const { url, headers } = target();
@@ -146,7 +148,7 @@ export class HttpLineFeed implements LineFeed {
     const { headers, statusCode } = response;
     if (statusCode !== 200) this.#refusal = { response, body: [], bytes: 0 };
     else if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
-      this.end('The other side sends what was not asked for (compressed).');
+      this.end('The other side sends compressed data, which was not asked for.');
       return;
     } else this.#options.listener.onOpen();
     response.on('data', (chunk: Buffer) => {
@@ -177,7 +179,7 @@ export class HttpLineFeed implements LineFeed {
           this.#lastSenseAt = this.#lastByteAt;
         } else if (!this.#hasEnded) {
           this.#options.listener.onInvalid();
-          if (!this.#invalid.tryTake()) this.end('The other side sent too much that makes no sense.');
+          if (!this.#invalid.tryTake()) this.end('The other side sent too many invalid lines.');
         }
         // The listener may have ended it, too.
         if (this.#hasEnded) return;
@@ -196,7 +198,7 @@ export class HttpLineFeed implements LineFeed {
     const { clock, deadAfterMs, senselessAfterMs } = this.#options;
     const now = clock.monotonic();
     if (now - this.#lastByteAt >= deadAfterMs) this.end('Nothing came over the connection for too long.');
-    else if (now - this.#lastSenseAt >= senselessAfterMs) this.end('Nothing that makes sense came for too long.');
+    else if (now - this.#lastSenseAt >= senselessAfterMs) this.end('No valid line came for too long.');
   }
 
   #finish(reason: string): void {
@@ -223,14 +225,14 @@ export class HttpLineFeed implements LineFeed {
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** What came since the last line end is longer than any line may be. */
+/** A line is longer than allowed. */
 export class LineTooLongError extends Error {
   override readonly name = 'LineTooLongError';
 }
 
 /**
- * Makes lines of bytes that come in pieces cut anywhere, within a character too. A line ends with a line feed; a carriage
- * return before it is not part of it, and empty lines are left out.
+ * Splits bytes into lines; they come in pieces that may be cut anywhere, even within a character. A line ends with a
+ * line feed; a carriage return before it is not part of it, and empty lines are left out.
  */
 export class LineSplitter {
   readonly #maxBytes: number;

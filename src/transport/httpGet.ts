@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
 export interface HttpGetOptions {
-  /** Owns the sockets; whoever made it destroys it. */
+  /** Owns the sockets; its creator destroys it. */
   readonly agent: http.Agent;
   /** Sent beside our own. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -24,6 +24,7 @@ interface SendOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A complete reply, whatever its status. */
 export interface HttpReply {
   readonly status: number;
   /** Names in lower case. */
@@ -52,7 +53,9 @@ export async function httpGet(url: string, options: HttpGetOptions): Promise<Htt
   return { status: response.statusCode ?? 0, headers: response.headers, text: body.toString('utf8') };
 }
 
-/** Sends a GET, over TLS if the URL says so. Throws for a URL or a header that can't be sent. No redirect is followed. */
+/**
+ * Sends a GET, over TLS if the URL says so. Throws for a URL or a header that can't be sent. No redirect is followed.
+ */
 export function sendGet(url: string, { headers, ...options }: SendOptions): ClientRequest {
   const get = url.startsWith('https:') ? https.get : http.get;
   return get(url, { ...options, headers: { 'user-agent': 'tickgraph', ...headers } });
@@ -92,8 +95,8 @@ async function readBody(stream: Readable, maxBytes: number): Promise<Buffer> {
 const LONGEST_MS = 7 * 86_400_000;
 
 /**
- * How long a Retry-After header asks to wait, in milliseconds: whole seconds or an HTTP date. Null where there is none, or
- * none that can be read. Never negative, never more than a week.
+ * How long a Retry-After header asks to wait, in milliseconds: whole seconds or an HTTP date. Null if there is none, or
+ * it is invalid. Never negative, never more than a week.
  */
 export function retryAfterMs(header: string | undefined, nowMs: number): number | null {
   const text = header?.trim() ?? '';

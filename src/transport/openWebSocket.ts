@@ -6,11 +6,11 @@ import { describeFailure, retryAfterMs } from './httpGet.ts';
 /** Why a socket ended: a short sentence for a person, without the other side's words. */
 export interface SocketEnd {
   readonly reason: string;
-  /** What the other side asked to wait; 0 where it said nothing. */
+  /** How long the other side asked us to wait; 0 if it did not. */
   readonly retryAfterMs: number;
 }
 
-/** What a socket tells. Nothing is called before `OpenWebSocket` has returned, and nothing after `onEnd`. */
+/** What a socket reports. Nothing is called before `OpenWebSocket` has returned, and nothing after `onEnd`. */
 export interface SocketListener {
   onOpen(): void;
   onText(text: string): void;
@@ -21,12 +21,14 @@ export interface SocketListener {
   onEnd(end: SocketEnd): void;
 }
 
+/** A socket that is connecting, open, or closing. */
 export interface OutgoingSocket {
   send(text: string): void;
   /** Ends the socket at once, in whatever state it is. `onEnd` follows. */
   terminate(): void;
 }
 
+/** Opens a socket and reports what happens to it. */
 export type OpenWebSocket = (url: string, listener: SocketListener) => OutgoingSocket;
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -40,7 +42,7 @@ export const openWebSocket: OpenWebSocket = (url, listener) => {
     maxPayload: MAX_PAYLOAD_BYTES,
     followRedirects: false,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    // One bad frame is dropped and counted by whoever listens; ws would end the connection for it.
+    // The listener drops and counts one bad frame; ws would end the connection for it.
     skipUTF8Validation: true,
   });
   let end: SocketEnd | null = null;
@@ -50,7 +52,7 @@ export const openWebSocket: OpenWebSocket = (url, listener) => {
   });
   socket.on('unexpected-response', (_request, response) => {
     const { date = '', 'retry-after': retryAfter } = response.headers;
-    // A date is counted from the other side's own clock; without that it can't be read.
+    // A date is relative to the other side's own clock; without that it can't be interpreted.
     const waitMs = retryAfterMs(retryAfter, Date.parse(date)) ?? 0;
     end ??= {
       reason: `The handshake was answered with HTTP ${response.statusCode ?? 0}.`,
@@ -80,7 +82,7 @@ export const openWebSocket: OpenWebSocket = (url, listener) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(text);
     },
     terminate() {
-      // A close frame for politeness; nobody waits for its answer, for the other side may be gone.
+      // Sends a close frame, but does not wait for the answer: the other side may not exist any more.
       if (socket.readyState === WebSocket.OPEN) socket.close(CLOSE_NORMAL);
       socket.terminate();
     },

@@ -2,7 +2,7 @@ import type { CandleDraft, FeedType, OrderBookDraft, TickDraft, TradeDraft } fro
 import type { Asker } from '../../shared/FairQueue.ts';
 import { openWebSocket } from '../../transport/openWebSocket.ts';
 import type { OpenWebSocket } from '../../transport/openWebSocket.ts';
-import type { Asking } from '../../transport/RequestQueue.ts';
+import type { AskOptions } from '../../transport/RequestQueue.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
 import type { BrokerContext, BrokerTraits, CandleQuery, Feed, BrokerStatus } from '../BaseBroker.ts';
@@ -12,10 +12,10 @@ import { BinanceRest } from './BinanceRest.ts';
 import { BinanceSocket, MAX_STREAMS } from './BinanceSocket.ts';
 import type { MarketStream, StreamContext, StreamOptions } from './MarketStream.ts';
 import { isPossibleSymbol, streamOf, toStreamName } from './streamNames.ts';
-import type { StreamAddress, TradeMode } from './streamNames.ts';
+import type { VenueStreamAddress, TradeMode } from './streamNames.ts';
 import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import { assertNever } from '../../shared/assertNever.ts';
-import { CandleStream } from './CandleStream.ts';
+import { KlineStream } from './KlineStream.ts';
 import { DepthStream } from './DepthStream.ts';
 import { TickStream } from './TickStream.ts';
 import { TradeStream } from './TradeStream.ts';
@@ -28,13 +28,13 @@ export interface BinanceBrokerOptions {
   readonly restUrl: string;
   readonly hosts: BinanceHosts;
   readonly trades: TradeMode;
-  /** Levels a side that a book begins with; 5000 cost the venue five times as much. @default 1000 */
+  /** Levels of each side that a book begins with; 5000 have five times the request weight. @default 1000 */
   readonly bookLevels?: 1000 | 5000;
-  /** After so long a connection is replaced by a new one. @default 23 hours */
+  /** A connection is replaced by a new one after this time. @default 23 hours */
   readonly connectionLifetimeMs?: number;
   /** How connections are made. @default a real WebSocket */
   readonly open?: OpenWebSocket;
-  /** What the venue tells on request; the broker closes it. @default a BinanceRest of `restUrl` */
+  /** Makes requests of the venue; the broker closes it. @default a BinanceRest of `restUrl` */
   readonly rest?: Omit<BinanceRest, keyof AsyncDisposable>;
 }
 
@@ -44,15 +44,16 @@ interface Placed {
 }
 
 interface Demand {
-  readonly address: StreamAddress;
+  readonly address: VenueStreamAddress;
   readonly feeds: Set<Feed>;
 }
 
-/** As deep as any subscriber may look. */
+/** The greatest depth that a subscriber may ask for. */
 const BOOK_LEVELS = 1_000;
 const FEED_TYPES: readonly FeedType[] = ['tick', 'candle', 'orderbook', 'trade'];
 const CONNECTION_LIFETIME_MS = 23 * 3_600_000;
 
+/** The traits of every broker of this kind. */
 export const BINANCE_TRAITS: BrokerTraits = {
   kind: 'binance',
   supportedTypes: FEED_TYPES,
@@ -92,7 +93,7 @@ export class BinanceBroker extends BaseBroker {
       history: this.#rest,
       bookLevels: options.bookLevels ?? BOOK_LEVELS,
       stamp: memoizedStamp(),
-      // Clocks differ: what seems to come from the future came at once.
+      // Clocks differ: an event that seems to come from the future has no delay.
       noteLatency: (venueMs, receivedMs) => {
         latency.observe(Math.max(0, receivedMs - venueMs) / 1000);
       },
@@ -110,7 +111,7 @@ export class BinanceBroker extends BaseBroker {
           this.catalogFailed();
         },
         onState: () => {
-          this.#tellStatus();
+          this.#reportStatus();
         },
       },
     });
@@ -128,19 +129,19 @@ export class BinanceBroker extends BaseBroker {
   }
 
   fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]> {
-    return this.#rest.fetchCandles(query, this.#asking(asker));
+    return this.#rest.fetchCandles(query, this.#askOptions(asker));
   }
 
   override async fetchTrades(symbol: string, limit: number, asker?: Asker): Promise<readonly TradeDraft[]> {
-    return (await this.#rest.fetchTrades(symbol, limit, this.#asking(asker))).map(({ trade }) => trade);
+    return (await this.#rest.fetchTrades(symbol, limit, this.#askOptions(asker))).map(({ trade }) => trade);
   }
 
   fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {
-    return this.#rest.fetchTick(symbol, this.#asking(asker));
+    return this.#rest.fetchTick(symbol, this.#askOptions(asker));
   }
 
   async fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null> {
-    const { bids, asks } = await this.#rest.fetchDepth(symbol, depth, this.#asking(asker));
+    const { bids, asks } = await this.#rest.fetchDepth(symbol, depth, this.#askOptions(asker));
     const receivedAt = this.#streamContext.stamp(this.context.clock.now());
     return { type: 'orderbook', kind: 'snapshot', time: receivedAt, receivedAt, bids, asks };
   }
@@ -164,7 +165,7 @@ export class BinanceBroker extends BaseBroker {
     for (const socket of this.#sockets) socket.reconcile();
   }
 
-  #asking(asker?: Asker): Asking {
+  #askOptions(asker?: Asker): AskOptions {
     return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal: this.#abort.signal };
   }
 
@@ -185,7 +186,9 @@ export class BinanceBroker extends BaseBroker {
     this.setStatus({ kind: 'closed' });
   }
 
-  /** The streams that the wanted feeds are made from. Feeds that the venue does not list are told so, once. */
+  /**
+   * The streams that the wanted feeds are made from. A feed that the venue does not list is reported as closed, once.
+   */
   #demands(): Map<string, Demand> {
     const demands = new Map<string, Demand>();
     const unlisted = new Set<Feed>();
@@ -208,13 +211,13 @@ export class BinanceBroker extends BaseBroker {
     return demands;
   }
 
-  /** Until the catalog is known, whatever can be a symbol is taken for one. */
+  /** Until the catalog is known, any text that can be a symbol counts as listed. */
   #isListed(symbol: string): boolean {
     if (this.catalog === null) return isPossibleSymbol(symbol);
     return isPossibleSymbol(symbol) && this.catalog.get(symbol)?.tradable === true;
   }
 
-  #place(name: string, address: StreamAddress): MarketStream {
+  #place(name: string, address: VenueStreamAddress): MarketStream {
     const placed = this.#placed.get(name);
     if (placed !== undefined) return placed.stream;
     const stream = openStream(address, { name, symbol: address.symbol, context: this.#streamContext });
@@ -233,7 +236,7 @@ export class BinanceBroker extends BaseBroker {
       attempts: this.#attempts,
       lifetimeMs: connectionLifetimeMs,
       onChange: () => {
-        this.#tellStatus();
+        this.#reportStatus();
       },
     });
     this.#sockets.push(socket);
@@ -241,7 +244,7 @@ export class BinanceBroker extends BaseBroker {
     return socket;
   }
 
-  /** The first socket stays, so that it is known how the venue stands. */
+  /** The first socket stays, so that the venue's state is always known. */
   #closeEmptySockets(): void {
     const [first, ...others] = this.#sockets;
     if (first === undefined) return;
@@ -253,7 +256,7 @@ export class BinanceBroker extends BaseBroker {
     }
   }
 
-  #tellStatus(): void {
+  #reportStatus(): void {
     if (this.#closing !== null) return;
     this.countConnections(this.#sockets.reduce((sum, { openConnections }) => sum + openConnections, 0));
     const sockets = this.#sockets.map(({ state }) => state);
@@ -265,7 +268,7 @@ export class BinanceBroker extends BaseBroker {
   }
 }
 
-/** How the broker stands, from how its sockets stand. */
+/** The status of the broker, from the states of its sockets. */
 export function binanceStatus(sockets: readonly RelayState[], catalogKnown: boolean): BrokerStatus {
   const open = sockets.filter(({ kind }) => kind === 'open').length;
   if (open > 0) {
@@ -275,7 +278,7 @@ export function binanceStatus(sockets: readonly RelayState[], catalogKnown: bool
     if (!catalogKnown) return { kind: 'degraded', reason: "The venue's list of instruments is not known yet." };
     return { kind: 'connected' };
   }
-  // Whoever connects is nearest to serving; else whoever tries next.
+  // A socket that is connecting is closest to serving; otherwise the one that tries next.
   const best = sockets.reduce((a, b) => (rank(b) < rank(a) ? b : a), sockets[0] ?? { kind: 'connecting', attempt: 1 });
   return best.kind === 'open' ? { kind: 'connected' } : best;
 }
@@ -284,14 +287,14 @@ function rank(state: RelayState): number {
   return state.kind === 'waiting' ? state.delayMs : -1;
 }
 
-function openStream({ kind }: StreamAddress, options: StreamOptions): MarketStream {
+function openStream({ kind }: VenueStreamAddress, options: StreamOptions): MarketStream {
   switch (kind.type) {
     case 'tick':
       return new TickStream(options);
     case 'trade':
       return new TradeStream({ ...options, mode: kind.mode });
     case 'candle':
-      return new CandleStream({ ...options, interval: kind.interval });
+      return new KlineStream({ ...options, interval: kind.interval });
     case 'orderbook':
       return new DepthStream(options);
     default:
@@ -299,7 +302,7 @@ function openStream({ kind }: StreamAddress, options: StreamOptions): MarketStre
   }
 }
 
-/** Many events come in one millisecond, and share its stamp. */
+/** Formats times; remembers the last one, for many events come in one millisecond. */
 export function memoizedStamp(): (epochMs: number) => Timestamp {
   let lastMs = 0;
   let last = fromEpochMs(0);

@@ -12,24 +12,24 @@ export interface BinanceSocketOptions {
   readonly broker: BrokerContext;
   readonly url: string;
   readonly open: OpenWebSocket;
-  /** Of all sockets of the broker together. */
+  /** Shared by all sockets of the broker. */
   readonly attempts: SlidingWindow;
-  /** After so long (and up to a fortieth more) a connection is replaced; the venue ends it at 24 h. */
+  /** A connection is replaced after this time and up to a fortieth more; the venue ends it after 24 h. */
   readonly lifetimeMs: number;
   /** The state, or the number of open connections, has changed. */
   readonly onChange: () => void;
 }
 
-/** The venue bears 1024. */
+/** The venue allows 1024 streams on one connection. */
 export const MAX_STREAMS = 800;
 const LIFETIME_SPREAD = 1 / 40;
 const SAMPLE_MS = 1_000;
-/** How long a replacement waits for first data of streams that normally tick, before it takes over all the same. */
+/** A successor takes over after this time even if a stream that normally ticks has not ticked there. */
 const TAKEOVER_PATIENCE_MS = 10_000;
 
 /**
- * Holds up to 800 streams: keeps a connection for them alive, and replaces it without a hole when its time has come. The new
- * connection is subscribed and delivers before the old one ends, and the streams drop what comes twice.
+ * Holds up to 800 streams: keeps a connection for them alive, and replaces it without a hole when its time has come.
+ * The new connection is subscribed and delivers before the old one ends, and the streams drop what comes twice.
  */
 export class BinanceSocket implements AsyncDisposable {
   readonly #options: BinanceSocketOptions;
@@ -92,7 +92,7 @@ export class BinanceSocket implements AsyncDisposable {
     this.#relay.start();
   }
 
-  /** `reconcile` makes it known to the venue. */
+  /** The venue is asked for it by the next `reconcile`. */
   add(stream: MarketStream): void {
     this.#streams.set(stream.name, stream);
     this.#byLowerCase.set(stream.name.toLowerCase(), stream);
@@ -202,7 +202,10 @@ export class BinanceSocket implements AsyncDisposable {
     broker.metrics.reconnects.inc({ broker: broker.id });
   }
 
-  /** Lets the successor take over once it is subscribed to everything, and every stream that normally ticks has ticked there. */
+  /**
+   * Lets the successor take over once it is subscribed to everything, and every stream that normally ticks has ticked
+   * there.
+   */
   #considerTakeover(elapsedMs: number): void {
     if (this.#relay.successor?.isSettled !== true) return;
     this.#settledForMs += elapsedMs;
@@ -227,12 +230,12 @@ export class BinanceSocket implements AsyncDisposable {
   }
 }
 
-/** With no frame of any kind for so long, pings included, no connection is taken for live. */
+/** A connection without any frame for this time, pings included, counts as silent. */
 const SILENT_AFTER_MS = 30_000;
-/** A connection whose data normally comes so many times in `staleAfterMs` is missed when it does not. */
+/** Silence means something on a connection whose data normally comes at least this often in `staleAfterMs`. */
 const BUSY_ARRIVALS = 3;
 
-/** Tells when a whole connection has fallen silent. Frames are only counted; the silence is measured now and then. */
+/** Notices when a whole connection has fallen silent. Frames are only counted; the silence is measured now and then. */
 class SilenceWatch {
   readonly #staleAfterMs: number;
   readonly #pace = new ArrivalPace();

@@ -8,11 +8,12 @@ import type { Random } from '../../shared/random.ts';
 import { ReplyReader, RestClient } from '../../transport/RestClient.ts';
 import type { RestReply } from '../../transport/RestClient.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
-import { RestRefusal, ServerTime } from './restReplies.ts';
+import { BinanceErrorBody, ServerTime } from './restReplies.ts';
 import { timeRequest } from './restRequests.ts';
 import type { BinanceRequest } from './restRequests.ts';
 import { createHmac, createPrivateKey, createSecretKey, sign } from 'node:crypto';
 
+/** An API key and its secret. */
 export interface BinanceCredentials {
   readonly apiKey: string;
   /** An HMAC secret, or an Ed25519 or RSA private key as PEM. */
@@ -20,7 +21,7 @@ export interface BinanceCredentials {
 }
 
 export interface CheckBinanceOptions {
-  /** Where the broker asks for market data: see `accountHost`. */
+  /** The host that the broker asks for market data; see `accountHost`. */
   readonly restUrl: string;
   readonly hosts: BinanceHosts;
   readonly brokerId: string;
@@ -31,7 +32,8 @@ export interface CheckBinanceOptions {
 }
 
 /**
- * The account as the venue describes it to whoever holds its key: all that matters here is that it does. In part:
+ * The account as the venue describes it to the holder of its key. Only the fact that it answers matters here. A part of
+ * it:
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/account-endpoints#account-information-user_data
  *
  *     {"makerCommission":15,"canTrade":true,"updateTime":123456789,"accountType":"SPOT","balances":[],
@@ -39,14 +41,18 @@ export interface CheckBinanceOptions {
  */
 const Account = z.object({ canTrade: z.boolean(), accountType: z.string() });
 
-/** What can stand in a header: no white space, nothing invisible. The venue's own have 64 letters and digits. */
+/**
+ * The characters that a header may have: no white space, nothing invisible. The venue's own have 64 letters and digits.
+ */
 const API_KEY = /^[!-~]{1,512}$/;
 const RECV_WINDOW_MS = 5_000;
 const MAX_BODY_BYTES = 1_048_576;
 /** The stamp of a request is too old, or ahead of the venue's clock. */
 const WRONG_TIME = -1021;
 
-/** The codes that say something of the credentials, for a person. Asking again would bring the same, and annoy the venue. */
+/**
+ * The codes that mean a fault of the credentials, with a sentence for the client. Asking again would bring the same.
+ */
 const REFUSALS: ReadonlyMap<number, string> = new Map([
   [-1002, 'The venue does not let this API key read its account.'],
   [-1022, 'The venue refuses the signature: this secret does not belong to this API key.'],
@@ -58,9 +64,10 @@ const REFUSALS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Asks the venue, by a signed request, for the account that the key belongs to. Resolves where it answers with one. Rejects
- * with BAD_REQUEST for what can't be credentials, BROKER_AUTHENTICATION_FAILED for those that the venue refuses,
- * BROKER_UNAVAILABLE or RATE_LIMITED where it can't be asked just now or answers nonsense, and with the signal's reason.
+ * Asks the venue, by a signed request, for the account that the key belongs to. Resolves if it answers with one.
+ * Rejects with BAD_REQUEST for what can't be credentials, BROKER_AUTHENTICATION_FAILED for those that the venue
+ * refuses, BROKER_UNAVAILABLE or RATE_LIMITED if it can't be asked just now or its answer is invalid, and with the
+ * signal's reason.
  */
 export async function checkBinanceCredentials(
   credentials: BinanceCredentials,
@@ -114,7 +121,7 @@ function accountRequest(timestamp: number, key: KeyObject): BinanceRequest {
 }
 
 function refusalCode({ status, body }: RestReply): number | null {
-  return status < 300 ? null : (RestRefusal.safeParse(body).data?.code ?? null);
+  return status < 300 ? null : (BinanceErrorBody.safeParse(body).data?.code ?? null);
 }
 
 /** The body of a reply that is none of the venue's refusals. Nothing of the venue's own words goes into an error. */
@@ -143,14 +150,14 @@ function refused(reply: RestReply, brokerId: string): GatewayError {
 
 /** What the venue shows once as the secret of an HMAC key; its own have 64 letters and digits. */
 const HMAC_SECRET = /^[!-~]{1,512}$/;
-/** That of an Ed25519 key has some 120 characters, the longest of an RSA key some 3300. */
+/** The PEM of an Ed25519 key has some 120 characters, the longest of an RSA key some 3300. */
 const LONGEST_PEM = 4_096;
 /** The venue takes no others; what a longer one costs to sign with grows with the cube of its length. */
 const RSA_BITS = { least: 2_048, most: 4_096 };
 
 /**
- * What a client gave as its secret, ready to sign with: an HMAC secret, or an Ed25519 or RSA private key as PEM (which has
- * white space in it, as no HMAC secret has). Null where it is none of these.
+ * The signing key that a client's secret stands for: an HMAC secret, or an Ed25519 or RSA private key as PEM (which has
+ * white space in it, as no HMAC secret has). Null if it is none of these.
  */
 export function toSigningKey(secret: string): KeyObject | null {
   if (HMAC_SECRET.test(secret)) return createSecretKey(secret, 'utf8');
@@ -158,8 +165,8 @@ export function toSigningKey(secret: string): KeyObject | null {
 }
 
 /**
- * As the venue asks for it, before it is encoded for a URL: HMAC-SHA256 in lower-case hex; Ed25519, or RSASSA-PKCS1-v1_5 with
- * SHA-256, in base64.
+ * The signature in the form that the venue asks for, not yet encoded for a URL: HMAC-SHA256 in lower-case hex; Ed25519,
+ * or RSASSA-PKCS1-v1_5 with SHA-256, in base64.
  */
 export function signatureOf(payload: string, key: KeyObject): string {
   if (key.type === 'secret') return createHmac('sha256', key).update(payload).digest('hex');
@@ -168,8 +175,8 @@ export function signatureOf(payload: string, key: KeyObject): string {
 }
 
 /**
- * A query with its signature. What is signed are the bytes that are sent: values are encoded first, the order stays, and the
- * signature comes last.
+ * A query with its signature. What is signed are the bytes that are sent: values are encoded first, the order stays,
+ * and the signature comes last.
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/request-security
  */
 export function signQuery(parameters: Readonly<Record<string, string | number>>, key: KeyObject): string {
@@ -184,7 +191,7 @@ function privateKey(pem: string): KeyObject | null {
   try {
     const key = createPrivateKey(pem);
     if (!isSupported(key)) return null;
-    // An RSA key whose numbers don't belong together is told only when it is used.
+    // Only signing reveals an RSA key whose numbers don't belong together.
     signatureOf('', key);
     return key;
   } catch {

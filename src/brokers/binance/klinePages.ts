@@ -8,18 +8,18 @@ import { PAGE_ROWS } from './restRequests.ts';
 import type { KlineWindow } from './restRequests.ts';
 
 /** Asks the venue once: the bars of a window, oldest first. */
-export type FetchPage = (window: KlineWindow) => Promise<readonly Bar[]>;
+export type FetchKlines = (window: KlineWindow) => Promise<readonly Bar[]>;
 
 interface Span extends KlineWindow {
-  /** More than one page where it is more than PAGE_ROWS. */
+  /** Takes several pages if it is more than PAGE_ROWS. */
   readonly rows: number;
 }
 
 /**
- * The bars of a query, oldest first: with a start the oldest `limit` from there, else the newest `limit` up to the end. The
- * venue has no bars of five seconds; they are made from those of one.
+ * The bars of a query, oldest first: with a start the oldest `limit` from there, else the newest `limit` up to the end.
+ * The venue has no bars of five seconds; they are made from those of one.
  */
-export async function fetchBars(query: CandleQuery, fetchPage: FetchPage): Promise<readonly Bar[]> {
+export async function fetchBars(query: CandleQuery, fetchPage: FetchKlines): Promise<readonly Bar[]> {
   const { interval, fromMs, toMs, limit } = query;
   if (fromMs !== null && toMs !== null && fromMs > toMs) return [];
   if (interval === '5s') return fetchFolded(query, fetchPage);
@@ -30,7 +30,7 @@ const PARTS = CANDLE_INTERVALS['5s'] / CANDLE_INTERVALS['1s'];
 
 async function fetchFolded(
   { symbol, fromMs, toMs, limit }: CandleQuery,
-  fetchPage: FetchPage,
+  fetchPage: FetchKlines,
 ): Promise<readonly Bar[]> {
   const lengthMs = CANDLE_INTERVALS['5s'];
   const window = {
@@ -51,7 +51,7 @@ async function fetchFolded(
   return folded.slice(whole ? 0 : 1).slice(-limit);
 }
 
-function fetchSpan({ fromMs, toMs, rows, ...names }: Span, fetchPage: FetchPage): Promise<HistorySpan<Bar>> {
+function fetchSpan({ fromMs, toMs, rows, ...names }: Span, fetchPage: FetchKlines): Promise<HistorySpan<Bar>> {
   const ask = async (window: Pick<KlineWindow, 'fromMs' | 'toMs'>, count: number): Promise<HistoryPage<Bar>> => {
     const pageRows = Math.min(count, PAGE_ROWS);
     const items = await fetchPage({ ...names, ...window, rows: pageRows });

@@ -7,11 +7,11 @@ import type { CandleDraft, CandleInterval, PriceLevel, TickDraft, TradeDraft } f
 import { fromEpochMs } from '../../market/timestamp.ts';
 
 /**
- * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not looked at: the
- * venue adds and drops them without notice.
+ * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not looked at:
+ * the venue adds and drops them without notice.
  */
 
-/** Prices and sizes of spot are never negative. (A predicate, for books have tens of thousands of them.) */
+/** Prices and sizes of spot are never negative. */
 const amount = z.custom<Decimal>(
   (value) => typeof value === 'string' && !value.startsWith('-') && isDecimal(value),
   'not a decimal amount',
@@ -27,7 +27,7 @@ const epochMs = z.int().min(0).max(8_640_000_000_000_000);
  *
  *     {"code":-1121,"msg":"Invalid symbol."}
  */
-export const RestRefusal = z.object({ code: z.int() });
+export const BinanceErrorBody = z.object({ code: z.int() });
 
 /**
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/general-endpoints#check-server-time
@@ -44,9 +44,7 @@ export const ServerTime = z.object({ serverTime: epochMs });
  */
 export const ExchangeInfo = z.object({ rateLimits: z.array(z.unknown()).default([]), symbols: z.array(z.unknown()) });
 
-/**
- *     {"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000}
- */
+/**     {"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000} */
 export const WeightLimit = z.object({
   rateLimitType: z.literal('REQUEST_WEIGHT'),
   interval: z.literal('MINUTE'),
@@ -55,8 +53,8 @@ export const WeightLimit = z.object({
 });
 
 /**
- * One symbol of the listing, of which the better part is left out here. `status` gets new values from time to time
- * (CANCEL_ONLY in 2026); filters come in any order, each may be missing, and are told apart by `filterType`.
+ * One symbol of the listing; most members are left out here. `status` gets new values from time to time (CANCEL_ONLY in
+ * 2026); filters come in any order, each may be missing, and are distinguished by `filterType`.
  * https://developers.binance.com/docs/binance-spot-api-docs/filters
  *
  *     {"symbol":"BTCUSD","status":"TRADING","baseAsset":"BTC","baseAssetPrecision":8,"quoteAsset":"USD","filters":[
@@ -93,6 +91,7 @@ export type Depth = z.infer<typeof Depth>;
  *      "isBuyerMaker":true,"isBestMatch":true}
  */
 const RecentTrade = z.object({ id, price: amount, qty: amount, time: epochMs, isBuyerMaker: z.boolean() });
+/** The reply of /api/v3/trades, oldest first. */
 export const RecentTrades = z.array(RecentTrade);
 export type RecentTrade = z.infer<typeof RecentTrade>;
 
@@ -103,12 +102,13 @@ export type RecentTrade = z.infer<typeof RecentTrade>;
  *     {"a":202790190,"p":"7139.89000000","q":"0.06702300","f":222825297,"l":222825297,"T":1577977823305,"m":false,"M":true}
  */
 const AggregateTrade = z.object({ a: id, p: amount, q: amount, T: epochMs, m: z.boolean() });
+/** The reply of /api/v3/aggTrades, oldest first. */
 export const AggregateTrades = z.array(AggregateTrade);
 export type AggregateTrade = z.infer<typeof AggregateTrade>;
 
 /**
- * One row of /api/v3/klines: open time, open, high, low, close, base volume, close time, quote volume, number of trades, and
- * what is not used. There is no mark of a bar that still grows.
+ * One row of /api/v3/klines: open time, open, high, low, close, base volume, close time, quote volume, number of
+ * trades, and what is not used. There is no mark of a bar that still grows.
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#klinecandlestick-data
  *
  *     [1588740120000,"9033.34000000","9039.99000000","9032.75000000","9033.15000000","31.19296800",1588740179999,
@@ -117,6 +117,7 @@ export type AggregateTrade = z.infer<typeof AggregateTrade>;
 const KlineRow = z
   .tuple([epochMs, amount, amount, amount, amount, amount, epochMs, z.unknown(), z.int().nonnegative()])
   .rest(z.unknown());
+/** The reply of /api/v3/klines, oldest first. */
 export const KlineRows = z.array(KlineRow);
 export type KlineRow = z.infer<typeof KlineRow>;
 
@@ -138,6 +139,7 @@ export interface DepthSnapshot {
   readonly asks: readonly PriceLevel[];
 }
 
+/** A trade of the venue's history. */
 export interface HistoricTrade {
   /** The trade's id, or the aggregate's: rises with time, by one. */
   readonly venueId: number;
@@ -157,7 +159,8 @@ export interface Bar {
   readonly trades: number;
 }
 
-export function toInstrument({ symbol, status, baseAsset, quoteAsset, filters }: SymbolInfo): Instrument {
+/** The instrument that an entry of the listing describes. */
+export function toBinanceInstrument({ symbol, status, baseAsset, quoteAsset, filters }: SymbolInfo): Instrument {
   const filter = (type: string): SymbolInfo['filters'][number] | undefined =>
     filters.find(({ filterType }) => filterType === type);
   return {
@@ -171,11 +174,12 @@ export function toInstrument({ symbol, status, baseAsset, quoteAsset, filters }:
   };
 }
 
-/** A step of 0 means that the rule is off. */
+/** A step of 0 means that there is no such rule. */
 function step(value: Decimal | undefined): Decimal | null {
   return value === undefined || isZero(value) ? null : value;
 }
 
+/** The snapshot of a book, with levels as the domain has them. */
 export function toDepthSnapshot({ lastUpdateId, bids, asks }: Depth): DepthSnapshot {
   return { lastUpdateId, bids: bids.map(toLevel), asks: asks.map(toLevel) };
 }
@@ -184,6 +188,7 @@ function toLevel([price, size]: Depth['bids'][number]): PriceLevel {
   return { price, size };
 }
 
+/** A row of /api/v3/trades as a trade. */
 export function fromRecentTrade(raw: RecentTrade, receivedMs: number): HistoricTrade {
   return historic(raw.id, {
     type: 'trade',
@@ -196,6 +201,7 @@ export function fromRecentTrade(raw: RecentTrade, receivedMs: number): HistoricT
   });
 }
 
+/** A row of /api/v3/aggTrades as a trade. */
 export function fromAggregateTrade(raw: AggregateTrade, receivedMs: number): HistoricTrade {
   return historic(raw.a, {
     type: 'trade',
@@ -212,8 +218,11 @@ function historic(venueId: number, trade: TradeDraft): HistoricTrade {
   return { venueId, trade };
 }
 
-/** Null where a side has no orders. The venue gives no time: it is that of the receipt. */
-export function toTick({ bidPrice, bidQty, askPrice, askQty }: BookTicker, receivedMs: number): TickDraft | null {
+/** Null if a side has no orders. The venue gives no time, so it is the time of receipt. */
+export function fromBookTicker(
+  { bidPrice, bidQty, askPrice, askQty }: BookTicker,
+  receivedMs: number,
+): TickDraft | null {
   if (isZero(bidPrice) || isZero(askPrice)) return null;
   const receivedAt = fromEpochMs(receivedMs);
   return {
@@ -230,11 +239,15 @@ export function toTick({ bidPrice, bidQty, askPrice, askQty }: BookTicker, recei
   };
 }
 
+/** A row of /api/v3/klines as a bar. */
 export function toBar([openMs, open, high, low, close, volume, lastMs, , trades]: KlineRow): Bar {
   return { openMs, lastMs, open, high, low, close, volume, trades };
 }
 
-/** Joins bars, oldest first, into longer ones aligned to the epoch. One that lacks some of its parts is made of the others. */
+/**
+ * Joins bars, oldest first, into longer ones aligned to the epoch. One that lacks some of its parts is made of the
+ * others.
+ */
 export function foldBars(bars: readonly Bar[], lengthMs: number): readonly Bar[] {
   const folded: Bar[] = [];
   for (const bar of bars) {
@@ -257,21 +270,18 @@ function joined(bar: Bar, next: Bar): Bar {
   };
 }
 
-export interface CandleMoment {
+/** When bars were received, by our clock and by that of the venue. */
+export interface ReplyMoment {
   readonly receivedMs: number;
   /** The venue's clock, no later than when it was asked for the bars. */
   readonly venueMs: number;
 }
 
 /**
- * Bars, oldest first and up to the venue's newest or some earlier end, as candles. A bar is closed when a newer one is there,
- * or when it had ended before the venue was asked.
+ * Bars, oldest first and up to the venue's newest or some earlier end, as candles. A bar is closed when a newer one is
+ * there, or when it had ended before the venue was asked.
  */
-export function toCandles(
-  bars: readonly Bar[],
-  interval: CandleInterval,
-  moment: CandleMoment,
-): readonly CandleDraft[] {
+export function toCandles(bars: readonly Bar[], interval: CandleInterval, moment: ReplyMoment): readonly CandleDraft[] {
   const receivedAt = fromEpochMs(moment.receivedMs);
   return bars.map((bar, index) => {
     const closed = index < bars.length - 1 || bar.lastMs < moment.venueMs;

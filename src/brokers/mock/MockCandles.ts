@@ -24,7 +24,7 @@ export interface CandlePoint {
 }
 
 /** The present, for a query. */
-export interface CandleMoment {
+export interface MockMoment {
   readonly nowMs: number;
   readonly price: Decimal;
 }
@@ -41,9 +41,9 @@ interface IntervalCandles {
 }
 
 /**
- * The candles of one symbol, of every interval: built while its market runs, made up for the time before, flat and without
- * volume where the market stood still. A query's first candle of the market's life is filled up from history, and so
- * begins earlier than the streamed one, which begins with the first price that was sent.
+ * The candles of one symbol, of every interval: built while its market runs, made up for the time before, and flat
+ * without volume while the market did not move. In a query, the candle in which the market began is completed from the
+ * made-up history; the streamed one begins with the first price that was sent.
  */
 export class MockCandles {
   readonly #history: CandleHistory;
@@ -57,7 +57,10 @@ export class MockCandles {
     );
   }
 
-  /** Takes in the prices of one step; returns of each interval the candle that was closed, if any, and the one that grew. */
+  /**
+   * Takes in the prices of one step; returns of each interval the candle that was closed, if any, and the one that
+   * grew.
+   */
   add(points: readonly CandlePoint[], timeMs: number): readonly CandleDraft[] {
     const [first] = points;
     if (first === undefined) return [];
@@ -87,13 +90,13 @@ export class MockCandles {
     return drafts;
   }
 
-  /** The open candle of the running market; null where none is open. */
+  /** The open candle of the running market; null if none is open. */
   current(interval: CandleInterval, nowMs: number): CandleDraft | null {
     return this.#candlesOf(interval).builder.current(fromEpochMs(nowMs));
   }
 
-  /** Ascending and without a hole; the one that is open now comes last, where the query reaches so far. */
-  query({ interval, fromMs, toMs, limit }: CandleQuery, moment: CandleMoment): readonly CandleDraft[] {
+  /** Ascending and without a hole; the one that is open now comes last, if the query reaches that far. */
+  query({ interval, fromMs, toMs, limit }: CandleQuery, moment: MockMoment): readonly CandleDraft[] {
     const lengthMs = CANDLE_INTERVALS[interval];
     const newestMs = alignDown(Math.min(toMs ?? moment.nowMs, moment.nowMs), lengthMs);
     const oldestMs = Math.max(0, fromMs === null ? newestMs - (limit - 1) * lengthMs : -alignDown(-fromMs, lengthMs));
@@ -108,8 +111,8 @@ export class MockCandles {
     return drafts;
   }
 
-  /** Null where the market stood still. */
-  #barAt(interval: CandleInterval, openMs: number, { nowMs, price }: CandleMoment): CandleBar | null {
+  /** Null if the market did not move. */
+  #barAt(interval: CandleInterval, openMs: number, { nowMs, price }: MockMoment): CandleBar | null {
     const first = this.#first;
     const closeMs = openMs + CANDLE_INTERVALS[interval];
     if (first === null || closeMs <= first.timeMs) {
@@ -127,7 +130,9 @@ export class MockCandles {
     return closed.get(openMs) ?? (current !== null && toEpochMs(current.openTime) === openMs ? current : null);
   }
 
-  /** What there was before a time at which the market stood still; from history where that is no longer kept. */
+  /**
+   * The last candle before a time at which the market did not move; from the made-up history if it is no longer kept.
+   */
   #lastBefore(interval: CandleInterval, timeMs: number): CandleBar {
     const { builder, closed } = this.#candlesOf(interval);
     const current = builder.current(fromEpochMs(timeMs));
@@ -185,7 +190,10 @@ function alignDown(timeMs: number, lengthMs: number): number {
   return Math.floor(timeMs / lengthMs) * lengthMs;
 }
 
-/** How each interval's candles look: where the path is sampled for their extremes, and how long their wicks may be. */
+/**
+ * The shape of each interval's candles: how often the path is sampled for their extremes, and how long their wicks may
+ * be.
+ */
 const SHAPES: Readonly<Record<CandleInterval, { readonly sampleMs: number; readonly wick: number }>> = {
   '1s': { sampleMs: 1_000, wick: 0.03 },
   '5s': { sampleMs: 1_000, wick: 0.06 },
@@ -211,8 +219,8 @@ export interface PartSpan {
 }
 
 /**
- * What the market would have done before anyone watched it: a price at every time that depends on (seed, symbol) and that
- * time alone, so that a candle is the same whenever it is asked for, and each opens where the one before has closed.
+ * What the market would have done before anyone watched it: a price at every time that depends on (seed, symbol) and
+ * that time alone, so that a candle is always the same, and each opens at the price at which the one before closed.
  */
 export class CandleHistory {
   readonly #spec: MarketSpec;
@@ -231,7 +239,7 @@ export class CandleHistory {
     return this.partial(interval, { openMs, endMs, close: this.#text(this.#priceAt(endMs)) });
   }
 
-  /** A candle from its open time to a moment before its end, where the price is given. */
+  /** A candle from its open time to a moment before its end; the price at that moment is given. */
   partial(interval: CandleInterval, { openMs, endMs, close }: PartSpan): CandleBar {
     const { sampleMs, wick } = SHAPES[interval];
     const share = (endMs - openMs) / CANDLE_INTERVALS[interval];

@@ -4,6 +4,7 @@ import { seededRandom } from '../../shared/random.ts';
 import { seedOf, small, whole, PriceWalk } from './PriceWalk.ts';
 import type { MarketSpec } from './marketSpec.ts';
 
+/** A made-up trade; price and size in their smallest steps. */
 export interface MarketTrade {
   readonly id: number;
   readonly price: number;
@@ -12,10 +13,11 @@ export interface MarketTrade {
   readonly side: Side;
 }
 
+/** Best bid and ask, and the last trade before them; prices and sizes in their smallest steps. */
 export interface MarketQuote {
   readonly bid: LadderLevel;
   readonly ask: LadderLevel;
-  /** The price of the last trade before; null where there are no trades. */
+  /** The price of the last trade before; null if there are no trades. */
   readonly last: number | null;
 }
 
@@ -33,7 +35,7 @@ export const FIRST_TRADE_ID = 1_000_001;
 
 /**
  * One symbol's made-up market in whole numbers, without time: the n-th step of a (seed, symbol) is always the same,
- * whoever watches. Book, quote and trades agree at every step, and the book is never crossed.
+ * whoever watches it. Book, quote and trades agree at every step, and the book is never crossed.
  */
 export class MockMarket {
   readonly #spec: MarketSpec;
@@ -133,7 +135,7 @@ const FEWEST = 50;
 const USUAL = 60;
 const MOST = 70;
 
-/** One side of a made-up book: between 50 and 70 levels, best first, whose best is told from outside. */
+/** One side of a made-up book: between 50 and 70 levels, best first. The best one is given. */
 class BookLadder {
   readonly #spec: MarketSpec;
   readonly #random: Random;
@@ -155,7 +157,7 @@ class BookLadder {
     return this.#levels;
   }
 
-  /** Makes `best` the best level, lets some of the others live, and tells what has changed, best first. */
+  /** Makes `best` the best level, changes some of the others, and returns the changes, best first. */
   move(best: LadderLevel): readonly LadderLevel[] {
     this.#changes = new Map();
     while (this.#levels[0] !== undefined && this.#distance(this.#levels[0].price, best.price) < 0) this.#remove(0);
@@ -205,7 +207,7 @@ class BookLadder {
     return small(this.#random, this.#spec.mostQuanta) * this.#spec.quantum;
   }
 
-  /** Negative where `price` is better than `other`. */
+  /** Negative if `price` is better than `other`. */
   #distance(price: number, other: number): number {
     return (price - other) * this.#away;
   }

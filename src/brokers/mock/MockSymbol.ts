@@ -88,7 +88,7 @@ export class MockSymbol {
     return this.#candles.query(query, { nowMs, price: last ?? mid });
   }
 
-  /** The latest, oldest first; where there were not so many yet, made-up ones from before the start. */
+  /** The latest, oldest first; if there were not so many yet, made-up ones from before the start come first. */
   trades(limit: number): readonly TradeDraft[] {
     const kept = Math.min(limit, MOST_TRADES);
     const recent = this.#trades.slice(Math.max(0, this.#trades.length - kept));
@@ -128,7 +128,7 @@ function toTrade(spec: MarketSpec, { id, price, size, side }: MarketTrade, time:
   return { type: 'trade', time, receivedAt: time, id: String(id), ...toLevel(spec, { price, size }), side };
 }
 
-/** What of a book is told: all of it, or what has changed. */
+/** What is published of a book: all of it, or what has changed. */
 interface BookPart {
   readonly kind: BookUpdateKind;
   readonly bids: readonly LadderLevel[];

@@ -2,6 +2,7 @@ import { fractionDigits, fromUnits, toUnits } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import type { Instrument } from '../../market/instrument.ts';
 
+/** The two kinds of mock broker, named for the venue that each resembles. */
 export type MockKind = 'mock-binance' | 'mock-oanda';
 
 /** All that the making of one symbol's market depends on. Prices and sizes are whole numbers of their smallest step. */
@@ -21,6 +22,7 @@ export interface MarketSpec {
   readonly stepsPerSecond: number;
 }
 
+/** What the configuration says about one symbol's market. */
 export interface MarketChoice {
   readonly kind: MockKind;
   readonly symbol: string;
@@ -49,6 +51,7 @@ export function marketSpec({ kind, symbol, price, seed, stepsPerSecond }: Market
     : { ...common, stride, sizeDecimals: 0, mostQuanta: 40, quantum: 250_000, hasTrades: false };
 }
 
+/** The instrument that a made-up market is listed as. */
 export function instrumentOf({ kind, symbol, priceDecimals, sizeDecimals }: MarketSpec): Instrument {
   const [base, quote] = assetsOf(kind, symbol);
   return {

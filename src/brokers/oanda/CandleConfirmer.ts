@@ -6,9 +6,13 @@ import type { OandaRest } from './OandaRest.ts';
 import type { VenueCandle } from './restReplies.ts';
 import type { CandleSpecification } from './restRequests.ts';
 
-/** What the venue says of one candle that has ended. `none`: it has no such candle. `unknown`: it did not say in time. */
+/**
+ * The venue's answer about a candle that has ended. `none`: it has no such candle. `unknown`: it did not answer in
+ * time.
+ */
 export type Verdict = { readonly kind: 'candle'; readonly candle: VenueCandle } | { readonly kind: 'none' | 'unknown' };
 
+/** Asks for one candle that has ended. */
 export interface CandleQuestion extends CandleSpecification {
   readonly openMs: number;
   /** Called once, unless the confirmer is disposed of before. */
@@ -21,12 +25,12 @@ export interface CandleConfirmerOptions {
   readonly logger: Logger;
 }
 
-/** The venue counts a price in a moment after it has sent it. */
+/** When the venue is asked: it counts a price a moment after it has sent it. */
 const FIRST_ASKED_AFTER_MS = 750;
 const ASKED_AGAIN_AFTER_MS = 1_500;
-/** Nobody waits longer for the end of a candle. */
+/** The final candle is published after this time, confirmed or not. */
 const PATIENCE_MS = 4_000;
-/** Keeps a path shorter than what servers take. */
+/** Keeps the path of a request within the length that servers accept. */
 const MAX_SPECIFICATIONS = 200;
 
 /** Asks the venue for candles that have just ended: all that end together in one request. Owned by the broker. */
@@ -65,13 +69,13 @@ export class CandleConfirmer implements Disposable {
     using time = deadline(clock, PATIENCE_MS - FIRST_ASKED_AFTER_MS, this.#abort.signal);
     const { signal } = time;
     const first = await this.#ask(questions, signal);
-    const open = this.#tell(questions, first, { isLast: false });
+    const open = this.#report(questions, first, { isLast: false });
     if (open.length === 0) return;
     await sleep(clock, ASKED_AGAIN_AFTER_MS, signal);
-    this.#tell(open, await this.#ask(open, signal), { isLast: true });
+    this.#report(open, await this.#ask(open, signal), { isLast: true });
   }
 
-  /** Null: the venue did not say. */
+  /** Null if the venue did not answer. */
   async #ask(
     questions: readonly CandleQuestion[],
     signal: AbortSignal,
@@ -85,8 +89,8 @@ export class CandleConfirmer implements Disposable {
     }
   }
 
-  /** Those that are still open after it. */
-  #tell(
+  /** Passes the answers on; returns the questions that are still open. */
+  #report(
     questions: readonly CandleQuestion[],
     answers: readonly (readonly VenueCandle[])[] | null,
     { isLast }: { readonly isLast: boolean },
@@ -102,7 +106,7 @@ export class CandleConfirmer implements Disposable {
   }
 }
 
-/** From the newest complete candle and the one that grows, where there are such. Null: too early to say. */
+/** Judges by the newest complete candle and the one in progress, if there are any. Null if it is too early to say. */
 function verdictOn(openMs: number, latest: readonly VenueCandle[]): Verdict | null {
   const candle = latest.find((each) => each.openMs === openMs);
   if (candle !== undefined) return candle.complete ? { kind: 'candle', candle } : null;

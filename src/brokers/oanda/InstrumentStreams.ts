@@ -10,11 +10,11 @@ export interface InstrumentStreamsOptions {
   readonly confirmer: Pick<CandleConfirmer, 'ask'>;
   /** Digits behind the point of the prices of an instrument. */
   readonly placesOf: (symbol: string) => number;
-  /** Why nothing comes just now; null: nothing stands in the way. */
+  /** Why no prices come just now; null if there is no known reason. */
   readonly outage: () => string | null;
 }
 
-/** All instruments that are wanted, and whatever concerns them all. Owned by OandaBroker. */
+/** All instruments that are wanted, and the venue's time, which they share. Owned by OandaBroker. */
 export class InstrumentStreams implements Disposable {
   readonly #options: InstrumentStreamsOptions;
   readonly #streams = new Map<string, InstrumentStream>();
@@ -79,27 +79,30 @@ export class InstrumentStreams implements Disposable {
   }
 }
 
-/** A heartbeat comes every 5 s: what is further ahead of the last one was not made when it says. */
+/** A heartbeat comes every 5 s: a time that is further ahead of the last one can't be right. */
 const PLAUSIBLE_AHEAD_MS = 6_000;
 const SECOND_MS = 1_000;
 
 /**
- * How far the venue's time has come, by what it sends: ours is not asked, for the two differ. Heartbeats tell it; between
- * two of them prices do.
+ * The venue's time, derived from the times in its heartbeats, and from prices between two of them. Our clock is not
+ * used, for the two differ.
  */
 export class VenueClock {
   #heartbeatMs: number | null = null;
   #second = Number.NEGATIVE_INFINITY;
 
-  /** The start of the second that has begun with it; null: that one had begun before. */
+  /**
+   * Takes a heartbeat's time. Returns the start of the second that it is the first to reach; null if that was reached
+   * before.
+   */
   heartbeat(timeMs: number): number | null {
-    // One that was far ahead was wrong.
+    // A time that was far ahead was wrong.
     if (this.#second * SECOND_MS > timeMs + PLAUSIBLE_AHEAD_MS) this.#second = Number.NEGATIVE_INFINITY;
     this.#heartbeatMs = timeMs;
     return this.#reach(timeMs);
   }
 
-  /** As for a heartbeat. */
+  /** Takes a price's time; returns what `heartbeat` does. */
   price(timeMs: number): number | null {
     const isPlausible = this.#heartbeatMs !== null && timeMs <= this.#heartbeatMs + PLAUSIBLE_AHEAD_MS;
     return isPlausible ? this.#reach(timeMs) : null;

@@ -8,8 +8,8 @@ export interface NameReviewOptions {
 }
 
 /**
- * Which instruments the venue lists and refuses all the same: one of them, and it refuses a whole stream. They are left out
- * for the others' sake. Owned by OandaBroker.
+ * Finds the instruments that the venue lists and yet does not stream. It refuses a stream if one of them is in it, so
+ * they are left out. Owned by OandaBroker.
  */
 export class NameReview {
   readonly #options: NameReviewOptions;
@@ -29,12 +29,15 @@ export class NameReview {
     return this.#refused.has(name);
   }
 
-  /** They may be good by now. */
+  /** Forgets what was found: the venue may stream them by now. */
   forget(): void {
     this.#refused.clear();
   }
 
-  /** A stream of these was refused. One review at a time: what it leaves is refused again, and reviewed again. */
+  /**
+   * Begins a review of these instruments, of which a stream was refused. Does nothing if one is under way: the next
+   * stream will be refused, and reviewed, in its turn.
+   */
   begin(names: ReadonlySet<string>): void {
     this.#running ??= this.#review([...names]);
   }
@@ -52,12 +55,12 @@ export class NameReview {
   }
 }
 
-/** Whether the venue quotes all of these. */
+/** Answers whether the venue quotes all of these. */
 export type AskQuotes = (symbols: readonly string[]) => Promise<boolean>;
 
 /**
- * Which of these symbols the venue does not quote, though it lists them: one bad name makes it refuse a whole request. Halves
- * what is refused until the bad ones are alone.
+ * Which of these symbols the venue does not quote, though it lists them: one bad name makes it refuse a whole request.
+ * Halves what is refused until the bad ones are alone.
  */
 export async function findRefused(symbols: readonly string[], ask: AskQuotes): Promise<readonly string[]> {
   if (symbols.length === 0 || (await ask(symbols))) return [];

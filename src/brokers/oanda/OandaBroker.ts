@@ -5,7 +5,7 @@ import { fromEpochMs } from '../../market/timestamp.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
 import { HttpLineFeed } from '../../transport/HttpLineFeed.ts';
-import type { Asking } from '../../transport/RequestQueue.ts';
+import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { BaseBroker, isSameCondition } from '../BaseBroker.ts';
 import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition, BrokerStatus } from '../BaseBroker.ts';
 import { CatalogKeeper } from '../CatalogKeeper.ts';
@@ -19,28 +19,29 @@ import type { OpenLineFeed } from './OandaConnection.ts';
 import { OandaRest } from './OandaRest.ts';
 import { OandaStream } from './OandaStream.ts';
 import { credentialsRefused } from './restReplies.ts';
-import type { Refusal } from './restReplies.ts';
-import { toBook, toTick } from './streamMapping.ts';
+import type { VenueRefusal } from './restReplies.ts';
+import { toBook, toOandaTick } from './streamMapping.ts';
 import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import type { CatalogState } from '../CatalogKeeper.ts';
 
 export interface OandaBrokerOptions {
   readonly environment: OandaEnvironment;
-  /** In place of the environment's own; null: that. */
+  /** Replaces the environment's own host; null: that one. */
   readonly streamUrl: string | null;
   readonly restUrl: string | null;
   readonly credentials: CredentialSource<OandaCredentials>;
   readonly budgets: OandaBudgets;
-  /** False where the credentials are the gateway's own, and serve every client. */
+  /** False if the credentials are the gateway's own, and serve every client. */
   readonly requiresAuthentication: boolean;
   /** How streams are opened. @default a real HttpLineFeed */
   readonly open?: OpenLineFeed;
 }
 
 const FEED_TYPES: readonly FeedType[] = ['tick', 'candle', 'orderbook'];
-/** Digits of prices whose precision the venue does not tell. */
+/** Decimal places of prices whose precision the venue does not state. */
 const DEFAULT_PLACES = 5;
 
+/** The traits of a broker of this kind. */
 export function oandaTraits(requiresAuthentication: boolean): BrokerTraits {
   return { kind: 'oanda', supportedTypes: FEED_TYPES, synthetic: false, requiresAuthentication };
 }
@@ -60,9 +61,9 @@ export class OandaBroker extends BaseBroker {
   readonly #labels: { readonly broker: string };
   #state: 'new' | 'running' | 'closed' = 'new';
   #stream: OandaStream | null = null;
-  /** What was told of feeds that can't be served. */
+  /** The conditions that were reported of feeds that can't be served. */
   #unserved: ReadonlyMap<Feed, FeedCondition> = new Map();
-  /** Why the venue lets us in no more: for good. */
+  /** Why the venue refuses our credentials; null if it does not. Never reset. */
   #refusal: string | null = null;
   #closing: Promise<void> | null = null;
 
@@ -119,7 +120,7 @@ export class OandaBroker extends BaseBroker {
           this.reconcile();
         },
         onState: () => {
-          this.#tellStatus();
+          this.#reportStatus();
         },
       },
     });
@@ -149,18 +150,18 @@ export class OandaBroker extends BaseBroker {
 
   async fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]> {
     this.#checkAdmitted();
-    return this.#rest.fetchCandles(query, this.#asking(asker));
+    return this.#rest.fetchCandles(query, this.#askOptions(asker));
   }
 
   async fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {
     this.#checkAdmitted();
-    const price = await this.#rest.fetchPrice(symbol, this.#asking(asker));
-    return price === null ? null : toTick(price, fromEpochMs(this.context.clock.now()));
+    const price = await this.#rest.fetchPrice(symbol, this.#askOptions(asker));
+    return price === null ? null : toOandaTick(price, fromEpochMs(this.context.clock.now()));
   }
 
   async fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null> {
     this.#checkAdmitted();
-    const price = await this.#rest.fetchPrice(symbol, this.#asking(asker));
+    const price = await this.#rest.fetchPrice(symbol, this.#askOptions(asker));
     if (price === null) return null;
     const book = toBook(price, fromEpochMs(this.context.clock.now()));
     return { ...book, bids: book.bids.slice(0, depth), asks: book.asks.slice(0, depth) };
@@ -186,7 +187,7 @@ export class OandaBroker extends BaseBroker {
     this.setStatus({ kind: 'closed' });
   }
 
-  #asking(asker?: Asker): Asking {
+  #askOptions(asker?: Asker): AskOptions {
     return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal: this.#abort.signal };
   }
 
@@ -194,7 +195,7 @@ export class OandaBroker extends BaseBroker {
     if (this.#refusal !== null) throw new GatewayError('BROKER_AUTHENTICATION_FAILED', this.#refusal);
   }
 
-  /** For good: only other credentials, in another broker, help. */
+  /** The venue refuses the credentials. This is final: other credentials need another broker. */
   #refuse(reason: string): void {
     if (this.#refusal !== null || this.#state !== 'running') return;
     this.#refusal = reason;
@@ -202,7 +203,7 @@ export class OandaBroker extends BaseBroker {
     this.#catalogKeeper.stop();
     this.catalogFailed();
     this.#apply();
-    this.#tellStatus();
+    this.#reportStatus();
   }
 
   #apply(): void {
@@ -214,8 +215,8 @@ export class OandaBroker extends BaseBroker {
       else if (obstacle !== 'unknown') unserved.set(feed, obstacle);
     }
     for (const [feed, condition] of unserved) {
-      const told = this.#unserved.get(feed);
-      if (told !== undefined && isSameCondition(condition, told)) continue;
+      const reported = this.#unserved.get(feed);
+      if (reported !== undefined && isSameCondition(condition, reported)) continue;
       this.context.sink.onFeed(feed, condition);
     }
     this.#unserved = unserved;
@@ -272,7 +273,7 @@ export class OandaBroker extends BaseBroker {
             this.#streamRefused(refusal, refused);
           },
           onChange: () => {
-            this.#tellStatus();
+            this.#reportStatus();
           },
         },
       },
@@ -288,16 +289,16 @@ export class OandaBroker extends BaseBroker {
     if (stream === null) return;
     const leaving = stream.close().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
-    this.#tellStatus();
+    this.#reportStatus();
   }
 
-  #streamRefused(refusal: Refusal, names: ReadonlySet<string>): void {
+  #streamRefused(refusal: VenueRefusal, names: ReadonlySet<string>): void {
     const reason = credentialsRefused(refusal);
     if (reason !== null) this.#refuse(reason);
     else if (refusal === 'instrument') this.#review.begin(names);
   }
 
-  #tellStatus(): void {
+  #reportStatus(): void {
     const stream = this.#stream;
     this.countConnections(stream?.openConnections ?? 0);
     if (this.#state !== 'running') return;
@@ -306,6 +307,7 @@ export class OandaBroker extends BaseBroker {
   }
 }
 
+/** The states that the status of the broker depends on. */
 export interface OandaParts {
   /** Why the venue does not let us in; null: it does, or was not asked yet. */
   readonly refusal: string | null;
@@ -314,7 +316,7 @@ export interface OandaParts {
   readonly stream: RelayState | null;
 }
 
-/** How the broker stands, from how its parts stand. */
+/** The status of the broker, from the states of its parts. */
 export function oandaStatus({ refusal, catalog, stream }: OandaParts): BrokerStatus {
   // Not `closed`, which has no reason.
   if (refusal !== null) return { kind: 'degraded', reason: refusal };

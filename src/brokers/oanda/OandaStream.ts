@@ -6,7 +6,7 @@ import type { BrokerContext } from '../BaseBroker.ts';
 import type { OandaBudget } from './OandaBudgets.ts';
 import { OandaConnection } from './OandaConnection.ts';
 import type { ConnectionEnd, OpenLineFeed } from './OandaConnection.ts';
-import type { Refusal } from './restReplies.ts';
+import type { VenueRefusal } from './restReplies.ts';
 import type { VenuePrice, VenueTime } from './streamMessages.ts';
 
 export interface OandaStreamOptions {
@@ -18,20 +18,21 @@ export interface OandaStreamOptions {
   readonly listener: StreamListener;
 }
 
+/** What an OandaStream reports to its owner. */
 export interface StreamListener {
   onPrice(price: VenuePrice): void;
   onHeartbeat(time: VenueTime): void;
-  /** Nothing comes of instruments that are not `kept`, from here until their next price. */
+  /** Instruments for which `isKept` is false get no prices from here until their next one. */
   onLost(reason: string, isKept: (name: string) => boolean): void;
-  /** The venue does not want this stream: of these instruments, or at all. */
-  onRefused(refusal: Refusal, names: ReadonlySet<string>): void;
+  /** The venue refuses this stream, because of its instruments or altogether. */
+  onRefused(refusal: VenueRefusal, names: ReadonlySet<string>): void;
   /** The state, or the number of connections, has changed. */
   onChange(): void;
 }
 
-/** Nobody is served worse while a stream has instruments that nobody wants any more. */
+/** A stream may have instruments that nobody wants any more for this time. */
 const SURPLUS_PATIENCE_MS = 30_000;
-/** How long a successor may lack a price of some instrument before it takes over all the same: longer than a heartbeat. */
+/** A successor takes over after this time even if it lacks a price of some instrument; longer than a heartbeat. */
 const HANDOVER_PATIENCE_MS = 6_000;
 const NO_PLACE: SessionEnd = {
   reason: 'All streams that the venue allows this token are in use.',
@@ -39,9 +40,9 @@ const NO_PLACE: SessionEnd = {
 };
 
 /**
- * Keeps one price stream alive for a set of instruments. The venue fixes a stream's instruments: if others are wanted, a second
- * stream is opened, and the first one ends when the second has sent a price of each. Meanwhile both are reported, and the
- * listener drops what is not newer. Whoever constructs it owns it until `close()`.
+ * Keeps one price stream alive for a set of instruments. The venue fixes a stream's instruments: if others are wanted,
+ * a second stream is opened, and the first one ends when the second has sent a price of each. Meanwhile both are
+ * reported, and the listener drops what is not newer. Whoever constructs it owns it until `close()`.
  */
 export class OandaStream implements AsyncDisposable {
   readonly #options: OandaStreamOptions;
@@ -94,7 +95,7 @@ export class OandaStream implements AsyncDisposable {
     this.#relay.start();
   }
 
-  /** The set is replaced whole; never empty. */
+  /** Replaces the wanted set, which is never empty. */
   want(names: ReadonlySet<string>): void {
     this.#wanted = names;
     this.#reconcile();

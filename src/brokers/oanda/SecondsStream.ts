@@ -15,8 +15,8 @@ export interface SecondsStreamOptions {
 const LENGTH_MS = CANDLE_INTERVALS['1s'];
 
 /**
- * Candles of one second, which the venue does not have: of the mid prices that are streamed, and of nothing else. The second
- * in which the stream begins is left out, for its beginning was not seen; those of an interruption are told as missing.
+ * Candles of one second, which the venue does not have, made of the streamed mid prices alone. The second in which the
+ * stream begins is left out, for its beginning was not seen; those of an interruption are reported as a gap.
  */
 export class SecondsStream implements CandleMaker {
   readonly #options: SecondsStreamOptions;

@@ -3,18 +3,19 @@ import { GatewayError } from '../../shared/errors.ts';
 import { readNewest, readOldest } from '../historyPages.ts';
 import type { VenueCandle } from './restReplies.ts';
 import { PAGE_CANDLES } from './restRequests.ts';
-import type { CandleSpecification, CandleWindow, VenueInterval } from './restRequests.ts';
+import type { CandleSpecification, CandleWindow, OandaInterval } from './restRequests.ts';
 
 /**
- * Asks the venue once, candles oldest first. `count`: it gives no page of that size; `future`: the window's edge is in the
- * future, by its clock.
+ * Asks the venue once, candles oldest first. `count`: it gives no page of that size; `future`: the window's edge is in
+ * the future, by its clock.
  */
-export type FetchPage = (window: CandleWindow) => Promise<readonly VenueCandle[] | 'count' | 'future'>;
+export type FetchCandles = (window: CandleWindow) => Promise<readonly VenueCandle[] | 'count' | 'future'>;
 
+/** A request for history, of any length. */
 export interface CandleSpan {
   readonly symbol: string;
-  readonly interval: VenueInterval;
-  /** Of open times, inclusive. */
+  readonly interval: OandaInterval;
+  /** Bounds of open times, inclusive. */
   readonly fromMs: number | null;
   readonly toMs: number | null;
   readonly limit: number;
@@ -25,13 +26,13 @@ const EARLIEST_MS = Date.UTC(1990, 0, 1);
 const SMALLEST_PAGE = 50;
 
 /**
- * The candles of a span, oldest first: with a start the oldest `limit` from there, else the newest `limit` up to the end. A
- * count counts candles and not spans of time, so that holes cost nothing.
+ * The candles of a span, oldest first: with a start the oldest `limit` from there, else the newest `limit` up to the
+ * end. A count counts candles and not spans of time, so that holes cost nothing.
  */
 export async function fetchSpan(
   { symbol, interval, fromMs, toMs, limit }: CandleSpan,
   nowMs: number,
-  fetchPage: FetchPage,
+  fetchPage: FetchCandles,
 ): Promise<readonly VenueCandle[]> {
   const pages = new Pages({ symbol, interval }, fetchPage);
   const lengthMs = CANDLE_INTERVALS[interval];
@@ -58,15 +59,15 @@ export async function fetchSpan(
 }
 
 /**
- * The venue took no more than 500 at a time for a while in 2019: the page is halved where it finds one too large. Throws
- * BROKER_UNAVAILABLE where it finds every page too large.
+ * Fetches pages, and halves their size when the venue calls one too large: for a while in 2019 it took no more than
+ * 500. Throws BROKER_UNAVAILABLE if it calls every page too large.
  */
 class Pages {
   readonly #candles: CandleSpecification;
-  readonly #fetchPage: FetchPage;
+  readonly #fetchPage: FetchCandles;
   #size = PAGE_CANDLES;
 
-  constructor(candles: CandleSpecification, fetchPage: FetchPage) {
+  constructor(candles: CandleSpecification, fetchPage: FetchCandles) {
     this.#candles = candles;
     this.#fetchPage = fetchPage;
   }
@@ -78,12 +79,12 @@ class Pages {
       const count = Math.min(window.count, this.#size);
       const page = await this.#fetchPage({ symbol, interval, fromMs: window.fromMs, endMs, count });
       if (typeof page !== 'string') return page;
-      // Nothing has happened in the future; and without an end, what lies beyond the one that was asked for is left out.
+      // There is nothing in the future, so the window needs no end.
       if (page === 'future') {
         if (endMs === null) return [];
         endMs = null;
       } else {
-        // To say that there are none would be a lie.
+        // An empty answer would claim that there are no candles.
         if (count <= SMALLEST_PAGE) throw new GatewayError('BROKER_UNAVAILABLE', 'The venue gives no page of candles.');
         this.#size = Math.ceil(count / 2);
       }

@@ -10,8 +10,8 @@ import { fromEpochMs } from '../../market/timestamp.ts';
 import { assertNever } from '../../shared/assertNever.ts';
 
 /**
- * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not looked at: the
- * venue adds and drops them without notice. Prices are parsed in streamMessages.ts.
+ * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not looked at:
+ * the venue adds and drops them without notice. Prices are parsed in streamMessages.ts.
  */
 
 const price = z.custom<Decimal>((value) => typeof value === 'string' && isDecimal(value), 'not a decimal');
@@ -30,7 +30,7 @@ const places = z.int().min(0).max(15);
  *
  *     {"errorMessage":"Insufficient authorization to perform request."}
  */
-export const RestRefusal = z.object({ errorMessage: z.string() });
+export const OandaErrorBody = z.object({ errorMessage: z.string() });
 
 /**
  * https://developer.oanda.com/rest-live-v20/account-ep/
@@ -47,7 +47,7 @@ export const Accounts = z.object({ accounts: z.array(z.object({ id: z.string() }
 export const InstrumentList = z.object({ instruments: z.array(z.unknown()) });
 
 /**
- * One entry, of which the better part is left out here. Precisions can't be told from names: HKD_JPY has 5 decimals.
+ * One entry; most members are left out here. Precisions can't be derived from names: HKD_JPY has 5 decimals.
  * https://developer.oanda.com/rest-live-v20/primitives-df/
  *
  *     {"name":"NZD_CHF","type":"CURRENCY","displayName":"NZD/CHF","pipLocation":-4,"displayPrecision":5,
@@ -94,7 +94,7 @@ export type CandleEntry = z.infer<typeof CandleEntry>;
 export const Candles = z.object({ candles: z.array(CandleEntry) });
 
 /**
- * In the order of the request: of each the newest complete candle and the one that grows, or fewer.
+ * In the order of the request: for each the newest complete candle and the one in progress, or fewer.
  *
  *     {"latestCandles":[{"instrument":"USD_JPY","granularity":"M1","candles":[…]}]}
  */
@@ -109,7 +109,7 @@ export interface VenueCandle {
 }
 
 /** The venue lists what the account may trade, so all of it is tradable. */
-export function toInstrument(info: InstrumentInfo): Instrument {
+export function toOandaInstrument(info: InstrumentInfo): Instrument {
   const { name, displayName, displayPrecision, tradeUnitsPrecision, minimumTradeSize } = info;
   const [base, quote, ...more] = name.split('_');
   const isPair = base !== undefined && quote !== undefined && base !== '' && quote !== '' && more.length === 0;
@@ -134,6 +134,7 @@ export function toVenueCandle({ time, complete, volume, mid }: CandleEntry): Ven
   return { openMs: time, complete, bar };
 }
 
+/** The candle as an event; one that is complete has the time of its end, another that of its receipt. */
 export function toCandle(
   { openMs, complete, bar }: VenueCandle,
   interval: CandleInterval,
@@ -153,14 +154,14 @@ export function toCandle(
   };
 }
 
-/** What the venue found fault with, where it answered with a 4xx. */
-export type Refusal = 'token' | 'account' | 'instrument' | 'future' | 'count' | 'other';
+/** What the venue objects to when it answers with a 4xx. */
+export type VenueRefusal = 'token' | 'account' | 'instrument' | 'future' | 'count' | 'other';
 
 /**
- * By the status, and by the venue's words where the status says too little; null: it said nothing.
+ * Judges by the status, and by the venue's message if the status says too little; null: there was no message.
  * https://developer.oanda.com/rest-live-v20/troubleshooting-errors/
  */
-export function toRefusal(status: number, message: string | null): Refusal {
+export function toRefusal(status: number, message: string | null): VenueRefusal {
   const text = message ?? '';
   if (status === 401) return /forbidden/i.test(text) ? 'account' : 'token';
   if (status === 403) return 'account';
@@ -181,8 +182,8 @@ export function toRefusal(status: number, message: string | null): Refusal {
   }
 }
 
-/** For a person, where there is no use in asking again; null where there is. */
-export function credentialsRefused(refusal: Refusal): string | null {
+/** Why the credentials are refused, as a sentence for the client; null if the refusal is about something else. */
+export function credentialsRefused(refusal: VenueRefusal): string | null {
   switch (refusal) {
     case 'token':
       return 'The venue refuses this token; a token is good for one environment only, practice or live.';

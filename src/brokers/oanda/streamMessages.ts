@@ -7,16 +7,18 @@ import { fromEpochMs, parseTimestamp } from '../../market/timestamp.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
 
 // What the price stream sends, a JSON object a line: https://developer.oanda.com/rest-live-v20/pricing-ep/
-// The order of members is not fixed, some came with the years, and unknown ones come any time: only what is read must be
+// The order of members is not fixed, some came with the years, and unknown ones come any time: only what is read must
+// be
 // there. Every parser returns undefined for what is malformed, and throws nothing.
 
+/** A valid line of the price stream. */
 export type StreamMessage =
   | { readonly kind: 'price'; readonly price: VenuePrice }
   | { readonly kind: 'heartbeat'; readonly time: VenueTime }
-  /** Of a type that is not known here, or not yet. */
+  /** A message of an unknown type, which is ignored. */
   | { readonly kind: 'other' };
 
-/** All that is quoted for one instrument at one time. Each replaces the one before. */
+/** All quotes of one instrument at one time. Each price replaces the one before. */
 export interface VenuePrice {
   readonly instrument: string;
   /** When it was made. */
@@ -53,7 +55,7 @@ export function parseLine(text: string): StreamMessage | undefined {
  *
  * `{"type":"PRICE","time":"2019-01-31T18:16:38.818627106Z","bids":[{"price":"0.72711","liquidity":10000000}],
  *   "asks":[{"price":"0.72725","liquidity":10000000}],"closeoutBid":"0.72696","closeoutAsk":"0.72740",
- *   "status":"tradeable","tradeable":true,"instrument":"USD_CAD"}`
+ * "status":"tradeable","tradeable":true,"instrument":"USD_CAD"}`
  */
 export function parsePrice(value: unknown): VenuePrice | undefined {
   if (!isRecord(value)) return undefined;
@@ -93,7 +95,7 @@ function ladderOf(value: unknown): PriceLevel[] | undefined {
   return levels;
 }
 
-/** The venue writes them so, without promising it. */
+/** Sorts levels, if need be: the venue sends them sorted, without promising it. */
 function inOrder(
   levels: readonly PriceLevel[],
   order: (a: PriceLevel, b: PriceLevel) => number,
@@ -113,11 +115,11 @@ function timeOf(value: unknown): VenueTime | undefined {
   return typeof value === 'string' ? parseVenueTime(value) : undefined;
 }
 
-/** Where the venue writes a size as a number: `1000000`, `1000000.0`, and what a double prints as, `1.0E7`. */
+/** Members that the venue may write as a number: `1000000`, `1000000.0`, or `1.0E7`. */
 const EXACT_MEMBERS: ReadonlySet<string> = new Set(['liquidity']);
 const WITH_EXPONENT = /^-?\d{1,20}(?:\.\d{1,20})?[eE][+-]?\d{1,2}$/;
 
-/** JSON in which sizes that are numbers become text with the venue's own digits. Throws as JSON.parse does. */
+/** Parses JSON, in which sizes that are numbers become text with the venue's own digits. Throws as JSON.parse does. */
 export function parseExactly(text: string): unknown {
   return JSON.parse(text, digitsOf);
 }
@@ -129,7 +131,7 @@ function digitsOf(member: string, value: unknown, context?: { readonly source?: 
   return WITH_EXPONENT.test(source) ? new Big(source).toFixed() : source;
 }
 
-/** An instant as the venue tells it. */
+/** A time as the venue writes it. */
 export interface VenueTime {
   /** Since the epoch, exact: what prices of one instrument are ordered by. */
   readonly ns: bigint;
@@ -144,7 +146,8 @@ const NS_PER_MS = 1_000_000n;
 
 /**
  * Takes both forms that the venue has, whichever was asked for: RFC 3339 in UTC (`2016-10-27T08:38:43.094548890Z`) and
- * seconds since the epoch (`1477557523.094548890`), each with 0 to 9 digits behind the point. Undefined for anything else.
+ * seconds since the epoch (`1477557523.094548890`), each with 0 to 9 digits behind the point. Undefined for anything
+ * else.
  */
 export function parseVenueTime(text: string): VenueTime | undefined {
   try {

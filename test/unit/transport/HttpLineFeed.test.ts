@@ -173,7 +173,7 @@ describe('the line feed', () => {
       await waitFor(() => told.activity > second / 3);
       await clock.advance(3_000);
     }
-    expect((await feed.ended).reason).toBe('Nothing that makes sense came for too long.');
+    expect((await feed.ended).reason).toBe('No valid line came for too long.');
   });
 
   it('drops and counts lines that make no sense or are no UTF-8, until there are too many in a minute', async () => {
@@ -185,7 +185,7 @@ describe('the line feed', () => {
     await waitFor(() => told.invalid === 3);
     expect(told.lines).toEqual(['!a', 'good', '!b']);
     response.write('!c\nnever told\n');
-    expect((await feed.ended).reason).toBe('The other side sent too much that makes no sense.');
+    expect((await feed.ended).reason).toBe('The other side sent too many invalid lines.');
     expect(told.lines).not.toContain('never told');
   });
 

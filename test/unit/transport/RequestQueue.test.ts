@@ -179,7 +179,7 @@ describe('RequestQueue', () => {
     expect(refused.get('too many')).toMatchObject({
       message: 'Broker binance has used up its requests for the moment.',
     });
-    expect(refused.get('another')).toMatchObject({ message: 'The venue told broker binance-us to pause.' });
+    expect(refused.get('another')).toMatchObject({ message: 'The venue asked broker binance-us to pause.' });
   });
 
   it('has no timer when those who waited have left', async () => {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import { SessionLoop } from '../../../src/transport/SessionLoop.ts';
-import type { Session, SessionEnd, SessionState } from '../../../src/transport/SessionLoop.ts';
+import type { VenueSession, SessionEnd, SessionState } from '../../../src/transport/SessionLoop.ts';
 import { SlidingWindow } from '../../../src/transport/SlidingWindow.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 
 interface Opened {
-  readonly session: Session;
+  readonly session: VenueSession;
   end(reason?: string, retryAfterMs?: number): void;
   fail(error: Error): void;
 }

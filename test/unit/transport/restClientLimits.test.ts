@@ -129,7 +129,7 @@ describe("what a venue counts for its clients' tokens", () => {
     await expect(client.get(hurried)).rejects.toMatchObject({ details: { retryAfterMs: 7_000 } });
     await expect(other.get(hurried)).rejects.toMatchObject({
       code: 'BROKER_UNAVAILABLE',
-      message: 'The venue told broker other to pause.',
+      message: 'The venue asked broker other to pause.',
       details: { retryAfterMs: 7_000 },
     });
     const patient = other.get(ask('/patient'));

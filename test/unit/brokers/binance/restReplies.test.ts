@@ -3,8 +3,8 @@ import { z } from 'zod';
 import {
   toBar,
   toDepthSnapshot,
-  toInstrument,
-  toTick,
+  toBinanceInstrument,
+  fromBookTicker,
   AggregateTrades,
   BookTicker,
   Depth,
@@ -83,7 +83,7 @@ describe.skipIf(!hasRecordings)('recorded bodies', () => {
 
   it('maps the recorded quote', () => {
     const raw = bodies.find(({ endpoint }) => endpoint === '/api/v3/ticker/bookTicker')?.raw ?? '';
-    expect(toTick(BookTicker.parse(JSON.parse(raw)), 0)).toEqual({
+    expect(fromBookTicker(BookTicker.parse(JSON.parse(raw)), 0)).toEqual({
       type: 'tick',
       time: '1970-01-01T00:00:00.000Z',
       receivedAt: '1970-01-01T00:00:00.000Z',
@@ -136,7 +136,7 @@ describe.skipIf(!hasRecordings)('recorded bodies', () => {
     ['2025-08-07-binance-25sym', 25, 12, 6_000],
   ])('the listing of %s is understood whole', (name, listed, tradable, limit) => {
     const info = ExchangeInfo.parse(recordingJson(`binance/rest-exchangeInfo-${name}.json`));
-    const instruments = info.symbols.map((entry) => toInstrument(SymbolInfo.parse(entry)));
+    const instruments = info.symbols.map((entry) => toBinanceInstrument(SymbolInfo.parse(entry)));
     expect(instruments).toHaveLength(listed);
     expect(instruments.filter((instrument) => instrument.tradable)).toHaveLength(tradable);
     expect(
@@ -178,7 +178,7 @@ describe('restMapping', () => {
             { filterType: 'PRICE_FILTER', tickSize: value },
           ];
     const raw = { symbol: 'ABCX', status: 'TRADING', baseAsset: 'A', quoteAsset: 'BCX', filters };
-    expect(toInstrument(SymbolInfo.parse(raw))).toEqual({
+    expect(toBinanceInstrument(SymbolInfo.parse(raw))).toEqual({
       symbol: 'ABCX',
       displayName: 'A/BCX',
       base: 'A',
@@ -191,7 +191,7 @@ describe('restMapping', () => {
 
   it.each(['BREAK', 'HALT', 'CANCEL_ONLY', 'SOMETHING_NEW'])('takes %s for not tradable', (status) => {
     const raw = { symbol: 'AB', status, baseAsset: 'A', quoteAsset: 'B', filters: [] };
-    expect(toInstrument(SymbolInfo.parse(raw)).tradable).toBe(false);
+    expect(toBinanceInstrument(SymbolInfo.parse(raw)).tradable).toBe(false);
   });
 
   it.each([
@@ -220,7 +220,7 @@ describe('restMapping', () => {
     ['bid', { bidPrice: '0.00000000', bidQty: '0.00000000', askPrice: '5.1', askQty: '1' }],
     ['ask', { bidPrice: '5.1', bidQty: '1', askPrice: '0.00000000', askQty: '0.00000000' }],
   ])('takes an empty %s side for no quote, not for a price of 0', (_side, raw) => {
-    expect(toTick(BookTicker.parse(raw), receivedMs)).toBeNull();
+    expect(fromBookTicker(BookTicker.parse(raw), receivedMs)).toBeNull();
   });
 
   it('folds bars into longer ones that begin on the multiple of their length', () => {

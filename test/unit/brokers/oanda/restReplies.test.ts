@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   toCandle,
-  toInstrument,
+  toOandaInstrument,
   toVenueCandle,
   Accounts,
   Candles,
@@ -13,7 +13,7 @@ import {
 } from '../../../../src/brokers/oanda/restReplies.ts';
 import { hasRecordings, recordingJson, recordingText } from '../../../support/recordings.ts';
 
-const instrument = (fields: object) => toInstrument(InstrumentInfo.parse({ name: 'EUR_USD', ...fields }));
+const instrument = (fields: object) => toOandaInstrument(InstrumentInfo.parse({ name: 'EUR_USD', ...fields }));
 
 describe('instruments', () => {
   it('have names, steps and parts', () => {
@@ -110,7 +110,7 @@ describe.runIf(hasRecordings)('recorded answers', () => {
     ['oanda/account-instruments-2023-mixed17.json', 17],
   ])('all of %s are instruments', (file, count) => {
     const entries = InstrumentList.parse(recordingJson(file)).instruments;
-    const instruments = entries.map((each) => toInstrument(InstrumentInfo.parse(each)));
+    const instruments = entries.map((each) => toOandaInstrument(InstrumentInfo.parse(each)));
     expect(instruments).toHaveLength(count);
     for (const { base, quote, tickSize, lotSize } of instruments) {
       expect([base, quote, tickSize, lotSize]).not.toContain(null);
@@ -120,7 +120,7 @@ describe.runIf(hasRecordings)('recorded answers', () => {
   it('precision is what the venue says, never what a name suggests', () => {
     const entries = InstrumentList.parse(recordingJson('oanda/account-instruments-2019-70fx.json')).instruments;
     const known = new Map(
-      entries.map((each) => toInstrument(InstrumentInfo.parse(each))).map((each) => [each.symbol, each]),
+      entries.map((each) => toOandaInstrument(InstrumentInfo.parse(each))).map((each) => [each.symbol, each]),
     );
     expect(known.get('HKD_JPY')?.tickSize).toBe('0.00001');
     expect(known.get('USD_JPY')?.tickSize).toBe('0.001');

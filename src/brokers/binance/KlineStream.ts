@@ -5,19 +5,25 @@ import { CandleSequencer, SecondsJoiner } from './CandleSequencer.ts';
 import type { CandlePlace } from './CandleSequencer.ts';
 import { MarketStream } from './MarketStream.ts';
 import type { StreamOptions } from './MarketStream.ts';
-import { toCandle } from './streamMapping.ts';
+import { fromKline } from './streamMapping.ts';
 import { parseCandle } from './streamMessages.ts';
-import type { VenueInterval } from './streamNames.ts';
+import type { KlineInterval } from './streamNames.ts';
 
-/** Candles that wait for history; over that, they go without it. Of the open one only the newest waits. */
+/**
+ * Bound of the updates that wait for history; beyond it they are published without it. Only the newest update of an
+ * open candle waits.
+ */
 const MAX_HELD = 500;
-/** A candle's last word may come a moment after the first of the next one, and history has it later still. */
+/**
+ * How long a missing final update is awaited: it may come after the first update of the next candle, and history has it
+ * later still.
+ */
 const HOLE_PATIENCE_MS = 1_000;
-/** What a request for candles bears. */
+/** Bound of the candles that are fetched after an interruption. */
 const MAX_REFETCHED = 5_000;
 
-export interface CandleStreamOptions extends StreamOptions {
-  readonly interval: VenueInterval;
+export interface KlineStreamOptions extends StreamOptions {
+  readonly interval: KlineInterval;
 }
 
 interface Update {
@@ -29,20 +35,20 @@ interface Update {
  * Candles of one interval, each closed once, by the venue's own flag. After an interruption the closed ones that were
  * missed are fetched and come first. From seconds, those of five seconds are made, too.
  */
-export class CandleStream extends MarketStream {
+export class KlineStream extends MarketStream {
   protected readonly ticks = false;
-  readonly #interval: VenueInterval;
+  readonly #interval: KlineInterval;
   readonly #sequencer = new CandleSequencer();
   #joiner: SecondsJoiner | null;
-  /** Of the history that is being fetched. */
+  /** Cancels the fetching of history that is under way. */
   #history: AbortController | null = null;
   #held: Update[] = [];
-  /** Runs while the end of a candle is waited for that the connection has left out so far. */
+  /** Runs while a missing final update of a candle is awaited. */
   #hole: Disposable | null = null;
-  /** Something may have been missed, and was not asked for yet. */
+  /** Something may have been missed, and has not been fetched yet. */
   #interrupted = false;
 
-  constructor({ interval, ...options }: CandleStreamOptions) {
+  constructor({ interval, ...options }: KlineStreamOptions) {
     super(options);
     this.#interval = interval;
     this.#joiner = interval === '1s' ? new SecondsJoiner() : null;
@@ -62,7 +68,7 @@ export class CandleStream extends MarketStream {
     const message = parseCandle(data);
     if (message === undefined || message.interval !== this.#interval) return false;
     this.context.noteLatency(message.sentAt, receivedAtMs);
-    const candle = toCandle(message, this.#interval, this.context.stamp(receivedAtMs));
+    const candle = fromKline(message, this.#interval, this.context.stamp(receivedAtMs));
     const update = { place: message, candle };
     // Data may come before the subscription is acknowledged.
     if (this.#history !== null || this.#interrupted) this.#hold(update);
@@ -84,7 +90,7 @@ export class CandleStream extends MarketStream {
   protected interrupt(): void {
     this.#interrupted = this.#sequencer.resumeAt !== null;
     this.#endHistory();
-    // What waited comes after what was missed: history will have both.
+    // History will have both what was missed and what waited for it.
     this.#held = [];
   }
 
@@ -98,7 +104,7 @@ export class CandleStream extends MarketStream {
     return (Math.floor(this.context.broker.clock.now() / lengthMs) + 1) * lengthMs;
   }
 
-  /** What comes after a candle that was not closed waits for that: a moment, then for history. */
+  /** An update behind a candle that was not closed waits for its final update a moment, and then for history. */
   #passInOrder(update: Update): void {
     if (this.#leavesHole(update)) {
       this.#hold(update);
@@ -144,7 +150,7 @@ export class CandleStream extends MarketStream {
     if (this.#held.length > MAX_HELD) this.#giveUp();
   }
 
-  /** All since the last closed candle, which itself is not passed on again. */
+  /** Fetches all candles since the last closed one, which is not published again. */
   async #fetchMissed(sinceMs: number): Promise<void> {
     const lengthMs = CANDLE_INTERVALS[this.#interval];
     const oldestMs = this.context.broker.clock.now() - (MAX_REFETCHED - 2) * lengthMs;
@@ -160,11 +166,11 @@ export class CandleStream extends MarketStream {
     }
     const [next] = this.#held;
     isMissing ||= next !== undefined && this.#leavesHole(next);
-    if (isMissing) this.#tellMissing(sinceMs);
+    if (isMissing) this.#reportMissing(sinceMs);
     this.#goLive();
   }
 
-  /** Candles of five seconds have begun before their first second was subscribed. */
+  /** Fetches the seconds of the present candle of five seconds that came before the subscription. */
   async #fetchBeginning(joiner: SecondsJoiner): Promise<void> {
     const nextAt = this.#nextJoinedAt;
     const candles = await this.#fetch(nextAt - CANDLE_INTERVALS['5s']);
@@ -174,13 +180,13 @@ export class CandleStream extends MarketStream {
     this.#goLive();
   }
 
-  /** Null: the venue did not give them. What comes meanwhile is held. */
+  /** Null if the venue did not give them. Updates that come meanwhile are held. */
   async #fetch(fromMs: number): Promise<readonly CandleDraft[] | null | 'aborted'> {
     const history = new AbortController();
     this.#history = history;
     const query = { symbol: this.symbol, interval: this.#interval, fromMs, toMs: null, limit: MAX_REFETCHED };
     const candles = await this.fetchPatiently(
-      (signal) => this.context.history.fetchCandles(query, this.asking(signal)),
+      (signal) => this.context.history.fetchCandles(query, this.askOptions(signal)),
       history.signal,
     );
     return history.signal.aborted ? 'aborted' : candles;
@@ -188,7 +194,7 @@ export class CandleStream extends MarketStream {
 
   #giveUp(): void {
     const resumeAt = this.#sequencer.resumeAt;
-    if (resumeAt !== null) this.#tellMissing(resumeAt);
+    if (resumeAt !== null) this.#reportMissing(resumeAt);
     this.#goLive();
   }
 
@@ -196,7 +202,7 @@ export class CandleStream extends MarketStream {
     this.#interrupted = false;
     this.#endHistory();
     this.#release();
-    this.stand({ kind: 'live' });
+    this.setCondition({ kind: 'live' });
   }
 
   #release(): void {
@@ -211,16 +217,16 @@ export class CandleStream extends MarketStream {
     this.#history = null;
   }
 
-  #tellMissing(sinceMs: number): void {
+  #reportMissing(sinceMs: number): void {
     this.#sequencer.forgiveHole();
     if (this.#joiner !== null) {
-      // What it has begun would lack seconds.
+      // The candle in progress would lack seconds.
       this.#joiner = new SecondsJoiner();
       this.#joiner.skipUntil(this.#nextJoinedAt);
     }
     const { id: broker, metrics } = this.context.broker;
     metrics.gaps.inc({ broker, type: 'candle' });
-    this.tellGap(`Candles of ${this.symbol} since ${fromEpochMs(sinceMs)} may be missing.`);
+    this.reportGap(`Candles of ${this.symbol} since ${fromEpochMs(sinceMs)} may be missing.`);
   }
 }
 
