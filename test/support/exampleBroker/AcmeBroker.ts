@@ -20,7 +20,7 @@ export interface AcmeBrokerOptions {
   readonly open?: OpenWebSocket;
 }
 
-export const ACME_TRAITS: BrokerTraits = {
+const ACME_TRAITS: BrokerTraits = {
   kind: 'acme',
   supportedTypes: ['tick'],
   synthetic: false,

@@ -128,7 +128,7 @@ describe('the current connection', () => {
 });
 
 describe('a successor', () => {
-  it('takes over when it is told to, and then the connection before it ends', async () => {
+  it('takes over when it is reported to, and then the connection before it ends', async () => {
     const { relay, clock, goLive, open, alive, take, connectionAt } = start();
     await goLive();
     relay.replaceNow();

@@ -176,7 +176,7 @@ describe('the line feed', () => {
     expect((await feed.ended).reason).toBe('No valid line came for too long.');
   });
 
-  it('drops and counts lines that make no sense or are no UTF-8, until there are too many in a minute', async () => {
+  it('drops and counts lines that are invalid or not UTF-8, until there are too many in a minute', async () => {
     const { server, hand } = await stream();
     const { feed, told } = read(server.url);
     const response = await hand();
@@ -196,7 +196,7 @@ describe('the line feed', () => {
     expect((await feed.ended).reason).toBe('A line came that is longer than any should be.');
   });
 
-  it('tells nothing any more once its listener has ended it', async () => {
+  it('reports nothing any more once its listener has ended it', async () => {
     const { server, hand } = await stream();
     const { feed, told } = read(server.url);
     (await hand()).write('a\nend\nafter\n');
@@ -228,7 +228,7 @@ describe('the line feed', () => {
     [403, '<html></html>', { 'content-type': 'text/html; charset=utf-8' }, { isPage: true, text: '<html></html>' }, 0],
     [429, '', { 'retry-after': '7' }, { isPage: false }, 7_000],
     [302, '', { location: 'http://127.0.0.1:1/' }, { isPage: false }, 0],
-  ])('tells HTTP %i as a refusal, and follows no redirect', async (status, body, headers, refusal, retryAfterMs) => {
+  ])('reports HTTP %i as a refusal, and follows no redirect', async (status, body, headers, refusal, retryAfterMs) => {
     const server = stack.use(await ScriptedServer.start(() => ({ status, body, headers })));
     const { feed, told } = read(server.url);
     expect(await feed.ended).toMatchObject({ retryAfterMs, refusal: { status, ...refusal } });

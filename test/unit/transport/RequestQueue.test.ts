@@ -170,7 +170,7 @@ describe('RequestQueue', () => {
     expect(queue.pause(0)).toBeLessThanOrEqual(1_000);
   });
 
-  it('tells each who is refused of its own broker', async () => {
+  it('reports each who is refused of its own broker', async () => {
     enter('first', 'fail', { name: 'binance', weight: 50 });
     enter('too many', 'fail', { name: 'binance', weight: 50 });
     queue.pause(1_000);

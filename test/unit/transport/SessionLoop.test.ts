@@ -89,7 +89,7 @@ describe('SessionLoop', () => {
     expect(opened).toHaveLength(2);
   });
 
-  it('opens no more often than the place bears', async () => {
+  it('opens no more often than the place allows', async () => {
     const { clock, opened, states } = startLoop({ attempts: 3 });
     for (let count = 0; count < 5; count += 1) {
       await clock.advance(8_000);
@@ -110,7 +110,7 @@ describe('SessionLoop', () => {
     expect(JSON.stringify(states)).not.toContain('secret detail');
   });
 
-  it('closes in the midst of a session: it is told, and no other follows', async () => {
+  it('closes in the midst of a session: it is reported, and no other follows', async () => {
     const { clock, loop, opened, states } = startLoop();
     await clock.advance(0);
     const closed = loop.close();

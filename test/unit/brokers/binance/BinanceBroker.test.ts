@@ -55,7 +55,7 @@ describe('BinanceBroker, as it starts', () => {
     expect(rest.count('catalog')).toBe(2);
   });
 
-  it('keeps nobody waiting for the instruments when the venue takes its time', async () => {
+  it('does not let anyone wait for the instruments when the venue is slow', async () => {
     const { broker, clock, rest } = startBroker();
     rest.catalog = () => new Promise(() => {});
     let tried = false;
@@ -71,7 +71,7 @@ describe('BinanceBroker, as it starts', () => {
     expect(tried).toBe(true);
   });
 
-  it('tells feeds that the venue does not trade that they are closed, once, and leaves them out', async () => {
+  it('reports feeds that the venue does not trade as closed, once, and leaves them out', async () => {
     const harness = startBroker();
     harness.rest.catalog = () => Promise.resolve(catalogOf('BTCUSDT', 'HALTED!'));
     const unknown = feedOf('NOPE', 'tick');
@@ -124,7 +124,7 @@ describe('BinanceBroker, reconciling', () => {
     ]);
   });
 
-  it('unsubscribes what nobody wants any more, and hears no more of it', async () => {
+  it('unsubscribes what nobody wants any more, and publishes nothing more of it', async () => {
     const harness = startBroker();
     const feed = btc('trade');
     const socket = await harness.goLive(feed, btc('tick'));
@@ -150,7 +150,7 @@ describe('BinanceBroker, reconciling', () => {
     expect(controlFrames(socket).at(-1)).toMatchObject({ method: 'UNSUBSCRIBE', params: ['btcusdt@kline_1s'] });
   });
 
-  it('tells a feed that joins a stream how the stream stands', async () => {
+  it('reports the condition of the stream to a feed that joins it', async () => {
     const harness = startBroker();
     const seconds = feedOf('BTCUSDT', 'candle', '1s');
     await harness.goLive(seconds);
@@ -160,7 +160,7 @@ describe('BinanceBroker, reconciling', () => {
     expect(harness.conditions(fives)).toEqual([{ kind: 'live' }]);
   });
 
-  it('tells a feed live that was given up and wanted again before the venue knew', async () => {
+  it('reports a feed as live that was given up and wanted again before the venue knew', async () => {
     const harness = startBroker();
     const socket = await harness.goLive(btc('tick'), ...symbols(5, 'trade'));
     // The frames of this second are used up, so that the next has to wait.

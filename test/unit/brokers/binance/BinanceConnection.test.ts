@@ -64,7 +64,7 @@ describe('BinanceBroker, refused', () => {
 });
 
 describe('BinanceBroker, connected anew', () => {
-  it('wants the whole set again, and says at every moment how it stands', async () => {
+  it('wants the whole set again, and always knows what is subscribed', async () => {
     const harness = startBroker();
     const feed = btc('tick');
     const socket = await harness.goLive(feed, btc('trade'));
@@ -122,7 +122,7 @@ describe('BinanceBroker, connected anew', () => {
     expect(await harness.counter('reconnects')).toEqual([]);
   });
 
-  it('tells a feed that is new while there is no connection so', async () => {
+  it('reports to a new feed that there is no connection', async () => {
     const harness = startBroker();
     const socket = await harness.goLive();
     socket.drop('The connection failed.');

@@ -59,7 +59,7 @@ describe('CandleSequencer', () => {
     ['not with the next candle once the last was closed', [final(0, 60)], open(60, 61), false],
     ['with the next candle while the last is not closed', [open(0, 1)], open(60, 61), true],
     ['with the one after the next', [final(0, 60)], final(120, 180), true],
-  ])('knows where a closed candle was left out: %s', (_, before, place, leavesHole) => {
+  ])('knows if a closed candle was left out: %s', (_, before, place, leavesHole) => {
     const sequencer = new CandleSequencer();
     for (const each of before) sequencer.accept(each);
     expect(sequencer.leavesHole(place, 60)).toBe(leavesHole);
@@ -117,13 +117,13 @@ describe('SecondsJoiner', () => {
     ]);
   });
 
-  it('takes the newest word on a second in place of the one before', () => {
+  it('takes the newest update of a second in place of the one before', () => {
     expect(
       run(new SecondsJoiner(), [second(0, false, '10', '1'), second(0, false, '11', '2'), second(0, true, '12', '3')]),
     ).toEqual(['05 10 1 false', '05 11 2 false', '05 12 3 false']);
   });
 
-  it('waits for the last word on a candle before it begins the next', () => {
+  it('waits for the final update of a candle before it begins the next', () => {
     const joiner = new SecondsJoiner();
     expect(
       run(joiner, [

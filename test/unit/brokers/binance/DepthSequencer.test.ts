@@ -50,13 +50,13 @@ describe('DepthSequencer, with a snapshot', () => {
     expect(made.load(12)).toEqual({ kind: 'synced', diffs: [diff(13, 14)] });
   });
 
-  it('is valid by itself where no diff came', () => {
+  it('is valid by itself if no diff came', () => {
     const made = synced(10);
     expect(made.isSynced).toBe(true);
     expect(made.push(diff(9, 11))).toBe('apply');
   });
 
-  it('is refused where the diffs behind it have a hole; what follows the hole is kept', () => {
+  it('is refused if the diffs behind it have a hole; what follows the hole is kept', () => {
     const made = sequencer(diff(9, 11), diff(14, 15), diff(16, 17));
     expect(made.load(10)).toEqual({ kind: 'gap' });
     expect(made.isSynced).toBe(false);

@@ -86,7 +86,7 @@ describe('candles', () => {
     expect(candles().slice(1)).toEqual(['1m 05:00 closed', '1m 06:00 closed', '1m 07:00']);
   });
 
-  it('show the open one of history where nothing newer came', async () => {
+  it('show the open one of history if nothing newer came', async () => {
     const { socket, rest, reconnect, candles, clock } = await startCandles(feed);
     send(socket, 'btcusdt@kline_1m', minute(0));
     socket.drop();
@@ -96,7 +96,7 @@ describe('candles', () => {
     expect(candles()).toEqual(['1m 04:00', '1m 04:00 closed', '1m 05:00']);
   });
 
-  it('that can not be fetched are told to be in doubt, and the feed goes on', async () => {
+  it('that can not be fetched are reported as doubtful, and the feed goes on', async () => {
     const { socket, rest, reconnect, candles, clock, conditions } = await startCandles(feed);
     send(socket, 'btcusdt@kline_1m', minute(0));
     socket.drop();
@@ -153,7 +153,7 @@ describe('candles', () => {
     expect(conditions(feed).at(-1)?.kind).toBe('live');
   });
 
-  it('that are left out and nobody has are told to be missing, and never come behind newer ones', async () => {
+  it('that are left out and nobody has are reported as missing, and never come behind newer ones', async () => {
     const { socket, rest, reconnect, clock, candles, conditions } = await startCandles(feed);
     send(socket, 'btcusdt@kline_1m', minute(0, true));
     rest.candles = () => Promise.resolve([historicCandle(START, true)]);
@@ -229,7 +229,7 @@ describe('candles of five seconds', () => {
     expect(candles().filter((candle) => candle.endsWith('closed'))).toHaveLength(1);
   });
 
-  it('begin with the next whole one where the past can not be had', async () => {
+  it('begin with the next whole one if the past can not be had', async () => {
     const harness = startBroker();
     harness.rest.candles = () => Promise.reject(unavailable());
     const socket = await harness.goLive(fives);

@@ -104,7 +104,7 @@ describe('fetchBars', () => {
     }
   });
 
-  it('asks nothing where the end is before the start', async () => {
+  it('asks nothing if the end is before the start', async () => {
     expect(await fetchBars({ symbol: 'X', interval: '1m', fromMs: 2, toMs: 1, limit: 5 }, unasked)).toEqual([]);
   });
 });

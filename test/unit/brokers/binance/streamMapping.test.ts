@@ -84,7 +84,7 @@ describe('mapping', () => {
     expect(toBinanceTick(message, receivedAt)).toBeNull();
   });
 
-  it('ends a candle where the next begins, and closes it by the flag alone', () => {
+  it('ends a candle when the next one begins, and closes it by the flag alone', () => {
     const message = {
       sentAt: 1737447190000,
       openAt: 1737447120000,

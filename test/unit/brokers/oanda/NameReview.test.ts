@@ -44,7 +44,7 @@ describe('names that the venue refuses', () => {
     expect(review.has('B')).toBe(false);
   });
 
-  it('are not known where the venue can not be asked', async () => {
+  it('are not known if the venue can not be asked', async () => {
     const review = new NameReview({
       ask: () => Promise.reject(new Error('not now')),
       logger: silentLogger(),

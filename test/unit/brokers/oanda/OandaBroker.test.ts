@@ -5,7 +5,7 @@ import type { OandaParts } from '../../../../src/brokers/oanda/OandaBroker.ts';
 const waiting = { kind: 'waiting', delayMs: 5, reason: 'no' } as const;
 const connecting = { kind: 'connecting', attempt: 2 } as const;
 
-describe('how the broker stands', () => {
+describe('the status of the broker', () => {
   it.each([
     [
       'what is refused serves nobody',
@@ -15,7 +15,7 @@ describe('how the broker stands', () => {
     ['without instruments it connects', { catalog: { kind: 'asked', attempt: 3 } }, { kind: 'connecting', attempt: 3 }],
     ['or waits', { catalog: waiting }, waiting],
     ['with them, and no stream wanted, it is connected', {}, { kind: 'connected' }],
-    ['with a stream it stands as that does', { stream: { kind: 'open' } }, { kind: 'connected' }],
+    ['with a stream it has the state of that', { stream: { kind: 'open' } }, { kind: 'connected' }],
     ['connecting', { stream: connecting }, connecting],
     ['or waiting', { stream: waiting }, waiting],
   ] as const satisfies readonly (readonly [string, Partial<OandaParts>, object])[])('%s', (_name, parts, expected) => {

@@ -59,7 +59,7 @@ describe('candles', () => {
     mid: { o: '10503.8', h: '10508.0', l: '10503.7', c: '10506.0' },
   };
 
-  it('have the digits of the venue, and are closed where the venue calls them complete', () => {
+  it('have the digits of the venue, and are closed if the venue calls them complete', () => {
     const [candle] = Candles.parse({ candles: [entry] }).candles.map(toVenueCandle);
     expect(candle && toCandle(candle, '5m', Date.UTC(2016, 9, 17, 20))).toEqual({
       type: 'candle',
@@ -78,7 +78,7 @@ describe('candles', () => {
     });
   });
 
-  it('that still grow are told at the time of receipt', () => {
+  it('in progress have the time of receipt', () => {
     const [candle] = Candles.parse({ candles: [{ ...entry, complete: false }] }).candles.map(toVenueCandle);
     expect(candle && toCandle(candle, '5m', Date.UTC(2016, 9, 17, 19, 36))).toMatchObject({
       time: '2016-10-17T19:36:00.000Z',
