@@ -44,7 +44,7 @@ export type FeedCondition =
   | { readonly kind: 'live' }
   /** Connected, but nothing comes although something should. */
   | { readonly kind: 'stale'; readonly reason: string }
-  /** What was sent may no longer hold; it is being put right. */
+  /** What was sent may no longer be true; it is being corrected. */
   | { readonly kind: 'recovering'; readonly reason: string }
   /** Nothing will come: not listed, or its market is closed. */
   | { readonly kind: 'closed'; readonly reason: string }

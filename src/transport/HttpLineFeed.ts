@@ -66,7 +66,7 @@ export interface LineFeed {
 }
 
 const MINUTE_MS = 60_000;
-/** How often the silence is measured, as a share of what may pass. */
+/** How many times the silence is measured within `deadAfterMs`. */
 const WATCH_STEPS = 12;
 const MAX_REFUSAL_BYTES = 4_096;
 

@@ -30,7 +30,7 @@ export interface Demand extends Pick<AskOptions, 'patience' | 'askers'> {
 export interface RequestQueueOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Request weight a minute that the venue allows, until the setter says better. At most 80 % of it is used. */
+  /** Request weight a minute that the venue allows, until it is set to another value. At most 80 % of it is used. */
   readonly weightPerMinute: number;
   /** Limits requests in a short time; shared with other queues. */
   readonly pace?: SlidingWindow;
@@ -76,7 +76,7 @@ const SOON_MS = 1_000;
 const MAX_OWNERS = 4_096;
 
 /**
- * Decides when a request may go out to one host: so many at a time, within the weight budget, never during a pause that
+ * Decides when a request may go out to one host: a few at a time, within the weight budget, never during a pause that
  * the venue asked for. Within a patience owners take turns, and so do the connections of each; none of them can use all
  * of the weight. If the venue counts by our address, every RestClient of the host has the same queue. It has nothing to
  * close: its one timer runs only while somebody waits.

@@ -45,7 +45,7 @@ export interface RestClientOptions {
 }
 
 export interface RestRequest extends Demand, AskOptions {
-  /** From the slash on, with the query; encoded as it is to be sent. */
+  /** The path with the query, encoded as it is to be sent. */
   readonly path: string;
 }
 
@@ -106,7 +106,7 @@ export class RestClient implements AsyncDisposable {
     return this.#flights.run(key, work, { ...request });
   }
 
-  /** Aborts what is on its way, refuses what waits, and closes every connection. May be called again. */
+  /** Aborts requests under way, refuses those that wait, and closes every connection. May be called again. */
   async close(): Promise<void> {
     await this.#flights.close(this.#unavailable('is shutting down'));
     this.#agent.destroy();

@@ -13,8 +13,8 @@ interface Leaving {
 type Work<T, Passenger> = (signal: AbortSignal, passengers: ReadonlySet<Passenger>) => Promise<T>;
 
 /**
- * Callers who ask for the same thing while it is on its way share one piece of work. A caller whose signal is aborted
- * leaves alone; the work itself is aborted when the last one has left.
+ * Callers who ask for the same thing while the work for it is under way share that work. A caller whose signal is
+ * aborted leaves alone; the work itself is aborted when the last one has left.
  */
 export class SingleFlight<T, Passenger extends Leaving = Leaving> {
   readonly #flights = new Map<string, Flight<T, Passenger>>();
@@ -38,7 +38,7 @@ export class SingleFlight<T, Passenger extends Leaving = Leaving> {
     }
   }
 
-  /** Aborts all that is on its way with this reason, and refuses what comes later; resolves when nothing is left. */
+  /** Aborts all work with this reason, and refuses later calls; resolves when nothing is left. */
   async close(reason: Error): Promise<void> {
     this.#closed = reason;
     const flights = [...this.#flights.values()];

@@ -29,7 +29,7 @@ export interface FeedListener {
 }
 
 const MINUTE_MS = 60_000;
-/** How often the silence is measured, as a share of what may pass. */
+/** How many times the silence is measured within `deadAfterMs`. */
 const WATCH_STEPS = 12;
 
 /**

@@ -8,7 +8,7 @@ export interface Deadline extends Disposable {
   readonly isOver: boolean;
 }
 
-/** Gives work so many milliseconds; `signal` cancels it earlier. */
+/** Limits work to `afterMs`; `signal` cancels it earlier. */
 export function deadline(clock: Clock, afterMs: number, signal: AbortSignal): Deadline {
   const late = new AbortController();
   const timer = clock.after(afterMs, () => {

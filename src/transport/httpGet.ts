@@ -37,7 +37,7 @@ export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
 }
 
-/** An agent for `httpGet` that keeps at most so many connections, and keeps them open between requests. */
+/** An agent for `httpGet` that keeps at most `maxSockets` connections, and keeps them open between requests. */
 export function keepAliveAgent(baseUrl: string, maxSockets: number): http.Agent {
   const options = { keepAlive: true, maxSockets };
   return baseUrl.startsWith('https:') ? new https.Agent(options) : new http.Agent(options);

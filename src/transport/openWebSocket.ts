@@ -17,7 +17,7 @@ export interface SocketListener {
   /** A frame that is neither text nor ping nor pong, or text that is not UTF-8. */
   onUnreadable(): void;
   onHeartbeat(): void;
-  /** Once, when the socket is gone. */
+  /** Called once, when the socket no longer exists. */
   onEnd(end: SocketEnd): void;
 }
 

@@ -50,7 +50,7 @@ const INVALID_REQUEST = 2;
 
 /**
  * One connection to the stream servers: keeps the venue's subscriptions on it equal to a wanted set, within the venue's
- * limits on control frames. Whoever constructs it owns it until `gone`.
+ * limits on control frames. Its creator owns it until `gone`.
  */
 export class BinanceConnection {
   readonly #options: BinanceConnectionOptions;

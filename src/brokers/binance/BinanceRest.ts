@@ -81,8 +81,8 @@ const SYMBOL_CODES: ReadonlySet<number> = new Set([-1121, -1100, -1102, -1105]);
 /**
  * The REST API of Binance. All requests go through the queue of the host. `AskOptions` say for whom a request is made,
  * and what becomes of it while the venue wants none (a ban): `wait` is for the live feed, and goes first; `fail` is for
- * clients' queries. Every method rejects with a GatewayError, or with the reason of its signal. Whoever constructs it
- * owns it until `close()`.
+ * clients' queries. Every method rejects with a GatewayError, or with the reason of its signal. Its creator owns it
+ * until `close()`.
  */
 export class BinanceRest implements AsyncDisposable {
   readonly #options: BinanceRestOptions;
@@ -150,7 +150,7 @@ export class BinanceRest implements AsyncDisposable {
       : this.#askAggregates({ symbol, limit, fromId: null }, symbolOptions);
   }
 
-  /** The oldest `maxCount` of what was traded after the trade with this id, oldest first. */
+  /** The oldest `maxCount` trades after the one with this id, oldest first. */
   async fetchTradesSince(
     symbol: string,
     { afterVenueId, maxCount }: { readonly afterVenueId: number; readonly maxCount: number },
@@ -171,7 +171,7 @@ export class BinanceRest implements AsyncDisposable {
     return fromBookTicker(ticker, this.#options.clock.now());
   }
 
-  /** Aborts what is on its way; resolves when no connection and no timer is left. May be called again. */
+  /** Aborts every request; resolves when no connection and no timer is left. May be called again. */
   close(): Promise<void> {
     return this.#client.close();
   }
@@ -243,7 +243,7 @@ export class BinanceRest implements AsyncDisposable {
     return this.#client.get({ path, weight, ...options });
   }
 
-  /** The body of a reply that is none of the venue's refusals. */
+  /** The body of a reply. Throws if it is a refusal. */
   #accepted({ status, body }: RestReply, symbol?: string): unknown {
     if (status < 300) return body;
     const { brokerId } = this.#options;

@@ -257,7 +257,7 @@ class SilenceWatch {
     this.#frames += 1;
   }
 
-  /** A frame with market data; it is noted as a frame, too. */
+  /** To be called for a frame with market data, beside `noteFrame`. */
   noteData(): void {
     this.#data += 1;
   }

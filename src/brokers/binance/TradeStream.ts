@@ -23,8 +23,8 @@ export interface TradeStreamOptions extends StreamOptions {
 }
 
 /**
- * Executions, each once and in the venue's order. Its ids are consecutive: what is missing, in the stream or over an
- * outage, is fetched from the venue's history while later ones wait, and reported as a gap if it can't be had.
+ * Executions, each once and in the venue's order. The venue's ids are consecutive: what is missing, in the stream or
+ * after an outage, is fetched from the venue's history while later ones wait, and reported as a gap if it can't be had.
  */
 export class TradeStream extends MarketStream {
   protected readonly ticks = false;

@@ -98,7 +98,7 @@ export async function checkBinanceCredentials(
   read(Account, reply, options);
 }
 
-/** The host for market data alone knows no accounts; any other is asked itself. */
+/** The host to ask for an account: the default host for market data has none, so that one is replaced. */
 export function accountHost(restUrl: string): string {
   return URL.parse(restUrl)?.hostname === 'data-api.binance.vision' ? 'https://api.binance.com' : restUrl;
 }
@@ -124,7 +124,7 @@ function refusalCode({ status, body }: RestReply): number | null {
   return status < 300 ? null : (BinanceErrorBody.safeParse(body).data?.code ?? null);
 }
 
-/** The body of a reply that is none of the venue's refusals. Nothing of the venue's own words goes into an error. */
+/** The validated body of a reply. Throws if it is a refusal; the error has nothing of the venue's own text. */
 function read<Schema extends z.ZodType>(
   schema: Schema,
   reply: RestReply,
@@ -152,7 +152,7 @@ function refused(reply: RestReply, brokerId: string): GatewayError {
 const HMAC_SECRET = /^[!-~]{1,512}$/;
 /** The PEM of an Ed25519 key has some 120 characters, the longest of an RSA key some 3300. */
 const LONGEST_PEM = 4_096;
-/** The venue takes no others; what a longer one costs to sign with grows with the cube of its length. */
+/** The venue accepts no other keys; the cost of signing grows with the cube of the length. */
 const RSA_BITS = { least: 2_048, most: 4_096 };
 
 /**
@@ -186,7 +186,7 @@ export function signQuery(parameters: Readonly<Record<string, string | number>>,
   return `${payload}&signature=${encodeURIComponent(signatureOf(payload, key))}`;
 }
 
-/** Null for what is no private key, one of another kind, and one that takes a passphrase to open. */
+/** Null if it is no private key, one of another kind, or one with a passphrase. */
 function privateKey(pem: string): KeyObject | null {
   try {
     const key = createPrivateKey(pem);

@@ -7,7 +7,7 @@ import type { CandleDraft, CandleInterval, PriceLevel, TickDraft, TradeDraft } f
 import { fromEpochMs } from '../../market/timestamp.ts';
 
 /**
- * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not looked at:
+ * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not checked:
  * the venue adds and drops them without notice.
  */
 
@@ -37,7 +37,8 @@ export const BinanceErrorBody = z.object({ code: z.int() });
 export const ServerTime = z.object({ serverTime: epochMs });
 
 /**
- * The listing. Each entry of `symbols` and of `rateLimits` is parsed by itself, so that a bad one loses only itself.
+ * The listing. Each entry of `symbols` and of `rateLimits` is parsed by itself, so that an invalid one affects no
+ * other.
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/general-endpoints#exchange-information
  *
  *     {"timezone":"UTC","serverTime":1618677408299,"rateLimits":[…],"exchangeFilters":[],"symbols":[…]}
@@ -108,7 +109,7 @@ export type AggregateTrade = z.infer<typeof AggregateTrade>;
 
 /**
  * One row of /api/v3/klines: open time, open, high, low, close, base volume, close time, quote volume, number of
- * trades, and what is not used. There is no mark of a bar that still grows.
+ * trades, and what is not used. Nothing marks a bar that is still in progress.
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#klinecandlestick-data
  *
  *     [1588740120000,"9033.34000000","9039.99000000","9032.75000000","9033.15000000","31.19296800",1588740179999,
@@ -131,7 +132,7 @@ export type KlineRow = z.infer<typeof KlineRow>;
 export const BookTicker = z.object({ bidPrice: amount, bidQty: amount, askPrice: amount, askQty: amount });
 export type BookTicker = z.infer<typeof BookTicker>;
 
-/** The venue's whole book, or as many of its best levels as were asked for, as of `lastUpdateId`. */
+/** The venue's whole book, or as many of its best levels as were asked for, up to the update `lastUpdateId`. */
 export interface DepthSnapshot {
   readonly lastUpdateId: number;
   /** Best first. */
@@ -146,7 +147,7 @@ export interface HistoricTrade {
   readonly trade: TradeDraft;
 }
 
-/** A candle before it is known whether it still grows. */
+/** A candle of which it is not known yet whether it is complete. */
 export interface Bar {
   readonly openMs: number;
   /** The last millisecond of it. */

@@ -1,7 +1,7 @@
 import type { KlineInterval } from './streamNames.ts';
 
 /**
- * A question to the venue's REST host: what is sent, and what the venue counts for it.
+ * A request to the venue's REST host, with the weight that the venue counts for it.
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints
  */
 export interface BinanceRequest {
@@ -14,7 +14,8 @@ export const PAGE_ROWS = 1_000;
 const DEEPEST = 5_000;
 
 /**
- * `narrow`: only what trades, without the long lists of permissions; servers that don't know these parameters refuse them.
+ * Asks for the listing. `narrow`: only what trades, without the long lists of permissions; servers that don't know
+ * these parameters refuse them.
  */
 export function exchangeInfoRequest(narrow: boolean): BinanceRequest {
   return request('exchangeInfo', narrow ? { symbolStatus: 'TRADING', showPermissionSets: 'false' } : {}, 20);
@@ -25,7 +26,7 @@ export function timeRequest(): BinanceRequest {
   return request('time', {}, 1);
 }
 
-/** A limit beyond what the venue gives is cut. */
+/** Asks for a book. A limit beyond the venue's own is reduced to that. */
 export function depthRequest(symbol: string, limit: number): BinanceRequest {
   const levels = between(limit, DEEPEST);
   return request('depth', { symbol, limit: levels }, depthWeight(levels));
@@ -63,7 +64,7 @@ export function klinesRequest({ symbol, interval, fromMs, toMs, rows }: KlineWin
   );
 }
 
-/** The newest trades, oldest first. */
+/** Asks for the newest trades, oldest first. */
 export function tradesRequest(symbol: string, limit: number): BinanceRequest {
   return request('trades', { symbol, limit: between(limit, PAGE_ROWS) }, 25);
 }

@@ -7,7 +7,7 @@ import type { DiffRange } from './DepthSequencer.ts';
 // What the stream servers send: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 // Checked by hand, for speed: there are hundreds of thousands of them a second. Members that are not read may be
 // missing,
-// others may appear: both happened. Every parser returns undefined for what is malformed, and throws nothing.
+// others may appear: both happened. Every parser returns undefined for malformed input, and never throws.
 
 /** A valid frame of a combined connection. */
 export type StreamFrame =
@@ -61,7 +61,7 @@ export interface DepthMessage extends DiffRange {
 
 /** Past the year 5100 as milliseconds; a time in microseconds is over it. */
 const MAX_EPOCH_MS = 100_000_000_000_000;
-/** The code of an error that says nothing of which request it answers, as the venue has none of its own. */
+/** Stands for the code of an error without one; the venue does not use it. */
 const UNKNOWN_CODE = -1;
 
 /**
@@ -122,7 +122,7 @@ export function parseTick(data: unknown): TickMessage | undefined {
 }
 
 /**
- * One execution. The order ids `b` and `a` are gone since June 2024.
+ * One execution. The order ids `b` and `a` were dropped in June 2024.
  * Page: "Trade Streams".
  *
  * `{"e":"trade","E":1790649901913,"s":"BTCUSDT","t":6720857582,"p":"83034.29000000","q":"0.00062000","T":1790649901913,"m":true,"M":true}`

@@ -20,9 +20,9 @@ export interface MockBrokerOptions {
   readonly requiresAuthentication: boolean;
 }
 
-/** However slow the market is, candles are closed and newcomers served this often. */
+/** Candles are closed, and new feeds served, at least this often, however slow the market is. */
 const LONGEST_PERIOD_MS = 250;
-/** Each event of a step comes after those that it follows from. */
+/** The order in which the events of a step are published. */
 const ORDER = ['tick', 'orderbook', 'trade', 'candle'] as const;
 
 /** The traits of a mock broker of this kind. */
@@ -51,7 +51,7 @@ export class MockBroker extends BaseBroker {
   #active = new Map<string, readonly Feed[]>();
   /** Feeds that have yet to begin: a book with a snapshot, the others with the present state. */
   readonly #fresh = new Set<Feed>();
-  /** Feeds that are live again with their next event. */
+  /** Feeds that are reported as live with their next event. */
   readonly #recovering = new Set<Feed>();
   #timer: Disposable | null = null;
   #timerStartedMs = 0;
@@ -230,7 +230,10 @@ export class MockBroker extends BaseBroker {
     throw new GatewayError('UNKNOWN_SYMBOL', `Broker ${this.id} does not list this symbol.`, { symbols: [symbol] });
   }
 
-  /** By the time that has passed, so that late timers lose no steps; of a long stall only a second is made up for. */
+  /**
+   * The number of steps that are due by the time that has passed, so that late timers lose none. After a long stall, at
+   * most a second's steps are made up for.
+   */
   #stepsDue(): number {
     const { ticksPerSecond } = this.#options;
     const elapsedMs = this.context.clock.monotonic() - this.#timerStartedMs;

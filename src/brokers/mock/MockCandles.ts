@@ -17,7 +17,7 @@ const MOST_KEPT = 5_000;
 const INTERVALS: readonly CandleInterval[] = ['1s', '5s', '1m', '5m', '15m', '1h', '4h', '1d'];
 const NONE = decimal('0');
 
-/** One price of a step: of a trade, or (size null) of a quote. */
+/** One price of a step, from a trade or, with a size of null, from a quote. */
 export interface CandlePoint {
   readonly price: Decimal;
   readonly size: Decimal | null;
@@ -36,7 +36,7 @@ interface CandleInstant {
 
 interface IntervalCandles {
   readonly builder: CandleBuilder;
-  /** By open time, ascending. */
+  /** Closed candles by open time, ascending. */
   readonly closed: Map<number, CandleDraft>;
 }
 
@@ -58,8 +58,8 @@ export class MockCandles {
   }
 
   /**
-   * Takes in the prices of one step; returns of each interval the candle that was closed, if any, and the one that
-   * grew.
+   * Adds the prices of one step. Returns, for each interval, the candle that was closed, if any, and the one in
+   * progress.
    */
   add(points: readonly CandlePoint[], timeMs: number): readonly CandleDraft[] {
     const [first] = points;
@@ -75,7 +75,7 @@ export class MockCandles {
     return drafts;
   }
 
-  /** Closes what has ended. */
+  /** Closes the candles that have ended. */
   close(nowMs: number): readonly CandleDraft[] {
     const receivedAt = fromEpochMs(nowMs);
     const drafts: CandleDraft[] = [];
@@ -95,7 +95,7 @@ export class MockCandles {
     return this.#candlesOf(interval).builder.current(fromEpochMs(nowMs));
   }
 
-  /** Ascending and without a hole; the one that is open now comes last, if the query reaches that far. */
+  /** The candles of a query, ascending and without a hole. The open one comes last, if the query reaches that far. */
   query({ interval, fromMs, toMs, limit }: CandleQuery, moment: MockMoment): readonly CandleDraft[] {
     const lengthMs = CANDLE_INTERVALS[interval];
     const newestMs = alignDown(Math.min(toMs ?? moment.nowMs, moment.nowMs), lengthMs);
@@ -219,8 +219,8 @@ export interface PartSpan {
 }
 
 /**
- * What the market would have done before anyone watched it: a price at every time that depends on (seed, symbol) and
- * that time alone, so that a candle is always the same, and each opens at the price at which the one before closed.
+ * The made-up past of a market: a price at every time, which depends on (seed, symbol) and that time alone, so that a
+ * candle is always the same, and each opens at the price at which the one before closed.
  */
 export class CandleHistory {
   readonly #spec: MarketSpec;
@@ -262,7 +262,7 @@ export class CandleHistory {
     };
   }
 
-  /** In price steps. */
+  /** The price at a time, in price steps. */
   #priceAt(timeMs: number): number {
     let waves = 0;
     for (const [octave, waveMs] of WAVES_MS.entries()) {
@@ -285,7 +285,7 @@ export class CandleHistory {
     return { volume: fromUnits(Math.round(tradeCount * averageSize * (0.5 + busy / 2)), sizeDecimals), tradeCount };
   }
 
-  /** From 0 to 1, for one candle and purpose. */
+  /** A number from 0 to 1, for one candle and purpose. */
   #draw(interval: CandleInterval, openMs: number, purpose: number): number {
     const lengthMs = CANDLE_INTERVALS[interval];
     return (noiseAt(seedOf(this.#seed, interval), purpose, Math.floor(openMs / lengthMs)) + 1) / 2;

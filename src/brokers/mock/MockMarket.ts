@@ -9,7 +9,7 @@ export interface MarketTrade {
   readonly id: number;
   readonly price: number;
   readonly size: number;
-  /** The taker's. */
+  /** The side of the taker. */
   readonly side: Side;
 }
 
@@ -139,7 +139,7 @@ const MOST = 70;
 class BookLadder {
   readonly #spec: MarketSpec;
   readonly #random: Random;
-  /** Towards worse prices: -1 for bids, 1 for asks. */
+  /** The direction of worse prices: -1 for bids, 1 for asks. */
   readonly #away: 1 | -1;
   readonly #levels: LadderLevel[];
   #changes = new Map<number, number>();

@@ -20,7 +20,7 @@ import type { Timestamp } from '../../market/timestamp.ts';
 /** Trades that are kept for queries. Beyond it the oldest go. */
 const MOST_TRADES = 1_000;
 
-/** What one step brought, as market events; each is made when it is asked for. */
+/** The market events of one step; each is made when it is asked for. */
 export interface SymbolStep {
   tick(): TickDraft;
   delta(): OrderBookDraft;
@@ -30,7 +30,7 @@ export interface SymbolStep {
   readonly candles: readonly CandleDraft[];
 }
 
-/** One symbol's market placed in time: its steps as events, and what can be asked of its past. */
+/** One symbol's market with times: its steps as events, and its past for queries. */
 export class MockSymbol {
   readonly #spec: MarketSpec;
   readonly #market: MockMarket;

@@ -4,14 +4,14 @@ import type { MarketSpec } from './marketSpec.ts';
 const CALM = 3;
 const HOTTEST = 6;
 
-/** How far the price usually strays from its start, in price steps: what the pull of the walk below comes to. */
+/** How far the price usually strays from its start, in price steps. */
 export function usualDeviation({ startPrice, stride }: MarketSpec): number {
   return Math.sqrt(1.2 * stride * bandOf(startPrice));
 }
 
 /**
- * A random walk in whole price steps. It grows hot and calm again, and the farther it is from its start the more it is
- * drawn back: it stays within two percent (and one move) for ever, so that no price ever comes near zero.
+ * A random walk in whole price steps. Its moves grow and shrink, and the farther it is from its start the more it is
+ * drawn back: it never leaves two percent (and one move) around it, so that no price comes near zero.
  */
 export class PriceWalk {
   readonly #random: Random;
@@ -42,7 +42,7 @@ function bandOf(startPrice: number): number {
   return Math.floor(startPrice / 50);
 }
 
-/** One number for any parts, the same everywhere: the seed of a generator that nothing else shares (FNV-1a). */
+/** A number derived from any parts (FNV-1a), to seed a generator of their own with. */
 export function seedOf(...parts: readonly (string | number)[]): number {
   let hash = 0x811c9dc5;
   for (const character of JSON.stringify(parts)) {

@@ -33,7 +33,7 @@ const PATIENCE_MS = 4_000;
 /** Keeps the path of a request within the length that servers accept. */
 const MAX_SPECIFICATIONS = 200;
 
-/** Asks the venue for candles that have just ended: all that end together in one request. Owned by the broker. */
+/** Asks the venue for candles that have just ended, in one request for all that end together. Owned by OandaBroker. */
 export class CandleConfirmer implements Disposable {
   readonly #options: CandleConfirmerOptions;
   readonly #abort = new AbortController();
@@ -111,7 +111,7 @@ function verdictOn(openMs: number, latest: readonly VenueCandle[]): Verdict | nu
   const candle = latest.find((each) => each.openMs === openMs);
   if (candle !== undefined) return candle.complete ? { kind: 'candle', candle } : null;
   const later = latest.filter((each) => each.openMs > openMs);
-  // With a later one complete, the one that is asked for may have been there and gone from the answer.
+  // If a later candle is complete, the one that is asked for may exist without being in the answer.
   if (later.some(({ complete }) => complete)) return { kind: 'unknown' };
   return later.length > 0 ? { kind: 'none' } : null;
 }

@@ -42,11 +42,10 @@ const ASKED_AGAIN_AFTER_MS = 30_000;
 const MAX_HELD = 500;
 
 /**
- * Candles of one interval of one instrument. The one that grows begins as the venue's own and goes on with the mid
- * prices that are streamed; when its time is over it is published closed, once, as the venue has it by then (whose
- * count and extremes are better, for it does not stream every price), or as it was built here if the venue does not
- * answer in a few seconds. The next one is not published before. After an interruption the closed ones that were missed
- * come first.
+ * Candles of one interval of one instrument. The candle in progress begins with the venue's version and grows with the
+ * streamed mid prices. When it has ended, it is published closed, once: in the venue's version, which is more exact,
+ * for the venue does not stream every price; or as it was built here if the venue does not answer in a few seconds. The
+ * next candle is not published before. After an interruption the closed candles that were missed come first.
  */
 export class CandleStream implements CandleMaker {
   readonly #options: CandleStreamOptions;
@@ -56,9 +55,9 @@ export class CandleStream implements CandleMaker {
   #openMs: number | null = null;
   /** The candle in progress is known from its beginning. */
   #isWhole = false;
-  /** The last one that was closed, or was closed before we came. */
+  /** The open time of the last closed candle, published or not. */
   #closedMs = Number.NEGATIVE_INFINITY;
-  /** The first that was published; history is needed from there while none was closed. */
+  /** The open time of the first published candle. History is needed from there until one was closed. */
   #firstMs: number | null = null;
   #ended: Ended[] = [];
   #history: AbortController | null = null;
@@ -153,7 +152,7 @@ export class CandleStream implements CandleMaker {
     const { clock } = this.#options.broker;
     for (;;) {
       await sleep(clock, ASKED_AGAIN_AFTER_MS, signal);
-      // The candle that lacked its beginning may be over.
+      // The candle that lacked its beginning may have ended.
       if (signal.aborted || this.#isWhole) return;
       const running = (await this.#fetch(null, signal))?.findLast(({ complete }) => !complete);
       if (signal.aborted || this.#isWhole) return;

@@ -18,7 +18,7 @@ export type VenueRest = Pick<OandaRest, 'fetchPrice' | 'fetchRecentCandles'>;
 
 export interface InstrumentStreamOptions {
   readonly symbol: string;
-  /** Digits behind the point of the venue's prices. */
+  /** Decimal places of the venue's prices. */
   readonly places: number;
   readonly broker: BrokerContext;
   readonly rest: VenueRest;
@@ -73,7 +73,7 @@ export class InstrumentStream implements Disposable {
     for (const candles of this.#candles.values()) candles.advance(venueMs, isOpen);
   }
 
-  /** Nothing comes until the next price. */
+  /** The stream was lost; the feeds are recovering until the next price. */
   lost(reason: string): void {
     this.#begun = false;
     this.#lostBecause = reason;
@@ -81,7 +81,7 @@ export class InstrumentStream implements Disposable {
     for (const feed of this.#feeds) this.#report(feed);
   }
 
-  /** What was published of this feed can't be right: begin again from the venue's own state. */
+  /** What was published of this feed can't be right: begins it again from the venue's own state. */
   resync(feed: Feed, reason: string): void {
     if (!this.#feeds.has(feed)) return;
     // The caller has reported this condition already.
@@ -122,7 +122,7 @@ export class InstrumentStream implements Disposable {
     this.#report(feed);
   }
 
-  /** The newest price, as a feed that is no candle has it. */
+  /** Publishes the newest price to a feed of ticks or books. */
   #present(feed: Feed, receivedAtMs: number): void {
     const price = this.#latest;
     if (price === null || feed.type === 'candle' || feed.type === 'trade') return;

@@ -8,7 +8,7 @@ export interface InstrumentStreamsOptions {
   readonly broker: BrokerContext;
   readonly rest: VenueRest;
   readonly confirmer: Pick<CandleConfirmer, 'ask'>;
-  /** Digits behind the point of the prices of an instrument. */
+  /** Decimal places of the prices of an instrument. */
   readonly placesOf: (symbol: string) => number;
   /** Why no prices come just now; null if there is no known reason. */
   readonly outage: () => string | null;
@@ -32,7 +32,7 @@ export class InstrumentStreams implements Disposable {
     return this.#streams.get(symbol);
   }
 
-  /** By symbol; replaced whole. */
+  /** Replaces the wanted feeds, which are given by symbol. */
   setFeeds(wanted: ReadonlyMap<string, readonly Feed[]>): void {
     for (const [symbol, stream] of this.#streams) {
       if (wanted.has(symbol)) continue;

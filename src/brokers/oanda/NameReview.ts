@@ -3,7 +3,7 @@ import type { Logger } from '../../shared/logger.ts';
 export interface NameReviewOptions {
   readonly ask: AskQuotes;
   readonly logger: Logger;
-  /** A review has ended; `has` may say otherwise than before. */
+  /** A review has ended; the answers of `has` may have changed. */
   readonly onReviewed: () => void;
 }
 
@@ -20,7 +20,7 @@ export class NameReview {
     this.#options = options;
   }
 
-  /** Resolves when no review is on its way. */
+  /** Resolves when no review is under way. */
   get done(): Promise<void> {
     return this.#running ?? Promise.resolve();
   }
@@ -59,8 +59,8 @@ export class NameReview {
 export type AskQuotes = (symbols: readonly string[]) => Promise<boolean>;
 
 /**
- * Which of these symbols the venue does not quote, though it lists them: one bad name makes it refuse a whole request.
- * Halves what is refused until the bad ones are alone.
+ * Finds the symbols that the venue does not quote, though it lists them. One of them makes it refuse a whole request,
+ * so refused lists are halved until each bad symbol is alone.
  */
 export async function findRefused(symbols: readonly string[], ask: AskQuotes): Promise<readonly string[]> {
   if (symbols.length === 0 || (await ask(symbols))) return [];

@@ -46,7 +46,7 @@ export function oandaTraits(requiresAuthentication: boolean): BrokerTraits {
   return { kind: 'oanda', supportedTypes: FEED_TYPES, synthetic: false, requiresAuthentication };
 }
 
-/** OANDA v20: the prices that one account is quoted, over one stream; candles and the rest by request. */
+/** OANDA v20: the prices that one account is quoted come over one stream, candles and everything else by request. */
 export class OandaBroker extends BaseBroker {
   readonly traits: BrokerTraits;
   readonly #options: OandaBrokerOptions;
@@ -309,10 +309,10 @@ export class OandaBroker extends BaseBroker {
 
 /** The states that the status of the broker depends on. */
 export interface OandaParts {
-  /** Why the venue does not let us in; null: it does, or was not asked yet. */
+  /** Why the venue refuses the credentials; null if it does not, or was not asked yet. */
   readonly refusal: string | null;
   readonly catalog: CatalogState;
-  /** Null: no stream is wanted. */
+  /** Null if no stream is wanted. */
   readonly stream: RelayState | null;
 }
 

@@ -4,7 +4,7 @@ import { SlidingWindow } from '../../transport/SlidingWindow.ts';
 
 /** The limits of one access token, shared by everything that uses it. */
 export interface OandaBudget {
-  /** New connections of any kind. */
+  /** Limits new connections of any kind. */
   readonly connections: SlidingWindow;
   readonly requests: SlidingWindow;
   /** Takes a place for one more stream until disposed of; null if all are taken. */
@@ -14,7 +14,7 @@ export interface OandaBudget {
 interface Entry {
   readonly budget: OandaBudget;
   users: number;
-  /** Monotonic, when its last user left. */
+  /** When its last user left, on the monotonic clock. */
   leftAt: number;
 }
 
@@ -28,8 +28,8 @@ const FORGOTTEN_AFTER_MS = Math.max(CONNECTIONS.windowMs, REQUESTS.windowMs);
 const KEY_BYTES = 32;
 
 /**
- * The venue's limits, which it counts for each access token, whatever number of brokers uses it. One for the process.
- * Tokens are known here by a keyed digest alone, for as long as somebody uses them.
+ * The venue's limits, which it counts by access token, however many brokers use it. There is one object for the
+ * process. It keeps only a keyed digest of a token, and only while somebody uses the token.
  */
 export class OandaBudgets {
   readonly #clock: Clock;

@@ -53,7 +53,7 @@ const MAX_AHEAD_MS = 86_400_000;
 /** The venue does not say how long to wait after too many requests. */
 const LIMITED_FOR_MS = 1_000;
 
-/** One price stream, for instruments that can't be changed. Whoever constructs it owns it until `gone`. */
+/** One price stream, for instruments that can't be changed. Its creator owns it until `gone`. */
 export class OandaConnection {
   readonly names: ReadonlySet<string>;
   readonly #options: OandaConnectionOptions;

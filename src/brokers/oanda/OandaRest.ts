@@ -55,7 +55,7 @@ export interface OandaRestOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** The venue refuses the credentials, for that reason: there is no use in asking it again. */
+  /** The venue refuses the credentials, for this reason: asking again is useless. */
   readonly onCredentialsRefused: (reason: string) => void;
 }
 
@@ -69,7 +69,7 @@ type Answer = { readonly body: unknown } | { readonly refusal: VenueRefusal; rea
 /** Defaults for the live feed, and for clients' queries. */
 const PATIENT: AskOptions = { patience: 'wait' };
 const HURRIED: AskOptions = { patience: 'fail' };
-/** Two at a time, so that one slow answer does not hold the others; each takes a connection of the few. */
+/** Two requests at a time, so that a slow answer does not hold up others; not more, for connections are limited. */
 const CONCURRENCY = 2;
 const REQUESTS_PER_MINUTE = 7_200;
 const PAUSE_MS = 1_000;
@@ -79,7 +79,7 @@ export const MAX_RECENT_CANDLES = 5_000;
 /**
  * The REST API of OANDA, for one account. `AskOptions` say for whom a request is made, and what becomes of it while the
  * venue wants none: `wait` is for the live feed, and goes first; `fail` is for clients' queries. Every method rejects
- * with a GatewayError, or with the reason of its signal. Whoever constructs it owns it until `close()`.
+ * with a GatewayError, or with the reason of its signal. Its creator owns it until `close()`.
  */
 export class OandaRest implements AsyncDisposable {
   readonly #options: OandaRestOptions;
@@ -139,7 +139,7 @@ export class OandaRest implements AsyncDisposable {
     const body = await this.#ask((accountId) => pricingPath(accountId, [symbol]), { ...options, symbol });
     const { prices } = this.#replies.read(Pricing, body);
     if (prices.length === 0) return null;
-    // Names had a slash in some answers of 2016.
+    // Names had a slash in some replies of 2016.
     const price = prices.map(parsePrice).find((each) => each?.instrument.replace('/', '_') === symbol);
     if (price !== undefined) return price;
     throw this.#replies.refuse();
@@ -165,7 +165,10 @@ export class OandaRest implements AsyncDisposable {
     return candles.map((candle) => toCandle(candle, interval, receivedMs));
   }
 
-  /** From the one that opened then, 5000 at most, or, without a start, the newest two; the last may still grow. */
+  /**
+   * The candles from the one that opened at `fromMs`, 5000 at most; without a start the newest two. The last may be in
+   * progress.
+   */
   fetchRecentCandles(
     specification: CandleSpecification,
     fromMs: number | null,
@@ -191,7 +194,7 @@ export class OandaRest implements AsyncDisposable {
     return specifications.map(({ interval }, index) => this.#aligned(latestCandles[index]?.candles ?? [], interval));
   }
 
-  /** Aborts what is on its way; resolves when no connection and no timer is left. May be called again. */
+  /** Aborts every request; resolves when no connection and no timer is left. May be called again. */
   close(): Promise<void> {
     return this.#client.close();
   }

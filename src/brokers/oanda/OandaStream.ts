@@ -42,7 +42,7 @@ const NO_PLACE: SessionEnd = {
 /**
  * Keeps one price stream alive for a set of instruments. The venue fixes a stream's instruments: if others are wanted,
  * a second stream is opened, and the first one ends when the second has sent a price of each. Meanwhile both are
- * reported, and the listener drops what is not newer. Whoever constructs it owns it until `close()`.
+ * reported, and the listener drops what is not newer. Its creator owns it until `close()`.
  */
 export class OandaStream implements AsyncDisposable {
   readonly #options: OandaStreamOptions;

@@ -21,9 +21,9 @@ const LENGTH_MS = CANDLE_INTERVALS['1s'];
 export class SecondsStream implements CandleMaker {
   readonly #options: SecondsStreamOptions;
   #builder = new CandleBuilder('1s');
-  /** The first second that was seen from its beginning; null until the venue's time is known. */
+  /** The start of the first second that was seen whole; null until the venue's time is known. */
   #firstMs: number | null = null;
-  /** The end of the last one that was published closed. */
+  /** The end of the last closed candle. */
   #closedMs = Number.NEGATIVE_INFINITY;
   #live = false;
   #hasBegun = false;

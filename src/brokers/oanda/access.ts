@@ -11,7 +11,7 @@ export interface OandaHosts {
   readonly streamUrl: string;
 }
 
-/** https://developer.oanda.com/rest-live-v20/development-guide/ : a token is good for one of the two. */
+/** https://developer.oanda.com/rest-live-v20/development-guide/ : a token is valid for one of the two. */
 const HOSTS: Readonly<Record<OandaEnvironment, OandaHosts>> = {
   practice: { restUrl: 'https://api-fxpractice.oanda.com', streamUrl: 'https://stream-fxpractice.oanda.com' },
   live: { restUrl: 'https://api-fxtrade.oanda.com', streamUrl: 'https://stream-fxtrade.oanda.com' },

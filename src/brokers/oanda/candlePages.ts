@@ -6,8 +6,8 @@ import { PAGE_CANDLES } from './restRequests.ts';
 import type { CandleSpecification, CandleWindow, OandaInterval } from './restRequests.ts';
 
 /**
- * Asks the venue once, candles oldest first. `count`: it gives no page of that size; `future`: the window's edge is in
- * the future, by its clock.
+ * Makes one request; candles come oldest first. `count`: the venue refuses a page of that size; `future`: it says that
+ * the window ends in the future.
  */
 export type FetchCandles = (window: CandleWindow) => Promise<readonly VenueCandle[] | 'count' | 'future'>;
 
@@ -21,13 +21,13 @@ export interface CandleSpan {
   readonly limit: number;
 }
 
-/** No market of the venue is older; and it refuses times that its clock can't hold. */
+/** No market of the venue is older, and it refuses times that it can't represent. */
 const EARLIEST_MS = Date.UTC(1990, 0, 1);
 const SMALLEST_PAGE = 50;
 
 /**
  * The candles of a span, oldest first: with a start the oldest `limit` from there, else the newest `limit` up to the
- * end. A count counts candles and not spans of time, so that holes cost nothing.
+ * end. The venue counts candles, not time, so that holes cost nothing.
  */
 export async function fetchSpan(
   { symbol, interval, fromMs, toMs, limit }: CandleSpan,

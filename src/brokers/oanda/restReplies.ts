@@ -10,7 +10,7 @@ import { fromEpochMs } from '../../market/timestamp.ts';
 import { assertNever } from '../../shared/assertNever.ts';
 
 /**
- * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not looked at:
+ * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not checked:
  * the venue adds and drops them without notice. Prices are parsed in streamMessages.ts.
  */
 
@@ -26,7 +26,7 @@ const epochMs = z.string().transform((text, context) => {
 const places = z.int().min(0).max(15);
 
 /**
- * An error in the venue's own words. `errorCode` is there for trading alone.
+ * An error in the venue's own words. `errorCode` is sent for trading only.
  *
  *     {"errorMessage":"Insufficient authorization to perform request."}
  */
@@ -40,7 +40,7 @@ export const OandaErrorBody = z.object({ errorMessage: z.string() });
 export const Accounts = z.object({ accounts: z.array(z.object({ id: z.string() })) });
 
 /**
- * What one account may trade. Each entry is parsed by itself, so that a bad one loses only itself.
+ * What one account may trade. Each entry is parsed by itself, so that an invalid one affects no other.
  *
  *     {"instruments":[…],"lastTransactionID":"2124"}
  */
@@ -87,7 +87,7 @@ const CandleEntry = z.object({
 export type CandleEntry = z.infer<typeof CandleEntry>;
 
 /**
- * `instrument` is not looked at: it was `DE30/EUR` for DE30_EUR in 2016.
+ * `instrument` is ignored: it was `DE30/EUR` for DE30_EUR in 2016.
  *
  *     {"instrument":"DE30/EUR","granularity":"M5","candles":[…]}
  */
@@ -100,15 +100,15 @@ export const Candles = z.object({ candles: z.array(CandleEntry) });
  */
 export const LatestCandles = z.object({ latestCandles: z.array(Candles) });
 
-/** A candle as the venue has it, of whatever length. */
+/** A candle of the venue, of any interval. */
 export interface VenueCandle {
   readonly openMs: number;
-  /** False: it still grows. */
+  /** False if the candle is still in progress. */
   readonly complete: boolean;
   readonly bar: CandleBar;
 }
 
-/** The venue lists what the account may trade, so all of it is tradable. */
+/** The instrument that an entry describes. The venue lists what the account may trade, so all of it is tradable. */
 export function toOandaInstrument(info: InstrumentInfo): Instrument {
   const { name, displayName, displayPrecision, tradeUnitsPrecision, minimumTradeSize } = info;
   const [base, quote, ...more] = name.split('_');
@@ -128,7 +128,7 @@ function positive(value: Decimal | undefined): Decimal | null {
   return value === undefined || isZero(value) ? null : value;
 }
 
-/** The venue counts prices, not trades. */
+/** A candle of a reply. The venue counts prices, not trades. */
 export function toVenueCandle({ time, complete, volume, mid }: CandleEntry): VenueCandle {
   const bar = { open: mid.o, high: mid.h, low: mid.l, close: mid.c, volume: decimal(String(volume)), tradeCount: null };
   return { openMs: time, complete, bar };

@@ -7,9 +7,8 @@ import { fromEpochMs, parseTimestamp } from '../../market/timestamp.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
 
 // What the price stream sends, a JSON object a line: https://developer.oanda.com/rest-live-v20/pricing-ep/
-// The order of members is not fixed, some came with the years, and unknown ones come any time: only what is read must
-// be
-// there. Every parser returns undefined for what is malformed, and throws nothing.
+// The order of members is not fixed, some were added over the years, and unknown ones may come: only those that are
+// read are required. Every parser returns undefined for malformed input, and never throws.
 
 /** A valid line of the price stream. */
 export type StreamMessage =
@@ -21,7 +20,7 @@ export type StreamMessage =
 /** All quotes of one instrument at one time. Each price replaces the one before. */
 export interface VenuePrice {
   readonly instrument: string;
-  /** When it was made. */
+  /** When the quotes were made. */
   readonly time: VenueTime;
   /** Best (highest) first. */
   readonly bids: readonly PriceLevel[];
@@ -51,7 +50,7 @@ export function parseLine(text: string): StreamMessage | undefined {
 }
 
 /**
- * A price, of the stream or of a request. `closeoutBid` and `closeoutAsk` are not quotes, and not looked at.
+ * A price, of the stream or of a request. `closeoutBid` and `closeoutAsk` are not quotes, and are ignored.
  *
  * `{"type":"PRICE","time":"2019-01-31T18:16:38.818627106Z","bids":[{"price":"0.72711","liquidity":10000000}],
  *   "asks":[{"price":"0.72725","liquidity":10000000}],"closeoutBid":"0.72696","closeoutAsk":"0.72740",
@@ -74,13 +73,13 @@ export function parsePrice(value: unknown): VenuePrice | undefined {
   };
 }
 
-/** `tradeable` came in 2017; `status` is older, and said to go. */
+/** `tradeable` was added in 2017; `status` is older, and announced to be dropped. */
 function isTradeable({ tradeable, status }: Readonly<Record<string, unknown>>): boolean {
   if (typeof tradeable === 'boolean') return tradeable;
   return status === undefined || status === 'tradeable';
 }
 
-/** A side that nobody quotes is empty, null or not there. */
+/** A side without quotes is empty, null or missing. */
 function ladderOf(value: unknown): PriceLevel[] | undefined {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) return undefined;
@@ -133,11 +132,11 @@ function digitsOf(member: string, value: unknown, context?: { readonly source?: 
 
 /** A time as the venue writes it. */
 export interface VenueTime {
-  /** Since the epoch, exact: what prices of one instrument are ordered by. */
+  /** Nanoseconds since the epoch; prices of one instrument are ordered by it. */
   readonly ns: bigint;
-  /** Since the epoch; what is finer is cut off. */
+  /** Milliseconds since the epoch, rounded down. */
   readonly ms: number;
-  /** With the venue's own digits of a second. */
+  /** The time as text, with the venue's own fraction of a second. */
   readonly text: Timestamp;
 }
 
@@ -145,9 +144,9 @@ const UNIX = /^(\d{1,12})(\.\d{1,9})?$/;
 const NS_PER_MS = 1_000_000n;
 
 /**
- * Takes both forms that the venue has, whichever was asked for: RFC 3339 in UTC (`2016-10-27T08:38:43.094548890Z`) and
- * seconds since the epoch (`1477557523.094548890`), each with 0 to 9 digits behind the point. Undefined for anything
- * else.
+ * Accepts both forms that the venue uses, whichever was asked for: RFC 3339 in UTC (`2016-10-27T08:38:43.094548890Z`)
+ * and seconds since the epoch (`1477557523.094548890`), each with 0 to 9 digits behind the point. Undefined for
+ * anything else.
  */
 export function parseVenueTime(text: string): VenueTime | undefined {
   try {
