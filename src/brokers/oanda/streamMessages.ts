@@ -54,7 +54,7 @@ export function parseLine(text: string): StreamMessage | undefined {
  *
  * `{"type":"PRICE","time":"2019-01-31T18:16:38.818627106Z","bids":[{"price":"0.72711","liquidity":10000000}],
  *   "asks":[{"price":"0.72725","liquidity":10000000}],"closeoutBid":"0.72696","closeoutAsk":"0.72740",
- * "status":"tradeable","tradeable":true,"instrument":"USD_CAD"}`
+ *   "status":"tradeable","tradeable":true,"instrument":"USD_CAD"}`
  */
 export function parsePrice(value: unknown): VenuePrice | undefined {
   if (!isRecord(value)) return undefined;
