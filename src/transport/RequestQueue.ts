@@ -22,6 +22,11 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of a request that a client waits for; without an asker it is made for nobody in particular. */
+export function impatientOptions(asker: Asker | undefined, signal: AbortSignal): AskOptions {
+  return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal };
+}
+
 export interface Demand extends Pick<AskOptions, 'patience' | 'askers'> {
   /** The weight that the venue counts for it. */
   readonly weight: number;

@@ -2,7 +2,7 @@ import type { CandleDraft, FeedType, OrderBookDraft, TickDraft, TradeDraft } fro
 import type { Asker } from '../../shared/FairQueue.ts';
 import { openWebSocket } from '../../transport/openWebSocket.ts';
 import type { OpenWebSocket } from '../../transport/openWebSocket.ts';
-import type { AskOptions } from '../../transport/RequestQueue.ts';
+import { impatientOptions } from '../../transport/RequestQueue.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
 import type { BrokerContext, BrokerTraits, CandleQuery, Feed, BrokerStatus } from '../BaseBroker.ts';
@@ -129,19 +129,21 @@ export class BinanceBroker extends BaseBroker {
   }
 
   fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]> {
-    return this.#rest.fetchCandles(query, this.#askOptions(asker));
+    return this.#rest.fetchCandles(query, impatientOptions(asker, this.#abort.signal));
   }
 
   override async fetchTrades(symbol: string, limit: number, asker?: Asker): Promise<readonly TradeDraft[]> {
-    return (await this.#rest.fetchTrades(symbol, limit, this.#askOptions(asker))).map(({ trade }) => trade);
+    return (await this.#rest.fetchTrades(symbol, limit, impatientOptions(asker, this.#abort.signal))).map(
+      ({ trade }) => trade,
+    );
   }
 
   fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {
-    return this.#rest.fetchTick(symbol, this.#askOptions(asker));
+    return this.#rest.fetchTick(symbol, impatientOptions(asker, this.#abort.signal));
   }
 
   async fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null> {
-    const { bids, asks } = await this.#rest.fetchDepth(symbol, depth, this.#askOptions(asker));
+    const { bids, asks } = await this.#rest.fetchDepth(symbol, depth, impatientOptions(asker, this.#abort.signal));
     const receivedAt = this.#streamContext.stamp(this.context.clock.now());
     return { type: 'orderbook', kind: 'snapshot', time: receivedAt, receivedAt, bids, asks };
   }
@@ -163,10 +165,6 @@ export class BinanceBroker extends BaseBroker {
     for (const [name, { address, feeds }] of demands) this.#place(name, address).setFeeds(feeds);
     this.#closeEmptySockets();
     for (const socket of this.#sockets) socket.reconcile();
-  }
-
-  #askOptions(asker?: Asker): AskOptions {
-    return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal: this.#abort.signal };
   }
 
   async #close(): Promise<void> {

@@ -5,7 +5,7 @@ import { fromEpochMs } from '../../market/timestamp.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
 import { HttpLineFeed } from '../../transport/HttpLineFeed.ts';
-import type { AskOptions } from '../../transport/RequestQueue.ts';
+import { impatientOptions } from '../../transport/RequestQueue.ts';
 import { BaseBroker, isSameCondition } from '../BaseBroker.ts';
 import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition, BrokerStatus } from '../BaseBroker.ts';
 import { CatalogKeeper } from '../CatalogKeeper.ts';
@@ -150,18 +150,18 @@ export class OandaBroker extends BaseBroker {
 
   async fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]> {
     this.#checkAdmitted();
-    return this.#rest.fetchCandles(query, this.#askOptions(asker));
+    return this.#rest.fetchCandles(query, impatientOptions(asker, this.#abort.signal));
   }
 
   async fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {
     this.#checkAdmitted();
-    const price = await this.#rest.fetchPrice(symbol, this.#askOptions(asker));
+    const price = await this.#rest.fetchPrice(symbol, impatientOptions(asker, this.#abort.signal));
     return price === null ? null : toOandaTick(price, fromEpochMs(this.context.clock.now()));
   }
 
   async fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null> {
     this.#checkAdmitted();
-    const price = await this.#rest.fetchPrice(symbol, this.#askOptions(asker));
+    const price = await this.#rest.fetchPrice(symbol, impatientOptions(asker, this.#abort.signal));
     if (price === null) return null;
     const book = toBook(price, fromEpochMs(this.context.clock.now()));
     return { ...book, bids: book.bids.slice(0, depth), asks: book.asks.slice(0, depth) };
@@ -185,10 +185,6 @@ export class OandaBroker extends BaseBroker {
     this.catalogFailed();
     this.#budget[Symbol.dispose]();
     this.setStatus({ kind: 'closed' });
-  }
-
-  #askOptions(asker?: Asker): AskOptions {
-    return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal: this.#abort.signal };
   }
 
   #checkAdmitted(): void {
