@@ -34,10 +34,14 @@ export default {
     ...venues.map((venue) =>
       only(`layer-brokers-${venue}`, `^src/brokers/${venue}/`, [
         `^src/brokers/${venue}/`,
-        '^src/brokers/BaseBroker\\.ts$',
+        '^src/brokers/[^/]+\\.ts$',
         ...['transport', 'market', 'shared'].map((name) => `^src/${name}/`),
       ]),
     ),
+    only('layer-brokers-shared', '^src/brokers/[^/]+\\.ts$', [
+      '^src/brokers/[^/]+\\.ts$',
+      ...['transport', 'market', 'shared'].map((name) => `^src/${name}/`),
+    ]),
     only('layer-base-broker', '^src/brokers/BaseBroker\\.ts$', ['^src/(market|shared)/']),
   ],
   options: {

@@ -2,8 +2,7 @@ import type { BrokerContext, BrokerSink } from './brokers/BaseBroker.ts';
 import { BINANCE_TRAITS, BinanceBroker } from './brokers/binance/BinanceBroker.ts';
 import type { BinanceHosts } from './brokers/binance/BinanceHosts.ts';
 import { checkBinanceCredentials } from './brokers/binance/checkBinanceCredentials.ts';
-import { checkMockCredentials } from './brokers/mock/checkMockCredentials.ts';
-import { MockBroker, mockTraits } from './brokers/mock/MockBroker.ts';
+import { checkMockCredentials, MockBroker, mockTraits } from './brokers/mock/MockBroker.ts';
 import type { MockKind } from './brokers/mock/marketSpec.ts';
 import { checkOandaCredentials } from './brokers/oanda/checkOandaCredentials.ts';
 import { OandaBroker, oandaTraits } from './brokers/oanda/OandaBroker.ts';
@@ -13,46 +12,46 @@ import type { BrokerDefinition } from './core/Broker.ts';
 import type { BrokerCredentials } from './market/credentials.ts';
 import { assertNever, GatewayError } from './shared/errors.ts';
 
-/** What every adapter gets, except for its sink. */
-export interface AdapterContext extends Omit<BrokerContext, 'sink'> {
+/** What every adapter is created with, except for the sink. */
+export interface BrokerSurroundings extends Omit<BrokerContext, 'sink'> {
   readonly binanceHosts: BinanceHosts;
   readonly oandaBudgets: OandaBudgets;
 }
 
 type DefinitionOf = Omit<BrokerDefinition, 'id' | 'enabled'>;
 
-/** Describes a configured broker to the gateway, which creates its adapters when they are needed. */
-export function defineBroker(config: BrokerConfig, context: AdapterContext): BrokerDefinition {
-  const { id } = context;
-  return { id, enabled: config.enabled, ...definitionOf(config, context) };
+/** How the gateway creates the adapters of a configured broker when they are wanted. */
+export function defineBroker(config: BrokerConfig, surroundings: BrokerSurroundings): BrokerDefinition {
+  const { id } = surroundings;
+  return { id, enabled: config.enabled, ...definitionOf(config, surroundings) };
 }
 
-function definitionOf(config: BrokerConfig, context: AdapterContext): DefinitionOf {
+function definitionOf(config: BrokerConfig, surroundings: BrokerSurroundings): DefinitionOf {
   switch (config.kind) {
     case 'binance':
-      return defineBinance(config, context);
+      return defineBinance(config, surroundings);
     case 'oanda':
-      return defineOanda(config, context);
+      return defineOanda(config, surroundings);
     case 'mock-binance':
-      return defineMock({ ...config, requiresAuthentication: false }, context);
+      return defineMock({ ...config, requiresAuthentication: false }, surroundings);
     case 'mock-oanda':
-      return defineMock(config, context);
+      return defineMock(config, surroundings);
     default:
       return assertNever(config);
   }
 }
 
-/** Binance's market data is public. Clients' credentials only prove who they are. */
-function defineBinance(config: BrokerConfigOf<'binance'>, context: AdapterContext): DefinitionOf {
-  const hosts = context.binanceHosts;
+/** The market data of Binance is public; credentials only prove who a client is. */
+function defineBinance(config: BrokerConfigOf<'binance'>, surroundings: BrokerSurroundings): DefinitionOf {
+  const hosts = surroundings.binanceHosts;
   return {
     traits: BINANCE_TRAITS,
-    shared: (sink) => new BinanceBroker({ ...context, sink }, { ...config, hosts }),
+    shared: (sink) => new BinanceBroker({ ...surroundings, sink }, { ...config, hosts }),
     clients: {
       check: ({ apiKey, apiSecret }, signal) =>
         checkBinanceCredentials(
-          { apiKey: required(apiKey, 'apiKey'), apiSecret: required(apiSecret, 'apiSecret') },
-          { ...context, restUrl: config.restUrl, hosts, brokerId: context.id },
+          { apiKey: given(apiKey, 'apiKey'), apiSecret: given(apiSecret, 'apiSecret') },
+          { ...surroundings, restUrl: config.restUrl, hosts, brokerId: surroundings.id },
           signal,
         ),
       create: null,
@@ -60,17 +59,17 @@ function defineBinance(config: BrokerConfigOf<'binance'>, context: AdapterContex
   };
 }
 
-function defineOanda(config: BrokerConfigOf<'oanda'>, context: AdapterContext): DefinitionOf {
+function defineOanda(config: BrokerConfigOf<'oanda'>, surroundings: BrokerSurroundings): DefinitionOf {
   const { token, accountId } = config;
   const isShared = token !== null && accountId !== null;
-  const budgets = context.oandaBudgets;
+  const budgets = surroundings.oandaBudgets;
   const options = { ...config, budgets, requiresAuthentication: !isShared };
   return {
     traits: oandaTraits(!isShared),
     shared: isShared
       ? (sink) =>
           new OandaBroker(
-            { ...context, sink },
+            { ...surroundings, sink },
             { ...options, credentials: { use: (task) => task({ token, accountId }) } },
           )
       : null,
@@ -78,12 +77,12 @@ function defineOanda(config: BrokerConfigOf<'oanda'>, context: AdapterContext): 
       check: (credentials, signal) =>
         checkOandaCredentials(
           tokenAndAccount(credentials),
-          { ...context, ...config, budgets, brokerId: context.id },
+          { ...surroundings, ...config, budgets, brokerId: surroundings.id },
           signal,
         ),
       create: (sink, source) =>
         new OandaBroker(
-          { ...context, sink },
+          { ...surroundings, sink },
           {
             ...options,
             credentials: { use: (task) => source.use((credentials) => task(tokenAndAccount(credentials))) },
@@ -95,9 +94,9 @@ function defineOanda(config: BrokerConfigOf<'oanda'>, context: AdapterContext): 
 
 function defineMock(
   config: Omit<BrokerConfigOf<'mock-oanda'>, 'kind'> & { readonly kind: MockKind },
-  context: AdapterContext,
+  surroundings: BrokerSurroundings,
 ): DefinitionOf {
-  const create = (sink: BrokerSink): MockBroker => new MockBroker({ ...context, sink }, config);
+  const create = (sink: BrokerSink): MockBroker => new MockBroker({ ...surroundings, sink }, config);
   const takesCredentials = config.kind === 'mock-oanda';
   return {
     traits: mockTraits(config),
@@ -117,10 +116,10 @@ function defineMock(
 }
 
 function tokenAndAccount({ token, accountId }: BrokerCredentials): { token: string; accountId: string } {
-  return { token: required(token, 'token'), accountId: required(accountId, 'accountId') };
+  return { token: given(token, 'token'), accountId: given(accountId, 'accountId') };
 }
 
-function required(value: string | null, name: string): string {
+function given(value: string | null, name: string): string {
   if (value !== null) return value;
-  throw new GatewayError('BAD_REQUEST', `credentials.${name}: this broker requires it.`);
+  throw new GatewayError('BAD_REQUEST', `credentials.${name}: this broker needs it.`);
 }

@@ -1,7 +1,7 @@
 import type { BrokerSink, Feed } from '../../src/brokers/BaseBroker.ts';
 import { BinanceSocket } from '../../src/brokers/binance/BinanceSocket.ts';
 import type { MarketStream, StreamContext } from '../../src/brokers/binance/MarketStream.ts';
-import { memoizedStamp } from '../../src/brokers/binance/memoizedStamp.ts';
+import { memoizedStamp } from '../../src/brokers/binance/BinanceBroker.ts';
 import { TradeStream } from '../../src/brokers/binance/TradeStream.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import { GatewayError } from '../../src/shared/errors.ts';

@@ -16,42 +16,48 @@ import type { Metrics } from '../shared/metrics.ts';
 import type { Random } from '../shared/random.ts';
 
 /**
- * One stream that the gateway wants of a venue. Interned: whoever wants it makes one object, and the broker hands the
- * same object back with everything it has to say of it, so that routing is a pointer and not a lookup.
+ * One stream that the gateway wants from a venue. The broker passes the same object back with every event and condition
+ * of it, so that routing follows a pointer and needs no lookup.
  */
 export interface Feed {
   readonly symbol: string;
   readonly type: FeedType;
-  /** Of candles; null for every other type. */
+  /** The interval of candles; null for every other type. */
   readonly interval: CandleInterval | null;
-  /** For whom it is wanted just now. Left out: for nobody in particular. */
+  /** The clients that want it just now. Left out: nobody in particular. */
   readonly askers?: Askers;
 }
 
-/** How a broker's connection to its venue stands. */
+/** The state of a broker's connection to its venue. */
 export type BrokerStatus =
   | { readonly kind: 'connecting'; readonly attempt: number }
   | { readonly kind: 'connected' }
-  /** Serves, but not all that it should. */
+  /** Serves some of its feeds, but not all. */
   | { readonly kind: 'degraded'; readonly reason: string }
   /** Not connected; tries again by itself. */
   | { readonly kind: 'waiting'; readonly delayMs: number; readonly reason: string }
   | { readonly kind: 'closed' };
 
-/** How one feed stands. The reason is a short sentence for a person, without any secret or raw venue text. */
+/** The condition of one feed. The reason is a short sentence for a person, without any secret or text of the venue. */
 export type FeedCondition =
   /** Subscribed and in step with the venue. */
   | { readonly kind: 'live' }
-  /** Connected, but nothing comes where something should. */
+  /** Connected, but nothing comes although something should. */
   | { readonly kind: 'stale'; readonly reason: string }
-  /** What was sent may no longer hold; it is being put right. */
+  /** What was sent may no longer be true; it is being corrected. */
   | { readonly kind: 'recovering'; readonly reason: string }
   /** Nothing will come: not listed, or its market is closed. */
   | { readonly kind: 'closed'; readonly reason: string }
   /** Events were lost that the venue does not have any more; the feed goes on. */
   | { readonly kind: 'gap'; readonly reason: string };
 
-/** Where a broker puts what it has. All calls are synchronous and never throw. */
+/** True if there is nothing new to report. The reason of a silence, which grows, is not news. */
+export function isSameCondition(a: FeedCondition, b: FeedCondition): boolean {
+  if (a.kind === 'live' || a.kind === 'stale') return a.kind === b.kind;
+  return a.kind === b.kind && 'reason' in b && a.reason === b.reason;
+}
+
+/** Takes what a broker has to report. All calls are synchronous and never throw. */
 export interface BrokerSink {
   onEvent(feed: Feed, event: FeedEventDraft): void;
   onFeed(feed: Feed, condition: FeedCondition): void;
@@ -62,6 +68,7 @@ export interface BrokerSink {
   onCatalog(catalog: InstrumentCatalog): void;
 }
 
+/** A request for the history of candles: with a start the oldest `limit` from there, otherwise the newest. */
 export interface CandleQuery {
   readonly symbol: string;
   readonly interval: CandleInterval;
@@ -80,12 +87,12 @@ export interface BrokerContext {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** `feeds` of the configuration. */
+  /** `feeds.staleAfterMs` of the configuration. */
   readonly staleAfterMs: number;
   readonly reconnect: { readonly baseMs: number; readonly maxMs: number };
 }
 
-/** What a kind of broker is, whatever its state. */
+/** The fixed properties of a broker. */
 export interface BrokerTraits {
   readonly kind: string;
   readonly supportedTypes: readonly FeedType[];
@@ -95,8 +102,8 @@ export interface BrokerTraits {
 
 /**
  * Keeps one account with a venue alive: given a wanted set, it connects, reconciles the venue's subscriptions with that
- * set, forwards what comes to its sink, and after any loss begins again with the whole set. Whoever constructs it calls
- * `start()` once and owns it until `close()`.
+ * set, forwards what comes to its sink, and after any loss begins again with the whole set. Its creator calls `start()`
+ * once and owns it until `close()`.
  */
 export abstract class BaseBroker implements AsyncDisposable {
   abstract readonly traits: BrokerTraits;
@@ -115,17 +122,17 @@ export abstract class BaseBroker implements AsyncDisposable {
     return this.context.id;
   }
 
-  /** What the venue lists; null while that was never learnt. */
+  /** The instruments that the venue lists; null until they have been loaded once. */
   get catalog(): InstrumentCatalog | null {
     return this.#catalog;
   }
 
-  /** Resolves once the first attempt to learn the catalog has ended, well or badly. Never rejects. */
+  /** Resolves once the first attempt to load the catalog has succeeded, failed, or taken long. Never rejects. */
   get catalogTried(): Promise<void> {
     return this.#catalogTried.promise;
   }
 
-  /** The venue refuses its credentials, and it asks no more. */
+  /** The venue refuses its credentials, and it makes no further requests. */
   get isRefused(): boolean {
     return false;
   }
@@ -134,7 +141,10 @@ export abstract class BaseBroker implements AsyncDisposable {
     return this.#wanted;
   }
 
-  /** The set is replaced whole; the broker keeps no other memory of what was wanted. */
+  /**
+   * The set is replaced whole; the broker keeps no other memory of what was wanted. Acted on at once: the caller
+   * collects the changes of one turn of the event loop first.
+   */
   setWanted(feeds: ReadonlySet<Feed>): void {
     this.#wanted = feeds;
     this.reconcile();
@@ -146,48 +156,51 @@ export abstract class BaseBroker implements AsyncDisposable {
     this.context.sink.onCatalog(catalog);
   }
 
-  /** An attempt to learn the catalog failed: nobody waits for the first one any longer. */
+  /** An attempt to load the catalog failed or takes long: nobody waits for the first one any longer. */
   protected catalogFailed(): void {
     this.#catalogTried.resolve();
   }
 
-  /** Tells how it stands, where that has changed. */
+  /** Reports the status if it has changed. */
   protected setStatus(status: BrokerStatus): void {
     if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
     this.#status = status;
     this.context.sink.onStatus(status);
   }
 
-  /** Connections that are open now. Several brokers may share the label: accounts, or one that ends late and its successor. */
+  /**
+   * Reports to the metrics how many connections are open now. Several brokers may share the label: accounts, or one
+   * that ends late and its successor.
+   */
   protected countConnections(open: number): void {
     const { id, metrics } = this.context;
     metrics.upstreamConnections.inc({ broker: id }, open - this.#openConnections);
     this.#openConnections = open;
   }
 
-  /** Begins to connect. Returns at once and never throws: what goes wrong is told to the sink, and tried again. */
+  /** Begins to connect. Returns at once and never throws: what goes wrong is reported to the sink, and tried again. */
   abstract start(): void;
 
-  /** `wanted` has changed. */
+  /** Brings the venue's subscriptions in line with `wanted`, which has changed. */
   protected abstract reconcile(): void;
 
-  /** What was published of this feed can't be right: forget it, and begin again from the venue's own state. */
+  /** What was published of this feed can't be right: begins it again from the venue's own state. */
   abstract resync(feed: Feed, reason: string): void;
 
-  // What is asked once. `asker`: the client that asks, and waits behind nobody who asks for more; none: the gateway.
+  // Single requests. `asker` is the client on whose behalf the venue is asked; without one it is the gateway.
 
   /** Closed candles, oldest first, and last the one still open. Throws BROKER_UNAVAILABLE. */
   abstract fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]>;
 
-  /** The latest trades, oldest first. Throws BROKER_UNAVAILABLE, and UNSUPPORTED_TYPE where there is no trade feed. */
+  /** The latest trades, oldest first. Throws BROKER_UNAVAILABLE, and UNSUPPORTED_TYPE if there is no trade feed. */
   fetchTrades(_symbol: string, _limit: number, _asker?: Asker): Promise<readonly TradeDraft[]> {
     return Promise.reject(new GatewayError('UNSUPPORTED_TYPE', `Broker ${this.id} has no trades.`));
   }
 
-  /** The venue's best bid and ask just now; null where it quotes none. Throws BROKER_UNAVAILABLE. */
+  /** The venue's best bid and ask just now; null if it quotes none. Throws BROKER_UNAVAILABLE. */
   abstract fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null>;
 
-  /** The venue's book just now, `depth` levels a side at most; null where it has none. Throws BROKER_UNAVAILABLE. */
+  /** The venue's book just now, `depth` levels a side at most; null if it has none. Throws BROKER_UNAVAILABLE. */
   abstract fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null>;
 
   /** Ends every connection and timer; resolves when nothing is left. May be called again. */

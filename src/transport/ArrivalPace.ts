@@ -1,6 +1,6 @@
-/** Of each earlier sample, what still weighs in the next. */
+/** The factor by which earlier samples weigh less in each new one. */
 const MEMORY = 0.95;
-/** Arrivals that it takes to speak of a pace. */
+/** The number of arrivals from which a pace is known. */
 const ENOUGH = 5;
 
 /**
@@ -12,17 +12,17 @@ export class ArrivalPace {
   #spanMs = 0;
   #silentMs = 0;
 
-  /** As of the last sample. */
+  /** The silence up to the last sample. */
   get silentMs(): number {
     return this.#silentMs;
   }
 
-  /** Infinity while too little has come to tell. */
+  /** Infinity until enough has come to know. */
   get meanGapMs(): number {
     return this.#arrivals < ENOUGH ? Number.POSITIVE_INFINITY : this.#spanMs / this.#arrivals;
   }
 
-  /** The silence so far is nobody's fault: it is measured anew. What is normal stays known. */
+  /** Measures the silence anew from here; the normal pace stays known. */
   forgive(): void {
     this.#silentMs = 0;
   }

@@ -1,80 +1,79 @@
 import { isUtf8 } from 'node:buffer';
-import http from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import https from 'node:https';
 import type { Clock } from '../shared/clock.ts';
-import { LineSplitter, LineTooLongError } from './LineSplitter.ts';
-import { retryAfterMs } from './retryAfter.ts';
+import { describeFailure, sendGet, retryAfterMs } from './httpGet.ts';
 import { SlidingWindow } from './SlidingWindow.ts';
 
+/** The URL of a request, and the headers that are sent with it. */
 export interface HttpTarget {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface HttpLineFeedOptions {
-  /** Where to, and what is sent. Asked for once, and not kept: it may hold a secret. */
+  /** The URL and headers of the request. Called once; the result is not kept, for it may hold a secret. */
   readonly target: () => HttpTarget;
   readonly clock: Clock;
-  /** With no byte for so long, from the request on, the connection is taken for dead and ended. */
+  /** The connection counts as dead, and is ended, after this time without a byte, from the request on. */
   readonly deadAfterMs: number;
-  /** With no line that makes sense for so long, too. */
+  /** It is ended after this time without a valid line, too. */
   readonly senselessAfterMs: number;
   readonly maxLineBytes: number;
-  /** Lines that may be refused in any minute; one more ends the connection. */
+  /** Invalid lines that are tolerated in any minute; one more ends the connection. */
   readonly maxInvalidPerMinute: number;
   readonly listener: LineFeedListener;
 }
 
-/** What a feed tells; nothing before it is constructed, and nothing any more once it has ended. */
+/** What a feed reports: nothing before its constructor has returned, and nothing once it has ended. */
 export interface LineFeedListener {
-  /** The other side has agreed, and lines may come. */
+  /** The other side has answered with 200, and lines may come. */
   onOpen(): void;
-  /** False: it made no sense, and is counted as invalid. */
+  /** Returns false if the line is invalid; it is counted. */
   onLine(text: string): boolean;
-  /** Any bytes, of an empty line too. */
+  /** Any bytes have come, be it an empty line. */
   onActivity(): void;
   /** A line was dropped as malformed. */
   onInvalid(): void;
 }
 
-/** Another answer than 200. */
+/** An answer with a status other than 200. */
 export interface HttpRefusal {
   readonly status: number;
-  /** It is a page for a browser: a proxy's word, not that of the server behind it. */
+  /** It is a page for a browser: it comes from a proxy, not from the server behind it. */
   readonly isPage: boolean;
-  /** The beginning of the body, to choose by; not to be shown. */
+  /** The beginning of the body, for decisions; never to be shown to a client. */
   readonly text: string;
 }
 
+/** How a feed ended. */
 export interface LineFeedEnd {
   /** A short sentence for a person, without the other side's words. */
   readonly reason: string;
-  /** What the other side asked to wait; 0 where it said nothing. */
+  /** How long the other side asked us to wait; 0 if it did not. */
   readonly retryAfterMs: number;
   readonly refusal: HttpRefusal | null;
-  /** What a listener threw, which is a fault of ours; for the log. Undefined: nothing. */
+  /** What a listener threw, which is a fault of ours; for the log. Undefined if nothing was thrown. */
   readonly fault?: unknown;
 }
 
-/** What its owner sees of a feed. */
+/** A feed as its owner sees it. */
 export interface LineFeed {
-  /** Resolves once, with why; never rejects. Nothing is told after that. */
+  /** Resolves once, with the reason; never rejects. Nothing is reported after that. */
   readonly ended: Promise<LineFeedEnd>;
-  /** Resolves when the connection itself is gone, too. */
+  /** Resolves when the connection itself no longer exists. */
   readonly gone: Promise<void>;
   end(reason: string): void;
 }
 
 const MINUTE_MS = 60_000;
-/** How often the silence is measured, as a share of what may pass. */
+/** How many times the silence is measured within `deadAfterMs`. */
 const WATCH_STEPS = 12;
 const MAX_REFUSAL_BYTES = 4_096;
 
 /**
- * One endless answer to one GET, read line by line, from the request to its one end: whoever constructs it owns it until
- * `gone`. A connection of its own, no redirect, no compression. It notices a connection that is open and dead, and drops
- * lines that can't be read until there are too many of them.
+ * One endless answer to one GET, read line by line, from the request to its one end. Its creator owns it until `gone`.
+ * A connection of its own, no redirect, no compression. It notices a connection that is open and dead, and drops
+ * invalid lines until there are too many of them.
  */
 export class HttpLineFeed implements LineFeed {
   readonly #options: Omit<HttpLineFeedOptions, 'target'>;
@@ -117,20 +116,16 @@ export class HttpLineFeed implements LineFeed {
     this.#request?.destroy();
   }
 
-  /** Null where there is no such request: a bad URL, a character that no header may have. */
+  /** Null if the request can't be made: a bad URL, or a character that no header may have. */
   #send(target: () => HttpTarget): ClientRequest | null {
     try {
       const { url, headers } = target();
-      const get = url.startsWith('https:') ? https.get : http.get;
-      const request = get(url, {
-        agent: false,
-        headers: { 'accept-encoding': 'identity', 'user-agent': 'tickgraph', ...headers },
-      });
+      const request = sendGet(url, { agent: false, headers: { 'accept-encoding': 'identity', ...headers } });
       request.on('response', (response) => {
         this.#onResponse(response);
       });
       request.on('error', (error) => {
-        this.#finish(describe(error));
+        this.#finish(describeFailure(error));
       });
       request.on('close', () => {
         this.#finish('The other side closed the connection.');
@@ -147,13 +142,13 @@ export class HttpLineFeed implements LineFeed {
   #onResponse(response: IncomingMessage): void {
     // An error without a listener ends the process.
     response.on('error', (error) => {
-      this.#finish(describe(error));
+      this.#finish(describeFailure(error));
     });
     if (this.#hasEnded) return;
     const { headers, statusCode } = response;
     if (statusCode !== 200) this.#refusal = { response, body: [], bytes: 0 };
     else if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
-      this.end('The other side sends what was not asked for (compressed).');
+      this.end('The other side sends compressed data, which was not asked for.');
       return;
     } else this.#options.listener.onOpen();
     response.on('data', (chunk: Buffer) => {
@@ -184,7 +179,7 @@ export class HttpLineFeed implements LineFeed {
           this.#lastSenseAt = this.#lastByteAt;
         } else if (!this.#hasEnded) {
           this.#options.listener.onInvalid();
-          if (!this.#invalid.tryTake()) this.end('The other side sent too much that makes no sense.');
+          if (!this.#invalid.tryTake()) this.end('The other side sent too many invalid lines.');
         }
         // The listener may have ended it, too.
         if (this.#hasEnded) return;
@@ -203,7 +198,7 @@ export class HttpLineFeed implements LineFeed {
     const { clock, deadAfterMs, senselessAfterMs } = this.#options;
     const now = clock.monotonic();
     if (now - this.#lastByteAt >= deadAfterMs) this.end('Nothing came over the connection for too long.');
-    else if (now - this.#lastSenseAt >= senselessAfterMs) this.end('Nothing that makes sense came for too long.');
+    else if (now - this.#lastSenseAt >= senselessAfterMs) this.end('No valid line came for too long.');
   }
 
   #finish(reason: string): void {
@@ -227,7 +222,50 @@ export class HttpLineFeed implements LineFeed {
   }
 }
 
-function describe(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
-  return `The connection failed${code}.`;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/** A line is longer than allowed. */
+export class LineTooLongError extends Error {
+  override readonly name = 'LineTooLongError';
+}
+
+/**
+ * Splits bytes into lines; they come in pieces that may be cut anywhere, even within a character. A line ends with a
+ * line feed; a carriage return before it is not part of it, and empty lines are left out.
+ */
+export class LineSplitter {
+  readonly #maxBytes: number;
+  #tail: Buffer[] = [];
+  #tailBytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The lines that this piece completes, without their ends. Throws a LineTooLongError after those before it. */
+  *push(piece: Buffer): Generator<Buffer, void, undefined> {
+    let from = 0;
+    for (let at = piece.indexOf(LINE_FEED); at !== -1; at = piece.indexOf(LINE_FEED, from)) {
+      this.#keep(piece.subarray(from, at));
+      from = at + 1;
+      const line = this.#take();
+      if (line.length > 0) yield line;
+    }
+    this.#keep(piece.subarray(from));
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#tailBytes += bytes.length;
+    if (this.#tailBytes > this.#maxBytes) throw new LineTooLongError(`a line of more than ${this.#maxBytes} bytes`);
+    if (bytes.length > 0) this.#tail.push(bytes);
+  }
+
+  #take(): Buffer {
+    const [only] = this.#tail;
+    const line = only !== undefined && this.#tail.length === 1 ? only : Buffer.concat(this.#tail, this.#tailBytes);
+    this.#tail = [];
+    this.#tailBytes = 0;
+    return line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
+  }
 }

@@ -7,30 +7,37 @@ import type { SlidingWindow } from './SlidingWindow.ts';
 import { WeightBudget } from './WeightBudget.ts';
 
 /**
- * What a request does while the venue is not to be asked. `wait`: it waits until it may be sent, however long (the live
- * feed's), and goes before all others. `fail`: it fails at once, or after a few seconds in the queue (a client's).
+ * What a request does while the venue must not be asked. `wait`, for the live feed: it waits until it may be sent, and
+ * goes before all others. `fail`, for a client: it fails at once, or after a few seconds in the queue.
  */
 export type Patience = 'wait' | 'fail';
 
-/** How something is asked of a venue. */
-export interface Asking {
+/** How a request is made. */
+export interface AskOptions {
   readonly patience: Patience;
-  /** For whom, looked at whenever it matters. Nobody in particular goes first. */
+  /**
+   * The clients on whose behalf it is made, looked up whenever that matters. Requests of nobody in particular go first.
+   */
   readonly askers?: Askers | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Demand extends Pick<Asking, 'patience' | 'askers'> {
-  /** What the venue counts for it. */
+/** Options of a request that a client waits for; without an asker it is made for nobody in particular. */
+export function impatientOptions(asker: Asker | undefined, signal: AbortSignal): AskOptions {
+  return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal };
+}
+
+export interface Demand extends Pick<AskOptions, 'patience' | 'askers'> {
+  /** The weight that the venue counts for it. */
   readonly weight: number;
 }
 
 export interface RequestQueueOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Request weight a minute that the venue allows, until the setter says better. At most 80 % of it is used. */
+  /** Request weight a minute that the venue allows, until it is set to another value. At most 80 % of it is used. */
   readonly weightPerMinute: number;
-  /** How many requests the venue bears in a while, shared with other queues. */
+  /** Limits requests in a short time; shared with other queues. */
   readonly pace?: SlidingWindow;
   /** @default 4 */
   readonly concurrency?: number;
@@ -48,33 +55,36 @@ interface Ticket extends Entrant {
   readonly reject: (reason: unknown) => void;
 }
 
-/** What a request has that may be sent. */
+/** The permission to send a request, to be returned by `leave`. */
 export interface Pass {
   readonly demand: Demand;
   /** Monotonic. */
   readonly admittedAtMs: number;
 }
 
-/** A ticket whose asker may use more of the weight; null: it is nobody's in particular. */
+/** A ticket with the asker whose turn it is; null: it is nobody's in particular. */
 interface Candidate {
   readonly ticket: Ticket;
   readonly asker: Asker | null;
 }
 
-/** Part of the venue's limit that may be used: the rest is for others at our address; clients leave room for the feed. */
+/**
+ * The part of the venue's limit that may be used. The rest is for others at our address; clients leave room for the
+ * live feed.
+ */
 const SHARES: Readonly<Record<Patience, number>> = { wait: 0.8, fail: 0.6 };
 const LONGEST_WAIT_MS = 5_000;
-/** Timers can't be set for longer than some weeks; waking up to look again costs nothing. */
+/** Timers can't be set for longer than some weeks; waking up early costs nothing. */
 const LONGEST_NAP_MS = 3_600_000;
 const SOON_MS = 1_000;
 /** Owners whose last turn is remembered: far more than wait at a time. */
 const MAX_OWNERS = 4_096;
 
 /**
- * Decides when a request may go out to one host: so many at a time, within the weight budget, never during a pause that the
- * venue asked for. Within a patience owners take turns, and so do the connections of each; none of them can use all of the
- * weight. Every RestClient of the host is given the same one where the venue counts for our address. It has nothing to close:
- * its one timer runs only while somebody waits.
+ * Decides when a request may go out to one host: a few at a time, within the weight budget, never during a pause that
+ * the venue asked for. Within a patience owners take turns, and so do the connections of each; none of them can use all
+ * of the weight. If the venue counts by our address, every RestClient of the host has the same queue. It has nothing to
+ * close: its one timer runs only while somebody waits.
  */
 export class RequestQueue {
   readonly concurrency: number;
@@ -88,7 +98,7 @@ export class RequestQueue {
   #pausedAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #alarm: Disposable | null = null;
-  /** Until then (monotonic) none of those who wait may use more of the weight. */
+  /** None of those who wait may use more of the weight until then, on the monotonic clock. */
   #exhaustedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: RequestQueueOptions) {
@@ -118,8 +128,8 @@ export class RequestQueue {
   }
 
   /**
-   * Resolves when the request may be sent; then `leave` must be called when it has ended. Rejects with a GatewayError when it
-   * may not be sent in time, or with the reason of the signal.
+   * Resolves when the request may be sent; then `leave` must be called when it has ended. Rejects with a GatewayError
+   * when it may not be sent in time, or with the reason of the signal.
    */
   async enter(entrant: Entrant, signal: AbortSignal): Promise<Pass> {
     signal.throwIfAborted();
@@ -138,13 +148,15 @@ export class RequestQueue {
     });
     if (ticket.patience === 'fail') stack.use(this.#impatience(ticket));
     this.#tickets[ticket.patience].add(ticket);
-    // Where all who wait have used up their shares, one more of those who have changes nothing.
+    // If every asker in the queue has used up its share, one more such asker changes nothing.
     if (this.#now + this.#shareWaitMs(ticket) + 1 < this.#exhaustedUntil || this.#now >= this.#exhaustedUntil)
       this.#pump();
     return await promise;
   }
 
-  /** A request that had entered has ended; `used` is the venue's count of this minute's weight, null where it did not say. */
+  /**
+   * A request that had entered has ended; `used` is the venue's count of this minute's weight, null if it did not say.
+   */
   leave({ demand }: Pick<Pass, 'demand'>, used: number | null): void {
     this.#active -= 1;
     this.#budget.settle(demand.weight, used, this.#now);
@@ -152,9 +164,9 @@ export class RequestQueue {
   }
 
   /**
-   * Nothing is sent for at least so long, and longer where one pause follows another; requests that would rather fail do so
-   * now. What the venue says to a request that was on its way when the pause began (`pass`) is no new one. Gives the
-   * milliseconds.
+   * Nothing is sent for at least this time, and longer if one pause follows another; impatient requests fail now. The
+   * answer to a request that was under way when the pause began (`pass`) does not begin another pause. Returns the
+   * duration in milliseconds.
    */
   pause(askedMs: number, pass?: Pass): number {
     const now = this.#now;
@@ -189,7 +201,7 @@ export class RequestQueue {
       } else if (ticket.patience === 'fail' && waitMs > LONGEST_WAIT_MS) {
         this.#refuse(ticket, this.#exhausted(ticket, waitMs));
       } else {
-        // Nobody overtakes: a light request would for ever go before a heavy one.
+        // No request overtakes: light ones could hold up a heavy one for ever.
         this.#wakeAfter(waitMs);
         return;
       }
@@ -202,7 +214,7 @@ export class RequestQueue {
     });
   }
 
-  /** All who wait have used up their shares: the first of these that is free again is worth another look. */
+  /** Every asker in the queue has used up its share: looks again when the first share is free. */
   #wakeForShares(): void {
     let soonest = Infinity;
     for (const ticket of [...this.#tickets.wait, ...this.#tickets.fail]) {
@@ -213,7 +225,7 @@ export class RequestQueue {
     this.#wakeAfter(Math.max(soonest, 1));
   }
 
-  /** Whose turn it is among those who may use more of the weight. */
+  /** The ticket whose turn it is, among those whose asker may use more of the weight. */
   #next(patience: Patience): Candidate | null {
     let best: Candidate | null = null;
     for (const ticket of this.#tickets[patience]) {
@@ -237,7 +249,7 @@ export class RequestQueue {
     ticket.admit({ demand: ticket, admittedAtMs: now });
   }
 
-  /** It leaves the queue at once: one that was refused must not be admitted before it hears of it. */
+  /** Removes it from the queue at once, so that a refused request can't be admitted any more. */
   #refuse(ticket: Ticket, reason: unknown): void {
     this.#tickets[ticket.patience].delete(ticket);
     ticket.reject(reason);
@@ -247,7 +259,7 @@ export class RequestQueue {
     return this.#budget.waitMs(weight, SHARES[patience], this.#now);
   }
 
-  /** Until one of its askers may use so much more. */
+  /** Milliseconds until one of its askers may use this much more. */
   #shareWaitMs(demand: Demand): number {
     const askers = demand.askers?.() ?? [];
     return askers.length === 0 ? 0 : Math.min(...askers.map((asker) => this.#shareWaitMsOf(asker, demand)));
@@ -274,7 +286,7 @@ export class RequestQueue {
   }
 
   #pausedError({ name }: Entrant): GatewayError {
-    return new GatewayError('BROKER_UNAVAILABLE', `The venue told broker ${name} to pause.`, {
+    return new GatewayError('BROKER_UNAVAILABLE', `The venue asked broker ${name} to pause.`, {
       retryAfterMs: Math.ceil(this.#pauseMs),
     });
   }
@@ -286,7 +298,7 @@ export class RequestQueue {
   }
 }
 
-/** Who had a turn when: the owner that waited longest goes first, and of its connections the one that did. */
+/** Remembers turns: the owner that waited longest goes first, and among its connections the one that waited longest. */
 class Turns {
   #count = 0;
   /** The longest ago first. */

@@ -6,32 +6,33 @@ import { GatewayError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { Random } from '../shared/random.ts';
-import { BodyTooLargeError, httpGet, keepAliveAgent } from './httpGet.ts';
+import { BodyTooLargeError, httpGet, keepAliveAgent, retryAfterMs } from './httpGet.ts';
 import type { HttpReply } from './httpGet.ts';
-import { readJson } from './readJson.ts';
+import { readJson } from './json.ts';
+import { deadline } from './deadline.ts';
 import { allAskers } from '../shared/FairQueue.ts';
 import type { Askers } from '../shared/FairQueue.ts';
-import type { Asking, Demand, Pass, RequestQueue } from './RequestQueue.ts';
-import { retryAfterMs } from './retryAfter.ts';
+import type { AskOptions, Demand, Pass, RequestQueue } from './RequestQueue.ts';
 import { SingleFlight } from './SingleFlight.ts';
 import type { SlidingWindow } from './SlidingWindow.ts';
+import type { z } from 'zod';
 
 export interface RestClientOptions {
-  /** The broker's id: for sentences, and the source of messages counted as invalid. */
+  /** The broker's id, for error messages and metrics. */
   readonly name: string;
-  /** Scheme, host, and a path in front of every request's where there is one. */
+  /** Scheme and host, and optionally a path that comes before every request's. */
   readonly baseUrl: string;
-  /** Says when each request may go out; shared with other clients of the host where the venue counts them together. */
+  /** Decides when each request may be sent; shared with other clients of the host if the venue counts them together. */
   readonly queue: RequestQueue;
   /** The reply's header with the weight used in this minute, in lower case. */
   readonly usedWeightHeader?: string;
-  /** Sent beside our own. Asked for anew for each request, and not kept: they may hold a secret. */
+  /** Sent beside our own. Called for each request; the result is not kept, for it may hold a secret. */
   readonly headers?: () => Readonly<Record<string, string>>;
-  /** Shared with others who ask the same venue: how many new connections it bears in a while. */
+  /** Limits new connections; shared with everything that connects to the same venue. */
   readonly connections?: SlidingWindow;
-  /** What the body of a 2xx or 4xx says; undefined where it makes no sense. @default readJson */
+  /** Parses the body of a 2xx or 4xx; undefined if it is invalid. @default readJson */
   readonly read?: (reply: HttpReply) => unknown;
-  /** How long nothing is asked after a 429 without a Retry-After. @default 60000 */
+  /** How long no request is sent after a 429 without a Retry-After. @default 60000 */
   readonly pauseMs?: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -39,16 +40,18 @@ export interface RestClientOptions {
   readonly metrics: Metrics;
   /** For one exchange, connecting included. @default 10000 */
   readonly timeoutMs?: number;
-  /** Of a reply's body, unpacked. @default 16777216 */
+  /** Bound of a reply's body, unpacked. @default 16777216 */
   readonly maxBodyBytes?: number;
 }
 
-export interface RestRequest extends Demand, Asking {
-  /** From the slash on, with the query; encoded as it is to be sent. */
+export interface RestRequest extends Demand, AskOptions {
+  /** The path with the query, encoded as it is to be sent. */
   readonly path: string;
 }
 
-/** A JSON reply that was neither a fault of the server nor an order to wait: 2xx, and 4xx in the venue's own words. */
+/**
+ * A JSON reply with a status of 2xx, or a 4xx with the venue's own error; neither a server error nor a request to wait.
+ */
 export interface RestReply {
   readonly status: number;
   readonly body: unknown;
@@ -70,9 +73,10 @@ const LONGEST_CLIENT_DELAY_MS = 5_000;
 const LOOK_AGAIN_MS = 50;
 
 /**
- * Asks one venue's HTTP host for JSON. Everything goes through a queue (RequestQueue): bounded, within the venue's weight
- * limit, and silent while the venue has told us to wait. Faults of the network and of the server are tried again; the same
- * question asked by several at once with the same patience is asked once. Whoever constructs it owns it until `close()`.
+ * Asks one venue's HTTP host for JSON. Everything goes through a queue (RequestQueue): bounded, within the venue's
+ * weight limit, and silent while the venue has asked us to wait. Faults of the network and of the server are tried
+ * again; the same question asked by several callers at once with the same patience is asked once. Its creator owns it
+ * until `close()`.
  */
 export class RestClient implements AsyncDisposable {
   readonly #options: RestClientOptions;
@@ -89,20 +93,20 @@ export class RestClient implements AsyncDisposable {
   }
 
   /**
-   * Rejects with BROKER_UNAVAILABLE when the venue can't be reached or answers nonsense, RATE_LIMITED when the queue or the
-   * weight is used up, and with the reason of the signal.
+   * Rejects with BROKER_UNAVAILABLE when the venue can't be reached or answers nonsense, RATE_LIMITED when the queue or
+   * the weight is used up, and with the reason of the signal.
    */
   get(request: RestRequest): Promise<RestReply> {
     const key = `${request.patience} ${request.path}`;
     const work = (signal: AbortSignal, requests: ReadonlySet<RestRequest>): Promise<RestReply> => {
-      // Who asks for what is under way already has it go as early as if it had asked first.
+      // A caller that joins a request which is under way moves it up, as if it had asked first.
       const askers: Askers = () => allAskers([...requests].map((each) => each.askers));
       return this.#perform({ ...request, askers }, signal);
     };
     return this.#flights.run(key, work, { ...request });
   }
 
-  /** Aborts what is on its way, refuses what waits, and closes every connection. May be called again. */
+  /** Aborts requests under way, refuses those that wait, and closes every connection. May be called again. */
   async close(): Promise<void> {
     await this.#flights.close(this.#unavailable('is shutting down'));
     this.#agent.destroy();
@@ -120,7 +124,7 @@ export class RestClient implements AsyncDisposable {
       const pass = await this.#queue.enter({ name, weight, patience, askers }, signal);
       const outcome = await this.#attempt(request, pass, signal);
       if (outcome.kind === 'reply') return outcome.reply;
-      // After a pause the queue decides: it lets the patient wait and refuses the others.
+      // The queue decides after a pause: patient requests wait, and it refuses the others.
       if (outcome.kind === 'paused') continue;
       const delayMs = backoff.next(outcome.retryAfterMs);
       const tooLong = patience === 'fail' && delayMs > LONGEST_CLIENT_DELAY_MS;
@@ -130,37 +134,32 @@ export class RestClient implements AsyncDisposable {
     }
   }
 
-  /** One exchange. The queue hears of a pause before it hears that there is room for the next request. */
+  /** Performs one exchange. The queue learns of a pause before it learns that there is room for the next request. */
   async #attempt(request: RestRequest, pass: Pass, signal: AbortSignal): Promise<Outcome> {
     const { clock, timeoutMs = 10_000, maxBodyBytes = 16 * 1_048_576 } = this.#options;
-    const deadline = new AbortController();
     let used: number | null = null;
     using stack = new DisposableStack();
     stack.defer(() => {
       this.#queue.leave(pass, used);
     });
     await this.#leaveToConnect(signal);
-    stack.use(
-      clock.after(timeoutMs, () => {
-        deadline.abort();
-      }),
-    );
+    const time = stack.use(deadline(clock, timeoutMs, signal));
     try {
       const reply = await httpGet(this.#baseUrl + request.path, {
         agent: this.#agent,
         headers: this.#options.headers?.() ?? {},
-        signal: AbortSignal.any([signal, deadline.signal]),
+        signal: time.signal,
         maxBodyBytes,
       });
       used = wholeNumber(reply.headers[this.#options.usedWeightHeader ?? '']);
       return this.#judge(reply, pass);
     } catch (thrown) {
       signal.throwIfAborted();
-      return this.#broken(thrown, deadline.signal.aborted, request);
+      return this.#broken(thrown, time.isOver, request);
     }
   }
 
-  /** An exchange for which no connection is kept open makes one: it waits until the venue bears it. */
+  /** Waits until a kept connection is free, or the venue allows a new one. */
   async #leaveToConnect(signal: AbortSignal): Promise<void> {
     const { clock, connections } = this.#options;
     if (connections === undefined) return;
@@ -192,17 +191,19 @@ export class RestClient implements AsyncDisposable {
   #broken(cause: unknown, late: boolean, request: RestRequest): Outcome {
     if (cause instanceof BodyTooLargeError) return this.#senseless(null, cause);
     const error = this.#unavailable(late ? 'had no answer from its venue in time' : "can't reach its venue", cause);
-    // A client has waited long enough for the first answer.
+    // A client that waited for the first answer should not wait for another.
     const retry = !(late && request.patience === 'fail');
     return { kind: 'failed', retry, retryAfterMs: 0, error };
   }
 
-  /** A page of a firewall or a proxy, a redirect, half a document: asking again would bring the same. */
+  /**
+   * The answer is a page of a firewall or a proxy, a redirect, or half a document. Asking again would bring the same.
+   */
   #senseless(status: number | null, cause?: unknown): Outcome {
     const claimsSuccess = status === null || status < 300;
     if (claimsSuccess) this.#options.metrics.invalidMessages.inc({ source: this.#options.name });
     const what = claimsSuccess ? '' : ` (HTTP ${status})`;
-    const error = this.#unavailable(`got an answer that makes no sense${what}`, cause);
+    const error = this.#unavailable(`got an invalid answer${what}`, cause);
     return { kind: 'failed', retry: false, retryAfterMs: 0, error };
   }
 
@@ -213,4 +214,50 @@ export class RestClient implements AsyncDisposable {
 
 function wholeNumber(header: string | string[] | undefined): number | null {
   return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : null;
+}
+
+export interface ReplyReaderOptions {
+  /** The broker's id. */
+  readonly name: string;
+  readonly metrics: Metrics;
+}
+
+/** Validates a venue's answers. An answer with another shape is counted as invalid. */
+export class ReplyReader {
+  readonly #options: ReplyReaderOptions;
+
+  constructor(options: ReplyReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Returns the validated body. Throws BROKER_UNAVAILABLE if it has another shape. */
+  read<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
+    const parsed = schema.safeParse(body);
+    if (parsed.success) return parsed.data;
+    throw this.refuse(parsed.error);
+  }
+
+  /** Reads one entry of a list; null if it has another shape, and the list is read without it. */
+  entry<Schema extends z.ZodType>(schema: Schema, entry: unknown): z.infer<Schema> | null {
+    const parsed = schema.safeParse(entry);
+    if (parsed.success) return parsed.data;
+    this.#count();
+    return null;
+  }
+
+  /** The error for an answer that contradicts itself or the question, whatever its shape. */
+  refuse(cause?: unknown): GatewayError {
+    this.#count();
+    return this.nonsense(cause);
+  }
+
+  /** The same error for an answer in which nothing is malformed. */
+  nonsense(cause?: unknown): GatewayError {
+    const message = `The venue's answer to broker ${this.#options.name} is invalid.`;
+    return new GatewayError('BROKER_UNAVAILABLE', message, { cause });
+  }
+
+  #count(): void {
+    this.#options.metrics.invalidMessages.inc({ source: this.#options.name });
+  }
 }

@@ -9,21 +9,19 @@ import type { SlidingWindow } from './SlidingWindow.ts';
 export interface SessionEnd {
   /** A short sentence for a person. */
   readonly reason: string;
-  /** What the other side asked to wait; 0 where it said nothing. */
+  /** How long the other side asked us to wait; 0 if it did not. */
   readonly retryAfterMs: number;
 }
 
-export interface Session {
-  /** 1 for the first session of the loop, rising. */
-  readonly generation: number;
-  /** Attempts in a row without data; 1 for the first. */
-  readonly attempt: number;
-  /** Aborted when the loop is closed: the session shall end. */
+/** One session, as its owner sees it while it runs. */
+export interface VenueSession {
+  /** Aborted when the loop is closed; the session must end then. */
   readonly signal: AbortSignal;
   /** Data has flowed: the next backoff begins from its base again. */
   flowing(): void;
 }
 
+/** The state of a session loop. */
 export type SessionState =
   | { readonly kind: 'connecting'; readonly attempt: number }
   | { readonly kind: 'waiting'; readonly delayMs: number; readonly reason: string }
@@ -34,22 +32,21 @@ export interface SessionLoopOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly reconnect: { readonly baseMs: number; readonly maxMs: number };
-  /** Shared by all who connect to the same place: how many attempts it bears. */
+  /** Limits connection attempts; shared by everything that connects to the same place. */
   readonly attempts: SlidingWindow;
   /** Opens one session and resolves when it has ended. What it throws ends it, too. */
-  readonly run: (session: Session) => Promise<SessionEnd>;
+  readonly run: (session: VenueSession) => Promise<SessionEnd>;
   readonly onState: (state: SessionState) => void;
 }
 
 /**
  * Keeps one session alive: opens it, waits for its end, backs off with full jitter, opens the next. One state machine
- * with one timer, so that no failure is ever answered twice. Whoever constructs it owns it until `close()`.
+ * with one timer, so that no failure is ever handled twice. Its creator owns it until `close()`.
  */
 export class SessionLoop implements AsyncDisposable {
   readonly #options: SessionLoopOptions;
   readonly #backoff: Backoff;
   readonly #abort = new AbortController();
-  #generation = 0;
   #running: Promise<void> | null = null;
 
   constructor(options: SessionLoopOptions) {
@@ -94,13 +91,9 @@ export class SessionLoop implements AsyncDisposable {
   }
 
   async #runOnce(signal: AbortSignal): Promise<SessionEnd> {
-    this.#generation += 1;
-    const attempt = this.#backoff.attempt + 1;
-    this.#options.onState({ kind: 'connecting', attempt });
+    this.#options.onState({ kind: 'connecting', attempt: this.#backoff.attempt + 1 });
     try {
       return await this.#options.run({
-        generation: this.#generation,
-        attempt,
         signal,
         flowing: () => {
           this.#backoff.reset();

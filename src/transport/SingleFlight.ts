@@ -4,17 +4,17 @@ interface Flight<T, Passenger> {
   readonly passengers: Set<Passenger>;
 }
 
-/** Who waits leaves when its signal is aborted. */
+/** A caller that waits leaves when its signal is aborted. */
 interface Leaving {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Does the work; `passengers` are those who wait for it, whenever it looks. */
+/** Does the work; `passengers` is a live set of the callers that wait for it. */
 type Work<T, Passenger> = (signal: AbortSignal, passengers: ReadonlySet<Passenger>) => Promise<T>;
 
 /**
- * Callers who ask for the same thing while it is on its way share one piece of work. A caller whose signal is aborted leaves
- * alone; the work itself is aborted when the last one has left.
+ * Callers who ask for the same thing while the work for it is under way share that work. A caller whose signal is
+ * aborted leaves alone; the work itself is aborted when the last one has left.
  */
 export class SingleFlight<T, Passenger extends Leaving = Leaving> {
   readonly #flights = new Map<string, Flight<T, Passenger>>();
@@ -38,7 +38,7 @@ export class SingleFlight<T, Passenger extends Leaving = Leaving> {
     }
   }
 
-  /** Aborts all that is on its way with this reason, and refuses what comes later; resolves when nothing is left. */
+  /** Aborts all work with this reason, and refuses later calls; resolves when nothing is left. */
   async close(reason: Error): Promise<void> {
     this.#closed = reason;
     const flights = [...this.#flights.values()];
@@ -52,7 +52,7 @@ export class SingleFlight<T, Passenger extends Leaving = Leaving> {
     const promise = work(controller.signal, passengers).finally(() => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     });
-    // Where every passenger has left, nobody else hears how it ended.
+    // If every passenger has left, nobody else handles a rejection.
     promise.catch(() => {});
     const flight: Flight<T, Passenger> = { promise, controller, passengers };
     this.#flights.set(key, flight);

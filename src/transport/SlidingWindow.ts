@@ -9,7 +9,7 @@ export interface SlidingWindowOptions {
 
 /**
  * At most `limit` in any span of `windowMs`, wherever the span begins: a log of the last moments, not a token bucket,
- * which lets twice the rate through at its start.
+ * which allows twice the rate at its start.
  */
 export class SlidingWindow {
   readonly #options: SlidingWindowOptions;
@@ -29,7 +29,7 @@ export class SlidingWindow {
     return Math.max(0, oldest + windowMs - clock.monotonic());
   }
 
-  /** Notes one at this moment; false, and nothing is noted, where it does not fit. */
+  /** Notes one at this moment; returns false and notes nothing if it does not fit. */
   tryTake(): boolean {
     if (this.delayMs > 0) return false;
     this.#moments[this.#next] = this.#options.clock.monotonic();

@@ -8,19 +8,19 @@ export interface WebSocketFeedOptions {
   readonly open: OpenWebSocket;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** With no frame of any kind for so long, the connection is taken for dead and ended. */
+  /** The connection counts as dead, and is ended, after this time without any frame. */
   readonly deadAfterMs: number;
-  /** Frames that may be refused in any minute; one more ends the connection. */
+  /** Invalid frames that are tolerated in any minute; one more ends the connection. */
   readonly maxInvalidPerMinute: number;
   readonly listener: FeedListener;
 }
 
-/** What a feed tells; nothing any more once it has ended. */
+/** What a feed reports. Nothing is called once it has ended. */
 export interface FeedListener {
   onOpen(): void;
-  /** False: it made no sense, and is counted as invalid. So is what it throws over. */
+  /** Returns false if the frame is invalid; it is counted. So is one over which this throws. */
   onText(text: string): boolean;
-  /** Any frame, a ping too. */
+  /** Any frame has come, be it a ping. */
   onActivity(): void;
   /** A frame was dropped as malformed. */
   onInvalid(): void;
@@ -29,12 +29,12 @@ export interface FeedListener {
 }
 
 const MINUTE_MS = 60_000;
-/** How often the silence is measured, as a share of what may pass. */
+/** How many times the silence is measured within `deadAfterMs`. */
 const WATCH_STEPS = 12;
 
 /**
- * One connection's life, from its handshake to its one end: whoever constructs it owns it until `ended`. It notices a
- * connection that is open and dead, and drops what can't be read until there is too much of it.
+ * One WebSocket connection, from its handshake to its one end. It notices a connection that is open and dead, and drops
+ * invalid frames until there are too many of them. Its creator owns it until `gone`.
  */
 export class WebSocketFeed {
   readonly #options: WebSocketFeedOptions;
@@ -80,12 +80,12 @@ export class WebSocketFeed {
     return this.#state === 'open';
   }
 
-  /** Resolves once, with why; never rejects. Nothing is told after that. */
+  /** Resolves once, with the reason; never rejects. Nothing is reported after that. */
   get ended(): Promise<SocketEnd> {
     return this.#ended.promise;
   }
 
-  /** Resolves when the socket itself is gone, too. */
+  /** Resolves when the socket itself no longer exists. */
   get gone(): Promise<void> {
     return this.#gone.promise;
   }
@@ -112,7 +112,7 @@ export class WebSocketFeed {
     if (this.#noteFrame() && !this.#isTaken(text)) this.#refuse();
   }
 
-  /** A fault of ours over one frame ends neither the process nor, by itself, the connection. */
+  /** A fault of ours in handling one frame ends neither the process nor the connection. */
   #isTaken(text: string): boolean {
     try {
       return this.#options.listener.onText(text);
@@ -132,7 +132,7 @@ export class WebSocketFeed {
   #refuse(): void {
     if (this.#state === 'ended') return;
     this.#options.listener.onInvalid();
-    if (!this.#invalid.tryTake()) this.end('The other side sent too much that makes no sense.');
+    if (!this.#invalid.tryTake()) this.end('The other side sent too many invalid frames.');
   }
 
   #watch(): void {

@@ -2,7 +2,7 @@ import type { Asker } from '../shared/FairQueue.ts';
 import { addTo } from '../shared/sums.ts';
 
 const MINUTE_MS = 60_000;
-/** What one connection, and one owner, may use of what all clients may: the rest is kept for the others. */
+/** The shares of the clients' weight that one connection, and one owner, may use; the rest is kept for the others. */
 const CONNECTION_SHARE = 1 / 2;
 const OWNER_SHARE = 3 / 4;
 
@@ -14,9 +14,9 @@ interface Taken {
 }
 
 /**
- * What may still be asked of a venue that allows so much request weight a minute. It counts its own requests over a rolling
- * minute, which is stricter than any counting by calendar minutes, and believes the venue where that has counted more: others
- * may share our address. Times are monotonic milliseconds.
+ * Counts the request weight that may still be used at a venue which limits it per minute. It counts its own requests
+ * over a rolling minute, which is stricter than any counting by calendar minutes, and uses the venue's count if that is
+ * higher: others may share our address. Times are monotonic milliseconds.
  */
 export class WeightBudget {
   #limit: number;
@@ -28,7 +28,7 @@ export class WeightBudget {
   readonly #byOwner = new Map<string, number>();
   #inFlight = 0;
   #report: { readonly at: number; readonly used: number } | null = null;
-  /** What was in flight when the report came (which may or may not be in it), and all that was taken since. */
+  /** The weight in flight when the report came, which it may or may not include, and all that was taken since. */
   #sinceReport = 0;
 
   constructor(limitPerMinute: number) {
@@ -47,7 +47,7 @@ export class WeightBudget {
     this.#sinceReport += weight;
   }
 
-  /** A request has ended; `used` is the venue's own count of the current minute, null where the reply did not say. */
+  /** A request has ended; `used` is the venue's own count of the current minute, null if the reply did not say. */
   settle(weight: number, used: number | null, now: number): void {
     this.#inFlight -= weight;
     if (used === null) return;
@@ -65,7 +65,7 @@ export class WeightBudget {
     return Math.max(this.#ownWaitMs(room, now), this.#reportWaitMs(room, now));
   }
 
-  /** The same for the asker's own share, whatever the others have used. */
+  /** Milliseconds until the asker's own share allows it, whatever others have used; 0: now. */
   shareWaitMs(asker: Asker, { weight, share, now }: { weight: number; share: number; now: number }): number {
     this.#forget(now);
     const all = this.#limit * share;
@@ -78,7 +78,7 @@ export class WeightBudget {
     return Math.max(...waits);
   }
 
-  /** Milliseconds until so much of what was taken for these is forgotten, or all of it. */
+  /** Milliseconds until `excess` of the weight that these took is older than a minute, or all of it is. */
   #freeMs(excess: number, now: number, isCounted: (asker: Asker | null) => boolean): number {
     let left = excess;
     let waitMs = 0;

@@ -1,21 +1,30 @@
 import http from 'node:http';
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { pipeline } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
 export interface HttpGetOptions {
-  /** Owns the sockets; whoever made it destroys it. */
+  /** Owns the sockets; its creator destroys it. */
   readonly agent: http.Agent;
   /** Sent beside our own. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Ends the exchange whatever state it is in; the promise rejects. */
+  /** Ends the exchange in whatever state it is; the promise rejects. */
   readonly signal: AbortSignal;
-  /** Of the body, unpacked. */
+  /** The bound of the body, unpacked. */
   readonly maxBodyBytes: number;
 }
 
+/** What a GET is sent with. */
+interface SendOptions {
+  /** False: a connection of its own. */
+  readonly agent: http.Agent | false;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** A complete reply, whatever its status. */
 export interface HttpReply {
   readonly status: number;
   /** Names in lower case. */
@@ -28,7 +37,7 @@ export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
 }
 
-/** An agent for `httpGet` that keeps at most so many connections, and keeps them open between requests. */
+/** An agent for `httpGet` that keeps at most `maxSockets` connections, and keeps them open between requests. */
 export function keepAliveAgent(baseUrl: string, maxSockets: number): http.Agent {
   const options = { keepAlive: true, maxSockets };
   return baseUrl.startsWith('https:') ? new https.Agent(options) : new http.Agent(options);
@@ -44,18 +53,31 @@ export async function httpGet(url: string, options: HttpGetOptions): Promise<Htt
   return { status: response.statusCode ?? 0, headers: response.headers, text: body.toString('utf8') };
 }
 
-function firstResponse(url: string, { agent, signal, headers: others }: HttpGetOptions): Promise<IncomingMessage> {
-  const headers = { accept: 'application/json', 'accept-encoding': 'gzip', 'user-agent': 'tickgraph', ...others };
+/**
+ * Sends a GET, over TLS if the URL says so. Throws for a URL or a header that can't be sent. No redirect is followed.
+ */
+export function sendGet(url: string, { headers, ...options }: SendOptions): ClientRequest {
   const get = url.startsWith('https:') ? https.get : http.get;
+  return get(url, { ...options, headers: { 'user-agent': 'tickgraph', ...headers } });
+}
+
+/** What a failed connection is reported as: the code of the error, but nothing that the other side wrote. */
+export function describeFailure(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
+  return `The connection failed${code}.`;
+}
+
+function firstResponse(url: string, { agent, signal, headers: others }: HttpGetOptions): Promise<IncomingMessage> {
+  const headers = { accept: 'application/json', 'accept-encoding': 'gzip', ...others };
   return new Promise((resolve, reject) => {
-    // The listener stays: a failure while the body is read is told here too, and would else end the process.
-    get(url, { agent, headers, signal }, resolve).on('error', reject);
+    // The listener stays: a failure while the body is read is emitted here too, and would otherwise end the process.
+    sendGet(url, { agent, headers, signal }).on('response', resolve).on('error', reject);
   });
 }
 
 function unpacked(response: IncomingMessage): Readable {
   if (response.headers['content-encoding'] !== 'gzip') return response;
-  // The reader of the last stream is told of every failure.
+  // Every failure reaches the reader of the last stream.
   return pipeline(response, createGunzip(), () => {});
 }
 
@@ -68,4 +90,18 @@ async function readBody(stream: Readable, maxBytes: number): Promise<Buffer> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, length);
+}
+
+const LONGEST_MS = 7 * 86_400_000;
+
+/**
+ * How long a Retry-After header asks to wait, in milliseconds: whole seconds or an HTTP date. Null if there is none, or
+ * it is invalid. Never negative, never more than a week.
+ */
+export function retryAfterMs(header: string | undefined, nowMs: number): number | null {
+  const text = header?.trim() ?? '';
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, LONGEST_MS);
+  if (!text.endsWith(' GMT')) return null;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? null : Math.min(Math.max(at - nowMs, 0), LONGEST_MS);
 }

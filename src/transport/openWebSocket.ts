@@ -1,32 +1,34 @@
 import { isUtf8 } from 'node:buffer';
 import { WebSocket } from 'ws';
 import type { RawData } from 'ws';
-import { retryAfterMs } from './retryAfter.ts';
+import { describeFailure, retryAfterMs } from './httpGet.ts';
 
 /** Why a socket ended: a short sentence for a person, without the other side's words. */
 export interface SocketEnd {
   readonly reason: string;
-  /** What the other side asked to wait; 0 where it said nothing. */
+  /** How long the other side asked us to wait; 0 if it did not. */
   readonly retryAfterMs: number;
 }
 
-/** What a socket tells. Nothing is called before `OpenWebSocket` has returned, and nothing after `onEnd`. */
+/** What a socket reports. Nothing is called before `OpenWebSocket` has returned, and nothing after `onEnd`. */
 export interface SocketListener {
   onOpen(): void;
   onText(text: string): void;
   /** A frame that is neither text nor ping nor pong, or text that is not UTF-8. */
   onUnreadable(): void;
   onHeartbeat(): void;
-  /** Once, when the socket is gone. */
+  /** Called once, when the socket no longer exists. */
   onEnd(end: SocketEnd): void;
 }
 
+/** A socket that is connecting, open, or closing. */
 export interface OutgoingSocket {
   send(text: string): void;
   /** Ends the socket at once, in whatever state it is. `onEnd` follows. */
   terminate(): void;
 }
 
+/** Opens a socket and reports what happens to it. */
 export type OpenWebSocket = (url: string, listener: SocketListener) => OutgoingSocket;
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -40,17 +42,17 @@ export const openWebSocket: OpenWebSocket = (url, listener) => {
     maxPayload: MAX_PAYLOAD_BYTES,
     followRedirects: false,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    // One bad frame is dropped and counted by whoever listens; ws would end the connection for it.
+    // The listener drops and counts one bad frame; ws would end the connection for it.
     skipUTF8Validation: true,
   });
   let end: SocketEnd | null = null;
   // First of all: an error without a listener ends the process.
   socket.on('error', (error) => {
-    end ??= { reason: describe(error), retryAfterMs: 0 };
+    end ??= { reason: describeFailure(error), retryAfterMs: 0 };
   });
   socket.on('unexpected-response', (_request, response) => {
     const { date = '', 'retry-after': retryAfter } = response.headers;
-    // A date is counted from the other side's own clock; without that it can't be read.
+    // A date is relative to the other side's own clock; without that it can't be interpreted.
     const waitMs = retryAfterMs(retryAfter, Date.parse(date)) ?? 0;
     end ??= {
       reason: `The handshake was answered with HTTP ${response.statusCode ?? 0}.`,
@@ -80,7 +82,7 @@ export const openWebSocket: OpenWebSocket = (url, listener) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(text);
     },
     terminate() {
-      // A close frame for politeness; nobody waits for its answer, for the other side may be gone.
+      // Sends a close frame, but does not wait for the answer: the other side may not exist any more.
       if (socket.readyState === WebSocket.OPEN) socket.close(CLOSE_NORMAL);
       socket.terminate();
     },
@@ -90,9 +92,4 @@ export const openWebSocket: OpenWebSocket = (url, listener) => {
 function toBuffer(data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data;
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
-}
-
-function describe(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
-  return `The connection failed${code}.`;
 }

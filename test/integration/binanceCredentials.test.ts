@@ -260,7 +260,7 @@ describe('checkBinanceCredentials', () => {
     await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
     const snapshot = rest.fetchDepth('BTCUSDT', 100);
     await clock.advance(119_999);
-    expect(rest.bannedUntilMs).toBe(120_000);
+    expect(rest.pausedUntilMs).toBe(120_000);
     expect(paths()).toEqual([ACCOUNT]);
     await clock.advance(1);
     expect(await snapshot).toHaveProperty('lastUpdateId');
@@ -296,13 +296,13 @@ describe('checkBinanceCredentials', () => {
   });
 
   it.each([
-    ['no JSON', 200, 'certainly', 'Broker binance got an answer that makes no sense.', 1],
-    ['no account', 200, '{"accountType":7}', "The venue's answer to broker binance makes no sense.", 1],
+    ['no JSON', 200, 'certainly', 'Broker binance got an invalid answer.', 1],
+    ['no account', 200, '{"accountType":7}', "The venue's answer to broker binance is invalid.", 1],
     [
       'an error that claims success',
       200,
       '{"code":-2015,"msg":"…"}',
-      "The venue's answer to broker binance makes no sense.",
+      "The venue's answer to broker binance is invalid.",
       1,
     ],
     ['a refusal without a code', 401, '{"error":"no"}', 'The venue refused a request of broker binance (HTTP 401).', 0],

@@ -1,23 +1,26 @@
 import type { CandleDraft, FeedType, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
-import { Backoff } from '../../shared/backoff.ts';
-import { sleep } from '../../shared/clock.ts';
-import { GatewayError } from '../../shared/errors.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
 import { openWebSocket } from '../../transport/openWebSocket.ts';
 import type { OpenWebSocket } from '../../transport/openWebSocket.ts';
-import type { Asking } from '../../transport/RequestQueue.ts';
+import { impatientOptions } from '../../transport/RequestQueue.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerTraits, CandleQuery, Feed } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed, BrokerStatus } from '../BaseBroker.ts';
+import { CatalogKeeper } from '../CatalogKeeper.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
 import { BinanceRest } from './BinanceRest.ts';
 import { BinanceSocket, MAX_STREAMS } from './BinanceSocket.ts';
-import type { MarketStream, StreamContext } from './MarketStream.ts';
-import { brokerStatus } from './brokerStatus.ts';
-import { memoizedStamp } from './memoizedStamp.ts';
-import { openStream } from './openStream.ts';
+import type { MarketStream, StreamContext, StreamOptions } from './MarketStream.ts';
 import { isPossibleSymbol, streamOf, toStreamName } from './streamNames.ts';
-import type { StreamAddress, TradeMode } from './streamNames.ts';
+import type { VenueStreamAddress, TradeMode } from './streamNames.ts';
+import type { RelayState } from '../../transport/ConnectionRelay.ts';
+import { assertNever } from '../../shared/errors.ts';
+import { KlineStream } from './KlineStream.ts';
+import { DepthStream } from './DepthStream.ts';
+import { TickStream } from './TickStream.ts';
+import { TradeStream } from './TradeStream.ts';
+import { fromEpochMs } from '../../market/timestamp.ts';
+import type { Timestamp } from '../../market/timestamp.ts';
 
 export interface BinanceBrokerOptions {
   /** Without a path: `wss://host`. */
@@ -25,13 +28,13 @@ export interface BinanceBrokerOptions {
   readonly restUrl: string;
   readonly hosts: BinanceHosts;
   readonly trades: TradeMode;
-  /** Levels a side that a book begins with; 5000 cost the venue five times as much. @default 1000 */
+  /** Levels of each side that a book begins with; 5000 have five times the request weight. @default 1000 */
   readonly bookLevels?: 1000 | 5000;
-  /** After so long a connection is replaced by a new one. @default 23 hours */
+  /** A connection is replaced by a new one after this time. @default 23 hours */
   readonly connectionLifetimeMs?: number;
   /** How connections are made. @default a real WebSocket */
   readonly open?: OpenWebSocket;
-  /** What the venue tells on request; the broker closes it. @default a BinanceRest of `restUrl` */
+  /** Makes requests of the venue; the broker closes it. @default a BinanceRest of `restUrl` */
   readonly rest?: Omit<BinanceRest, keyof AsyncDisposable>;
 }
 
@@ -41,19 +44,16 @@ interface Placed {
 }
 
 interface Demand {
-  readonly address: StreamAddress;
+  readonly address: VenueStreamAddress;
   readonly feeds: Set<Feed>;
 }
 
-/** As deep as any subscriber may look. */
+/** The greatest depth that a subscriber may ask for. */
 const BOOK_LEVELS = 1_000;
 const FEED_TYPES: readonly FeedType[] = ['tick', 'candle', 'orderbook', 'trade'];
 const CONNECTION_LIFETIME_MS = 23 * 3_600_000;
-const CATALOG_REFRESH_MS = 3_600_000;
-const CATALOG_SPREAD = 1 / 10;
-/** A request for it may wait out a ban; who waits for the first attempt does not. */
-const CATALOG_PATIENCE_MS = 10_000;
 
+/** The traits of every broker of this kind. */
 export const BINANCE_TRAITS: BrokerTraits = {
   kind: 'binance',
   supportedTypes: FEED_TYPES,
@@ -68,14 +68,13 @@ export class BinanceBroker extends BaseBroker {
   readonly #rest: NonNullable<BinanceBrokerOptions['rest']>;
   readonly #attempts: SlidingWindow;
   readonly #streamContext: StreamContext;
+  readonly #catalogKeeper: CatalogKeeper;
   readonly #abort = new AbortController();
   readonly #placed = new Map<string, Placed>();
   readonly #leaving = new Set<Promise<void>>();
   readonly #labels: { readonly broker: string };
   #sockets: BinanceSocket[] = [];
   #unlisted: ReadonlySet<Feed> = new Set();
-  #turn: Disposable | null = null;
-  #keepingCatalog: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
 
   constructor(context: BrokerContext, options: BinanceBrokerOptions) {
@@ -94,17 +93,34 @@ export class BinanceBroker extends BaseBroker {
       history: this.#rest,
       bookLevels: options.bookLevels ?? BOOK_LEVELS,
       stamp: memoizedStamp(),
-      // Clocks differ: what seems to come from the future came at once.
+      // Clocks differ: an event that seems to come from the future has no delay.
       noteLatency: (venueMs, receivedMs) => {
         latency.observe(Math.max(0, receivedMs - venueMs) / 1000);
       },
     };
+    this.#catalogKeeper = new CatalogKeeper({
+      broker: context,
+      fetch: (signal) => this.#rest.fetchCatalog({ patience: 'wait', signal }),
+      pausedUntilMs: () => this.#rest.pausedUntilMs,
+      listener: {
+        onCatalog: (catalog) => {
+          this.setCatalog(catalog);
+          this.reconcile();
+        },
+        onDelayed: () => {
+          this.catalogFailed();
+        },
+        onState: () => {
+          this.#reportStatus();
+        },
+      },
+    });
   }
 
   start(): void {
     if (this.#sockets.length > 0 || this.#closing !== null) return;
     this.#openSocket();
-    this.#keepingCatalog = this.#keepCatalog(this.#abort.signal);
+    this.#catalogKeeper.start();
     this.reconcile();
   }
 
@@ -113,19 +129,21 @@ export class BinanceBroker extends BaseBroker {
   }
 
   fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]> {
-    return this.#rest.fetchCandles(query, this.#asking(asker));
+    return this.#rest.fetchCandles(query, impatientOptions(asker, this.#abort.signal));
   }
 
   override async fetchTrades(symbol: string, limit: number, asker?: Asker): Promise<readonly TradeDraft[]> {
-    return (await this.#rest.fetchTrades(symbol, limit, this.#asking(asker))).map(({ trade }) => trade);
+    return (await this.#rest.fetchTrades(symbol, limit, impatientOptions(asker, this.#abort.signal))).map(
+      ({ trade }) => trade,
+    );
   }
 
   fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {
-    return this.#rest.fetchTick(symbol, this.#asking(asker));
+    return this.#rest.fetchTick(symbol, impatientOptions(asker, this.#abort.signal));
   }
 
   async fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null> {
-    const { bids, asks } = await this.#rest.fetchDepth(symbol, depth, this.#asking(asker));
+    const { bids, asks } = await this.#rest.fetchDepth(symbol, depth, impatientOptions(asker, this.#abort.signal));
     const receivedAt = this.#streamContext.stamp(this.context.clock.now());
     return { type: 'orderbook', kind: 'snapshot', time: receivedAt, receivedAt, bids, asks };
   }
@@ -135,66 +153,8 @@ export class BinanceBroker extends BaseBroker {
     return this.#closing;
   }
 
-  /** Many changes in one turn become few frames. */
   protected reconcile(): void {
     if (this.#sockets.length === 0 || this.#closing !== null) return;
-    this.#turn ??= this.context.clock.turn(() => {
-      this.#turn = null;
-      this.#apply();
-    });
-  }
-
-  #asking(asker?: Asker): Asking {
-    return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal: this.#abort.signal };
-  }
-
-  async #close(): Promise<void> {
-    this.#abort.abort();
-    this.#turn?.[Symbol.dispose]();
-    this.#turn = null;
-    for (const { stream } of this.#placed.values()) stream[Symbol.dispose]();
-    this.#placed.clear();
-    const sockets = this.#sockets;
-    this.#sockets = [];
-    await Promise.all([
-      ...sockets.map((socket) => socket.close()),
-      ...this.#leaving,
-      this.#keepingCatalog,
-      this.#rest.close(),
-    ]);
-    this.catalogFailed();
-    this.countConnections(0);
-    this.setStatus({ kind: 'closed' });
-  }
-
-  async #keepCatalog(signal: AbortSignal): Promise<void> {
-    const { clock, random, logger, reconnect } = this.context;
-    const backoff = new Backoff({ ...reconnect, random });
-    while (!signal.aborted) {
-      using _patience = clock.after(CATALOG_PATIENCE_MS, () => {
-        this.catalogFailed();
-      });
-      let delayMs = CATALOG_REFRESH_MS * (1 + random() * CATALOG_SPREAD);
-      try {
-        const catalog = await this.#rest.fetchCatalog({ patience: 'wait', signal });
-        if (signal.aborted) return;
-        backoff.reset();
-        this.setCatalog(catalog);
-        this.reconcile();
-      } catch (error) {
-        if (signal.aborted) return;
-        logger.warn({ err: error }, 'the venue can not be asked what it lists; trying again');
-        this.catalogFailed();
-        const { retryAfterMs = 0 } = GatewayError.from(error).details;
-        const bannedForMs = (this.#rest.bannedUntilMs ?? 0) - clock.monotonic();
-        delayMs = backoff.next(Math.max(retryAfterMs, bannedForMs));
-      }
-      this.#tellStatus();
-      await sleep(clock, delayMs, signal);
-    }
-  }
-
-  #apply(): void {
     const demands = this.#demands();
     for (const [name, { stream, socket }] of this.#placed) {
       if (demands.has(name)) continue;
@@ -207,7 +167,26 @@ export class BinanceBroker extends BaseBroker {
     for (const socket of this.#sockets) socket.reconcile();
   }
 
-  /** The streams that the wanted feeds are made from. Feeds that the venue does not list are told so, once. */
+  async #close(): Promise<void> {
+    this.#abort.abort();
+    for (const { stream } of this.#placed.values()) stream[Symbol.dispose]();
+    this.#placed.clear();
+    const sockets = this.#sockets;
+    this.#sockets = [];
+    await Promise.all([
+      ...sockets.map((socket) => socket.close()),
+      ...this.#leaving,
+      this.#catalogKeeper.close(),
+      this.#rest.close(),
+    ]);
+    this.catalogFailed();
+    this.countConnections(0);
+    this.setStatus({ kind: 'closed' });
+  }
+
+  /**
+   * The streams that the wanted feeds are made from. A feed that the venue does not list is reported as closed, once.
+   */
   #demands(): Map<string, Demand> {
     const demands = new Map<string, Demand>();
     const unlisted = new Set<Feed>();
@@ -230,13 +209,13 @@ export class BinanceBroker extends BaseBroker {
     return demands;
   }
 
-  /** Until the catalog is known, whatever can be a symbol is taken for one. */
+  /** Until the catalog is known, any text that can be a symbol counts as listed. */
   #isListed(symbol: string): boolean {
     if (this.catalog === null) return isPossibleSymbol(symbol);
     return isPossibleSymbol(symbol) && this.catalog.get(symbol)?.tradable === true;
   }
 
-  #place(name: string, address: StreamAddress): MarketStream {
+  #place(name: string, address: VenueStreamAddress): MarketStream {
     const placed = this.#placed.get(name);
     if (placed !== undefined) return placed.stream;
     const stream = openStream(address, { name, symbol: address.symbol, context: this.#streamContext });
@@ -255,7 +234,7 @@ export class BinanceBroker extends BaseBroker {
       attempts: this.#attempts,
       lifetimeMs: connectionLifetimeMs,
       onChange: () => {
-        this.#tellStatus();
+        this.#reportStatus();
       },
     });
     this.#sockets.push(socket);
@@ -263,7 +242,7 @@ export class BinanceBroker extends BaseBroker {
     return socket;
   }
 
-  /** The first socket stays, so that it is known how the venue stands. */
+  /** The first socket stays, so that the venue's state is always known. */
   #closeEmptySockets(): void {
     const [first, ...others] = this.#sockets;
     if (first === undefined) return;
@@ -275,14 +254,61 @@ export class BinanceBroker extends BaseBroker {
     }
   }
 
-  #tellStatus(): void {
+  #reportStatus(): void {
     if (this.#closing !== null) return;
     this.countConnections(this.#sockets.reduce((sum, { openConnections }) => sum + openConnections, 0));
     const sockets = this.#sockets.map(({ state }) => state);
-    this.setStatus(brokerStatus(sockets, this.catalog !== null));
+    this.setStatus(binanceStatus(sockets, this.catalog !== null));
   }
 
   #streamName(feed: Feed): string {
     return toStreamName(streamOf(feed, this.#options.trades));
   }
+}
+
+/** The status of the broker, from the states of its sockets. */
+export function binanceStatus(sockets: readonly RelayState[], catalogKnown: boolean): BrokerStatus {
+  const open = sockets.filter(({ kind }) => kind === 'open').length;
+  if (open > 0) {
+    if (open < sockets.length) {
+      return { kind: 'degraded', reason: `${sockets.length - open} of ${sockets.length} connections are down.` };
+    }
+    if (!catalogKnown) return { kind: 'degraded', reason: "The venue's list of instruments is not known yet." };
+    return { kind: 'connected' };
+  }
+  // A socket that is connecting is closest to serving; otherwise the one that tries next.
+  const best = sockets.reduce((a, b) => (rank(b) < rank(a) ? b : a), sockets[0] ?? { kind: 'connecting', attempt: 1 });
+  return best.kind === 'open' ? { kind: 'connected' } : best;
+}
+
+function rank(state: RelayState): number {
+  return state.kind === 'waiting' ? state.delayMs : -1;
+}
+
+function openStream({ kind }: VenueStreamAddress, options: StreamOptions): MarketStream {
+  switch (kind.type) {
+    case 'tick':
+      return new TickStream(options);
+    case 'trade':
+      return new TradeStream({ ...options, mode: kind.mode });
+    case 'candle':
+      return new KlineStream({ ...options, interval: kind.interval });
+    case 'orderbook':
+      return new DepthStream(options);
+    default:
+      return assertNever(kind);
+  }
+}
+
+/** Formats times; remembers the last one, for many events come in one millisecond. */
+export function memoizedStamp(): (epochMs: number) => Timestamp {
+  let lastMs = 0;
+  let last = fromEpochMs(0);
+  return (epochMs) => {
+    if (epochMs !== lastMs) {
+      last = fromEpochMs(epochMs);
+      lastMs = epochMs;
+    }
+    return last;
+  };
 }

@@ -4,8 +4,6 @@ import type { Logger } from '../../shared/logger.ts';
 import { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { WebSocketFeed } from '../../transport/WebSocketFeed.ts';
 import type { OpenWebSocket, SocketEnd } from '../../transport/openWebSocket.ts';
-import { toBatches, toControlFrame } from './controlFrames.ts';
-import type { ControlMethod } from './controlFrames.ts';
 import { parseFrame } from './streamMessages.ts';
 
 export interface BinanceConnectionOptions {
@@ -13,17 +11,17 @@ export interface BinanceConnectionOptions {
   readonly open: OpenWebSocket;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly listener: ConnectionListener;
+  readonly listener: BinanceConnectionListener;
 }
 
-/** What a connection tells; nothing any more once it has ended. */
-export interface ConnectionListener {
+/** What a connection reports. Nothing is called once it has ended. */
+export interface BinanceConnectionListener {
   onOpen(): void;
   /** False: the data is malformed. */
   onData(stream: string, data: unknown): boolean;
   /** The venue has acknowledged these streams. That does not mean that they exist. */
   onSubscribed(names: readonly string[]): void;
-  /** The venue calls this name invalid. */
+  /** The venue refuses this name as invalid. */
   onRefused(name: string): void;
   /** The server goes down shortly. */
   onShutdown(): void;
@@ -38,7 +36,7 @@ interface Request {
 }
 
 /**
- * The venue takes 5 frames in any second, pongs included: one place is left for a pong. It counts them as they arrive,
+ * The venue allows 5 frames in any second, pongs included; one is left for a pong. It counts frames as they arrive,
  * which may be closer together than they were sent.
  */
 const MAX_FRAMES = 4;
@@ -52,7 +50,7 @@ const INVALID_REQUEST = 2;
 
 /**
  * One connection to the stream servers: keeps the venue's subscriptions on it equal to a wanted set, within the venue's
- * limits on control frames. Whoever constructs it owns it until `gone`.
+ * limits on control frames. Its creator owns it until `gone`.
  */
 export class BinanceConnection {
   readonly #options: BinanceConnectionOptions;
@@ -62,7 +60,7 @@ export class BinanceConnection {
   readonly #asked = new Set<string>();
   readonly #acknowledged = new Set<string>();
   readonly #refused = new Set<string>();
-  /** Batches of which one name was called invalid, halved. */
+  /** Halves of batches that the venue refused because one of their names is invalid. */
   #suspects: (readonly string[])[] = [];
   #wanted: ReadonlySet<string> = new Set();
   #lastId = 0;
@@ -102,7 +100,7 @@ export class BinanceConnection {
     return this.#feed.isOpen;
   }
 
-  /** Every stream that is wanted has been acknowledged, or refused. */
+  /** Every wanted stream has been acknowledged or refused. */
   get isSettled(): boolean {
     if (!this.#feed.isOpen) return false;
     for (const name of this.#wanted) {
@@ -127,7 +125,7 @@ export class BinanceConnection {
     return this.#refused.has(name);
   }
 
-  /** The set is replaced whole. Before the connection is open it is only noted. */
+  /** Replaces the wanted set. It is sent once the connection is open. */
   want(names: ReadonlySet<string>): void {
     this.#wanted = names;
     this.#sendNext();
@@ -153,7 +151,7 @@ export class BinanceConnection {
     }
   }
 
-  /** Sends what the wanted set still needs, as far as the venue's limit allows; goes on by itself. */
+  /** Sends the frames that the wanted set still needs, as fast as the venue's limit allows. It continues by itself. */
   #sendNext(): void {
     if (!this.#feed.isOpen || this.#nextFrame !== null) return;
     for (let next = this.#nextRequest(); next !== null; next = this.#nextRequest()) {
@@ -169,7 +167,7 @@ export class BinanceConnection {
   }
 
   #nextRequest(): { readonly method: ControlMethod; readonly names: readonly string[] } | null {
-    // First what is no longer wanted, so that the venue's bound of streams on a connection is never met by a change.
+    // Unsubscribing comes first, so that a change never exceeds the venue's bound of streams on a connection.
     const [unwanted] = toBatches(this.#asked.values().filter((name) => !this.#wanted.has(name)));
     if (unwanted !== undefined) return { method: 'UNSUBSCRIBE', names: unwanted };
     const suspects = this.#suspects.map((names) => this.#missing(names)).find((names) => names.length > 0);
@@ -197,7 +195,7 @@ export class BinanceConnection {
   #onReply(id: number | null, errorCode: number | null): boolean {
     const request = id === null ? undefined : this.#requests.get(id);
     if (id === null || request === undefined) {
-      // An error that does not say what it answers: whatever was asked is in doubt.
+      // The error does not say which request it answers, so each of them may have failed.
       if (errorCode !== null && this.#requests.size > 0) this.end('The venue refused a request.');
       return errorCode === null;
     }
@@ -243,4 +241,39 @@ export class BinanceConnection {
     this.#requests.clear();
     this.#suspects = [];
   }
+}
+
+type ControlMethod = 'SUBSCRIBE' | 'UNSUBSCRIBE';
+
+/** The venue ignores a frame over some 4096 bytes: no answer, and no data of its streams. */
+const MAX_FRAME_BYTES = 3_500;
+const MAX_NAMES = 100;
+/** Room for all but the names: the longest method, the longest id, and the punctuation. */
+const ENVELOPE_BYTES = 64;
+
+/**
+ * Cuts names into lists that each fit one frame, in their order. Throws a RangeError for a name longer than a frame.
+ */
+export function toBatches(names: Iterable<string>): string[][] {
+  const batches: string[][] = [];
+  let batch: string[] = [];
+  let bytes = ENVELOPE_BYTES;
+  for (const name of names) {
+    const cost = Buffer.byteLength(JSON.stringify(name)) + 1;
+    if (ENVELOPE_BYTES + cost > MAX_FRAME_BYTES) throw new RangeError('a stream name is longer than a control frame');
+    if (batch.length === MAX_NAMES || bytes + cost > MAX_FRAME_BYTES) {
+      batches.push(batch);
+      batch = [];
+      bytes = ENVELOPE_BYTES;
+    }
+    batch.push(name);
+    bytes += cost;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches;
+}
+
+/** The text of a control frame. `id` must be a positive integer: servers refuse or ignore any other. */
+export function toControlFrame(method: ControlMethod, names: readonly string[], id: number): string {
+  return JSON.stringify({ method, params: names, id });
 }

@@ -3,15 +3,15 @@ import type { Random } from '../../shared/random.ts';
 import { RequestQueue } from '../../transport/RequestQueue.ts';
 import { SlidingWindow } from '../../transport/SlidingWindow.ts';
 
-/** Until the listing says what holds: the venue's limit since 2023. */
+/** The venue's limit since 2023; used until the listing of instruments gives the present one. */
 const WEIGHT_PER_MINUTE = 6_000;
-/** The venue's bound for one address; over it come bans. */
+/** The venue's bound for one address; beyond it the venue bans. */
 const CONNECTION_ATTEMPTS = { limit: 300, windowMs: 300_000 };
 
 /**
- * What each host of the venue bears from us. The venue counts by our address, whoever asks, and bans it as a whole: so there
- * is one queue of requests and one log of connection attempts for each host, for all brokers and checks of credentials, and
- * they outlive both. One for the process; hosts come from the configuration alone, so they are few.
+ * The limits of each host of the venue. The venue counts by our address and bans it as a whole, so all brokers and
+ * checks of credentials share one queue of requests and one log of connection attempts for each host, which outlive
+ * them. There is one object for the process; hosts come from the configuration alone, so they are few.
  */
 export class BinanceHosts {
   readonly #options: { readonly clock: Clock; readonly random: Random };
@@ -31,7 +31,7 @@ export class BinanceHosts {
     return queue;
   }
 
-  /** How many sockets to this URL's host may be opened, failed attempts included. */
+  /** The log of connection attempts to this URL's host, failed ones included. */
   attempts(url: string): SlidingWindow {
     const { host } = new URL(url);
     const attempts =

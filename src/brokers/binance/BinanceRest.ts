@@ -7,9 +7,8 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
-import type { Asking, RequestQueue } from '../../transport/RequestQueue.ts';
-import { ReplyReader } from '../../transport/ReplyReader.ts';
-import { RestClient } from '../../transport/RestClient.ts';
+import type { AskOptions, RequestQueue } from '../../transport/RequestQueue.ts';
+import { ReplyReader, RestClient } from '../../transport/RestClient.ts';
 import type { RestReply } from '../../transport/RestClient.ts';
 import type { CandleQuery } from '../BaseBroker.ts';
 import { fetchBars } from './klinePages.ts';
@@ -19,22 +18,20 @@ import {
   toBar,
   toCandles,
   toDepthSnapshot,
-  toInstrument,
-  toTick,
-} from './restMapping.ts';
-import type { DepthSnapshot, HistoricTrade } from './restMapping.ts';
-import {
+  toBinanceInstrument,
+  fromBookTicker,
   AggregateTrades,
   BookTicker,
   Depth,
   ExchangeInfo,
   KlineRows,
   RecentTrades,
-  RestRefusal,
+  BinanceErrorBody,
   ServerTime,
   SymbolInfo,
   WeightLimit,
-} from './restMessages.ts';
+} from './restReplies.ts';
+import type { DepthSnapshot, HistoricTrade } from './restReplies.ts';
 import {
   PAGE_ROWS,
   aggTradesRequest,
@@ -50,9 +47,9 @@ import type { AggTradesWindow, BinanceRequest } from './restRequests.ts';
 export interface BinanceRestOptions {
   readonly brokerId: string;
   readonly restUrl: string;
-  /** That of the host: BinanceHosts. */
+  /** The queue of the host, from BinanceHosts. */
   readonly queue: RequestQueue;
-  /** Which of the venue's two tellings of trades: each execution, or the fills of one order at one price together. */
+  /** The kind of trades that is used: each execution, or the fills of one order at one price together. */
   readonly trades: 'individual' | 'aggregate';
   readonly clock: Clock;
   readonly random: Random;
@@ -60,30 +57,32 @@ export interface BinanceRestOptions {
   readonly metrics: Metrics;
 }
 
+/** Trades that were made after a certain one. */
 export interface MissedTrades {
   /** Oldest first. */
   readonly trades: readonly HistoricTrade[];
-  /** False where some that were made since are not among them: the venue gives them no more, or there are too many. */
+  /** False if some trades that were made since are missing: the venue no longer gives them, or there are too many. */
   readonly complete: boolean;
 }
 
-interface Manner extends Asking {
-  /** What is asked about: the one to blame where the venue finds fault with a symbol. */
+interface SymbolAskOptions extends AskOptions {
+  /** The symbol that is asked about; named in the error if the venue refuses it. */
   readonly symbol?: string;
 }
 
-/** For the live feed, and for clients' queries, where nothing more is said. */
-const PATIENT: Asking = { patience: 'wait' };
-const HURRIED: Asking = { patience: 'fail' };
-/** The venue's clock is asked again after so long, for ours may run at another speed. */
+/** Defaults for the live feed, and for clients' queries. */
+const PATIENT: AskOptions = { patience: 'wait' };
+const HURRIED: AskOptions = { patience: 'fail' };
+/** The venue's clock is asked again after this time, for ours may run at another speed. */
 const TIME_HOLDS_MS = 600_000;
-/** What the venue answers to a symbol that it does not know, cannot spell, or finds empty. */
+/** The codes that the venue answers to an unknown, malformed or empty symbol. */
 const SYMBOL_CODES: ReadonlySet<number> = new Set([-1121, -1100, -1102, -1105]);
 
 /**
- * What Binance tells on request. All of it goes through the queue of the host; `Asking` says for whom, and what becomes of a
- * request while the venue wants none (a ban): `wait` is for the live feed, and goes first; `fail` is for clients' queries.
- * Every method rejects with a GatewayError, or with the reason of its signal. Whoever constructs it owns it until `close()`.
+ * The REST API of Binance. All requests go through the queue of the host. `AskOptions` say for whom a request is made,
+ * and what becomes of it while the venue wants none (a ban): `wait` is for the live feed, and goes first; `fail` is for
+ * clients' queries. Every method rejects with a GatewayError, or with the reason of its signal. Its creator owns it
+ * until `close()`.
  */
 export class BinanceRest implements AsyncDisposable {
   readonly #options: BinanceRestOptions;
@@ -108,18 +107,18 @@ export class BinanceRest implements AsyncDisposable {
     });
   }
 
-  /** Until when the venue wants no request (429, 418), on the clock's monotonic scale; null when it did not say so. */
-  get bannedUntilMs(): number | null {
+  /** Until when the venue wants no request (429, 418), on the monotonic clock; null if it wants them. */
+  get pausedUntilMs(): number | null {
     return this.#options.queue.pausedUntilMs;
   }
 
-  /** What can be traded now; also takes over the venue's request limit. */
-  async fetchCatalog(manner: Asking = PATIENT): Promise<InstrumentCatalog> {
-    let reply = await this.#send(exchangeInfoRequest(this.#narrowListing), manner);
+  /** The instruments that can be traded now. Also adopts the request limit that the venue states. */
+  async fetchCatalog(symbolOptions: AskOptions = PATIENT): Promise<InstrumentCatalog> {
+    let reply = await this.#send(exchangeInfoRequest(this.#narrowListing), symbolOptions);
     if (reply.status === 400 && this.#narrowListing) {
       this.#options.logger.info({ code: refusalCode(reply.body) }, 'venue lists everything or nothing');
       this.#narrowListing = false;
-      reply = await this.#send(exchangeInfoRequest(false), manner);
+      reply = await this.#send(exchangeInfoRequest(false), symbolOptions);
     }
     const { rateLimits, symbols } = this.#replies.read(ExchangeInfo, this.#accepted(reply));
     this.#adoptLimit(rateLimits);
@@ -130,49 +129,49 @@ export class BinanceRest implements AsyncDisposable {
   }
 
   /** The best `limit` levels a side, 5000 at most; fewer are the whole side. */
-  async fetchDepth(symbol: string, limit: number, asking: Asking = PATIENT): Promise<DepthSnapshot> {
-    return toDepthSnapshot(await this.#ask(depthRequest(symbol, limit), Depth, { ...asking, symbol }));
+  async fetchDepth(symbol: string, limit: number, options: AskOptions = PATIENT): Promise<DepthSnapshot> {
+    return toDepthSnapshot(await this.#ask(depthRequest(symbol, limit), Depth, { ...options, symbol }));
   }
 
   /** Closed candles, oldest first, and last the one still open. With a start the oldest from there, else the newest. */
-  async fetchCandles(query: CandleQuery, asking: Asking = HURRIED): Promise<readonly CandleDraft[]> {
-    const manner: Manner = { ...asking, symbol: query.symbol };
-    const venueMs = await this.#askTime(asking);
+  async fetchCandles(query: CandleQuery, options: AskOptions = HURRIED): Promise<readonly CandleDraft[]> {
+    const symbolOptions: SymbolAskOptions = { ...options, symbol: query.symbol };
+    const venueMs = await this.#askTime(options);
     const bars = await fetchBars(query, async (window) =>
-      (await this.#ask(klinesRequest(window), KlineRows, manner)).map(toBar),
+      (await this.#ask(klinesRequest(window), KlineRows, symbolOptions)).map(toBar),
     );
     return toCandles(bars, query.interval, { receivedMs: this.#options.clock.now(), venueMs });
   }
 
   /** The newest trades, oldest first; 1000 at most. */
-  fetchTrades(symbol: string, limit: number, manner: Asking = HURRIED): Promise<readonly HistoricTrade[]> {
+  fetchTrades(symbol: string, limit: number, symbolOptions: AskOptions = HURRIED): Promise<readonly HistoricTrade[]> {
     return this.#options.trades === 'individual'
-      ? this.#askTrades(symbol, limit, manner)
-      : this.#askAggregates({ symbol, limit, fromId: null }, manner);
+      ? this.#askTrades(symbol, limit, symbolOptions)
+      : this.#askAggregates({ symbol, limit, fromId: null }, symbolOptions);
   }
 
-  /** The oldest `maxCount` of what was traded after the trade with this id, oldest first. */
+  /** The oldest `maxCount` trades after the one with this id, oldest first. */
   async fetchTradesSince(
     symbol: string,
     { afterVenueId, maxCount }: { readonly afterVenueId: number; readonly maxCount: number },
-    manner: Asking = PATIENT,
+    symbolOptions: AskOptions = PATIENT,
   ): Promise<MissedTrades> {
     const missed =
       this.#options.trades === 'individual'
-        ? await this.#tradesSince(symbol, afterVenueId, manner)
-        : await this.#aggregatesSince({ symbol, afterVenueId, maxCount }, manner);
+        ? await this.#tradesSince(symbol, afterVenueId, symbolOptions)
+        : await this.#aggregatesSince({ symbol, afterVenueId, maxCount }, symbolOptions);
     const trades = missed.slice(0, maxCount);
     const oldest = missed[0]?.venueId ?? afterVenueId + 1;
     return { trades, complete: oldest === afterVenueId + 1 && trades.length === missed.length };
   }
 
-  /** The best bid and ask; null where a side has no orders. */
-  async fetchTick(symbol: string, asking: Asking = HURRIED): Promise<TickDraft | null> {
-    const ticker = await this.#ask(bookTickerRequest(symbol), BookTicker, { ...asking, symbol });
-    return toTick(ticker, this.#options.clock.now());
+  /** The best bid and ask; null if a side has no orders. */
+  async fetchTick(symbol: string, options: AskOptions = HURRIED): Promise<TickDraft | null> {
+    const ticker = await this.#ask(bookTickerRequest(symbol), BookTicker, { ...options, symbol });
+    return fromBookTicker(ticker, this.#options.clock.now());
   }
 
-  /** Aborts what is on its way; resolves when no connection and no timer is left. May be called again. */
+  /** Aborts every request; resolves when no connection and no timer is left. May be called again. */
   close(): Promise<void> {
     return this.#client.close();
   }
@@ -182,20 +181,24 @@ export class BinanceRest implements AsyncDisposable {
   }
 
   /** The host for market data alone gives no older trades than the newest thousand. */
-  async #tradesSince(symbol: string, afterVenueId: number, manner: Manner): Promise<readonly HistoricTrade[]> {
-    const recent = await this.#askTrades(symbol, PAGE_ROWS, manner);
+  async #tradesSince(
+    symbol: string,
+    afterVenueId: number,
+    symbolOptions: SymbolAskOptions,
+  ): Promise<readonly HistoricTrade[]> {
+    const recent = await this.#askTrades(symbol, PAGE_ROWS, symbolOptions);
     return recent.filter(({ venueId }) => venueId > afterVenueId);
   }
 
-  /** All of it, or more than `maxCount`. */
+  /** All trades since then, or more than `maxCount`. */
   async #aggregatesSince(
     { symbol, afterVenueId, maxCount }: { symbol: string; afterVenueId: number; maxCount: number },
-    manner: Manner,
+    symbolOptions: SymbolAskOptions,
   ): Promise<readonly HistoricTrade[]> {
     const missed: HistoricTrade[] = [];
     for (;;) {
       const last = missed.at(-1)?.venueId ?? afterVenueId;
-      const page = await this.#askAggregates({ symbol, limit: PAGE_ROWS, fromId: last + 1 }, manner);
+      const page = await this.#askAggregates({ symbol, limit: PAGE_ROWS, fromId: last + 1 }, symbolOptions);
       const fresh = page.filter(({ venueId }) => venueId > last);
       missed.push(...fresh);
       // A short page reaches to now.
@@ -203,23 +206,26 @@ export class BinanceRest implements AsyncDisposable {
     }
   }
 
-  async #askTrades(symbol: string, limit: number, manner: Manner): Promise<readonly HistoricTrade[]> {
-    const rows = await this.#ask(tradesRequest(symbol, limit), RecentTrades, { ...manner, symbol });
+  async #askTrades(symbol: string, limit: number, symbolOptions: SymbolAskOptions): Promise<readonly HistoricTrade[]> {
+    const rows = await this.#ask(tradesRequest(symbol, limit), RecentTrades, { ...symbolOptions, symbol });
     const receivedMs = this.#options.clock.now();
     return rows.map((row) => fromRecentTrade(row, receivedMs));
   }
 
-  async #askAggregates(window: AggTradesWindow, manner: Manner): Promise<readonly HistoricTrade[]> {
-    const rows = await this.#ask(aggTradesRequest(window), AggregateTrades, { ...manner, symbol: window.symbol });
+  async #askAggregates(window: AggTradesWindow, symbolOptions: SymbolAskOptions): Promise<readonly HistoricTrade[]> {
+    const rows = await this.#ask(aggTradesRequest(window), AggregateTrades, {
+      ...symbolOptions,
+      symbol: window.symbol,
+    });
     const receivedMs = this.#options.clock.now();
     return rows.map((row) => fromAggregateTrade(row, receivedMs));
   }
 
-  /** The venue's time now; behind it rather than before it, by what an answer takes to come. */
-  async #askTime(manner: Manner): Promise<number> {
+  /** The venue's time now, late by the time that an answer takes to come; never early. */
+  async #askTime(symbolOptions: SymbolAskOptions): Promise<number> {
     const { clock } = this.#options;
     if (this.#venueTime === null || clock.monotonic() - this.#venueTime.at > TIME_HOLDS_MS) {
-      const { serverTime } = await this.#ask(timeRequest(), ServerTime, manner);
+      const { serverTime } = await this.#ask(timeRequest(), ServerTime, symbolOptions);
       this.#venueTime = { ms: serverTime, at: clock.monotonic() };
     }
     return this.#venueTime.ms + clock.monotonic() - this.#venueTime.at;
@@ -228,16 +234,16 @@ export class BinanceRest implements AsyncDisposable {
   async #ask<Schema extends z.ZodType>(
     request: BinanceRequest,
     schema: Schema,
-    manner: Manner,
+    symbolOptions: SymbolAskOptions,
   ): Promise<z.infer<Schema>> {
-    return this.#replies.read(schema, this.#accepted(await this.#send(request, manner), manner.symbol));
+    return this.#replies.read(schema, this.#accepted(await this.#send(request, symbolOptions), symbolOptions.symbol));
   }
 
-  #send({ path, weight }: BinanceRequest, { symbol: _symbol, ...asking }: Manner): Promise<RestReply> {
-    return this.#client.get({ path, weight, ...asking });
+  #send({ path, weight }: BinanceRequest, { symbol: _symbol, ...options }: SymbolAskOptions): Promise<RestReply> {
+    return this.#client.get({ path, weight, ...options });
   }
 
-  /** The body of a reply that is none of the venue's refusals. */
+  /** The body of a reply. Throws if it is a refusal. */
   #accepted({ status, body }: RestReply, symbol?: string): unknown {
     if (status < 300) return body;
     const { brokerId } = this.#options;
@@ -251,7 +257,7 @@ export class BinanceRest implements AsyncDisposable {
 
   #instrument(entry: unknown): Instrument | null {
     const info = this.#replies.entry(SymbolInfo, entry);
-    return info === null ? null : toInstrument(info);
+    return info === null ? null : toBinanceInstrument(info);
   }
 
   #adoptLimit(rateLimits: readonly unknown[]): void {
@@ -263,5 +269,5 @@ export class BinanceRest implements AsyncDisposable {
 }
 
 function refusalCode(body: unknown): number | null {
-  return RestRefusal.safeParse(body).data?.code ?? null;
+  return BinanceErrorBody.safeParse(body).data?.code ?? null;
 }

@@ -1,87 +1,87 @@
-import { Backoff } from '../../shared/backoff.ts';
+import { ConnectionRelay } from '../../transport/ConnectionRelay.ts';
+import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import type { OpenWebSocket, SocketEnd } from '../../transport/openWebSocket.ts';
-import { SessionLoop } from '../../transport/SessionLoop.ts';
-import type { Session, SessionEnd, SessionState } from '../../transport/SessionLoop.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import { BinanceConnection } from './BinanceConnection.ts';
 import type { MarketStream } from './MarketStream.ts';
-import { SilenceWatch } from './SilenceWatch.ts';
 import { fromStreamName } from './streamNames.ts';
-
-export type SocketState = Exclude<SessionState, { kind: 'closed' }> | { readonly kind: 'open' };
+import { ArrivalPace } from '../../transport/ArrivalPace.ts';
 
 export interface BinanceSocketOptions {
   readonly broker: BrokerContext;
   readonly url: string;
   readonly open: OpenWebSocket;
-  /** Of all sockets of the broker together. */
+  /** Shared by all sockets of the broker. */
   readonly attempts: SlidingWindow;
-  /** After so long (and up to a fortieth more) a connection is replaced; the venue ends it at 24 h. */
+  /** A connection is replaced after this time and up to a fortieth more; the venue ends it after 24 h. */
   readonly lifetimeMs: number;
   /** The state, or the number of open connections, has changed. */
   readonly onChange: () => void;
 }
 
-/** The venue bears 1024. */
+/** The venue allows 1024 streams on one connection. */
 export const MAX_STREAMS = 800;
 const LIFETIME_SPREAD = 1 / 40;
 const SAMPLE_MS = 1_000;
-/** How long a replacement waits for first data of streams that normally tick, before it takes over all the same. */
-const HANDOVER_PATIENCE_MS = 10_000;
+/** A successor takes over after this time even if a stream that normally ticks has not ticked there. */
+const TAKEOVER_PATIENCE_MS = 10_000;
 
 /**
- * One place for up to 800 streams: keeps a connection for them alive, and replaces it without a hole when its time has
- * come: the new one is subscribed and delivers before the old one ends, and the streams drop what comes twice.
+ * Holds up to 800 streams: keeps a connection for them alive, and replaces it without a hole when its time has come.
+ * The new connection is subscribed and delivers before the old one ends, and the streams drop what comes twice.
  */
 export class BinanceSocket implements AsyncDisposable {
   readonly #options: BinanceSocketOptions;
-  readonly #loop: SessionLoop;
+  readonly #relay: ConnectionRelay<BinanceConnection, SocketEnd>;
   readonly #sampling: Disposable;
   readonly #watch: SilenceWatch;
-  readonly #backoff: Backoff;
   readonly #streams = new Map<string, MarketStream>();
   readonly #byLowerCase = new Map<string, MarketStream>();
-  readonly #connections = new Set<BinanceConnection>();
-  /** What has come over the successor. */
+  /** Streams of which something has come over the successor. */
   readonly #delivered = new Set<MarketStream>();
-  #state: SocketState = { kind: 'connecting', attempt: 1 };
-  #session: Session | null = null;
-  #lead: BinanceConnection | null = null;
-  #successor: BinanceConnection | null = null;
   #settledForMs = 0;
-  #rotation: Disposable | null = null;
-  #isFlowing = false;
   #silence: string | null = null;
 
   constructor(options: BinanceSocketOptions) {
     this.#options = options;
-    const { broker, attempts } = options;
+    const { broker, attempts, onChange } = options;
     const { clock, random, reconnect, logger } = broker;
-    this.#backoff = new Backoff({ ...reconnect, random });
     this.#watch = new SilenceWatch(broker);
     this.#sampling = clock.every(this.#sampleMs, () => {
       this.#sample();
     });
-    this.#loop = new SessionLoop({
+    this.#relay = new ConnectionRelay({
       clock,
       random,
       logger,
       reconnect,
       attempts,
-      run: (session) => this.#run(session),
-      onState: (state) => {
-        if (state.kind !== 'closed') this.#setState(state);
+      connect: () => this.#connect(),
+      noConnection: { reason: 'No connection was made.', retryAfterMs: 0 },
+      listener: {
+        onCurrentOpen: () => {
+          this.#onCurrentOpen();
+        },
+        onCurrentEnded: (_connection, { reason }, successor) => {
+          this.#onCurrentEnded(reason, successor);
+        },
+        onSuccessorEnded: () => {
+          onChange();
+          if (this.#relay.current?.isOpen === true) this.#relay.replaceAfter(0);
+        },
+        onNoConnection: () => {},
+        onChange,
       },
     });
   }
 
-  get state(): SocketState {
-    return this.#state;
+  get state(): RelayState {
+    return this.#relay.state;
   }
 
   get openConnections(): number {
-    return [...this.#connections].filter(({ isOpen }) => isOpen).length;
+    return this.#relay.openConnections;
   }
 
   get size(): number {
@@ -89,16 +89,16 @@ export class BinanceSocket implements AsyncDisposable {
   }
 
   start(): void {
-    this.#loop.start();
+    this.#relay.start();
   }
 
-  /** `reconcile` makes it known to the venue. */
+  /** The venue is asked for it by the next `reconcile`. */
   add(stream: MarketStream): void {
     this.#streams.set(stream.name, stream);
     this.#byLowerCase.set(stream.name.toLowerCase(), stream);
-    const state = this.#state;
+    const { state, current } = this.#relay;
     if (state.kind === 'waiting') stream.lost(state.reason);
-    else if (this.#lead?.isOpen !== true) stream.lost('There is no connection to the venue yet.');
+    else if (current?.isOpen !== true) stream.lost('There is no connection to the venue yet.');
     stream.setTransportSilence(this.#silence);
   }
 
@@ -111,19 +111,19 @@ export class BinanceSocket implements AsyncDisposable {
   /** Streams were added or removed. */
   reconcile(): void {
     const names = new Set(this.#streams.keys());
-    this.#lead?.want(names);
-    this.#successor?.want(names);
-    // One that was given up and is wanted again, all before the venue was told: it never learns of it.
+    const { current, successor } = this.#relay;
+    current?.want(names);
+    successor?.want(names);
+    // A stream may have been removed and added again before the venue was asked: the venue never learns of it.
     for (const stream of this.#streams.values()) {
-      if (this.#lead?.isSubscribed(stream.name) === true) stream.subscribed();
-      else if (this.#lead?.isRefused(stream.name) === true) stream.refused();
+      if (current?.isSubscribed(stream.name) === true) stream.subscribed();
+      else if (current?.isRefused(stream.name) === true) stream.refused();
     }
   }
 
   async close(): Promise<void> {
     this.#sampling[Symbol.dispose]();
-    await this.#loop.close();
-    await Promise.all([...this.#connections].map(({ gone }) => gone));
+    await this.#relay.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -134,32 +134,11 @@ export class BinanceSocket implements AsyncDisposable {
     return Math.min(SAMPLE_MS, this.#options.broker.staleAfterMs / 4);
   }
 
-  /** A session is a row of connections, each handing over to the next; it ends when one ends without a successor. */
-  async #run(session: Session): Promise<SessionEnd> {
-    this.#session = session;
-    this.#isFlowing = false;
-    const end = (): void => {
-      this.#successor?.end('The broker was closed.');
-      this.#lead?.end('The broker was closed.');
-    };
-    session.signal.addEventListener('abort', end, { once: true });
-    try {
-      this.#lead = this.#connect();
-      for (;;) {
-        const lead: BinanceConnection = this.#lead;
-        const ended = await lead.ended;
-        if (session.signal.aborted || (this.#lead === lead && !this.#succeed(ended))) return ended;
-      }
-    } finally {
-      session.signal.removeEventListener('abort', end);
-      this.#lead = null;
-      this.#rotation?.[Symbol.dispose]();
-      this.#rotation = null;
-    }
-  }
-
   #connect(): BinanceConnection {
     const { broker, url, open } = this.#options;
+    if (this.#relay.current !== null) broker.logger.info('replacing the connection to the venue');
+    this.#delivered.clear();
+    this.#settledForMs = 0;
     const connection: BinanceConnection = new BinanceConnection({
       url,
       open,
@@ -167,7 +146,7 @@ export class BinanceSocket implements AsyncDisposable {
       logger: broker.logger,
       listener: {
         onOpen: () => {
-          this.#onOpen(connection);
+          this.#relay.opened(connection);
         },
         onData: (stream, data) => this.#onData(connection, stream, data),
         onSubscribed: (names) => {
@@ -177,7 +156,7 @@ export class BinanceSocket implements AsyncDisposable {
           this.#streams.get(name)?.refused();
         },
         onShutdown: () => {
-          if (connection === this.#lead) this.#rotate();
+          if (connection === this.#relay.current) this.#relay.replaceNow();
           else connection.end('The server goes down.');
         },
         onActivity: () => {
@@ -189,114 +168,56 @@ export class BinanceSocket implements AsyncDisposable {
         },
       },
     });
-    this.#connections.add(connection);
-    void connection.gone.then(() => this.#connections.delete(connection));
     connection.want(new Set(this.#streams.keys()));
     return connection;
   }
 
-  #onOpen(connection: BinanceConnection): void {
-    if (connection === this.#lead) this.#leadIsOpen();
-    else this.#options.onChange();
-  }
-
-  #leadIsOpen(): void {
+  #onCurrentOpen(): void {
     this.#watch.forgive();
-    this.#scheduleRotation(this.#options.lifetimeMs * (1 + this.#options.broker.random() * LIFETIME_SPREAD));
-    this.#setState({ kind: 'open' });
+    this.#setSilence(null);
+    this.#relay.replaceAfter(this.#options.lifetimeMs * (1 + this.#options.broker.random() * LIFETIME_SPREAD));
   }
 
   #onData(connection: BinanceConnection, name: string, data: unknown): boolean {
     const stream = this.#streams.get(name) ?? this.#byLowerCase.get(name.toLowerCase());
-    // What was just unsubscribed may still come.
+    // Data of a stream that was just unsubscribed may still come.
     if (stream === undefined) return fromStreamName(name) !== undefined;
     this.#watch.noteData();
     if (this.#silence !== null) this.#setSilence(null);
     if (!stream.receive(data, this.#options.broker.clock.now())) return false;
-    if (connection === this.#successor) this.#delivered.add(stream);
-    else if (!this.#isFlowing) {
-      this.#isFlowing = true;
-      this.#session?.flowing();
-    }
+    if (connection === this.#relay.successor) this.#delivered.add(stream);
+    else this.#relay.flowing();
     return true;
   }
 
-  /** The leading connection has ended; false: no other is there. */
-  #succeed({ reason }: SocketEnd): boolean {
-    const { broker, onChange } = this.#options;
-    const successor = this.#successor;
+  #onCurrentEnded(reason: string, successor: BinanceConnection | null): void {
+    const { broker } = this.#options;
     for (const stream of this.#streams.values()) {
-      // What the successor was subscribed to has come over it, too.
+      // What the successor is subscribed to has come over it, too.
       if (successor?.isSubscribed(stream.name) !== true) stream.lost(reason);
     }
-    if (this.#state.kind === 'open') {
-      broker.logger.info({ reason }, 'connection to the venue lost');
-      broker.metrics.reconnects.inc({ broker: broker.id });
-    }
-    if (successor === null) {
-      onChange();
-      return false;
-    }
-    this.#lead = successor;
-    this.#successor = null;
-    if (successor.isOpen) this.#leadIsOpen();
-    else this.#setState({ kind: 'connecting', attempt: 1 });
-    return true;
+    this.#setSilence(null);
+    if (this.#relay.state.kind !== 'open') return;
+    broker.logger.info({ reason }, 'connection to the venue lost');
+    broker.metrics.reconnects.inc({ broker: broker.id });
   }
 
-  #scheduleRotation(delayMs: number): void {
-    this.#rotation?.[Symbol.dispose]();
-    this.#rotation = this.#options.broker.clock.after(delayMs, () => {
-      this.#rotation = null;
-      this.#rotate();
-    });
-  }
-
-  #rotate(): void {
-    if (this.#successor !== null || this.#lead === null) return;
-    const { attempts, broker } = this.#options;
-    if (!attempts.tryTake()) {
-      this.#scheduleRotation(attempts.delayMs);
-      return;
-    }
-    broker.logger.info('replacing the connection to the venue');
-    this.#delivered.clear();
-    this.#settledForMs = 0;
-    const successor = this.#connect();
-    this.#successor = successor;
-    void this.#watchSuccessor(successor);
-  }
-
-  /** One that ends before it has taken over is tried again, for as long as the leading one lives. */
-  async #watchSuccessor(successor: BinanceConnection): Promise<void> {
-    const { retryAfterMs } = await successor.ended;
-    if (this.#successor !== successor) return;
-    this.#successor = null;
-    this.#options.onChange();
-    if (this.#lead?.isOpen === true) this.#scheduleRotation(this.#backoff.next(retryAfterMs));
-  }
-
-  /** Hands over as soon as the successor is subscribed to everything, and what normally ticks has ticked there. */
-  #considerHandover(elapsedMs: number): void {
-    const successor = this.#successor;
-    const old = this.#lead;
-    if (successor === null || old === null || !successor.isSettled) return;
+  /**
+   * Lets the successor take over once it is subscribed to everything, and every stream that normally ticks has ticked
+   * there.
+   */
+  #considerTakeover(elapsedMs: number): void {
+    if (this.#relay.successor?.isSettled !== true) return;
     this.#settledForMs += elapsedMs;
-    const awaited = [...this.#streams.values()].some((stream) => stream.isBusy && !this.#delivered.has(stream));
-    if (awaited && this.#settledForMs < HANDOVER_PATIENCE_MS) return;
-    this.#lead = successor;
-    this.#successor = null;
-    this.#backoff.reset();
-    this.#leadIsOpen();
-    old.end('Another connection has taken over.');
-    this.#options.onChange();
+    const isAwaited = [...this.#streams.values()].some((stream) => stream.isBusy && !this.#delivered.has(stream));
+    if (!isAwaited || this.#settledForMs >= TAKEOVER_PATIENCE_MS) this.#relay.takeOver();
   }
 
   #sample(): void {
     const elapsedMs = this.#sampleMs;
-    this.#considerHandover(elapsedMs);
+    this.#considerTakeover(elapsedMs);
     this.#watch.sample(elapsedMs);
-    if (this.#lead?.isOpen === true) {
+    if (this.#relay.current?.isOpen === true) {
       this.#setSilence(this.#watch.isSilent ? 'Nothing comes over the connection to the venue.' : null);
     }
     for (const stream of this.#streams.values()) stream.sample(elapsedMs);
@@ -307,10 +228,50 @@ export class BinanceSocket implements AsyncDisposable {
     this.#silence = reason;
     for (const stream of this.#streams.values()) stream.setTransportSilence(reason);
   }
+}
 
-  #setState(state: SocketState): void {
-    this.#state = state;
-    this.#setSilence(null);
-    this.#options.onChange();
+/** A connection without any frame for this time, pings included, counts as silent. */
+const SILENT_AFTER_MS = 30_000;
+/** Silence means something on a connection whose data normally comes at least this often in `staleAfterMs`. */
+const BUSY_ARRIVALS = 3;
+
+/** Notices when a whole connection has fallen silent. Frames are only counted; the silence is measured now and then. */
+class SilenceWatch {
+  readonly #staleAfterMs: number;
+  readonly #pace = new ArrivalPace();
+  #data = 0;
+  #frames = 0;
+  #noFrameMs = 0;
+
+  constructor({ staleAfterMs }: { readonly staleAfterMs: number }) {
+    this.#staleAfterMs = staleAfterMs;
+  }
+
+  /** As of the last sample. */
+  get isSilent(): boolean {
+    const isBusy = this.#pace.meanGapMs * BUSY_ARRIVALS < this.#staleAfterMs;
+    return (isBusy && this.#pace.silentMs >= this.#staleAfterMs) || this.#noFrameMs >= SILENT_AFTER_MS;
+  }
+
+  noteFrame(): void {
+    this.#frames += 1;
+  }
+
+  /** To be called for a frame with market data, beside `noteFrame`. */
+  noteData(): void {
+    this.#data += 1;
+  }
+
+  /** A connection has just opened: there was no silence before. */
+  forgive(): void {
+    this.#noFrameMs = 0;
+    this.#pace.forgive();
+  }
+
+  sample(elapsedMs: number): void {
+    this.#pace.sample(this.#data, elapsedMs);
+    this.#noFrameMs = this.#frames === 0 ? this.#noFrameMs + elapsedMs : 0;
+    this.#data = 0;
+    this.#frames = 0;
   }
 }

@@ -1,4 +1,9 @@
-/** What matters of a candle for its place. Times in milliseconds since the epoch. */
+import { CandleBuilder } from '../../market/CandleBuilder.ts';
+import { CANDLE_INTERVALS } from '../../market/marketData.ts';
+import type { CandleDraft } from '../../market/marketData.ts';
+import { toEpochMs } from '../../market/timestamp.ts';
+
+/** The part of a candle that its order depends on. Times are milliseconds since the epoch. */
 export interface CandlePlace {
   readonly openAt: number;
   /** When the venue sent it; null for one of its history. */
@@ -7,8 +12,8 @@ export interface CandlePlace {
 }
 
 /**
- * Lets each candle be closed once and never reopened, and keeps out what is older than what was let through. The flag
- * closes a candle, never a clock: the venue sends updates of a candle after its end, and the final one later still.
+ * Accepts one final update of each candle, and none that is older than what was accepted before. A candle is closed by
+ * the venue's flag, never by a clock: the venue sends updates of a candle after its end, and the final one later still.
  */
 export class CandleSequencer {
   #closedAt = Number.NEGATIVE_INFINITY;
@@ -25,19 +30,19 @@ export class CandleSequencer {
     return this.#closedAt === Number.NEGATIVE_INFINITY ? this.#firstAt : this.#closedAt;
   }
 
-  /** True where the venue has gone on to this candle without having closed one before it. */
+  /** True if the venue has gone on to this candle without having closed the one before it. */
   leavesHole({ openAt }: CandlePlace, lengthMs: number): boolean {
     if (this.#isForgiven || this.#openAt === Number.NEGATIVE_INFINITY) return false;
     const isClosed = this.#closedAt >= this.#openAt;
     return openAt > (isClosed ? this.#closedAt + lengthMs : this.#openAt);
   }
 
-  /** What is missing before the next candle is known to be so, and is waited for no more. */
+  /** The hole before the next candle is accepted, and no longer waited for. */
   forgiveHole(): void {
     this.#isForgiven = true;
   }
 
-  /** True: pass it on. */
+  /** Returns true if the candle is to be published. */
   accept({ openAt, sentAt, closed }: CandlePlace): boolean {
     if (openAt <= this.#closedAt || openAt < this.#openAt) return false;
     if (!closed && openAt === this.#openAt && sentAt !== null && sentAt <= this.#sentAt) return false;
@@ -51,4 +56,52 @@ export class CandleSequencer {
     this.#isForgiven = false;
     return true;
   }
+}
+
+const LENGTH_MS = CANDLE_INTERVALS['5s'];
+
+/**
+ * Makes candles of five seconds, which the venue does not have, from its candles of one. The final update of a second
+ * may come after the first update of the next one, so a new candle begins only when the last second of the one before
+ * is closed, or when a later second is.
+ */
+export class SecondsJoiner {
+  readonly #builder = new CandleBuilder('5s');
+  /** The open time of the candle in progress; null if there is none. */
+  #openAt: number | null = null;
+  #skipUntil = Number.NEGATIVE_INFINITY;
+  /** The newest update of a second that belongs to the next candle. */
+  #ahead: CandleDraft | null = null;
+
+  /** Leaves out candles that open before this time: they would lack their beginning. */
+  skipUntil(openAt: number): void {
+    this.#skipUntil = openAt;
+  }
+
+  /** Takes a candle of one second; returns the candles of five seconds that it changes, in their order. */
+  add(second: CandleDraft): readonly CandleDraft[] {
+    const openAt = bucketOf(second);
+    if (openAt < this.#skipUntil) return [];
+    if (!second.closed && this.#openAt !== null && openAt > this.#openAt) {
+      this.#ahead = second;
+      return [];
+    }
+    const drafts = this.#grow(second);
+    const ahead = this.#ahead;
+    if (ahead === null || (this.#openAt !== null && bucketOf(ahead) > this.#openAt)) return drafts;
+    this.#ahead = null;
+    return toEpochMs(ahead.openTime) > toEpochMs(second.openTime) ? [...drafts, ...this.#grow(ahead)] : drafts;
+  }
+
+  #grow(second: CandleDraft): readonly CandleDraft[] {
+    const outcome = this.#builder.addCandle(second);
+    if (outcome.kind === 'late') return [];
+    const last = outcome.drafts.at(-1);
+    this.#openAt = last === undefined || last.closed ? null : toEpochMs(last.openTime);
+    return outcome.drafts;
+  }
+}
+
+function bucketOf(second: CandleDraft): number {
+  return Math.floor(toEpochMs(second.openTime) / LENGTH_MS) * LENGTH_MS;
 }

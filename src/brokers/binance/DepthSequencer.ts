@@ -5,22 +5,23 @@ export interface DiffRange {
 }
 
 /**
- * What to do with a diff: apply it to the book; ignore it, for the book has it already; it was kept for the snapshot to
- * come; something is missing before it; or so much was kept that all of it was thrown away but this one.
+ * What to do with a diff. `apply` it to the book; `ignore` it, for the book has it already; `buffer`: it was kept for
+ * the snapshot to come; `gap`: something is missing before it; `overflow`: too many were kept, and all but this one
+ * were thrown away.
  */
 export type DepthVerdict = 'apply' | 'ignore' | 'buffer' | 'gap' | 'overflow';
 
 /** What a snapshot led to. `diffs` are to be applied to it, in order. */
 export type SnapshotVerdict<Diff> =
   | { readonly kind: 'synced'; readonly diffs: readonly Diff[] }
-  /** Older than what was kept: ask again, a little later. */
+  /** The snapshot is older than the kept diffs: ask again a little later. */
   | { readonly kind: 'stale' }
-  /** What was kept has a hole behind the snapshot: ask again. */
+  /** A diff is missing behind the snapshot: ask again. */
   | { readonly kind: 'gap' };
 
 /**
- * Tells when a book is in step with the venue's numbering, and what to do until then. The steps are the venue's
- * ("How to manage a local order book correctly"), with the conditions that its streams really obey. It holds no book.
+ * Decides when a book is in step with the venue's numbering, and what to do until then. The steps are the venue's ("How
+ * to manage a local order book correctly"), with the conditions that its streams really obey. It holds no book.
  */
 export class DepthSequencer<Diff extends DiffRange> {
   readonly #maxBuffered: number;
@@ -45,7 +46,7 @@ export class DepthSequencer<Diff extends DiffRange> {
     return this.#buffer.length;
   }
 
-  /** The book is invalid, and what was kept is of no use: back to step 1. */
+  /** The book is invalid, and the kept diffs are useless: back to step 1. */
   restart(): void {
     this.#buffer = [];
     this.#bookId = null;
@@ -67,7 +68,8 @@ export class DepthSequencer<Diff extends DiffRange> {
   /** Steps 3 to 6, with `lastUpdateId` of the snapshot that step 2 asked for. */
   load(snapshotId: number): SnapshotVerdict<Diff> {
     const first = this.#buffer[0];
-    // Step 3: the snapshot ends before the kept diffs begin. Keep them. `first.firstId === snapshotId + 1` loses nothing.
+    // Step 3: the snapshot ends before the kept diffs begin. Keep them. `first.firstId === snapshotId + 1` loses
+    // nothing.
     if (first !== undefined && snapshotId < first.firstId - 1) return { kind: 'stale' };
     // Step 4: what the snapshot contains already.
     const fresh = this.#buffer.filter((diff) => diff.lastId > snapshotId);
@@ -84,7 +86,7 @@ export class DepthSequencer<Diff extends DiffRange> {
       diffs.push(diff);
       id = diff.lastId;
     }
-    // Step 6: the book is the snapshot and these diffs. Where none is left it is valid as it stands.
+    // Step 6: the book is the snapshot with these diffs applied. Without any, the snapshot itself is valid.
     this.#buffer = [];
     this.#bookId = id;
     return { kind: 'synced', diffs };

@@ -2,24 +2,28 @@ import type { OrderBookDraft } from '../../market/marketData.ts';
 import { sleep } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import { SlidingWindow } from '../../transport/SlidingWindow.ts';
-import { BookRefresh } from './BookRefresh.ts';
 import { DepthSequencer } from './DepthSequencer.ts';
 import type { DiffRange } from './DepthSequencer.ts';
-import { MarketStream } from './MarketStream.ts';
+import { MarketStream, StuckWatch } from './MarketStream.ts';
 import type { StreamOptions } from './MarketStream.ts';
-import type { DepthSnapshot } from './restMapping.ts';
-import { StuckWatch } from './StuckWatch.ts';
+import type { DepthSnapshot } from './restReplies.ts';
 import { toBookDelta, toBookSnapshot } from './streamMapping.ts';
 import { parseDepth } from './streamMessages.ts';
+import type { Clock } from '../../shared/clock.ts';
 
-/** Diffs kept for a snapshot to come, a hundred seconds of them; over that, all are dropped but the newest. */
+/**
+ * Bound of the diffs kept for a snapshot to come, a hundred seconds of them. Beyond it all but the newest are dropped.
+ */
 const MAX_BUFFERED = 1_000;
 /** A halted market sends no diff: then the snapshot alone is the book. */
 const FIRST_DIFF_PATIENCE_MS = 2_000;
-/** An immediate second request is answered with the same snapshot. */
+/** Delays between requests: a second one at once would get the same snapshot. */
 const REFETCH = { baseMs: 250, maxMs: 5_000 };
 const MAX_SYNCS_PER_MINUTE = 5;
-/** Levels beyond the snapshot are unknown until they change; a market that moves far comes to them. */
+/**
+ * How often a book is fetched again. Levels beyond its snapshot are unknown until they change, and a market that moves
+ * far reaches them.
+ */
 const REFRESH_MS = 1_800_000;
 
 type ResyncReason = 'gap' | 'overflow' | 'reconnect' | 'requested' | 'stuck';
@@ -29,17 +33,17 @@ interface ReceivedDiff extends DiffRange {
 }
 
 /**
- * An order book: the whole of it once it is in step with the venue, then each change. Whenever it is out of step it says
- * so, and begins again from a snapshot; nothing is ever patched over.
+ * An order book: the whole book once it is in step with the venue, then each change. Whenever it is out of step, that
+ * is reported, and it begins again from a snapshot.
  */
 export class DepthStream extends MarketStream {
   protected readonly ticks = true;
   readonly #stuck = new StuckWatch();
   readonly #syncs: SlidingWindow;
   #sequencer = newSequencer();
-  /** Of the attempt to get in step that is under way. */
+  /** Cancels the attempt to get in step that is under way. */
   #sync: AbortController | null = null;
-  /** Of the wait for a first diff, or for the next refresh. */
+  /** Runs while the first diff, or the next refresh, is awaited. */
   #timer: Disposable | null = null;
   #refresh: BookRefresh<ReceivedDiff> | null = null;
   #interrupted = false;
@@ -120,7 +124,7 @@ export class DepthStream extends MarketStream {
     this.#stop();
     this.#abandonRefresh();
     this.#countResync(reason);
-    this.stand({ kind: 'recovering', reason: sentence });
+    this.setCondition({ kind: 'recovering', reason: sentence });
     this.#awaitSnapshot();
   }
 
@@ -151,22 +155,26 @@ export class DepthStream extends MarketStream {
     }
   }
 
-  /** Null where the venue did not give one. */
+  /** Null if the venue did not give one. */
   async #fetchSnapshot(signal: AbortSignal): Promise<DepthSnapshot | null> {
     if (signal.aborted) return null;
     try {
-      return await this.context.history.fetchDepth(this.symbol, this.context.bookLevels, this.asking(signal));
+      return await this.context.history.fetchDepth(this.symbol, this.context.bookLevels, this.askOptions(signal));
     } catch (error) {
       if (signal.aborted) return null;
       const { code } = GatewayError.from(error);
       this.context.broker.logger.warn({ err: error, stream: this.name }, 'snapshot unavailable');
       if (code === 'UNKNOWN_SYMBOL') this.refused();
-      else this.stand({ kind: 'recovering', reason: `The venue does not give the book of ${this.symbol} just now.` });
+      else
+        this.setCondition({
+          kind: 'recovering',
+          reason: `The venue does not give the book of ${this.symbol} just now.`,
+        });
       return null;
     }
   }
 
-  /** False: it does not fit what came, and another one is needed. */
+  /** Returns false if it does not fit the diffs, and another snapshot is needed. */
   #load(snapshot: DepthSnapshot): boolean {
     const verdict = this.#sequencer.load(snapshot.lastUpdateId);
     if (verdict.kind === 'gap') this.#countResync('gap');
@@ -174,7 +182,7 @@ export class DepthStream extends MarketStream {
     this.#stop();
     this.#stuck.accepted();
     this.#publishBook(snapshot, verdict.diffs);
-    this.stand({ kind: 'live' });
+    this.setCondition({ kind: 'live' });
     this.#scheduleRefresh();
     return true;
   }
@@ -187,12 +195,12 @@ export class DepthStream extends MarketStream {
     });
   }
 
-  /** Until the venue has given the book as of now, changes wait, so that none is taken back. */
+  /** Holds changes back until the venue has given the present book, so that no change is undone by it. */
   #startRefresh(): void {
     const { broker, history, bookLevels } = this.context;
     this.#refresh = new BookRefresh<ReceivedDiff>({
       clock: broker.clock,
-      fetch: (signal) => history.fetchDepth(this.symbol, bookLevels, { ...this.asking(signal), patience: 'fail' }),
+      fetch: (signal) => history.fetchDepth(this.symbol, bookLevels, { ...this.askOptions(signal), patience: 'fail' }),
       publishedId: this.#sequencer.bookId ?? 0,
       onEnd: (snapshot) => {
         this.#endRefresh(snapshot);
@@ -212,7 +220,7 @@ export class DepthStream extends MarketStream {
     this.#scheduleRefresh();
   }
 
-  /** What was held back was in step. */
+  /** Publishes what was held back, which is still in step. */
   #abandonRefresh(): void {
     const refresh = this.#refresh;
     this.#refresh = null;
@@ -244,4 +252,58 @@ export class DepthStream extends MarketStream {
 
 function newSequencer(): DepthSequencer<ReceivedDiff> {
   return new DepthSequencer({ maxBuffered: MAX_BUFFERED });
+}
+
+interface BookRefreshOptions {
+  readonly clock: Clock;
+  readonly fetch: (signal: AbortSignal) => Promise<DepthSnapshot>;
+  /** The last update that was published: an older snapshot would undo a change. */
+  readonly publishedId: number;
+  /** Called once, unless the refresh is disposed of before; null if the venue gave nothing useful in time. */
+  readonly onEnd: (snapshot: DepthSnapshot | null) => void;
+}
+
+/** Changes are held back for no longer than this. */
+const REFRESH_PATIENCE_MS = 5_000;
+
+/**
+ * Fetches a book again while it is in step. Its creator holds changes back in it meanwhile, and owns it until `onEnd`.
+ */
+class BookRefresh<Diff> implements Disposable {
+  readonly #options: BookRefreshOptions;
+  readonly #abort = new AbortController();
+  readonly #timer: Disposable;
+  readonly #held: Diff[] = [];
+  #disposed = false;
+
+  constructor(options: BookRefreshOptions) {
+    this.#options = options;
+    this.#timer = options.clock.after(REFRESH_PATIENCE_MS, () => {
+      this.#abort.abort();
+    });
+    void this.#run();
+  }
+
+  get held(): readonly Diff[] {
+    return this.#held;
+  }
+
+  hold(diff: Diff): void {
+    this.#held.push(diff);
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#timer[Symbol.dispose]();
+    this.#abort.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { fetch, publishedId, onEnd } = this.#options;
+    // A refresh that fails loses nothing: there will be another.
+    const snapshot = await fetch(this.#abort.signal).catch(() => null);
+    if (this.#disposed) return;
+    this.#timer[Symbol.dispose]();
+    onEnd(snapshot === null || snapshot.lastUpdateId < publishedId ? null : snapshot);
+  }
 }

@@ -5,21 +5,24 @@ import { sleep } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import { allAskers } from '../../shared/FairQueue.ts';
 import { ArrivalPace } from '../../transport/ArrivalPace.ts';
-import type { Asking } from '../../transport/RequestQueue.ts';
+import { deadline } from '../../transport/deadline.ts';
+import type { AskOptions } from '../../transport/RequestQueue.ts';
+import { isSameCondition } from '../BaseBroker.ts';
 import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
 import type { BinanceRest } from './BinanceRest.ts';
 
-/** What streams ask of the venue beside their own frames: how it stands, and what was missed. */
+/** The requests that streams make: the present state of a book, and what was missed. */
 export type VenueHistory = Pick<BinanceRest, 'fetchDepth' | 'fetchCandles' | 'fetchTradesSince'>;
 
+/** What all streams of a broker share. */
 export interface StreamContext {
   readonly broker: BrokerContext;
   readonly history: VenueHistory;
   /** Levels a side that a book begins with. */
   readonly bookLevels: number;
-  /** The text of a time of receipt: many frames share a millisecond. */
+  /** Formats a time of receipt; many frames share a millisecond. */
   readonly stamp: (epochMs: number) => Timestamp;
-  /** Tells the metrics how old something was on its receipt. */
+  /** Reports to the metrics how old an event was on receipt. */
   readonly noteLatency: (venueMs: number, receivedMs: number) => void;
 }
 
@@ -31,14 +34,15 @@ export interface StreamOptions {
 
 const HISTORY_ATTEMPTS = 3;
 const HISTORY_BACKOFF = { baseMs: 500, maxMs: 5_000 };
-/** Longer than this nobody waits for what was missed: it is told as a gap. */
+/** What was missed is reported as a gap if it can't be fetched in this time. */
 const HISTORY_PATIENCE_MS = 30_000;
-/** A stream that normally comes so many times in `staleAfterMs` is missed when it does not. */
+/** Silence means something on a stream that normally delivers at least this often in `staleAfterMs`. */
 const BUSY_ARRIVALS = 10;
 
 /**
- * One stream of the venue: its place in the venue's numbering, how it stands, and the feeds that are made from it. It
- * outlives connections: whoever has one tells it what comes, and whether it is subscribed. Owned by BinanceBroker.
+ * One stream of the venue: its place in the venue's numbering, its condition, and the feeds that are made from it. It
+ * outlives connections: a BinanceSocket passes frames to it, and notifies it when it is subscribed or lost. Owned by
+ * BinanceBroker.
  */
 export abstract class MarketStream implements Disposable {
   readonly name: string;
@@ -46,8 +50,8 @@ export abstract class MarketStream implements Disposable {
   protected readonly context: StreamContext;
   readonly #pace = new ArrivalPace();
   #feeds: readonly Feed[] = [];
-  #standing: FeedCondition | null = null;
-  #told: FeedCondition | null = null;
+  #condition: FeedCondition | null = null;
+  #reported: FeedCondition | null = null;
   #transportSilence: string | null = null;
   #ownSilence: string | null = null;
   #subscribed = false;
@@ -64,26 +68,26 @@ export abstract class MarketStream implements Disposable {
     return this.#feeds;
   }
 
-  /** It normally comes so often that a few seconds without it say something. */
+  /** Data normally comes so often that a few seconds of silence mean something. */
   get isBusy(): boolean {
     return this.#pace.meanGapMs * BUSY_ARRIVALS < this.context.broker.staleAfterMs && this.#ownSilence === null;
   }
 
-  /** The set is replaced whole; who is new is told how the stream stands. */
+  /** Replaces the set of feeds; new ones are notified of the stream's condition. */
   setFeeds(feeds: ReadonlySet<Feed>): void {
     const before = this.#feeds;
     this.#feeds = [...feeds];
-    if (this.#told === null) return;
+    if (this.#reported === null) return;
     for (const feed of feeds) {
-      if (!before.includes(feed)) this.context.broker.sink.onFeed(feed, this.#told);
+      if (!before.includes(feed)) this.context.broker.sink.onFeed(feed, this.#reported);
     }
   }
 
-  /** A frame of the stream came. False: it is malformed, and was dropped. */
+  /** Takes a frame of the stream. Returns false if it is malformed and was dropped. */
   receive(data: unknown, receivedAtMs: number): boolean {
     if (this.#ownSilence !== null) {
       this.#ownSilence = null;
-      this.#tell();
+      this.#report();
     }
     this.#arrivals += 1;
     return this.handle(data, receivedAtMs);
@@ -98,29 +102,29 @@ export abstract class MarketStream implements Disposable {
     this.begin();
   }
 
-  /** The connection it came over is gone, or there is none yet. */
+  /** Its connection has ended, or there is none yet. */
   lost(reason: string): void {
     this.#subscribed = false;
     this.#ownSilence = null;
     this.#transportSilence = null;
     this.interrupt();
-    this.stand({ kind: 'recovering', reason });
+    this.setCondition({ kind: 'recovering', reason });
   }
 
   /** The venue does not have it. */
   refused(): void {
     this.interrupt();
-    this.stand({ kind: 'closed', reason: `The venue refused ${this.symbol}.` });
+    this.setCondition({ kind: 'closed', reason: `The venue refused ${this.symbol}.` });
   }
 
-  /** Nothing comes over the whole connection; null: it does again. */
+  /** Sets why nothing comes over the whole connection; null once something does. */
   setTransportSilence(reason: string | null): void {
     if (this.#transportSilence === reason) return;
     this.#transportSilence = reason;
-    this.#tell();
+    this.#report();
   }
 
-  /** To be called now and then, with the time since the last call: it measures the silence. */
+  /** Measures the silence; to be called now and then with the time since the last call. */
   sample(elapsedMs: number): void {
     this.#pace.sample(this.#arrivals, elapsedMs);
     if (this.#arrivals > 0) this.#arrivedSinceSubscribed = true;
@@ -129,10 +133,10 @@ export abstract class MarketStream implements Disposable {
     if (!this.#subscribed || !this.ticks || this.#ownSilence !== null || this.#pace.silentMs < staleAfterMs) return;
     if (this.#arrivedSinceSubscribed && !this.isBusy) return;
     this.#ownSilence = `Nothing has come of ${this.symbol} for ${Math.round(this.#pace.silentMs / 1000)} s.`;
-    this.#tell();
+    this.#report();
   }
 
-  /** What was published can't be right: begin again from the venue's own state. */
+  /** What was published can't be right: the stream begins again from the venue's own state. */
   abstract resync(): void;
 
   /** Ends every timer and request. */
@@ -142,7 +146,7 @@ export abstract class MarketStream implements Disposable {
     return this.#subscribed;
   }
 
-  /** Data is to be expected at any time: a silence means something. */
+  /** Data is expected at any time, so silence means something. */
   protected abstract readonly ticks: boolean;
 
   protected abstract handle(data: unknown, receivedAtMs: number): boolean;
@@ -153,14 +157,14 @@ export abstract class MarketStream implements Disposable {
   /** From here on something may be missed. */
   protected abstract interrupt(): void;
 
-  /** How the venue is asked for what the feeds need: patiently, for all who want one of them. */
-  protected asking(signal: AbortSignal): Asking {
+  /** Options of a request for what the feeds need: patient, and on behalf of every client that wants one of them. */
+  protected askOptions(signal: AbortSignal): AskOptions {
     return { patience: 'wait', askers: () => allAskers(this.#feeds.map(({ askers }) => askers)), signal };
   }
 
-  protected stand(condition: FeedCondition): void {
-    this.#standing = condition;
-    this.#tell();
+  protected setCondition(condition: FeedCondition): void {
+    this.#condition = condition;
+    this.#report();
   }
 
   protected publish(event: FeedEventDraft): void {
@@ -168,35 +172,26 @@ export abstract class MarketStream implements Disposable {
     for (const feed of this.#feeds) sink.onEvent(feed, event);
   }
 
-  protected tellGap(reason: string): void {
+  protected reportGap(reason: string): void {
     for (const feed of this.#feeds) this.context.broker.sink.onFeed(feed, { kind: 'gap', reason });
   }
 
-  /** What `fetch` gives; null when the venue did not give it in time, or `signal` was aborted. */
+  /** The result of `fetch`; null if the venue did not answer in time or `signal` was aborted. */
   protected async fetchPatiently<T>(
     fetch: (signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T | null> {
     const { clock, logger } = this.context.broker;
-    const patience = new AbortController();
-    const lose = (): void => {
-      patience.abort();
-    };
-    const timer = clock.after(HISTORY_PATIENCE_MS, lose);
-    signal.addEventListener('abort', lose, { once: true });
-    if (signal.aborted) lose();
+    using time = deadline(clock, HISTORY_PATIENCE_MS, signal);
     try {
-      return await this.#tryHistory(fetch, patience.signal);
+      return await this.#tryHistory(fetch, time.signal);
     } catch (error) {
       if (!signal.aborted) logger.warn({ err: error, stream: this.name }, 'history unavailable');
       return null;
-    } finally {
-      timer[Symbol.dispose]();
-      signal.removeEventListener('abort', lose);
     }
   }
 
-  /** Rejects as the last attempt did, or because the signal was aborted. */
+  /** Tries several times. Rejects as the last attempt did, or when the signal is aborted. */
   async #tryHistory<T>(fetch: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { clock, random } = this.context.broker;
     const backoff = new Backoff({ ...HISTORY_BACKOFF, random });
@@ -212,19 +207,37 @@ export abstract class MarketStream implements Disposable {
     }
   }
 
-  #tell(): void {
-    const standing = this.#standing;
-    if (standing === null) return;
+  #report(): void {
+    const current = this.#condition;
+    if (current === null) return;
     const silence = this.#transportSilence ?? this.#ownSilence;
     const condition: FeedCondition =
-      standing.kind === 'live' && silence !== null ? { kind: 'stale', reason: silence } : standing;
-    if (isSame(condition, this.#told)) return;
-    this.#told = condition;
+      current.kind === 'live' && silence !== null ? { kind: 'stale', reason: silence } : current;
+    if (this.#reported !== null && isSameCondition(condition, this.#reported)) return;
+    this.#reported = condition;
     for (const feed of this.#feeds) this.context.broker.sink.onFeed(feed, condition);
   }
 }
 
-function isSame(a: FeedCondition, b: FeedCondition | null): boolean {
-  if (b === null || a.kind !== b.kind) return false;
-  return a.kind === 'live' || a.kind === 'stale' || ('reason' in b && a.reason === b.reason);
+const STUCK_AFTER_MS = 10_000;
+
+/**
+ * Notices that the venue's numbering began anew (a relisting, a reset): everything that comes looks old, and yet it
+ * keeps coming. Times are monotonic milliseconds.
+ */
+export class StuckWatch {
+  #ignoredSince: number | null = null;
+
+  accepted(): void {
+    this.#ignoredSince = null;
+  }
+
+  /**
+   * Notes that one more was ignored as old. Returns true if nothing else has come for so long that our place must be
+   * wrong.
+   */
+  ignored(nowMs: number): boolean {
+    this.#ignoredSince ??= nowMs;
+    return nowMs - this.#ignoredSince > STUCK_AFTER_MS;
+  }
 }

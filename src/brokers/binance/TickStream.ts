@@ -1,16 +1,15 @@
-import { MarketStream } from './MarketStream.ts';
-import { StuckWatch } from './StuckWatch.ts';
-import { toTick } from './streamMapping.ts';
+import { MarketStream, StuckWatch } from './MarketStream.ts';
+import { toBinanceTick } from './streamMapping.ts';
 import { parseTick } from './streamMessages.ts';
 
-/** Best bid and ask. The newest is all that counts, so nothing is ever fetched again. */
+/** Best bid and ask. Only the newest counts, so nothing that was missed is fetched. */
 export class TickStream extends MarketStream {
   protected readonly ticks = true;
   readonly #stuck = new StuckWatch();
   #updateId = -1;
 
   resync(): void {
-    // Every tick stands for itself.
+    // A tick does not depend on the ones before it.
   }
 
   [Symbol.dispose](): void {
@@ -23,16 +22,16 @@ export class TickStream extends MarketStream {
     if (message.updateId <= this.#updateId && !this.#stuck.ignored(this.context.broker.clock.monotonic())) return true;
     this.#stuck.accepted();
     this.#updateId = message.updateId;
-    const tick = toTick(message, this.context.stamp(receivedAtMs));
+    const tick = toBinanceTick(message, this.context.stamp(receivedAtMs));
     if (tick !== null) this.publish(tick);
     return true;
   }
 
   protected begin(): void {
-    this.stand({ kind: 'live' });
+    this.setCondition({ kind: 'live' });
   }
 
   protected interrupt(): void {
-    // What was missed is out of date.
+    // Missed ticks are out of date.
   }
 }

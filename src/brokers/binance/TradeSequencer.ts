@@ -6,7 +6,10 @@ export interface NumberedTrade {
   readonly trade: TradeDraft;
 }
 
-/** Publish it now (and then what `drain` gives); it was there before; it waits for those before it; so do too many. */
+/**
+ * What to do with a trade. Either `publish` it now, and then what `drain` returns; or `drop` it, for it was published
+ * before. With `hold` it waits for those before it; with `overflow` it waits too, and too many do.
+ */
 export type TradeVerdict = 'publish' | 'drop' | 'hold' | 'overflow';
 
 /** Trades that never came, by the venue's numbers, both included. */
@@ -16,8 +19,8 @@ export interface TradeHole {
 }
 
 /**
- * Puts trades in the order of the venue's consecutive ids, each once, wherever they come from: two connections, or the
- * venue's history. What is ahead of a hole waits until it is filled or given up.
+ * Puts trades in the order of the venue's consecutive ids, each once, from two connections and the venue's history.
+ * Trades behind a hole wait until it is filled or given up.
  */
 export class TradeSequencer {
   readonly #maxHeld: number;
@@ -59,7 +62,7 @@ export class TradeSequencer {
     return count === 0 ? [] : this.#held.splice(0, count);
   }
 
-  /** Gives up the first hole: `drain` then goes on behind it. Null where there is none. */
+  /** Gives up the first hole: `drain` then goes on behind it. Null if there is none. */
   skipHole(): TradeHole | null {
     const first = this.#held[0];
     if (first === undefined || this.#lastId === null) return null;

@@ -1,21 +1,20 @@
 import type { TradeDraft } from '../../market/marketData.ts';
 import { sleep } from '../../shared/clock.ts';
-import { MarketStream } from './MarketStream.ts';
+import { MarketStream, StuckWatch } from './MarketStream.ts';
 import type { StreamOptions } from './MarketStream.ts';
-import { StuckWatch } from './StuckWatch.ts';
 import { TradeSequencer } from './TradeSequencer.ts';
 import type { TradeVerdict } from './TradeSequencer.ts';
 import type { TradeMode } from './streamNames.ts';
 import { toTrade } from './streamMapping.ts';
 import { parseAggregateTrade, parseTrade } from './streamMessages.ts';
 
-/** Trades that wait behind a hole; over that, the hole is given up. */
+/** Bound of the trades that wait behind a hole; beyond it the hole is given up. */
 const MAX_HELD = 5_000;
-/** Trades that are fetched again at most. */
+/** Bound of the trades that are fetched after an outage. */
 const MAX_REFETCHED = 5_000;
-/** What is missing may be on its way over another connection. */
+/** How long a missing trade is awaited before history is asked: it may come over another connection. */
 const HOLE_PATIENCE_MS = 200;
-/** The venue's history may be a moment behind its stream. */
+/** Pause between two questions: the venue's history may be a moment behind its stream. */
 const HISTORY_LAG_MS = 500;
 const FILL_ROUNDS = 3;
 
@@ -24,8 +23,8 @@ export interface TradeStreamOptions extends StreamOptions {
 }
 
 /**
- * Executions, each once and in the venue's order. Its ids are consecutive: what is missing, in the stream or over an
- * outage, is fetched from the venue's history while later ones wait, and told as a gap where it can't be had.
+ * Executions, each once and in the venue's order. The venue's ids are consecutive: what is missing, in the stream or
+ * after an outage, is fetched from the venue's history while later ones wait, and reported as a gap if it can't be had.
  */
 export class TradeStream extends MarketStream {
   protected readonly ticks = false;
@@ -33,7 +32,7 @@ export class TradeStream extends MarketStream {
   readonly #sequencer = new TradeSequencer({ maxHeld: MAX_HELD });
   readonly #stuck = new StuckWatch();
   #interrupted = false;
-  /** Of the fill that is under way; null while there is none. */
+  /** Cancels the filling of a hole that is under way; null if none is. */
   #fill: AbortController | null = null;
 
   constructor({ mode, ...options }: TradeStreamOptions) {
@@ -77,7 +76,7 @@ export class TradeStream extends MarketStream {
     const verdict = this.#sequencer.push(venueId, trade);
     if (verdict === 'drop' && this.#stuck.ignored(this.context.broker.clock.monotonic())) {
       this.#stuck.accepted();
-      this.tellGap(`The venue numbers the trades of ${this.symbol} anew; some may be missing.`);
+      this.reportGap(`The venue numbers the trades of ${this.symbol} anew; some may be missing.`);
       this.#sequencer.restart();
       return this.#take(venueId, trade);
     }
@@ -107,13 +106,13 @@ export class TradeStream extends MarketStream {
     if (!signal.aborted) this.#settle();
   }
 
-  /** False: asking again would not help. */
+  /** Returns false if asking again would not help. */
   async #fetchMissing(signal: AbortSignal): Promise<boolean> {
     const lastId = this.#sequencer.lastId;
     if (lastId === null || signal.aborted) return false;
     const found = await this.fetchPatiently((patience) => {
       const missed = { afterVenueId: lastId, maxCount: MAX_REFETCHED };
-      return this.context.history.fetchTradesSince(this.symbol, missed, this.asking(patience));
+      return this.context.history.fetchTradesSince(this.symbol, missed, this.askOptions(patience));
     }, signal);
     if (signal.aborted) return false;
     for (const { venueId, trade } of found?.trades ?? []) this.#take(venueId, trade);
@@ -121,23 +120,23 @@ export class TradeStream extends MarketStream {
     const isComplete = found?.complete ?? false;
     if (!isComplete && !hasHole && reachedId === lastId) {
       this.#countGap();
-      this.tellGap(`Trades of ${this.symbol} after id ${lastId} may be missing.`);
+      this.reportGap(`Trades of ${this.symbol} after id ${lastId} may be missing.`);
     }
     return isComplete || reachedId !== lastId;
   }
 
-  /** What is still missing is given up; from here on the stream is whole. */
+  /** Gives up what is still missing; from here on the stream is complete. */
   #settle(): void {
     this.#endFill();
     for (let hole = this.#sequencer.skipHole(); hole !== null; hole = this.#sequencer.skipHole()) {
       const { fromId, toId } = hole;
       // A hole in the stream itself was counted when it opened.
       if (this.#interrupted) this.#countGap();
-      this.tellGap(`${toId - fromId + 1} trades of ${this.symbol} are missing: ids ${fromId} to ${toId}.`);
+      this.reportGap(`${toId - fromId + 1} trades of ${this.symbol} are missing: ids ${fromId} to ${toId}.`);
       this.#release();
     }
     this.#interrupted = false;
-    this.stand({ kind: 'live' });
+    this.setCondition({ kind: 'live' });
   }
 
   #endFill(): void {

@@ -5,15 +5,15 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
-import { ReplyReader } from '../../transport/ReplyReader.ts';
-import { RestClient } from '../../transport/RestClient.ts';
+import { ReplyReader, RestClient } from '../../transport/RestClient.ts';
 import type { RestReply } from '../../transport/RestClient.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
-import { RestRefusal, ServerTime } from './restMessages.ts';
+import { BinanceErrorBody, ServerTime } from './restReplies.ts';
 import { timeRequest } from './restRequests.ts';
 import type { BinanceRequest } from './restRequests.ts';
-import { signQuery, toSigningKey } from './signing.ts';
+import { createHmac, createPrivateKey, createSecretKey, sign } from 'node:crypto';
 
+/** An API key and its secret. */
 export interface BinanceCredentials {
   readonly apiKey: string;
   /** An HMAC secret, or an Ed25519 or RSA private key as PEM. */
@@ -21,7 +21,7 @@ export interface BinanceCredentials {
 }
 
 export interface CheckBinanceOptions {
-  /** Where the broker asks for market data: see `accountHost`. */
+  /** The host that the broker asks for market data; see `accountHost`. */
   readonly restUrl: string;
   readonly hosts: BinanceHosts;
   readonly brokerId: string;
@@ -32,7 +32,8 @@ export interface CheckBinanceOptions {
 }
 
 /**
- * The account as the venue describes it to whoever holds its key: all that matters here is that it does. In part:
+ * The account as the venue describes it to the holder of its key. Only the fact that it answers matters here. A part of
+ * it:
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/account-endpoints#account-information-user_data
  *
  *     {"makerCommission":15,"canTrade":true,"updateTime":123456789,"accountType":"SPOT","balances":[],
@@ -40,14 +41,18 @@ export interface CheckBinanceOptions {
  */
 const Account = z.object({ canTrade: z.boolean(), accountType: z.string() });
 
-/** What can stand in a header: no white space, nothing invisible. The venue's own have 64 letters and digits. */
+/**
+ * The characters that a header may have: no white space, nothing invisible. The venue's own have 64 letters and digits.
+ */
 const API_KEY = /^[!-~]{1,512}$/;
 const RECV_WINDOW_MS = 5_000;
 const MAX_BODY_BYTES = 1_048_576;
 /** The stamp of a request is too old, or ahead of the venue's clock. */
 const WRONG_TIME = -1021;
 
-/** The codes that say something of the credentials, for a person. Asking again would bring the same, and annoy the venue. */
+/**
+ * The codes that mean a fault of the credentials, with a sentence for the client. Asking again would bring the same.
+ */
 const REFUSALS: ReadonlyMap<number, string> = new Map([
   [-1002, 'The venue does not let this API key read its account.'],
   [-1022, 'The venue refuses the signature: this secret does not belong to this API key.'],
@@ -59,9 +64,10 @@ const REFUSALS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Asks the venue, by a signed request, for the account that the key belongs to. Resolves where it answers with one. Rejects
- * with BAD_REQUEST for what can't be credentials, BROKER_AUTHENTICATION_FAILED for those that the venue refuses,
- * BROKER_UNAVAILABLE or RATE_LIMITED where it can't be asked just now or answers nonsense, and with the signal's reason.
+ * Asks the venue, by a signed request, for the account that the key belongs to. Resolves if it answers with one.
+ * Rejects with BAD_REQUEST for what can't be credentials, BROKER_AUTHENTICATION_FAILED for those that the venue
+ * refuses, BROKER_UNAVAILABLE or RATE_LIMITED if it can't be asked just now or its answer is invalid, and with the
+ * signal's reason.
  */
 export async function checkBinanceCredentials(
   credentials: BinanceCredentials,
@@ -92,7 +98,7 @@ export async function checkBinanceCredentials(
   read(Account, reply, options);
 }
 
-/** The host for market data alone knows no accounts; any other is asked itself. */
+/** The host to ask for an account: the default host for market data has none, so that one is replaced. */
 export function accountHost(restUrl: string): string {
   return URL.parse(restUrl)?.hostname === 'data-api.binance.vision' ? 'https://api.binance.com' : restUrl;
 }
@@ -115,10 +121,10 @@ function accountRequest(timestamp: number, key: KeyObject): BinanceRequest {
 }
 
 function refusalCode({ status, body }: RestReply): number | null {
-  return status < 300 ? null : (RestRefusal.safeParse(body).data?.code ?? null);
+  return status < 300 ? null : (BinanceErrorBody.safeParse(body).data?.code ?? null);
 }
 
-/** The body of a reply that is none of the venue's refusals. Nothing of the venue's own words goes into an error. */
+/** The validated body of a reply. Throws if it is a refusal; the error has nothing of the venue's own text. */
 function read<Schema extends z.ZodType>(
   schema: Schema,
   reply: RestReply,
@@ -140,4 +146,62 @@ function refused(reply: RestReply, brokerId: string): GatewayError {
   }
   const what = code === null ? `HTTP ${reply.status}` : `HTTP ${reply.status}, code ${code}`;
   return new GatewayError('BROKER_UNAVAILABLE', `The venue refused a request of broker ${brokerId} (${what}).`);
+}
+
+/** What the venue shows once as the secret of an HMAC key; its own have 64 letters and digits. */
+const HMAC_SECRET = /^[!-~]{1,512}$/;
+/** The PEM of an Ed25519 key has some 120 characters, the longest of an RSA key some 3300. */
+const LONGEST_PEM = 4_096;
+/** The venue accepts no other keys; the cost of signing grows with the cube of the length. */
+const RSA_BITS = { least: 2_048, most: 4_096 };
+
+/**
+ * The signing key that a client's secret stands for: an HMAC secret, or an Ed25519 or RSA private key as PEM (which has
+ * white space in it, as no HMAC secret has). Null if it is none of these.
+ */
+export function toSigningKey(secret: string): KeyObject | null {
+  if (HMAC_SECRET.test(secret)) return createSecretKey(secret, 'utf8');
+  return secret.length <= LONGEST_PEM ? privateKey(secret.trim()) : null;
+}
+
+/**
+ * The signature in the form that the venue asks for, not yet encoded for a URL: HMAC-SHA256 in lower-case hex; Ed25519,
+ * or RSASSA-PKCS1-v1_5 with SHA-256, in base64.
+ */
+export function signatureOf(payload: string, key: KeyObject): string {
+  if (key.type === 'secret') return createHmac('sha256', key).update(payload).digest('hex');
+  const digest = key.asymmetricKeyType === 'rsa' ? 'sha256' : null;
+  return sign(digest, Buffer.from(payload), key).toString('base64');
+}
+
+/**
+ * A query with its signature. What is signed are the bytes that are sent: values are encoded first, the order stays,
+ * and the signature comes last.
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/request-security
+ */
+export function signQuery(parameters: Readonly<Record<string, string | number>>, key: KeyObject): string {
+  const payload = Object.entries(parameters)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&');
+  return `${payload}&signature=${encodeURIComponent(signatureOf(payload, key))}`;
+}
+
+/** Null if it is no private key, one of another kind, or one with a passphrase. */
+function privateKey(pem: string): KeyObject | null {
+  try {
+    const key = createPrivateKey(pem);
+    if (!isSupported(key)) return null;
+    // Only signing reveals an RSA key whose numbers don't belong together.
+    signatureOf('', key);
+    return key;
+  } catch {
+    return null;
+  }
+}
+
+function isSupported({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+  const bits = asymmetricKeyDetails?.modulusLength ?? 0;
+  return (
+    asymmetricKeyType === 'ed25519' || (asymmetricKeyType === 'rsa' && bits >= RSA_BITS.least && bits <= RSA_BITS.most)
+  );
 }

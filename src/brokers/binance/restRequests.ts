@@ -1,7 +1,7 @@
-import type { CandleInterval } from '../../market/marketData.ts';
+import type { KlineInterval } from './streamNames.ts';
 
 /**
- * A question to the venue's REST host: what is sent, and what the venue counts for it.
+ * A request to the venue's REST host, with the weight that the venue counts for it.
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints
  */
 export interface BinanceRequest {
@@ -13,16 +13,20 @@ export interface BinanceRequest {
 export const PAGE_ROWS = 1_000;
 const DEEPEST = 5_000;
 
-/** `narrow`: only what trades, without the long lists of permissions; servers that don't know these parameters refuse them. */
+/**
+ * Asks for the listing. `narrow`: only what trades, without the long lists of permissions; servers that don't know
+ * these parameters refuse them.
+ */
 export function exchangeInfoRequest(narrow: boolean): BinanceRequest {
   return request('exchangeInfo', narrow ? { symbolStatus: 'TRADING', showPermissionSets: 'false' } : {}, 20);
 }
 
+/** Asks for the venue's time. */
 export function timeRequest(): BinanceRequest {
   return request('time', {}, 1);
 }
 
-/** A limit beyond what the venue gives is cut. */
+/** Asks for a book. A limit beyond the venue's own is reduced to that. */
 export function depthRequest(symbol: string, limit: number): BinanceRequest {
   const levels = between(limit, DEEPEST);
   return request('depth', { symbol, limit: levels }, depthWeight(levels));
@@ -34,19 +38,18 @@ function depthWeight(levels: number): number {
   return levels <= 1_000 ? 50 : 250;
 }
 
-/** The venue has every interval of ours but this one. */
-type KlineInterval = Exclude<CandleInterval, '5s'>;
-
+/** One request for candles. */
 export interface KlineWindow {
   readonly symbol: string;
   readonly interval: KlineInterval;
-  /** Of open times, inclusive. */
+  /** Bounds of open times, inclusive. */
   readonly fromMs: number | null;
   readonly toMs: number | null;
   /** With `fromMs` the oldest from there, else the newest. At most PAGE_ROWS. */
   readonly rows: number;
 }
 
+/** Asks for candles, oldest first. */
 export function klinesRequest({ symbol, interval, fromMs, toMs, rows }: KlineWindow): BinanceRequest {
   return request(
     'klines',
@@ -61,11 +64,12 @@ export function klinesRequest({ symbol, interval, fromMs, toMs, rows }: KlineWin
   );
 }
 
-/** The newest trades, oldest first. */
+/** Asks for the newest trades, oldest first. */
 export function tradesRequest(symbol: string, limit: number): BinanceRequest {
   return request('trades', { symbol, limit: between(limit, PAGE_ROWS) }, 25);
 }
 
+/** One request for aggregate trades. */
 export interface AggTradesWindow {
   readonly symbol: string;
   readonly limit: number;
@@ -79,6 +83,7 @@ export function aggTradesRequest({ symbol, limit, fromId }: AggTradesWindow): Bi
   return request('aggTrades', { symbol, ...from, limit: between(limit, PAGE_ROWS) }, 4);
 }
 
+/** Asks for the best bid and ask. */
 export function bookTickerRequest(symbol: string): BinanceRequest {
   return request('ticker/bookTicker', { symbol }, 2);
 }

@@ -11,8 +11,11 @@ import { fromEpochMs } from '../../market/timestamp.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
 import type { CandleMessage, DepthMessage, TickMessage, TradeMessage } from './streamMessages.ts';
 
-/** Null where a side has no quote, which the venue writes as a price of zero. The venue gives no time: it is ours. */
-export function toTick(message: TickMessage, receivedAt: Timestamp): TickDraft | null {
+/**
+ * Null if a side has no quote, which the venue writes as a price of zero. The venue gives no time, so it is the time of
+ * receipt.
+ */
+export function toBinanceTick(message: TickMessage, receivedAt: Timestamp): TickDraft | null {
   const { bid, bidSize, ask, askSize } = message;
   if (isZero(bid) || isZero(ask)) return null;
   return {
@@ -29,6 +32,7 @@ export function toTick(message: TickMessage, receivedAt: Timestamp): TickDraft |
   };
 }
 
+/** An execution as a trade. */
 export function toTrade(message: TradeMessage, receivedAt: Timestamp): TradeDraft {
   return {
     type: 'trade',
@@ -42,7 +46,8 @@ export function toTrade(message: TradeMessage, receivedAt: Timestamp): TradeDraf
   };
 }
 
-export function toCandle(message: CandleMessage, interval: CandleInterval, receivedAt: Timestamp): CandleDraft {
+/** A candle of the stream as an event, at the venue's time of sending. */
+export function fromKline(message: CandleMessage, interval: CandleInterval, receivedAt: Timestamp): CandleDraft {
   const { open, high, low, close, volume, tradeCount, closed } = message;
   return {
     type: 'candle',
@@ -61,6 +66,7 @@ export function toCandle(message: CandleMessage, interval: CandleInterval, recei
   };
 }
 
+/** Changes of a book as an event. */
 export function toBookDelta(message: DepthMessage, receivedAt: Timestamp): OrderBookDraft {
   return {
     type: 'orderbook',
@@ -72,7 +78,7 @@ export function toBookDelta(message: DepthMessage, receivedAt: Timestamp): Order
   };
 }
 
-/** The venue gives a snapshot no time: it is that of its receipt. */
+/** The venue gives no time, so it is the time of receipt. */
 export function toBookSnapshot(
   book: { readonly bids: readonly PriceLevel[]; readonly asks: readonly PriceLevel[] },
   receivedAt: Timestamp,

@@ -1,18 +1,22 @@
 import { isDecimal, isZero } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import type { PriceLevel } from '../../market/marketData.ts';
+import { isRecord, parseJson } from '../../transport/json.ts';
 import type { DiffRange } from './DepthSequencer.ts';
 
 // What the stream servers send: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
-// Checked by hand, for there are hundreds of thousands a second of them. Members that are not read may be missing,
-// others may appear: both happened. Every parser returns undefined for what is malformed, and throws nothing.
+// Checked by hand, for speed: there are hundreds of thousands of them a second. Members that are not read may be
+// missing,
+// others may appear: both happened. Every parser returns undefined for malformed input, and never throws.
 
+/** A valid frame of a combined connection. */
 export type StreamFrame =
   | { readonly kind: 'data'; readonly stream: string; readonly data: unknown }
   | { readonly kind: 'reply'; readonly id: number | null; readonly errorCode: number | null }
   /** This server goes down shortly. */
   | { readonly kind: 'shutdown' };
 
+/** Best bid and ask. */
 export interface TickMessage {
   readonly updateId: number;
   readonly bid: Decimal;
@@ -21,6 +25,7 @@ export interface TickMessage {
   readonly askSize: Decimal;
 }
 
+/** One execution, or all of one taker's order at one price. */
 export interface TradeMessage {
   readonly venueId: number;
   readonly price: Decimal;
@@ -31,6 +36,7 @@ export interface TradeMessage {
   readonly buyerIsMaker: boolean;
 }
 
+/** The present state of a candle. */
 export interface CandleMessage {
   readonly sentAt: number;
   readonly openAt: number;
@@ -46,6 +52,7 @@ export interface CandleMessage {
   readonly closed: boolean;
 }
 
+/** Changes of a book, with the range of updates that they hold. */
 export interface DepthMessage extends DiffRange {
   readonly sentAt: number;
   readonly bids: readonly PriceLevel[];
@@ -54,7 +61,7 @@ export interface DepthMessage extends DiffRange {
 
 /** Past the year 5100 as milliseconds; a time in microseconds is over it. */
 const MAX_EPOCH_MS = 100_000_000_000_000;
-/** The code of an error that says nothing of which request it answers, as the venue has none of its own. */
+/** Stands for the code of an error without one; the venue does not use it. */
 const UNKNOWN_CODE = -1;
 
 /**
@@ -63,7 +70,8 @@ const UNKNOWN_CODE = -1;
  *
  * `{"stream":"btcusdt@trade","data":{…}}`, `{"result":null,"id":2}`,
  * ``{"error":{"code":2,"msg":"Invalid request: missing field `method`"},"id":null}`` (the documentation prints errors
- * flat, and of code 3 there is no `id`), `{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}`.
+ * flat, and of code 3 there is no `id`),
+ * `{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}`.
  */
 export function parseFrame(text: string): StreamFrame | undefined {
   const trade = TRADE_FRAME.exec(text);
@@ -80,8 +88,8 @@ export function parseFrame(text: string): StreamFrame | undefined {
 }
 
 /**
- * A trade in the venue's own layout, of which there are more than of anything else in a busy minute: so it is read in half
- * the time that JSON.parse takes. Nothing depends on it; text of any other layout is parsed as JSON.
+ * A trade in the venue's present layout. In a busy minute there are more trades than anything else, and this reads them
+ * in half the time that JSON.parse takes. Text of any other layout is parsed as JSON.
  */
 const TRADE_FRAME =
   /^\{"stream":"([\w@.-]+)","data":\{"e":"trade","E":([1-9]\d{0,14}),"s":"[\w.-]+","t":([1-9]\d{0,14}),"p":"([\d.]+)","q":"([\d.]+)","T":([1-9]\d{0,14}),"m":(true|false),"M":(?:true|false)\}\}$/;
@@ -90,7 +98,7 @@ function tradeFrame([, stream = '', E = '', t = '', p, q, T = '', m]: readonly s
   return { kind: 'data', stream, data: { e: 'trade', E: whole(E), t: whole(t), p, q, T: whole(T), m: m === 'true' } };
 }
 
-/** Of digits alone: a third of what Number costs. */
+/** The number that a text of digits stands for, at a third of the cost of `Number`. */
 function whole(digits: string): number {
   let value = 0;
   for (let index = 0; index < digits.length; index += 1) value = value * 10 + (digits.charCodeAt(index) - ZERO);
@@ -114,7 +122,7 @@ export function parseTick(data: unknown): TickMessage | undefined {
 }
 
 /**
- * One execution. The order ids `b` and `a` are gone since June 2024.
+ * One execution. The order ids `b` and `a` were dropped in June 2024.
  * Page: "Trade Streams".
  *
  * `{"e":"trade","E":1790649901913,"s":"BTCUSDT","t":6720857582,"p":"83034.29000000","q":"0.00062000","T":1790649901913,"m":true,"M":true}`
@@ -136,7 +144,8 @@ export function parseAggregateTrade(data: unknown): TradeMessage | undefined {
 }
 
 /**
- * A candle as it stands; `x` says that it is final. `l` is the low and `L` a trade id, `v` the volume and `V` a part of it.
+ * The present state of a candle; `x` says that it is final. `l` is the low and `L` a trade id, `v` the volume and `V` a
+ * part of it.
  * Page: "Kline/Candlestick Streams for UTC".
  *
  * `{"e":"kline","E":1737447130004,"s":"BTCUSDT","k":{"t":1737447120000,"T":1737447179999,"s":"BTCUSDT","i":"1m","f":1077331,"L":1077370,"o":"102297.14000000","c":"102312.33000000","h":"102312.34000000","l":"102297.13000000","v":"0.05440000","n":40,"x":false,"q":"5565.33490640","V":"0.02610000","Q":"2670.12710160","B":"0"}}`
@@ -223,16 +232,4 @@ function isCount(value: unknown): value is number {
 
 function isTime(value: unknown): value is number {
   return isCount(value) && value < MAX_EPOCH_MS;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -2,21 +2,23 @@ import type { CandleInterval } from '../../market/marketData.ts';
 import { assertNever } from '../../shared/errors.ts';
 import type { Feed } from '../BaseBroker.ts';
 
-/** Which of the venue's two feeds of executions is ours: every fill, or one event for each taker order and price. */
+/** The kind of trade stream that is used: every fill, or one event for each taker order and price. */
 export type TradeMode = 'individual' | 'aggregate';
 
 /** Intervals that the venue has; five seconds are put together from seconds. */
-export type VenueInterval = Exclude<CandleInterval, '5s'>;
+export type KlineInterval = Exclude<CandleInterval, '5s'>;
 
-const INTERVALS: readonly VenueInterval[] = ['1s', '1m', '5m', '15m', '1h', '4h', '1d'];
+const INTERVALS: readonly KlineInterval[] = ['1s', '1m', '5m', '15m', '1h', '4h', '1d'];
 
+/** A kind of stream that the venue offers for each symbol. */
 export type StreamKind =
   | { readonly type: 'tick' }
   | { readonly type: 'trade'; readonly mode: TradeMode }
-  | { readonly type: 'candle'; readonly interval: VenueInterval }
+  | { readonly type: 'candle'; readonly interval: KlineInterval }
   | { readonly type: 'orderbook' };
 
-export interface StreamAddress {
+/** What one stream of the venue delivers. */
+export interface VenueStreamAddress {
   readonly symbol: string;
   readonly kind: StreamKind;
 }
@@ -25,13 +27,13 @@ export interface StreamAddress {
 const SYMBOL = /^[\p{L}\p{N}._-]{1,50}$/u;
 const NAME = /^(?<symbol>[\p{L}\p{N}._-]{1,50})@(?<channel>[a-z0-9_@]+)$/u;
 
-/** False: no symbol of this venue can look like that, and no stream may be asked for by that name. */
+/** False if no symbol of this venue can look like that: it must not become part of a stream's name. */
 export function isPossibleSymbol(symbol: string): boolean {
   return SYMBOL.test(symbol);
 }
 
-/** What stream a feed is made from. */
-export function streamOf(feed: Feed, trades: TradeMode): StreamAddress {
+/** The stream that a feed is made from. */
+export function streamOf(feed: Feed, trades: TradeMode): VenueStreamAddress {
   const { symbol, type, interval } = feed;
   switch (type) {
     case 'tick':
@@ -47,13 +49,13 @@ export function streamOf(feed: Feed, trades: TradeMode): StreamAddress {
 }
 
 /** The venue's name of a stream. Its symbol is lower case: one in upper case is acknowledged and never delivers. */
-export function toStreamName({ symbol, kind }: StreamAddress): string {
+export function toStreamName({ symbol, kind }: VenueStreamAddress): string {
   return `${symbol.toLowerCase()}@${channelOf(kind)}`;
 }
 
-/** The other way round, in whatever case the venue writes it; undefined for a stream that is none of ours. */
-export function fromStreamName(name: string): StreamAddress | undefined {
-  // Here alone the case tells two streams apart: this is the month.
+/** Parses the venue's name of a stream, in any case; undefined for a stream that is not one of ours. */
+export function fromStreamName(name: string): VenueStreamAddress | undefined {
+  // The only names that differ by case alone: this one is the month.
   if (name.endsWith('@kline_1M')) return undefined;
   const { symbol, channel } = NAME.exec(name.toLowerCase())?.groups ?? {};
   const kind = channel === undefined ? undefined : KINDS.get(channel);

@@ -19,11 +19,12 @@ export interface MockBrokerOptions {
   readonly requiresAuthentication: boolean;
 }
 
-/** However slow the market is, candles are closed and newcomers served this often. */
+/** Candles are closed, and new feeds served, at least this often, however slow the market is. */
 const LONGEST_PERIOD_MS = 250;
-/** Each event of a step comes after those that it follows from. */
+/** The order in which the events of a step are published. */
 const ORDER = ['tick', 'orderbook', 'trade', 'candle'] as const;
 
+/** The traits of a mock broker of this kind. */
 export function mockTraits({
   kind,
   requiresAuthentication,
@@ -33,9 +34,9 @@ export function mockTraits({
 }
 
 /**
- * A venue that is made up, and needs no network. Each symbol has a market of its own, which stands at its start until the
- * symbol is first wanted, moves while it is wanted, and goes on from where it stood when it is wanted again. What the n-th
- * step brings depends on (seed, symbol, n) alone; only the times come from the clock.
+ * A made-up venue, which needs no network. Each symbol has a market of its own, which moves while the symbol is wanted,
+ * and goes on from the same prices when it is wanted again. The n-th step depends on (seed, symbol, n) alone; only the
+ * times come from the clock.
  */
 export class MockBroker extends BaseBroker {
   readonly traits: BrokerTraits;
@@ -43,13 +44,13 @@ export class MockBroker extends BaseBroker {
   readonly #symbols: ReadonlyMap<string, MockSymbol>;
   readonly #catalog: InstrumentCatalog;
   #state: 'new' | 'running' | 'closed' = 'new';
-  /** Feeds that were told how they stand. */
+  /** Feeds whose condition has been reported. */
   #known: ReadonlySet<Feed> = new Set();
   /** What is wanted and served, by symbol. */
   #active = new Map<string, readonly Feed[]>();
-  /** Feeds that have yet to begin: a book with a snapshot, the others with what there is. */
+  /** Feeds that have yet to begin: a book with a snapshot, the others with the present state. */
   readonly #fresh = new Set<Feed>();
-  /** Feeds that are live again with their next event. */
+  /** Feeds that are reported as live with their next event. */
   readonly #recovering = new Set<Feed>();
   #timer: Disposable | null = null;
   #timerStartedMs = 0;
@@ -125,13 +126,13 @@ export class MockBroker extends BaseBroker {
     for (const pending of [this.#fresh, this.#recovering]) {
       for (const feed of pending) if (!this.wanted.has(feed)) pending.delete(feed);
     }
-    for (const feed of wanted) if (!this.#known.has(feed)) this.#tell(feed);
+    for (const feed of wanted) if (!this.#known.has(feed)) this.#report(feed);
     this.#known = new Set(this.wanted);
     if (this.#active.size === 0) this.#stop();
     else this.#run();
   }
 
-  #tell(feed: Feed): void {
+  #report(feed: Feed): void {
     const refusal = this.#refusal(feed);
     if (refusal === null) this.#fresh.add(feed);
     this.context.sink.onFeed(feed, refusal === null ? { kind: 'live' } : { kind: 'closed', reason: refusal });
@@ -142,7 +143,7 @@ export class MockBroker extends BaseBroker {
     return this.traits.supportedTypes.includes(type) ? null : 'The broker has no feed of this type.';
   }
 
-  /** Candles that ended while nobody watched are no news. */
+  /** Candles that ended while nobody watched are not published. */
   #resume(symbol: string): void {
     this.#symbol(symbol).closeCandles(this.context.clock.now());
   }
@@ -198,7 +199,7 @@ export class MockBroker extends BaseBroker {
     }
   }
 
-  /** To newcomers whose symbol has no step due: where it stands. */
+  /** Publishes the present state to new feeds whose symbol has no step due. */
   #publishPresent(feeds: readonly Feed[], market: MockSymbol, nowMs: number): void {
     for (const feed of feeds) {
       if (!this.#fresh.delete(feed)) continue;
@@ -228,7 +229,10 @@ export class MockBroker extends BaseBroker {
     throw new GatewayError('UNKNOWN_SYMBOL', `Broker ${this.id} does not list this symbol.`, { symbols: [symbol] });
   }
 
-  /** By the time that has passed, so that late timers lose no steps; of a long stall only a second is made up for. */
+  /**
+   * The number of steps that are due by the time that has passed, so that late timers lose none. After a long stall, at
+   * most a second's steps are made up for.
+   */
   #stepsDue(): number {
     const { ticksPerSecond } = this.#options;
     const elapsedMs = this.context.clock.monotonic() - this.#timerStartedMs;
@@ -252,4 +256,15 @@ function presentOf(feed: Feed, market: MockSymbol, nowMs: number): FeedEventDraf
     default:
       return assertNever(feed.type);
   }
+}
+
+/** What a client may give a broker; the mock broker looks at two of them. */
+export interface MockCredentials {
+  readonly token?: string | null | undefined;
+  readonly accountId?: string | null | undefined;
+}
+
+/** True for the one token and account that mock-oanda knows. They are public: they guard nothing. */
+export function checkMockCredentials({ token, accountId }: MockCredentials): boolean {
+  return token === 'mock-token' && accountId === 'mock-account';
 }

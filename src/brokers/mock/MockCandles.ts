@@ -1,27 +1,28 @@
 import type { CandleQuery } from '../BaseBroker.ts';
 import { joinBars, CandleBuilder } from '../../market/CandleBuilder.ts';
 import type { CandleBar, CandleOutcome } from '../../market/CandleBuilder.ts';
-import { decimal } from '../../market/decimal.ts';
+import { decimal, compare, fromUnits } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft, CandleInterval } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
-import type { CandleHistory } from './CandleHistory.ts';
+import { noiseAt, seedOf, usualDeviation } from './PriceWalk.ts';
+import type { MarketSpec } from './marketSpec.ts';
 
 /** Closed candles of an interval that are kept: as many as one query may ask for. Beyond it the oldest go. */
 const MOST_KEPT = 5_000;
 const INTERVALS: readonly CandleInterval[] = ['1s', '5s', '1m', '5m', '15m', '1h', '4h', '1d'];
 const NONE = decimal('0');
 
-/** One price of a step: of a trade, or (size null) of a quote. */
+/** One price of a step, from a trade or, with a size of null, from a quote. */
 export interface CandlePoint {
   readonly price: Decimal;
   readonly size: Decimal | null;
 }
 
 /** The present, for a query. */
-export interface CandleMoment {
+export interface MockMoment {
   readonly nowMs: number;
   readonly price: Decimal;
 }
@@ -33,14 +34,14 @@ interface CandleInstant {
 
 interface IntervalCandles {
   readonly builder: CandleBuilder;
-  /** By open time, ascending. */
+  /** Closed candles by open time, ascending. */
   readonly closed: Map<number, CandleDraft>;
 }
 
 /**
- * The candles of one symbol, of every interval: built while its market runs, made up for the time before, flat and without
- * volume where the market stood still. A query's first candle of the market's life is filled up from history, and so
- * begins earlier than the streamed one, which begins with the first price that was sent.
+ * The candles of one symbol, of every interval: built while its market runs, made up for the time before, and flat
+ * without volume while the market did not move. In a query, the candle in which the market began is completed from the
+ * made-up history; the streamed one begins with the first price that was sent.
  */
 export class MockCandles {
   readonly #history: CandleHistory;
@@ -54,7 +55,10 @@ export class MockCandles {
     );
   }
 
-  /** Takes in the prices of one step; returns of each interval the candle that was closed, if any, and the one that grew. */
+  /**
+   * Adds the prices of one step. Returns, for each interval, the candle that was closed, if any, and the one in
+   * progress.
+   */
   add(points: readonly CandlePoint[], timeMs: number): readonly CandleDraft[] {
     const [first] = points;
     if (first === undefined) return [];
@@ -69,7 +73,7 @@ export class MockCandles {
     return drafts;
   }
 
-  /** Closes what has ended. */
+  /** Closes the candles that have ended. */
   close(nowMs: number): readonly CandleDraft[] {
     const receivedAt = fromEpochMs(nowMs);
     const drafts: CandleDraft[] = [];
@@ -84,13 +88,13 @@ export class MockCandles {
     return drafts;
   }
 
-  /** The open candle of the running market; null where none is open. */
+  /** The open candle of the running market; null if none is open. */
   current(interval: CandleInterval, nowMs: number): CandleDraft | null {
     return this.#candlesOf(interval).builder.current(fromEpochMs(nowMs));
   }
 
-  /** Ascending and without a hole; the one that is open now comes last, where the query reaches so far. */
-  query({ interval, fromMs, toMs, limit }: CandleQuery, moment: CandleMoment): readonly CandleDraft[] {
+  /** The candles of a query, ascending and without a hole. The open one comes last, if the query reaches that far. */
+  query({ interval, fromMs, toMs, limit }: CandleQuery, moment: MockMoment): readonly CandleDraft[] {
     const lengthMs = CANDLE_INTERVALS[interval];
     const newestMs = alignDown(Math.min(toMs ?? moment.nowMs, moment.nowMs), lengthMs);
     const oldestMs = Math.max(0, fromMs === null ? newestMs - (limit - 1) * lengthMs : -alignDown(-fromMs, lengthMs));
@@ -105,8 +109,8 @@ export class MockCandles {
     return drafts;
   }
 
-  /** Null where the market stood still. */
-  #barAt(interval: CandleInterval, openMs: number, { nowMs, price }: CandleMoment): CandleBar | null {
+  /** Null if the market did not move. */
+  #barAt(interval: CandleInterval, openMs: number, { nowMs, price }: MockMoment): CandleBar | null {
     const first = this.#first;
     const closeMs = openMs + CANDLE_INTERVALS[interval];
     if (first === null || closeMs <= first.timeMs) {
@@ -124,7 +128,9 @@ export class MockCandles {
     return closed.get(openMs) ?? (current !== null && toEpochMs(current.openTime) === openMs ? current : null);
   }
 
-  /** What there was before a time at which the market stood still; from history where that is no longer kept. */
+  /**
+   * The last candle before a time at which the market did not move; from the made-up history if it is no longer kept.
+   */
   #lastBefore(interval: CandleInterval, timeMs: number): CandleBar {
     const { builder, closed } = this.#candlesOf(interval);
     const current = builder.current(fromEpochMs(timeMs));
@@ -180,4 +186,110 @@ function draftOf(interval: CandleInterval, { bar, openMs, nowMs }: PlacedBar): C
 
 function alignDown(timeMs: number, lengthMs: number): number {
   return Math.floor(timeMs / lengthMs) * lengthMs;
+}
+
+/**
+ * The shape of each interval's candles: how often the path is sampled for their extremes, and how long their wicks may
+ * be.
+ */
+const SHAPES: Readonly<Record<CandleInterval, { readonly sampleMs: number; readonly wick: number }>> = {
+  '1s': { sampleMs: 1_000, wick: 0.03 },
+  '5s': { sampleMs: 1_000, wick: 0.06 },
+  '1m': { sampleMs: 5_000, wick: 0.2 },
+  '5m': { sampleMs: 60_000, wick: 0.5 },
+  '15m': { sampleMs: 300_000, wick: 0.8 },
+  '1h': { sampleMs: 900_000, wick: 1.1 },
+  '4h': { sampleMs: 3_600_000, wick: 1.4 },
+  '1d': { sampleMs: 14_400_000, wick: 1.8 },
+};
+/** The path is noise of these wave lengths, each as strong as the root of its length says. */
+const WAVES_MS = [1_000, 5_000, 60_000, 300_000];
+const LONGEST_WAVE_MS = 300_000;
+/** Makes the path stray from the start about as far as the live market does. */
+const STRENGTH = 1.7;
+const TRADES_PER_STEP = 1.5;
+
+/** Part of a candle: from its open time to a moment at which the price was known. */
+export interface PartSpan {
+  readonly openMs: number;
+  readonly endMs: number;
+  readonly close: Decimal;
+}
+
+/**
+ * The made-up past of a market: a price at every time, which depends on (seed, symbol) and that time alone, so that a
+ * candle is always the same, and each opens at the price at which the one before closed.
+ */
+export class CandleHistory {
+  readonly #spec: MarketSpec;
+  readonly #seed: number;
+  readonly #deviation: number;
+
+  constructor(spec: MarketSpec) {
+    this.#spec = spec;
+    this.#seed = seedOf(spec.seed, spec.symbol, 'history');
+    this.#deviation = usualDeviation(spec);
+  }
+
+  /** A whole candle. */
+  bar(interval: CandleInterval, openMs: number): CandleBar {
+    const endMs = openMs + CANDLE_INTERVALS[interval];
+    return this.partial(interval, { openMs, endMs, close: this.#text(this.#priceAt(endMs)) });
+  }
+
+  /** A candle from its open time to a moment before its end; the price at that moment is given. */
+  partial(interval: CandleInterval, { openMs, endMs, close }: PartSpan): CandleBar {
+    const { sampleMs, wick } = SHAPES[interval];
+    const share = (endMs - openMs) / CANDLE_INTERVALS[interval];
+    const open = this.#priceAt(openMs);
+    let high = open + this.#draw(interval, openMs, 1) * wick * share * this.#deviation;
+    let low = open - this.#draw(interval, openMs, 2) * wick * share * this.#deviation;
+    for (let at = openMs + sampleMs; at < endMs; at += sampleMs) {
+      const price = this.#priceAt(at);
+      high = Math.max(high, price);
+      low = Math.min(low, price);
+    }
+    const highest = this.#text(high);
+    const lowest = this.#text(low);
+    return {
+      open: this.#text(open),
+      high: compare(close, highest) > 0 ? close : highest,
+      low: compare(close, lowest) < 0 ? close : lowest,
+      close,
+      ...this.#activity(interval, openMs, share),
+    };
+  }
+
+  /** The price at a time, in price steps. */
+  #priceAt(timeMs: number): number {
+    let waves = 0;
+    for (const [octave, waveMs] of WAVES_MS.entries()) {
+      const index = Math.floor(timeMs / waveMs);
+      const along = timeMs / waveMs - index;
+      const before = noiseAt(this.#seed, octave, index);
+      const after = noiseAt(this.#seed, octave, index + 1);
+      waves += (before + (after - before) * along) * Math.sqrt(waveMs / LONGEST_WAVE_MS);
+    }
+    return Math.round(this.#spec.startPrice + waves * STRENGTH * this.#deviation);
+  }
+
+  #activity(interval: CandleInterval, openMs: number, share: number): Pick<CandleBar, 'volume' | 'tradeCount'> {
+    const { hasTrades, stepsPerSecond, mostQuanta, quantum, sizeDecimals } = this.#spec;
+    const steps = (CANDLE_INTERVALS[interval] / 1000) * share * stepsPerSecond;
+    if (!hasTrades) return { volume: fromUnits(Math.max(1, Math.round(steps)), 0), tradeCount: null };
+    const busy = 0.5 + this.#draw(interval, openMs, 3);
+    const tradeCount = Math.max(1, Math.round(steps * TRADES_PER_STEP * busy));
+    const averageSize = (mostQuanta * quantum) / 16;
+    return { volume: fromUnits(Math.round(tradeCount * averageSize * (0.5 + busy / 2)), sizeDecimals), tradeCount };
+  }
+
+  /** A number from 0 to 1, for one candle and purpose. */
+  #draw(interval: CandleInterval, openMs: number, purpose: number): number {
+    const lengthMs = CANDLE_INTERVALS[interval];
+    return (noiseAt(seedOf(this.#seed, interval), purpose, Math.floor(openMs / lengthMs)) + 1) / 2;
+  }
+
+  #text(price: number): Decimal {
+    return fromUnits(Math.round(price), this.#spec.priceDecimals);
+  }
 }

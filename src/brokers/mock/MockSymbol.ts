@@ -1,18 +1,26 @@
 import type { CandleQuery } from '../BaseBroker.ts';
-import type { CandleDraft, CandleInterval, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
+import type {
+  CandleDraft,
+  CandleInterval,
+  OrderBookDraft,
+  TickDraft,
+  TradeDraft,
+  BookUpdateKind,
+  PriceLevel,
+} from '../../market/marketData.ts';
 import { fromEpochMs } from '../../market/timestamp.ts';
-import { CandleHistory } from './CandleHistory.ts';
-import { toBook, toLevel, toTick, toTrade } from './mapping.ts';
+import { CandleHistory, MockCandles } from './MockCandles.ts';
 import type { MarketSpec } from './marketSpec.ts';
-import { MockCandles } from './MockCandles.ts';
 import type { CandlePoint } from './MockCandles.ts';
 import { earlierTrades, MockMarket } from './MockMarket.ts';
-import type { MarketStep, MarketTrade } from './MockMarket.ts';
+import type { MarketStep, MarketTrade, MarketQuote, LadderLevel } from './MockMarket.ts';
+import { fromUnits, midpoint, subtract } from '../../market/decimal.ts';
+import type { Timestamp } from '../../market/timestamp.ts';
 
 /** Trades that are kept for queries. Beyond it the oldest go. */
 const MOST_TRADES = 1_000;
 
-/** What one step brought, as market events; each is made when it is asked for. */
+/** The market events of one step; each is made when it is asked for. */
 export interface SymbolStep {
   tick(): TickDraft;
   delta(): OrderBookDraft;
@@ -22,7 +30,7 @@ export interface SymbolStep {
   readonly candles: readonly CandleDraft[];
 }
 
-/** One symbol's market placed in time: its steps as events, and what can be asked of its past. */
+/** One symbol's market with times: its steps as events, and its past for queries. */
 export class MockSymbol {
   readonly #spec: MarketSpec;
   readonly #market: MockMarket;
@@ -80,7 +88,7 @@ export class MockSymbol {
     return this.#candles.query(query, { nowMs, price: last ?? mid });
   }
 
-  /** The latest, oldest first; where there were not so many yet, made-up ones from before the start. */
+  /** The latest, oldest first; if there were not so many yet, made-up ones from before the start come first. */
   trades(limit: number): readonly TradeDraft[] {
     const kept = Math.min(limit, MOST_TRADES);
     const recent = this.#trades.slice(Math.max(0, this.#trades.length - kept));
@@ -97,4 +105,41 @@ export class MockSymbol {
     if (!this.#spec.hasTrades) return [{ price: toTick(this.#spec, quote, fromEpochMs(0)).mid, size: null }];
     return trades.map((trade) => toLevel(this.#spec, trade));
   }
+}
+
+function toTick(spec: MarketSpec, { bid, ask, last }: MarketQuote, time: Timestamp): TickDraft {
+  const best = toLevel(spec, bid);
+  const offered = toLevel(spec, ask);
+  return {
+    type: 'tick',
+    time,
+    receivedAt: time,
+    bid: best.price,
+    bidSize: best.size,
+    ask: offered.price,
+    askSize: offered.size,
+    last: last === null ? null : fromUnits(last, spec.priceDecimals),
+    mid: midpoint(best.price, offered.price),
+    spread: subtract(offered.price, best.price),
+  };
+}
+
+function toTrade(spec: MarketSpec, { id, price, size, side }: MarketTrade, time: Timestamp): TradeDraft {
+  return { type: 'trade', time, receivedAt: time, id: String(id), ...toLevel(spec, { price, size }), side };
+}
+
+/** What is published of a book: all of it, or what has changed. */
+interface BookPart {
+  readonly kind: BookUpdateKind;
+  readonly bids: readonly LadderLevel[];
+  readonly asks: readonly LadderLevel[];
+}
+
+function toBook(spec: MarketSpec, { kind, bids, asks }: BookPart, time: Timestamp): OrderBookDraft {
+  const levels = (side: readonly LadderLevel[]): readonly PriceLevel[] => side.map((level) => toLevel(spec, level));
+  return { type: 'orderbook', time, receivedAt: time, kind, bids: levels(bids), asks: levels(asks) };
+}
+
+function toLevel({ priceDecimals, sizeDecimals }: MarketSpec, { price, size }: LadderLevel): PriceLevel {
+  return { price: fromUnits(price, priceDecimals), size: fromUnits(size, sizeDecimals) };
 }

@@ -2,9 +2,10 @@ import { fractionDigits, fromUnits, toUnits } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import type { Instrument } from '../../market/instrument.ts';
 
+/** The two kinds of mock broker, named for the venue that each resembles. */
 export type MockKind = 'mock-binance' | 'mock-oanda';
 
-/** All that the making of one symbol's market depends on. Prices and sizes are whole numbers of their smallest step. */
+/** Everything that one symbol's market depends on. Prices and sizes are whole numbers of their smallest step. */
 export interface MarketSpec {
   readonly kind: MockKind;
   readonly symbol: string;
@@ -21,6 +22,7 @@ export interface MarketSpec {
   readonly stepsPerSecond: number;
 }
 
+/** What the configuration says about one symbol's market. */
 export interface MarketChoice {
   readonly kind: MockKind;
   readonly symbol: string;
@@ -29,14 +31,14 @@ export interface MarketChoice {
   readonly stepsPerSecond: number;
 }
 
-/** Fewer price steps than this, and a book of fifty levels a side would not fit below the price. */
+/** With fewer price steps than this, a book of fifty levels a side would not fit below the price. */
 const LEAST_STEPS = 10_000;
-/** More, and sums of prices would no longer be exact. */
+/** With more, sums of prices would no longer be exact. */
 const MOST_STEPS = 1e12;
 const THREE_DIGIT_QUOTES: readonly string[] = ['JPY', 'HUF', 'THB'];
 const KNOWN_QUOTES = ['USDT', 'USDC', 'FDUSD', 'TUSD', 'BUSD', 'USD', 'EUR', 'GBP', 'TRY', 'JPY', 'BTC', 'ETH', 'BNB'];
 
-/** Throws a RangeError for a start price that is not above zero, or too great to reckon with. */
+/** Throws a RangeError for a start price that is not above zero, or too large for exact arithmetic. */
 export function marketSpec({ kind, symbol, price, seed, stepsPerSecond }: MarketChoice): MarketSpec {
   const priceDecimals = priceDigits(kind, symbol, price);
   const startPrice = toUnits(price, priceDecimals);
@@ -49,6 +51,7 @@ export function marketSpec({ kind, symbol, price, seed, stepsPerSecond }: Market
     : { ...common, stride, sizeDecimals: 0, mostQuanta: 40, quantum: 250_000, hasTrades: false };
 }
 
+/** The instrument that a made-up market is listed as. */
 export function instrumentOf({ kind, symbol, priceDecimals, sizeDecimals }: MarketSpec): Instrument {
   const [base, quote] = assetsOf(kind, symbol);
   return {

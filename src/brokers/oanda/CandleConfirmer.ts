@@ -1,13 +1,18 @@
 import { sleep } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { deadline } from '../../transport/deadline.ts';
 import type { OandaRest } from './OandaRest.ts';
-import type { VenueCandle } from './restMapping.ts';
+import type { VenueCandle } from './restReplies.ts';
 import type { CandleSpecification } from './restRequests.ts';
 
-/** What the venue says of one candle that has ended. `none`: it has no such candle. `unknown`: it did not say in time. */
+/**
+ * The venue's answer about a candle that has ended. `none`: it has no such candle. `unknown`: it did not answer in
+ * time.
+ */
 export type Verdict = { readonly kind: 'candle'; readonly candle: VenueCandle } | { readonly kind: 'none' | 'unknown' };
 
+/** Asks for one candle that has ended. */
 export interface CandleQuestion extends CandleSpecification {
   readonly openMs: number;
   /** Called once, unless the confirmer is disposed of before. */
@@ -20,15 +25,15 @@ export interface CandleConfirmerOptions {
   readonly logger: Logger;
 }
 
-/** The venue counts a price in a moment after it has sent it. */
+/** When the venue is asked: it counts a price a moment after it has sent it. */
 const FIRST_ASKED_AFTER_MS = 750;
 const ASKED_AGAIN_AFTER_MS = 1_500;
-/** Nobody waits longer for the end of a candle. */
+/** The final candle is published after this time, confirmed or not. */
 const PATIENCE_MS = 4_000;
-/** Keeps a path shorter than what servers take. */
+/** Keeps the path of a request within the length that servers accept. */
 const MAX_SPECIFICATIONS = 200;
 
-/** Asks the venue for candles that have just ended: all that end together in one request. Owned by the broker. */
+/** Asks the venue for candles that have just ended, in one request for all that end together. Owned by OandaBroker. */
 export class CandleConfirmer implements Disposable {
   readonly #options: CandleConfirmerOptions;
   readonly #abort = new AbortController();
@@ -61,19 +66,16 @@ export class CandleConfirmer implements Disposable {
 
   async #settle(questions: readonly CandleQuestion[]): Promise<void> {
     const { clock } = this.#options;
-    const late = new AbortController();
-    using _deadline = clock.after(PATIENCE_MS - FIRST_ASKED_AFTER_MS, () => {
-      late.abort();
-    });
-    const signal = AbortSignal.any([this.#abort.signal, late.signal]);
+    using time = deadline(clock, PATIENCE_MS - FIRST_ASKED_AFTER_MS, this.#abort.signal);
+    const { signal } = time;
     const first = await this.#ask(questions, signal);
-    const open = this.#tell(questions, first, { isLast: false });
+    const open = this.#report(questions, first, { isLast: false });
     if (open.length === 0) return;
     await sleep(clock, ASKED_AGAIN_AFTER_MS, signal);
-    this.#tell(open, await this.#ask(open, signal), { isLast: true });
+    this.#report(open, await this.#ask(open, signal), { isLast: true });
   }
 
-  /** Null: the venue did not say. */
+  /** Null if the venue did not answer. */
   async #ask(
     questions: readonly CandleQuestion[],
     signal: AbortSignal,
@@ -87,8 +89,8 @@ export class CandleConfirmer implements Disposable {
     }
   }
 
-  /** Those that are still open after it. */
-  #tell(
+  /** Passes the answers on; returns the questions that are still open. */
+  #report(
     questions: readonly CandleQuestion[],
     answers: readonly (readonly VenueCandle[])[] | null,
     { isLast }: { readonly isLast: boolean },
@@ -104,12 +106,12 @@ export class CandleConfirmer implements Disposable {
   }
 }
 
-/** From the newest complete candle and the one that grows, where there are such. Null: too early to say. */
+/** Judges by the newest complete candle and the one in progress, if there are any. Null if it is too early to say. */
 function verdictOn(openMs: number, latest: readonly VenueCandle[]): Verdict | null {
   const candle = latest.find((each) => each.openMs === openMs);
   if (candle !== undefined) return candle.complete ? { kind: 'candle', candle } : null;
   const later = latest.filter((each) => each.openMs > openMs);
-  // With a later one complete, the one that is asked for may have been there and gone from the answer.
+  // If a later candle is complete, the one that is asked for may exist without being in the answer.
   if (later.some(({ complete }) => complete)) return { kind: 'unknown' };
   return later.length > 0 ? { kind: 'none' } : null;
 }

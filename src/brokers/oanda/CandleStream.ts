@@ -5,64 +5,63 @@ import type { CandleDraft } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { Askers } from '../../shared/FairQueue.ts';
-import type { Asking } from '../../transport/RequestQueue.ts';
+import { deadline } from '../../transport/deadline.ts';
+import type { AskOptions } from '../../transport/RequestQueue.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import type { CandleConfirmer, Verdict } from './CandleConfirmer.ts';
-import { CANDLE_GRACE_MS } from './candleMaker.ts';
-import type { CandleListener, CandleMaker } from './candleMaker.ts';
 import { MAX_RECENT_CANDLES } from './OandaRest.ts';
 import type { OandaRest } from './OandaRest.ts';
-import { toCandle } from './restMapping.ts';
-import type { VenueCandle } from './restMapping.ts';
-import type { VenueInterval } from './restRequests.ts';
+import { toCandle } from './restReplies.ts';
+import type { VenueCandle } from './restReplies.ts';
+import type { OandaInterval } from './restRequests.ts';
 
 export interface CandleStreamOptions {
   readonly symbol: string;
-  readonly interval: VenueInterval;
+  readonly interval: OandaInterval;
   readonly broker: BrokerContext;
   readonly history: Pick<OandaRest, 'fetchRecentCandles'>;
   readonly confirmer: Pick<CandleConfirmer, 'ask'>;
   readonly listener: CandleListener;
-  /** For whom. Left out: for nobody in particular. */
+  /** The clients that want the candles. Left out: nobody in particular. */
   readonly askers?: Askers;
 }
 
-/** A span that is over, and waits for the venue's word on it. */
+/** A candle that has ended, and waits for the venue's version of it. */
 interface Ended {
   readonly openMs: number;
-  /** As it was built here; null where nothing was, or not all. */
+  /** The candle as it was built here; null if it is not complete. */
   readonly own: CandleDraft | null;
   verdict: Verdict | null;
 }
 
-/** Longer than this nobody waits for what was missed: it is told as a gap. */
+/** What was missed is reported as a gap if it can't be fetched in this time. */
 const HISTORY_PATIENCE_MS = 10_000;
-/** How long the beginning of a candle that could not be had is left alone. */
+/** Pause between attempts to fetch the beginning of a candle. */
 const ASKED_AGAIN_AFTER_MS = 30_000;
 /** Prices that wait for history: far more than come in that time. */
 const MAX_HELD = 500;
 
 /**
- * Candles of one interval of one instrument. The one that grows begins as the venue's own and goes on with the mid prices
- * that are streamed; when its time is over it is published closed, once, as the venue has it by then (whose count of prices
- * and whose extremes are better, for it does not stream every price), or as it was built where the venue can't be asked in
- * a few seconds. The next one is not published before. After an interruption the closed ones that were missed come first.
+ * Candles of one interval of one instrument. The candle in progress begins with the venue's version and grows with the
+ * streamed mid prices. When it has ended, it is published closed, once: in the venue's version, which is more exact,
+ * for the venue does not stream every price; or as it was built here if the venue does not answer in a few seconds. The
+ * next candle is not published before. After an interruption the closed candles that were missed come first.
  */
 export class CandleStream implements CandleMaker {
   readonly #options: CandleStreamOptions;
   readonly #lengthMs: number;
   #builder: CandleBuilder;
-  /** Where the candle begins that grows, or would; null while nobody knows. */
+  /** The open time of the candle in progress, or of the one that the next price would begin; null if unknown. */
   #openMs: number | null = null;
-  /** All of the candle that grows is known. */
+  /** The candle in progress is known from its beginning. */
   #isWhole = false;
-  /** The last one that was closed, or was closed before we came. */
+  /** The open time of the last closed candle, published or not. */
   #closedMs = Number.NEGATIVE_INFINITY;
-  /** The first that was published; history is needed from there while none was closed. */
+  /** The open time of the first published candle. History is needed from there until one was closed. */
   #firstMs: number | null = null;
   #ended: Ended[] = [];
   #history: AbortController | null = null;
-  /** Of the beginning of the candle that grows, which could not be had. */
+  /** Cancels the attempts to fetch the beginning of the candle in progress. */
   #completion: AbortController | null = null;
   #held: CandlePrice[] = [];
   #live = false;
@@ -88,7 +87,7 @@ export class CandleStream implements CandleMaker {
     this.#completion?.abort();
     this.#completion = null;
     this.#live = false;
-    // What waited comes after what was missed: history will have both.
+    // History will have both what was missed and what waited for it.
     this.#held = [];
     this.#ended = [];
     this.#openMs = null;
@@ -134,7 +133,7 @@ export class CandleStream implements CandleMaker {
     this.#history = null;
     const held = this.#held;
     this.#held = [];
-    if (resumeMs !== null && (candles === null || fromMs !== resumeMs)) this.#tellMissing(resumeMs);
+    if (resumeMs !== null && (candles === null || fromMs !== resumeMs)) this.#reportMissing(resumeMs);
     this.#isWhole = candles !== null;
     this.#builder = new CandleBuilder(this.#options.interval);
     this.#live = true;
@@ -144,13 +143,16 @@ export class CandleStream implements CandleMaker {
     if (!this.#isWhole) void this.#complete();
   }
 
-  /** A day is too long to go without its candle because the venue could not be asked in its middle. */
+  /**
+   * Fetches the beginning of the candle in progress, again and again: a client should not miss the candle of a day
+   * because the venue did not answer once.
+   */
   async #complete(): Promise<void> {
     const { signal } = (this.#completion = new AbortController());
     const { clock } = this.#options.broker;
     for (;;) {
       await sleep(clock, ASKED_AGAIN_AFTER_MS, signal);
-      // The candle that lacked its beginning may be over.
+      // The candle that lacked its beginning may have ended.
       if (signal.aborted || this.#isWhole) return;
       const running = (await this.#fetch(null, signal))?.findLast(({ complete }) => !complete);
       if (signal.aborted || this.#isWhole) return;
@@ -161,27 +163,20 @@ export class CandleStream implements CandleMaker {
     }
   }
 
-  /** Null: the venue did not give them in time. */
+  /** Null if the venue did not give them in time. */
   async #fetch(fromMs: number | null, signal: AbortSignal): Promise<readonly VenueCandle[] | null> {
     const { askers, broker, history, symbol, interval } = this.#options;
-    const late = new AbortController();
-    using _patience = broker.clock.after(HISTORY_PATIENCE_MS, () => {
-      late.abort();
-    });
+    using time = deadline(broker.clock, HISTORY_PATIENCE_MS, signal);
     try {
-      const asking: Asking = {
-        patience: 'wait',
-        askers,
-        signal: AbortSignal.any([signal, late.signal]),
-      };
-      return await history.fetchRecentCandles({ symbol, interval }, fromMs, asking);
+      const options: AskOptions = { patience: 'wait', askers, signal: time.signal };
+      return await history.fetchRecentCandles({ symbol, interval }, fromMs, options);
     } catch (error) {
       if (!signal.aborted) broker.logger.warn({ err: error, symbol, interval }, 'history unavailable');
       return null;
     }
   }
 
-  /** Of the venue's history. */
+  /** Takes a candle of the venue's history. */
   #adopt(candle: VenueCandle, wasInterrupted: boolean): void {
     const { openMs, complete } = candle;
     if (openMs <= this.#closedMs) return;
@@ -195,7 +190,7 @@ export class CandleStream implements CandleMaker {
     if (outcome.kind === 'grown') for (const draft of outcome.drafts) this.#grown(draft);
   }
 
-  /** The time has come to this span: what was before it is over. */
+  /** The venue's time has reached this candle: the one before it has ended. */
   #roll(openMs: number): void {
     const before = this.#openMs;
     this.#openMs = openMs;
@@ -220,7 +215,7 @@ export class CandleStream implements CandleMaker {
     if (this.#ended.length === 0 && this.#isWhole) this.#publish(draft);
   }
 
-  /** In their order: whoever has an answer waits for those before. */
+  /** Publishes ended candles in their order: one with an answer waits for those before it. */
   #settle(): void {
     const waiting = this.#ended.findIndex(({ verdict }) => verdict === null);
     const settled = this.#ended.splice(0, waiting === -1 ? this.#ended.length : waiting);
@@ -239,7 +234,7 @@ export class CandleStream implements CandleMaker {
     this.#options.listener.onCandle(candle);
   }
 
-  #tellMissing(sinceMs: number): void {
+  #reportMissing(sinceMs: number): void {
     const { broker, symbol, listener } = this.#options;
     broker.metrics.gaps.inc({ broker: broker.id, type: 'candle' });
     listener.onGap(`Candles of ${symbol} since ${fromEpochMs(sinceMs)} may be missing.`);
@@ -257,3 +252,28 @@ export class CandleStream implements CandleMaker {
     return Math.floor(timeMs / this.#lengthMs) * this.#lengthMs;
   }
 }
+
+/** What a maker of candles reports. */
+export interface CandleListener {
+  onCandle(candle: CandleDraft): void;
+  onGap(reason: string): void;
+  /** It is in step with the venue from here on. */
+  onLive(): void;
+}
+
+/** Makes the candles of one interval of one instrument from what the venue streams. Owned by an InstrumentStream. */
+export interface CandleMaker extends Disposable {
+  /** What it publishes is in step with the venue. */
+  readonly isLive: boolean;
+  /** The instrument's stream has begun, for the first time or again after an interruption. */
+  begin(): void;
+  /** From here on something may be missed. */
+  interrupt(): void;
+  /** A mid price, in the venue's order. */
+  add(price: CandlePrice): void;
+  /** The venue's clock has come so far; `isOpen`: prices are to be expected. */
+  advance(venueMs: number, isOpen: boolean): void;
+}
+
+/** Prices come up to a quarter of a second after they were made; the venue's other messages don't. */
+export const CANDLE_GRACE_MS = 500;

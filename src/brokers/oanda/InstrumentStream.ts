@@ -2,22 +2,23 @@ import type { CandleInterval, FeedEventDraft } from '../../market/marketData.ts'
 import { fromEpochMs } from '../../market/timestamp.ts';
 import { allAskers } from '../../shared/FairQueue.ts';
 import type { Askers } from '../../shared/FairQueue.ts';
+import { isSameCondition } from '../BaseBroker.ts';
 import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
 import type { CandleConfirmer } from './CandleConfirmer.ts';
-import type { CandleListener, CandleMaker } from './candleMaker.ts';
+import type { CandleListener, CandleMaker } from './CandleStream.ts';
 import { CandleStream } from './CandleStream.ts';
 import type { OandaRest } from './OandaRest.ts';
 import { hasHistory } from './restRequests.ts';
 import { SecondsStream } from './SecondsStream.ts';
-import { isCrossed, toBook, toMid, toTick } from './streamMapping.ts';
+import { isCrossed, toBook, toMid, toOandaTick } from './streamMapping.ts';
 import type { VenuePrice } from './streamMessages.ts';
 
-/** What streams ask of the venue beside their own prices. */
+/** The requests that an instrument makes. */
 export type VenueRest = Pick<OandaRest, 'fetchPrice' | 'fetchRecentCandles'>;
 
 export interface InstrumentStreamOptions {
   readonly symbol: string;
-  /** Digits behind the point of the venue's prices. */
+  /** Decimal places of the venue's prices. */
   readonly places: number;
   readonly broker: BrokerContext;
   readonly rest: VenueRest;
@@ -25,18 +26,18 @@ export interface InstrumentStreamOptions {
 }
 
 /**
- * One instrument: its newest price, how it stands, and the feeds that are made from it. It outlives connections; of what
- * comes over any of them it takes what is newer than what it has. Owned by OandaBroker.
+ * One instrument: its newest price, and the feeds that are made from it, with their conditions. It outlives
+ * connections, and takes a price of any of them if it is newer than the one it has. Owned by InstrumentStreams.
  */
 export class InstrumentStream implements Disposable {
   readonly symbol: string;
   readonly #options: InstrumentStreamOptions;
   readonly #candles = new Map<CandleInterval, CandleMaker>();
-  readonly #told = new Map<Feed, FeedCondition>();
+  readonly #reported = new Map<Feed, FeedCondition>();
   readonly #abort = new AbortController();
   #feeds: ReadonlySet<Feed> = new Set();
   #latest: VenuePrice | null = null;
-  /** The stream that is open now, or was handed over to, has told a price. */
+  /** A price has come since the stream was lost last. */
   #begun = false;
   #lostBecause: string | null = null;
 
@@ -45,16 +46,16 @@ export class InstrumentStream implements Disposable {
     this.#options = options;
   }
 
-  /** The set is replaced whole; who is new gets what there is, and is told how the stream stands. */
+  /** Replaces the set of feeds; new ones get the newest price, and are notified of their condition. */
   setFeeds(feeds: ReadonlySet<Feed>): void {
     const before = this.#feeds;
     this.#feeds = feeds;
-    for (const feed of before) if (!feeds.has(feed)) this.#told.delete(feed);
+    for (const feed of before) if (!feeds.has(feed)) this.#reported.delete(feed);
     this.#reconcileCandles();
     for (const feed of feeds) if (!before.has(feed)) this.#welcome(feed);
   }
 
-  /** A price came, newer than what is known or not. */
+  /** Takes a price, which may be older than the newest one. */
   receive(price: VenuePrice, receivedAtMs: number): void {
     const before = this.#latest;
     const isNewer = before === null || price.time.ns > before.time.ns;
@@ -63,28 +64,28 @@ export class InstrumentStream implements Disposable {
     if (isNewer) this.#latest = price;
     if (isFirst) this.#begin(isNewer, receivedAtMs);
     else if (isNewer) this.#goOn(price, before, receivedAtMs);
-    if (isFirst || isNewer) for (const feed of this.#feeds) this.#tell(feed);
+    if (isFirst || isNewer) for (const feed of this.#feeds) this.#report(feed);
   }
 
-  /** The venue's clock has come so far. */
+  /** The venue's time has reached `venueMs`. */
   advance(venueMs: number): void {
     const isOpen = this.#latest?.tradeable === true;
     for (const candles of this.#candles.values()) candles.advance(venueMs, isOpen);
   }
 
-  /** Nothing comes until the next price. */
+  /** The stream was lost; the feeds are recovering until the next price. */
   lost(reason: string): void {
     this.#begun = false;
     this.#lostBecause = reason;
     for (const candles of this.#candles.values()) candles.interrupt();
-    for (const feed of this.#feeds) this.#tell(feed);
+    for (const feed of this.#feeds) this.#report(feed);
   }
 
-  /** What was published of this feed can't be right: begin again from the venue's own state. */
+  /** What was published of this feed can't be right: begins it again from the venue's own state. */
   resync(feed: Feed, reason: string): void {
     if (!this.#feeds.has(feed)) return;
-    // Whoever asks for it has said so.
-    this.#told.set(feed, { kind: 'recovering', reason });
+    // The caller has reported this condition already.
+    this.#reported.set(feed, { kind: 'recovering', reason });
     if (!this.#begun) return;
     if (feed.interval === null) void this.#ask(feed);
     else this.#candles.get(feed.interval)?.begin();
@@ -96,15 +97,18 @@ export class InstrumentStream implements Disposable {
     this.#candles.clear();
   }
 
-  /** The first price over a stream. What it replaces was forgotten with the loss, even where it is the same. */
+  /**
+   * Handles the first price after a loss. A book was forgotten with the loss, so it is sent again even if it is the
+   * same.
+   */
   #begin(isNewer: boolean, receivedAtMs: number): void {
     for (const feed of this.#feeds) if (isNewer || feed.type === 'orderbook') this.#present(feed, receivedAtMs);
-    // History has this price, too.
+    // History has this price already.
     for (const candles of this.#candles.values()) candles.begin();
   }
 
   #goOn(price: VenuePrice, before: VenuePrice | null, receivedAtMs: number): void {
-    // A closed market's quotes are nobody's offer: the first tells that it closed.
+    // Quotes of a closed market are no offers; only the first matters, which shows that it closed.
     if (!price.tradeable && before?.tradeable === false) return;
     this.#noteLatency(price, receivedAtMs);
     for (const feed of this.#feeds) this.#present(feed, receivedAtMs);
@@ -115,22 +119,22 @@ export class InstrumentStream implements Disposable {
 
   #welcome(feed: Feed): void {
     if (this.#begun) this.#present(feed, this.#options.broker.clock.now());
-    this.#tell(feed);
+    this.#report(feed);
   }
 
-  /** The newest price, as a feed that is no candle has it. */
+  /** Publishes the newest price to a feed of ticks or books. */
   #present(feed: Feed, receivedAtMs: number): void {
     const price = this.#latest;
     if (price === null || feed.type === 'candle' || feed.type === 'trade') return;
     const receivedAt = fromEpochMs(receivedAtMs);
     if (feed.type === 'tick') {
-      const tick = toTick(price, receivedAt);
+      const tick = toOandaTick(price, receivedAt);
       if (tick !== null) this.#publish(feed, tick);
       return;
     }
     if (isCrossed(price)) return;
-    // A book is in step before it is told.
-    if (price.tradeable) this.#tell(feed);
+    // The condition is reported before the book.
+    if (price.tradeable) this.#report(feed);
     this.#publish(feed, toBook(price, receivedAt));
   }
 
@@ -149,7 +153,7 @@ export class InstrumentStream implements Disposable {
       if (this.#abort.signal.aborted || !this.#begun || !this.#feeds.has(feed)) return;
       if (price !== null && (this.#latest === null || price.time.ns > this.#latest.time.ns)) this.#latest = price;
       this.#present(feed, broker.clock.now());
-      this.#tell(feed);
+      this.#report(feed);
     } catch (error) {
       if (!this.#abort.signal.aborted) broker.logger.warn({ err: error, symbol }, 'price unavailable');
     }
@@ -192,8 +196,8 @@ export class InstrumentStream implements Disposable {
         each((feed) => {
           this.#publish(feed, candle);
           // The last candle of a closed market comes after its close, and opens nothing.
-          const told = this.#told.get(feed);
-          if (told?.kind === 'closed') sink.onFeed(feed, told);
+          const reported = this.#reported.get(feed);
+          if (reported?.kind === 'closed') sink.onFeed(feed, reported);
         });
       },
       onGap: (reason) => {
@@ -203,20 +207,21 @@ export class InstrumentStream implements Disposable {
       },
       onLive: () => {
         each((feed) => {
-          this.#tell(feed);
+          this.#report(feed);
         });
       },
     };
   }
 
-  #tell(feed: Feed): void {
+  #report(feed: Feed): void {
     const condition = this.#conditionOf(feed);
-    if (condition === null || isSame(condition, this.#told.get(feed))) return;
-    this.#told.set(feed, condition);
+    const reported = this.#reported.get(feed);
+    if (condition === null || (reported !== undefined && isSameCondition(condition, reported))) return;
+    this.#reported.set(feed, condition);
     this.#options.broker.sink.onFeed(feed, condition);
   }
 
-  /** Null: there is nothing to tell yet. */
+  /** Null if there is nothing to report yet. */
   #conditionOf(feed: Feed): FeedCondition | null {
     if (!this.#begun || this.#latest === null) {
       return this.#lostBecause === null ? null : { kind: 'recovering', reason: this.#lostBecause };
@@ -229,14 +234,9 @@ export class InstrumentStream implements Disposable {
     return { kind: 'live' };
   }
 
-  /** Clocks differ: what seems to come from the future came at once. */
+  /** Clocks differ: a price that seems to come from the future has no delay. */
   #noteLatency(price: VenuePrice, receivedAtMs: number): void {
     const { id, metrics } = this.#options.broker;
     metrics.venueLatency.observe({ broker: id }, Math.max(0, receivedAtMs - price.time.ms) / 1_000);
   }
-}
-
-function isSame(a: FeedCondition, b: FeedCondition | undefined): boolean {
-  if (b === undefined || a.kind !== b.kind) return false;
-  return a.kind === 'live' || ('reason' in b && 'reason' in a && a.reason === b.reason);
 }

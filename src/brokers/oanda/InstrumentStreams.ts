@@ -2,21 +2,19 @@ import type { BrokerContext, Feed } from '../BaseBroker.ts';
 import type { CandleConfirmer } from './CandleConfirmer.ts';
 import { InstrumentStream } from './InstrumentStream.ts';
 import type { VenueRest } from './InstrumentStream.ts';
-import type { VenuePrice } from './streamMessages.ts';
-import { VenueClock } from './VenueClock.ts';
-import type { VenueTime } from './venueTime.ts';
+import type { VenuePrice, VenueTime } from './streamMessages.ts';
 
 export interface InstrumentStreamsOptions {
   readonly broker: BrokerContext;
   readonly rest: VenueRest;
   readonly confirmer: Pick<CandleConfirmer, 'ask'>;
-  /** Digits behind the point of the prices of an instrument. */
+  /** Decimal places of the prices of an instrument. */
   readonly placesOf: (symbol: string) => number;
-  /** Why nothing comes just now; null: nothing stands in the way. */
+  /** Why no prices come just now; null if there is no known reason. */
   readonly outage: () => string | null;
 }
 
-/** All instruments that are wanted, and whatever concerns them all. Owned by OandaBroker. */
+/** All instruments that are wanted, and the venue's time, which they share. Owned by OandaBroker. */
 export class InstrumentStreams implements Disposable {
   readonly #options: InstrumentStreamsOptions;
   readonly #streams = new Map<string, InstrumentStream>();
@@ -34,7 +32,7 @@ export class InstrumentStreams implements Disposable {
     return this.#streams.get(symbol);
   }
 
-  /** By symbol; replaced whole. */
+  /** Replaces the wanted feeds, which are given by symbol. */
   setFeeds(wanted: ReadonlyMap<string, readonly Feed[]>): void {
     for (const [symbol, stream] of this.#streams) {
       if (wanted.has(symbol)) continue;
@@ -78,5 +76,42 @@ export class InstrumentStreams implements Disposable {
   #advance(venueMs: number | null): void {
     if (venueMs === null) return;
     for (const stream of this.#streams.values()) stream.advance(venueMs);
+  }
+}
+
+/** A heartbeat comes every 5 s: a time that is further ahead of the last one can't be right. */
+const PLAUSIBLE_AHEAD_MS = 6_000;
+const SECOND_MS = 1_000;
+
+/**
+ * The venue's time, derived from the times in its heartbeats, and from prices between two of them. Our clock is not
+ * used, for the two differ.
+ */
+export class VenueClock {
+  #heartbeatMs: number | null = null;
+  #second = Number.NEGATIVE_INFINITY;
+
+  /**
+   * Takes a heartbeat's time. Returns the start of the second that it is the first to reach; null if that was reached
+   * before.
+   */
+  heartbeat(timeMs: number): number | null {
+    // A time that was far ahead was wrong.
+    if (this.#second * SECOND_MS > timeMs + PLAUSIBLE_AHEAD_MS) this.#second = Number.NEGATIVE_INFINITY;
+    this.#heartbeatMs = timeMs;
+    return this.#reach(timeMs);
+  }
+
+  /** Takes a price's time; returns what `heartbeat` does. */
+  price(timeMs: number): number | null {
+    const isPlausible = this.#heartbeatMs !== null && timeMs <= this.#heartbeatMs + PLAUSIBLE_AHEAD_MS;
+    return isPlausible ? this.#reach(timeMs) : null;
+  }
+
+  #reach(timeMs: number): number | null {
+    const second = Math.floor(timeMs / SECOND_MS);
+    if (second <= this.#second) return null;
+    this.#second = second;
+    return second * SECOND_MS;
   }
 }

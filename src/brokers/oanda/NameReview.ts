@@ -1,17 +1,15 @@
 import type { Logger } from '../../shared/logger.ts';
-import { findRefused } from './findRefused.ts';
-import type { AskQuotes } from './findRefused.ts';
 
 export interface NameReviewOptions {
   readonly ask: AskQuotes;
   readonly logger: Logger;
-  /** A review has ended; `has` may say otherwise than before. */
+  /** A review has ended; the answers of `has` may have changed. */
   readonly onReviewed: () => void;
 }
 
 /**
- * Which instruments the venue lists and refuses all the same: one of them, and it refuses a whole stream. They are left out
- * for the others' sake. Owned by OandaBroker.
+ * Finds the instruments that the venue lists and yet does not stream. It refuses a stream if one of them is in it, so
+ * they are left out. Owned by OandaBroker.
  */
 export class NameReview {
   readonly #options: NameReviewOptions;
@@ -22,7 +20,7 @@ export class NameReview {
     this.#options = options;
   }
 
-  /** Resolves when no review is on its way. */
+  /** Resolves when no review is under way. */
   get done(): Promise<void> {
     return this.#running ?? Promise.resolve();
   }
@@ -31,12 +29,15 @@ export class NameReview {
     return this.#refused.has(name);
   }
 
-  /** They may be good by now. */
+  /** Forgets what was found: the venue may stream them by now. */
   forget(): void {
     this.#refused.clear();
   }
 
-  /** A stream of these was refused. One review at a time: what it leaves is refused again, and reviewed again. */
+  /**
+   * Begins a review of these instruments, of which a stream was refused. Does nothing if one is under way: the next
+   * stream will be refused, and reviewed, in its turn.
+   */
   begin(names: ReadonlySet<string>): void {
     this.#running ??= this.#review([...names]);
   }
@@ -52,4 +53,18 @@ export class NameReview {
       this.#running = null;
     }
   }
+}
+
+/** Answers whether the venue quotes all of these. */
+export type AskQuotes = (symbols: readonly string[]) => Promise<boolean>;
+
+/**
+ * Finds the symbols that the venue does not quote, though it lists them. One of them makes it refuse a whole request,
+ * so refused lists are halved until each bad symbol is alone.
+ */
+export async function findRefused(symbols: readonly string[], ask: AskQuotes): Promise<readonly string[]> {
+  if (symbols.length === 0 || (await ask(symbols))) return [];
+  if (symbols.length === 1) return symbols;
+  const middle = Math.ceil(symbols.length / 2);
+  return [...(await findRefused(symbols.slice(0, middle), ask)), ...(await findRefused(symbols.slice(middle), ask))];
 }

@@ -5,48 +5,48 @@ import { fromEpochMs } from '../../market/timestamp.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
 import { HttpLineFeed } from '../../transport/HttpLineFeed.ts';
-import type { Asking } from '../../transport/RequestQueue.ts';
-import { BaseBroker } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition } from '../BaseBroker.ts';
-import { brokerStatus } from './brokerStatus.ts';
+import { impatientOptions } from '../../transport/RequestQueue.ts';
+import { BaseBroker, isSameCondition } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition, BrokerStatus } from '../BaseBroker.ts';
+import { CatalogKeeper } from '../CatalogKeeper.ts';
 import { CandleConfirmer } from './CandleConfirmer.ts';
-import { CatalogKeeper } from './CatalogKeeper.ts';
-import { checkFormat } from './credentials.ts';
-import type { OandaCredentials } from './credentials.ts';
-import { hostsOf, streamTarget } from './hosts.ts';
-import type { OandaEnvironment } from './hosts.ts';
+import { checkFormat, hostsOf, streamTarget } from './access.ts';
+import type { OandaCredentials, OandaEnvironment } from './access.ts';
 import { InstrumentStreams } from './InstrumentStreams.ts';
 import { NameReview } from './NameReview.ts';
 import type { OandaBudget, OandaBudgets } from './OandaBudgets.ts';
 import type { OpenLineFeed } from './OandaConnection.ts';
 import { OandaRest } from './OandaRest.ts';
 import { OandaStream } from './OandaStream.ts';
-import { credentialsRefused } from './refusals.ts';
-import type { Refusal } from './refusals.ts';
-import { toBook, toTick } from './streamMapping.ts';
+import { credentialsRefused } from './restReplies.ts';
+import type { VenueRefusal } from './restReplies.ts';
+import { toBook, toOandaTick } from './streamMapping.ts';
+import type { RelayState } from '../../transport/ConnectionRelay.ts';
+import type { CatalogState } from '../CatalogKeeper.ts';
 
 export interface OandaBrokerOptions {
   readonly environment: OandaEnvironment;
-  /** In place of the environment's own; null: that. */
+  /** Replaces the environment's own host; null: that one. */
   readonly streamUrl: string | null;
   readonly restUrl: string | null;
   readonly credentials: CredentialSource<OandaCredentials>;
   readonly budgets: OandaBudgets;
-  /** False where the credentials are the gateway's own, and serve every client. */
+  /** False if the credentials are the gateway's own, and serve every client. */
   readonly requiresAuthentication: boolean;
   /** How streams are opened. @default a real HttpLineFeed */
   readonly open?: OpenLineFeed;
 }
 
 const FEED_TYPES: readonly FeedType[] = ['tick', 'candle', 'orderbook'];
-/** Digits of prices whose precision the venue does not tell. */
+/** Decimal places of prices whose precision the venue does not state. */
 const DEFAULT_PLACES = 5;
 
+/** The traits of a broker of this kind. */
 export function oandaTraits(requiresAuthentication: boolean): BrokerTraits {
   return { kind: 'oanda', supportedTypes: FEED_TYPES, synthetic: false, requiresAuthentication };
 }
 
-/** OANDA v20: the prices that one account is quoted, over one stream; candles and the rest by request. */
+/** OANDA v20: the prices that one account is quoted come over one stream, candles and everything else by request. */
 export class OandaBroker extends BaseBroker {
   readonly traits: BrokerTraits;
   readonly #options: OandaBrokerOptions;
@@ -61,11 +61,10 @@ export class OandaBroker extends BaseBroker {
   readonly #labels: { readonly broker: string };
   #state: 'new' | 'running' | 'closed' = 'new';
   #stream: OandaStream | null = null;
-  /** What was told of feeds that can't be served. */
+  /** The conditions that were reported of feeds that can't be served. */
   #unserved: ReadonlyMap<Feed, FeedCondition> = new Map();
-  /** Why the venue lets us in no more: for good. */
+  /** Why the venue refuses our credentials; null if it does not. Never reset. */
   #refusal: string | null = null;
-  #turn: Disposable | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(context: BrokerContext, options: OandaBrokerOptions) {
@@ -107,7 +106,8 @@ export class OandaBroker extends BaseBroker {
     });
     this.#catalogKeeper = new CatalogKeeper({
       broker: context,
-      rest: this.#rest,
+      fetch: (signal) => this.#rest.fetchCatalog(signal),
+      pausedUntilMs: () => this.#rest.pausedUntilMs,
       listener: {
         onCatalog: (catalog, isPeriodic) => {
           context.sink.onActivity();
@@ -115,12 +115,12 @@ export class OandaBroker extends BaseBroker {
           this.setCatalog(catalog);
           this.#apply();
         },
-        onFailed: () => {
+        onDelayed: () => {
           this.catalogFailed();
           this.reconcile();
         },
         onState: () => {
-          this.#tellStatus();
+          this.#reportStatus();
         },
       },
     });
@@ -150,18 +150,18 @@ export class OandaBroker extends BaseBroker {
 
   async fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]> {
     this.#checkAdmitted();
-    return this.#rest.fetchCandles(query, this.#asking(asker));
+    return this.#rest.fetchCandles(query, impatientOptions(asker, this.#abort.signal));
   }
 
   async fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {
     this.#checkAdmitted();
-    const price = await this.#rest.fetchPrice(symbol, this.#asking(asker));
-    return price === null ? null : toTick(price, fromEpochMs(this.context.clock.now()));
+    const price = await this.#rest.fetchPrice(symbol, impatientOptions(asker, this.#abort.signal));
+    return price === null ? null : toOandaTick(price, fromEpochMs(this.context.clock.now()));
   }
 
   async fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null> {
     this.#checkAdmitted();
-    const price = await this.#rest.fetchPrice(symbol, this.#asking(asker));
+    const price = await this.#rest.fetchPrice(symbol, impatientOptions(asker, this.#abort.signal));
     if (price === null) return null;
     const book = toBook(price, fromEpochMs(this.context.clock.now()));
     return { ...book, bids: book.bids.slice(0, depth), asks: book.asks.slice(0, depth) };
@@ -172,20 +172,13 @@ export class OandaBroker extends BaseBroker {
     return this.#closing;
   }
 
-  /** Many changes in one turn become one. */
   protected reconcile(): void {
-    if (this.#state !== 'running') return;
-    this.#turn ??= this.context.clock.turn(() => {
-      this.#turn = null;
-      this.#apply();
-    });
+    if (this.#state === 'running') this.#apply();
   }
 
   async #close(): Promise<void> {
     this.#state = 'closed';
     this.#abort.abort(new GatewayError('BROKER_UNAVAILABLE', `Broker ${this.id} is shutting down.`));
-    this.#turn?.[Symbol.dispose]();
-    this.#turn = null;
     this.#confirmer[Symbol.dispose]();
     this.#stopStreaming();
     await Promise.all([...this.#leaving, this.#catalogKeeper.close(), this.#review.done, this.#rest.close()]);
@@ -194,15 +187,11 @@ export class OandaBroker extends BaseBroker {
     this.setStatus({ kind: 'closed' });
   }
 
-  #asking(asker?: Asker): Asking {
-    return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal: this.#abort.signal };
-  }
-
   #checkAdmitted(): void {
     if (this.#refusal !== null) throw new GatewayError('BROKER_AUTHENTICATION_FAILED', this.#refusal);
   }
 
-  /** For good: only other credentials, in another broker, help. */
+  /** The venue refuses the credentials. This is final: other credentials need another broker. */
   #refuse(reason: string): void {
     if (this.#refusal !== null || this.#state !== 'running') return;
     this.#refusal = reason;
@@ -210,7 +199,7 @@ export class OandaBroker extends BaseBroker {
     this.#catalogKeeper.stop();
     this.catalogFailed();
     this.#apply();
-    this.#tellStatus();
+    this.#reportStatus();
   }
 
   #apply(): void {
@@ -222,7 +211,8 @@ export class OandaBroker extends BaseBroker {
       else if (obstacle !== 'unknown') unserved.set(feed, obstacle);
     }
     for (const [feed, condition] of unserved) {
-      if (JSON.stringify(this.#unserved.get(feed)) === JSON.stringify(condition)) continue;
+      const reported = this.#unserved.get(feed);
+      if (reported !== undefined && isSameCondition(condition, reported)) continue;
       this.context.sink.onFeed(feed, condition);
     }
     this.#unserved = unserved;
@@ -279,7 +269,7 @@ export class OandaBroker extends BaseBroker {
             this.#streamRefused(refusal, refused);
           },
           onChange: () => {
-            this.#tellStatus();
+            this.#reportStatus();
           },
         },
       },
@@ -295,20 +285,38 @@ export class OandaBroker extends BaseBroker {
     if (stream === null) return;
     const leaving = stream.close().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
-    this.#tellStatus();
+    this.#reportStatus();
   }
 
-  #streamRefused(refusal: Refusal, names: ReadonlySet<string>): void {
+  #streamRefused(refusal: VenueRefusal, names: ReadonlySet<string>): void {
     const reason = credentialsRefused(refusal);
     if (reason !== null) this.#refuse(reason);
     else if (refusal === 'instrument') this.#review.begin(names);
   }
 
-  #tellStatus(): void {
+  #reportStatus(): void {
     const stream = this.#stream;
     this.countConnections(stream?.openConnections ?? 0);
     if (this.#state !== 'running') return;
     const catalog = this.#catalogKeeper.state;
-    this.setStatus(brokerStatus({ refusal: this.#refusal, catalog, stream: stream?.state ?? null }));
+    this.setStatus(oandaStatus({ refusal: this.#refusal, catalog, stream: stream?.state ?? null }));
   }
+}
+
+/** The states that the status of the broker depends on. */
+export interface OandaParts {
+  /** Why the venue refuses the credentials; null if it does not, or was not asked yet. */
+  readonly refusal: string | null;
+  readonly catalog: CatalogState;
+  /** Null if no stream is wanted. */
+  readonly stream: RelayState | null;
+}
+
+/** The status of the broker, from the states of its parts. */
+export function oandaStatus({ refusal, catalog, stream }: OandaParts): BrokerStatus {
+  // Not `closed`, which has no reason.
+  if (refusal !== null) return { kind: 'degraded', reason: refusal };
+  if (catalog.kind === 'asked') return { kind: 'connecting', attempt: catalog.attempt };
+  if (catalog.kind === 'waiting') return catalog;
+  return stream === null || stream.kind === 'open' ? { kind: 'connected' } : stream;
 }

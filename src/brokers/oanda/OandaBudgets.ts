@@ -2,34 +2,34 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from '../../shared/clock.ts';
 import { SlidingWindow } from '../../transport/SlidingWindow.ts';
 
-/** What one access token may still do at the venue, shared by all who use the token. */
+/** The limits of one access token, shared by everything that uses it. */
 export interface OandaBudget {
-  /** New connections of any kind. */
+  /** Limits new connections of any kind. */
   readonly connections: SlidingWindow;
   readonly requests: SlidingWindow;
-  /** A place for one more stream, held until disposed of; null where all are taken. */
+  /** Takes a place for one more stream until disposed of; null if all are taken. */
   takeStream(): Disposable | null;
 }
 
 interface Entry {
   readonly budget: OandaBudget;
   users: number;
-  /** Monotonic, when its last user left. */
+  /** When its last user left, on the monotonic clock. */
   leftAt: number;
 }
 
 const MAX_STREAMS = 20;
-/** The venue bears 2 in a second; they may arrive closer together than they were sent. */
+/** The venue allows 2 in a second; they may arrive closer together than they were sent. */
 const CONNECTIONS = { limit: 2, windowMs: 1_100 };
-/** The venue bears 120, and advises 100. */
+/** The venue allows 120, and recommends 100. */
 const REQUESTS = { limit: 110, windowMs: 1_000 };
-/** After so long nothing that was done counts any more. */
+/** After this time earlier requests no longer count. */
 const FORGOTTEN_AFTER_MS = Math.max(CONNECTIONS.windowMs, REQUESTS.windowMs);
 const KEY_BYTES = 32;
 
 /**
- * The venue's limits, which it counts for each access token, whatever number of brokers uses it. One for the process.
- * Tokens are known here by a keyed digest alone, for as long as somebody uses them.
+ * The venue's limits, which it counts by access token, however many brokers use it. There is one object for the
+ * process. It keeps only a keyed digest of a token, and only while somebody uses the token.
  */
 export class OandaBudgets {
   readonly #clock: Clock;
@@ -66,7 +66,7 @@ export class OandaBudgets {
     };
   }
 
-  /** What was done a moment ago still counts at the venue, though nobody uses the token any more. */
+  /** Forgets tokens that nobody uses, but not at once: earlier requests still count at the venue for a moment. */
   #forget(): void {
     const now = this.#clock.monotonic();
     for (const [digest, { users, leftAt }] of this.#entries) {

@@ -6,60 +6,60 @@ import type {
   LineFeedEnd,
   HttpLineFeedOptions,
 } from '../../transport/HttpLineFeed.ts';
-import { toRefusal } from './refusals.ts';
-import type { Refusal } from './refusals.ts';
-import { RestRefusal } from './restMessages.ts';
+import { parseJson } from '../../transport/json.ts';
+import { toRefusal, OandaErrorBody } from './restReplies.ts';
+import type { VenueRefusal } from './restReplies.ts';
 import { parseLine } from './streamMessages.ts';
-import type { StreamMessage, VenuePrice } from './streamMessages.ts';
-import type { VenueTime } from './venueTime.ts';
+import type { StreamMessage, VenuePrice, VenueTime } from './streamMessages.ts';
 
 export type OpenLineFeed = (options: HttpLineFeedOptions) => LineFeed;
 
 export interface OandaConnectionOptions {
-  /** What is asked for: fixed for the connection's life. */
+  /** The instruments that are asked for; they can't be changed. */
   readonly names: ReadonlySet<string>;
   readonly target: () => HttpTarget;
   readonly open: OpenLineFeed;
   readonly clock: Clock;
-  readonly listener: ConnectionListener;
+  readonly listener: OandaConnectionListener;
 }
 
-/** What a connection tells; nothing any more once it has ended. */
-export interface ConnectionListener {
-  /** The first message has come. It is told after this. */
-  onFlowing(): void;
+/** What a connection reports. Nothing is called once it has ended. */
+export interface OandaConnectionListener {
+  /** The first message has come. It is reported after this. */
+  onOpen(): void;
   onPrice(price: VenuePrice): void;
   onHeartbeat(time: VenueTime): void;
   onActivity(): void;
   onInvalid(): void;
 }
 
+/** How a connection ended. */
 export interface ConnectionEnd {
   readonly reason: string;
   readonly retryAfterMs: number;
-  /** What the venue found fault with; null where it did not refuse the stream. */
-  readonly refusal: Refusal | null;
+  /** What the venue objects to; null if it did not refuse the stream. */
+  readonly refusal: VenueRefusal | null;
   readonly fault?: unknown;
 }
 
-/** The venue sends a heartbeat every 5 s, and advises this. */
+/** The venue sends a heartbeat every 5 s, and recommends this limit. */
 const DEAD_AFTER_MS = 10_000;
 const SENSELESS_AFTER_MS = 20_000;
 /** A price with a deep ladder has one thousand. */
 const MAX_LINE_BYTES = 65_536;
 const MAX_INVALID_PER_MINUTE = 20;
-/** Nothing is made in the future; clocks differ, and time zones do. */
+/** Times further ahead than this are invalid: clocks may differ, by a time zone at most. */
 const MAX_AHEAD_MS = 86_400_000;
-/** The venue says nothing of how long to wait after too many requests. */
+/** The venue does not say how long to wait after too many requests. */
 const LIMITED_FOR_MS = 1_000;
 
-/** One price stream, for instruments that can't be changed. Whoever constructs it owns it until `gone`. */
+/** One price stream, for instruments that can't be changed. Its creator owns it until `gone`. */
 export class OandaConnection {
   readonly names: ReadonlySet<string>;
   readonly #options: OandaConnectionOptions;
   readonly #awaited: Set<string>;
   readonly #feed: LineFeed;
-  #flowing = false;
+  #isOpen = false;
 
   constructor(options: OandaConnectionOptions) {
     const { names, target, open, clock, listener } = options;
@@ -88,9 +88,9 @@ export class OandaConnection {
     });
   }
 
-  /** Something that makes sense has come over it. */
-  get isFlowing(): boolean {
-    return this.#flowing;
+  /** A valid message has come over it. */
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   /** Every instrument's price has come over it: the venue sends each once at the start. */
@@ -102,7 +102,7 @@ export class OandaConnection {
     return this.names.has(name) && !this.#awaited.has(name);
   }
 
-  /** Resolves once, with why; never rejects. Nothing is told after that. */
+  /** Resolves once, with the reason; never rejects. Nothing is reported after that. */
   get ended(): Promise<ConnectionEnd> {
     return this.#feed.ended.then(toConnectionEnd);
   }
@@ -120,9 +120,9 @@ export class OandaConnection {
     if (message === undefined || !this.#makesSense(message)) return false;
     if (message.kind === 'other') return true;
     const { listener } = this.#options;
-    if (!this.#flowing) {
-      this.#flowing = true;
-      listener.onFlowing();
+    if (!this.#isOpen) {
+      this.#isOpen = true;
+      listener.onOpen();
     }
     if (message.kind === 'heartbeat') {
       listener.onHeartbeat(message.time);
@@ -147,8 +147,8 @@ function toConnectionEnd({ reason, retryAfterMs, refusal, fault }: LineFeedEnd):
   return { reason, retryAfterMs: waitMs, refusal: refusalOf(refusal) };
 }
 
-/** The body is often empty on this host; then a 400 is about the instruments, for nothing else can be wrong. */
-function refusalOf({ status, isPage, text }: HttpRefusal): Refusal | null {
+/** The body is often empty on this host; then a 400 is about the instruments, for nothing else can be invalid. */
+function refusalOf({ status, isPage, text }: HttpRefusal): VenueRefusal | null {
   if (status === 401) return toRefusal(status, messageOf(text));
   if (isPage || status < 400 || status >= 500 || status === 429) return null;
   if (status === 400 && text.trim() === '') return 'instrument';
@@ -156,9 +156,5 @@ function refusalOf({ status, isPage, text }: HttpRefusal): Refusal | null {
 }
 
 function messageOf(text: string): string | null {
-  try {
-    return RestRefusal.safeParse(JSON.parse(text)).data?.errorMessage ?? null;
-  } catch {
-    return null;
-  }
+  return OandaErrorBody.safeParse(parseJson(text)).data?.errorMessage ?? null;
 }

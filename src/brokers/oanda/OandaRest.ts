@@ -9,32 +9,32 @@ import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
 import type { HttpReply } from '../../transport/httpGet.ts';
-import { readJson } from '../../transport/readJson.ts';
+import { readJson } from '../../transport/json.ts';
 import { RequestQueue } from '../../transport/RequestQueue.ts';
-import type { Asking } from '../../transport/RequestQueue.ts';
-import { ReplyReader } from '../../transport/ReplyReader.ts';
-import { RestClient } from '../../transport/RestClient.ts';
+import type { AskOptions } from '../../transport/RequestQueue.ts';
+import { ReplyReader, RestClient } from '../../transport/RestClient.ts';
 import type { CandleQuery } from '../BaseBroker.ts';
 import { fetchSpan } from './candlePages.ts';
 import type { CandleSpan } from './candlePages.ts';
-import type { OandaCredentials } from './credentials.ts';
-import { parseExactly } from './exactJson.ts';
-import { requestHeaders } from './hosts.ts';
+import type { OandaCredentials } from './access.ts';
+import { parseExactly, parsePrice } from './streamMessages.ts';
+import { requestHeaders } from './access.ts';
 import type { OandaBudget } from './OandaBudgets.ts';
-import { credentialsRefused, toRefusal } from './refusals.ts';
-import type { Refusal } from './refusals.ts';
-import { toCandle, toInstrument, toVenueCandle } from './restMapping.ts';
-import type { VenueCandle } from './restMapping.ts';
 import {
+  credentialsRefused,
+  toRefusal,
+  toCandle,
+  toOandaInstrument,
+  toVenueCandle,
   Accounts,
   Candles,
   InstrumentInfo,
   InstrumentList,
   LatestCandles,
   Pricing,
-  RestRefusal,
-} from './restMessages.ts';
-import type { CandleEntry } from './restMessages.ts';
+  OandaErrorBody,
+} from './restReplies.ts';
+import type { VenueRefusal, VenueCandle, CandleEntry } from './restReplies.ts';
 import {
   accountsPath,
   candlesPath,
@@ -43,8 +43,7 @@ import {
   latestCandlesPath,
   pricingPath,
 } from './restRequests.ts';
-import type { CandleSpecification, CandleWindow, VenueInterval } from './restRequests.ts';
-import { parsePrice } from './streamMessages.ts';
+import type { CandleSpecification, CandleWindow, OandaInterval } from './restRequests.ts';
 import type { VenuePrice } from './streamMessages.ts';
 
 export interface OandaRestOptions {
@@ -56,31 +55,31 @@ export interface OandaRestOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** The venue refuses the credentials, for that reason: there is no use in asking it again. */
+  /** The venue refuses the credentials, for this reason: asking again is useless. */
   readonly onCredentialsRefused: (reason: string) => void;
 }
 
-interface Manner extends Asking {
-  /** What is asked about: the one to blame where the venue finds fault with an instrument. */
+interface SymbolAskOptions extends AskOptions {
+  /** The instrument that is asked about; named in the error if the venue refuses it. */
   readonly symbol?: string;
 }
 
-type Answer = { readonly body: unknown } | { readonly refusal: Refusal; readonly status: number };
+type Answer = { readonly body: unknown } | { readonly refusal: VenueRefusal; readonly status: number };
 
-/** For the live feed, and for clients' queries, where nothing more is said. */
-const PATIENT: Asking = { patience: 'wait' };
-const HURRIED: Asking = { patience: 'fail' };
-/** Two at a time, so that one slow answer does not hold the others; each takes a connection of the few. */
+/** Defaults for the live feed, and for clients' queries. */
+const PATIENT: AskOptions = { patience: 'wait' };
+const HURRIED: AskOptions = { patience: 'fail' };
+/** Two requests at a time, so that a slow answer does not hold up others; not more, for connections are limited. */
 const CONCURRENCY = 2;
 const REQUESTS_PER_MINUTE = 7_200;
 const PAUSE_MS = 1_000;
-/** Of what was missed; over that it is told as a hole. */
+/** Bound of the candles that are fetched after an interruption; more are reported as a gap. */
 export const MAX_RECENT_CANDLES = 5_000;
 
 /**
- * What OANDA tells on request, of one account. `Asking` says for whom, and what becomes of a request while the venue wants
- * none: `wait` is for the live feed, and goes first; `fail` is for clients' queries. Every method rejects with a GatewayError, or with
- * the reason of its signal. Whoever constructs it owns it until `close()`.
+ * The REST API of OANDA, for one account. `AskOptions` say for whom a request is made, and what becomes of it while the
+ * venue wants none: `wait` is for the live feed, and goes first; `fail` is for clients' queries. Every method rejects
+ * with a GatewayError, or with the reason of its signal. Its creator owns it until `close()`.
  */
 export class OandaRest implements AsyncDisposable {
   readonly #options: OandaRestOptions;
@@ -114,12 +113,12 @@ export class OandaRest implements AsyncDisposable {
     });
   }
 
-  /** Until when the venue wants no request, on the clock's monotonic scale; null when it did not say so. */
+  /** Until when the venue wants no request, on the monotonic clock; null if it wants them. */
   get pausedUntilMs(): number | null {
     return this.#queue.pausedUntilMs;
   }
 
-  /** The accounts that the token opens. */
+  /** The accounts that the token gives access to. */
   async fetchAccountIds(signal?: AbortSignal): Promise<readonly string[]> {
     const body = await this.#ask(() => accountsPath(), { ...HURRIED, signal });
     return this.#replies.read(Accounts, body).accounts.map(({ id }) => id);
@@ -135,18 +134,18 @@ export class OandaRest implements AsyncDisposable {
     return new InstrumentCatalog(instruments);
   }
 
-  /** What is quoted now; null where nothing ever was. */
-  async fetchPrice(symbol: string, asking: Asking = HURRIED): Promise<VenuePrice | null> {
-    const body = await this.#ask((accountId) => pricingPath(accountId, [symbol]), { ...asking, symbol });
+  /** The present quotes; null if there never were any. */
+  async fetchPrice(symbol: string, options: AskOptions = HURRIED): Promise<VenuePrice | null> {
+    const body = await this.#ask((accountId) => pricingPath(accountId, [symbol]), { ...options, symbol });
     const { prices } = this.#replies.read(Pricing, body);
     if (prices.length === 0) return null;
-    // Names had a slash in some answers of 2016.
+    // Names had a slash in some replies of 2016.
     const price = prices.map(parsePrice).find((each) => each?.instrument.replace('/', '_') === symbol);
     if (price !== undefined) return price;
     throw this.#replies.refuse();
   }
 
-  /** False where the venue refuses to quote one of these, though it may list it. Patient. */
+  /** False if the venue refuses to quote one of these, though it may list it. Patient. */
   async quotes(symbols: readonly string[], signal?: AbortSignal): Promise<boolean> {
     const answer = await this.#send((accountId) => pricingPath(accountId, symbols), { ...PATIENT, signal });
     if ('body' in answer) return true;
@@ -155,28 +154,33 @@ export class OandaRest implements AsyncDisposable {
   }
 
   /** Closed candles, oldest first, and last the one still open. With a start the oldest from there, else the newest. */
-  async fetchCandles(query: CandleQuery, asking: Asking = HURRIED): Promise<readonly CandleDraft[]> {
+  async fetchCandles(query: CandleQuery, options: AskOptions = HURRIED): Promise<readonly CandleDraft[]> {
     const { interval, fromMs, toMs } = query;
     if (!hasHistory(interval)) {
       throw new GatewayError('UNSUPPORTED_TYPE', `The venue of broker ${this.#name} has no candles of one second.`);
     }
     if (fromMs !== null && toMs !== null && fromMs > toMs) return [];
-    const candles = await this.#span({ ...query, interval }, asking);
+    const candles = await this.#span({ ...query, interval }, options);
     const receivedMs = this.#options.clock.now();
     return candles.map((candle) => toCandle(candle, interval, receivedMs));
   }
 
-  /** From the one that opened then, 5000 at most, or, without a start, the newest two; the last may still grow. */
+  /**
+   * The candles from the one that opened at `fromMs`, 5000 at most; without a start the newest two. The last may be in
+   * progress.
+   */
   fetchRecentCandles(
     specification: CandleSpecification,
     fromMs: number | null,
-    asking: Asking = PATIENT,
+    options: AskOptions = PATIENT,
   ): Promise<readonly VenueCandle[]> {
     const limit = fromMs === null ? 2 : MAX_RECENT_CANDLES;
-    return this.#span({ ...specification, fromMs, toMs: null, limit }, asking);
+    return this.#span({ ...specification, fromMs, toMs: null, limit }, options);
   }
 
-  /** Of each the newest complete one and the one that grows, where there are such; in the order of the question. Patient. */
+  /**
+   * For each specification, in its order: the newest complete candle and the one in progress, if they exist. Patient.
+   */
   async fetchLatestCandles(
     specifications: readonly CandleSpecification[],
     signal?: AbortSignal,
@@ -190,7 +194,7 @@ export class OandaRest implements AsyncDisposable {
     return specifications.map(({ interval }, index) => this.#aligned(latestCandles[index]?.candles ?? [], interval));
   }
 
-  /** Aborts what is on its way; resolves when no connection and no timer is left. May be called again. */
+  /** Aborts every request; resolves when no connection and no timer is left. May be called again. */
   close(): Promise<void> {
     return this.#client.close();
   }
@@ -203,36 +207,39 @@ export class OandaRest implements AsyncDisposable {
     return this.#options.brokerId;
   }
 
-  #span(span: CandleSpan, asking: Asking): Promise<readonly VenueCandle[]> {
-    const manner: Manner = { ...asking, symbol: span.symbol };
-    return fetchSpan(span, this.#options.clock.now(), (window) => this.#page(window, manner));
+  #span(span: CandleSpan, options: AskOptions): Promise<readonly VenueCandle[]> {
+    const symbolOptions: SymbolAskOptions = { ...options, symbol: span.symbol };
+    return fetchSpan(span, this.#options.clock.now(), (window) => this.#page(window, symbolOptions));
   }
 
-  async #page(window: CandleWindow, manner: Manner): Promise<readonly VenueCandle[] | 'count' | 'future'> {
-    const answer = await this.#send((accountId) => candlesPath(accountId, window), manner);
+  async #page(
+    window: CandleWindow,
+    symbolOptions: SymbolAskOptions,
+  ): Promise<readonly VenueCandle[] | 'count' | 'future'> {
+    const answer = await this.#send((accountId) => candlesPath(accountId, window), symbolOptions);
     if ('body' in answer) return this.#aligned(this.#replies.read(Candles, answer.body).candles, window.interval);
     if (answer.refusal === 'count' || answer.refusal === 'future') return answer.refusal;
-    throw this.#refused(answer, manner.symbol);
+    throw this.#refused(answer, symbolOptions.symbol);
   }
 
-  /** Candles that begin elsewhere than ours would be told apart by nobody. */
-  #aligned(entries: readonly CandleEntry[], interval: VenueInterval): readonly VenueCandle[] {
+  /** Refuses candles that are not aligned as ours are: nobody could tell the two apart. */
+  #aligned(entries: readonly CandleEntry[], interval: OandaInterval): readonly VenueCandle[] {
     const candles = entries.map(toVenueCandle);
     if (candles.every(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0)) return candles;
     throw this.#replies.refuse();
   }
 
-  async #ask(path: (accountId: string) => string, manner: Manner): Promise<unknown> {
-    const answer = await this.#send(path, manner);
+  async #ask(path: (accountId: string) => string, symbolOptions: SymbolAskOptions): Promise<unknown> {
+    const answer = await this.#send(path, symbolOptions);
     if ('body' in answer) return answer.body;
-    throw this.#refused(answer, manner.symbol);
+    throw this.#refused(answer, symbolOptions.symbol);
   }
 
-  async #send(path: (accountId: string) => string, { symbol: _symbol, ...asking }: Manner): Promise<Answer> {
+  async #send(path: (accountId: string) => string, { symbol: _symbol, ...options }: SymbolAskOptions): Promise<Answer> {
     const request = this.#options.credentials.use(({ accountId }) => path(accountId));
-    const { status, body } = await this.#client.get({ path: request, weight: 1, ...asking });
+    const { status, body } = await this.#client.get({ path: request, weight: 1, ...options });
     if (status < 300) return { body };
-    const refusal = toRefusal(status, RestRefusal.safeParse(body).data?.errorMessage ?? null);
+    const refusal = toRefusal(status, OandaErrorBody.safeParse(body).data?.errorMessage ?? null);
     const reason = credentialsRefused(refusal);
     if (reason !== null) this.#options.onCredentialsRefused(reason);
     return { refusal, status };
@@ -252,11 +259,11 @@ export class OandaRest implements AsyncDisposable {
 
   #instrument(entry: unknown): Instrument | null {
     const info = this.#replies.entry(InstrumentInfo, entry);
-    return info === null ? null : toInstrument(info);
+    return info === null ? null : toOandaInstrument(info);
   }
 }
 
-/** Bodies of refusals may be empty; those of 401 may be anything. A page with another status is a proxy's word. */
+/** The body of a refusal may be empty; that of a 401 may be anything. A page with another status comes from a proxy. */
 function readReply(reply: HttpReply): unknown {
   const { status, text } = reply;
   const said = text === '' && status >= 400 ? null : readJson(reply, parseExactly);

@@ -1,16 +1,13 @@
-import { Backoff } from '../../shared/backoff.ts';
+import { ConnectionRelay } from '../../transport/ConnectionRelay.ts';
+import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import type { HttpTarget } from '../../transport/HttpLineFeed.ts';
-import { SessionLoop } from '../../transport/SessionLoop.ts';
-import type { Session, SessionEnd, SessionState } from '../../transport/SessionLoop.ts';
+import type { SessionEnd } from '../../transport/SessionLoop.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import type { OandaBudget } from './OandaBudgets.ts';
 import { OandaConnection } from './OandaConnection.ts';
 import type { ConnectionEnd, OpenLineFeed } from './OandaConnection.ts';
-import type { Refusal } from './refusals.ts';
-import type { VenuePrice } from './streamMessages.ts';
-import type { VenueTime } from './venueTime.ts';
-
-export type StreamState = Exclude<SessionState, { kind: 'closed' }> | { readonly kind: 'open' };
+import type { VenueRefusal } from './restReplies.ts';
+import type { VenuePrice, VenueTime } from './streamMessages.ts';
 
 export interface OandaStreamOptions {
   readonly broker: BrokerContext;
@@ -21,116 +18,98 @@ export interface OandaStreamOptions {
   readonly listener: StreamListener;
 }
 
+/** What an OandaStream reports to its owner. */
 export interface StreamListener {
   onPrice(price: VenuePrice): void;
   onHeartbeat(time: VenueTime): void;
-  /** Nothing comes of instruments that are not `kept`, from here until their next price. */
+  /** Instruments for which `isKept` is false get no prices from here until their next one. */
   onLost(reason: string, isKept: (name: string) => boolean): void;
-  /** The venue does not want this stream: of these instruments, or at all. */
-  onRefused(refusal: Refusal, names: ReadonlySet<string>): void;
+  /** The venue refuses this stream, because of its instruments or altogether. */
+  onRefused(refusal: VenueRefusal, names: ReadonlySet<string>): void;
   /** The state, or the number of connections, has changed. */
   onChange(): void;
 }
 
-/** Nobody is served worse while a stream has instruments that nobody wants any more. */
+/** A stream may have instruments that nobody wants any more for this time. */
 const SURPLUS_PATIENCE_MS = 30_000;
-/** How long a successor may lack a price of some instrument before it takes over all the same: longer than a heartbeat. */
+/** A successor takes over after this time even if it lacks a price of some instrument; longer than a heartbeat. */
 const HANDOVER_PATIENCE_MS = 6_000;
-const NO_PLACE_MS = 2_000;
+const NO_PLACE: SessionEnd = {
+  reason: 'All streams that the venue allows this token are in use.',
+  retryAfterMs: 2_000,
+};
 
 /**
- * Keeps one price stream alive for a set of instruments. The venue fixes a stream's instruments: where others are wanted, a
- * second stream is opened, and the first one ends when all that the second has to tell at its start has come; meanwhile
- * both are told, and who listens drops what is not newer. Whoever constructs it owns it until `close()`.
+ * Keeps one price stream alive for a set of instruments. The venue fixes a stream's instruments: if others are wanted,
+ * a second stream is opened, and the first one ends when the second has sent a price of each. Meanwhile both are
+ * reported, and the listener drops what is not newer. Its creator owns it until `close()`.
  */
 export class OandaStream implements AsyncDisposable {
   readonly #options: OandaStreamOptions;
-  readonly #loop: SessionLoop;
-  readonly #backoff: Backoff;
-  readonly #connections = new Set<OandaConnection>();
+  readonly #relay: ConnectionRelay<OandaConnection, ConnectionEnd>;
   #wanted: ReadonlySet<string>;
-  #state: StreamState = { kind: 'connecting', attempt: 1 };
-  #session: Session | null = null;
-  #lead: OandaConnection | null = null;
-  #successor: OandaConnection | null = null;
-  /** When the stream is to be replaced, monotonic. */
-  #replacement: { readonly atMs: number; readonly timer: Disposable } | null = null;
-  /** No replacement is tried before, monotonic. */
-  #replaceableAtMs = Number.NEGATIVE_INFINITY;
-  #handover: Disposable | null = null;
 
   constructor(options: OandaStreamOptions, names: ReadonlySet<string>) {
     this.#options = options;
     this.#wanted = names;
-    const { clock, random, logger, reconnect } = options.broker;
-    this.#backoff = new Backoff({ ...reconnect, random });
-    this.#loop = new SessionLoop({
+    const { broker, budget, listener } = options;
+    const { clock, random, logger, reconnect } = broker;
+    this.#relay = new ConnectionRelay({
       clock,
       random,
       logger,
       reconnect,
-      attempts: options.budget.connections,
-      run: (session) => this.#run(session),
-      onState: (state) => {
-        if (state.kind !== 'closed') this.#setState(state);
+      attempts: budget.connections,
+      connect: () => this.#connect(),
+      noConnection: NO_PLACE,
+      isReplacementNeeded: (current) => this.#isLacking(current) || this.#hasSurplus(current),
+      listener: {
+        onCurrentOpen: () => {
+          this.#reconcile();
+        },
+        onCurrentEnded: (connection, end, successor) => {
+          this.#onCurrentEnded(connection, end, successor);
+        },
+        onSuccessorEnded: (successor, end) => {
+          this.#onSuccessorEnded(successor, end);
+        },
+        onNoConnection: (current) => {
+          this.#onNoPlace(current);
+        },
+        onChange: () => {
+          listener.onChange();
+        },
       },
     });
   }
 
-  get state(): StreamState {
-    return this.#state;
+  get state(): RelayState {
+    return this.#relay.state;
   }
 
   get openConnections(): number {
-    return [...this.#connections].filter(({ isFlowing }) => isFlowing).length;
+    return this.#relay.openConnections;
   }
 
   start(): void {
-    this.#loop.start();
+    this.#relay.start();
   }
 
-  /** The set is replaced whole; never empty. */
+  /** Replaces the wanted set, which is never empty. */
   want(names: ReadonlySet<string>): void {
     this.#wanted = names;
     this.#reconcile();
   }
 
-  async close(): Promise<void> {
-    this.#forgetTimers();
-    await this.#loop.close();
-    await Promise.all([...this.#connections].map(({ gone }) => gone));
+  close(): Promise<void> {
+    return this.#relay.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** A session is a row of connections, each handing over to the next; it ends when one ends without a successor. */
-  async #run(session: Session): Promise<SessionEnd> {
-    this.#session = session;
-    const end = (): void => {
-      this.#successor?.end('The broker was closed.');
-      this.#lead?.end('The broker was closed.');
-    };
-    session.signal.addEventListener('abort', end, { once: true });
-    try {
-      this.#lead = this.#connect();
-      if (this.#lead === null) return this.#withoutPlace();
-      for (;;) {
-        const lead: OandaConnection = this.#lead;
-        const ended = await lead.ended;
-        if (session.signal.aborted || (this.#lead === lead && !this.#succeed(lead, ended))) return ended;
-      }
-    } finally {
-      session.signal.removeEventListener('abort', end);
-      this.#lead = null;
-      this.#successor = null;
-      this.#session = null;
-      this.#forgetTimers();
-    }
-  }
-
-  /** Null where the venue bears no further stream. */
+  /** Null if the venue allows no further stream. */
   #connect(): OandaConnection | null {
     const { broker, budget, target, open, listener } = this.#options;
     const place = budget.takeStream();
@@ -142,12 +121,12 @@ export class OandaStream implements AsyncDisposable {
       open,
       clock: broker.clock,
       listener: {
-        onFlowing: () => {
-          this.#onFlowing(connection);
+        onOpen: () => {
+          this.#onOpen(connection);
         },
         onPrice: (price) => {
           listener.onPrice(price);
-          if (connection === this.#successor && connection.isComplete) this.#handOver();
+          if (connection === this.#relay.successor && connection.isComplete) this.#relay.takeOver();
         },
         onHeartbeat: (time) => {
           listener.onHeartbeat(time);
@@ -160,67 +139,52 @@ export class OandaStream implements AsyncDisposable {
         },
       },
     });
-    this.#connections.add(connection);
-    void this.#forget(connection, place);
+    void releaseWhenGone(place, connection);
     return connection;
   }
 
-  /** The venue counts a stream until its connection is gone. */
-  async #forget(connection: OandaConnection, place: Disposable): Promise<void> {
-    await connection.gone;
-    place[Symbol.dispose]();
-    this.#connections.delete(connection);
-    this.#options.listener.onChange();
+  #onOpen(connection: OandaConnection): void {
+    if (connection === this.#relay.current) this.#relay.flowing();
+    else this.#relay.takeOverAfter(HANDOVER_PATIENCE_MS);
+    this.#relay.opened(connection);
   }
 
-  #withoutPlace(): SessionEnd {
-    const reason = 'All streams that the venue allows this token are in use.';
-    this.#options.listener.onLost(reason, () => false);
-    return { reason, retryAfterMs: NO_PLACE_MS };
-  }
-
-  #onFlowing(connection: OandaConnection): void {
-    if (connection === this.#lead) {
-      this.#session?.flowing();
-      this.#leadFlows();
-    } else {
-      this.#handover = this.#options.broker.clock.after(HANDOVER_PATIENCE_MS, () => {
-        this.#handOver();
-      });
-      this.#options.listener.onChange();
-    }
-  }
-
-  #leadFlows(): void {
-    this.#setState({ kind: 'open' });
-    this.#reconcile();
-  }
-
-  /** The leading connection has ended; false: no other is there. */
-  #succeed(lead: OandaConnection, { reason, refusal, fault }: ConnectionEnd): boolean {
+  #onCurrentEnded({ names }: OandaConnection, end: ConnectionEnd, successor: OandaConnection | null): void {
     const { broker, listener } = this.#options;
-    const successor = this.#successor;
+    const { reason, refusal, fault } = end;
     if (fault === undefined) broker.logger.info({ reason }, 'stream of the venue lost');
     else broker.logger.error({ err: fault }, 'stream of the venue failed');
     listener.onLost(reason, (name) => successor?.hasDelivered(name) === true);
     broker.metrics.reconnects.inc({ broker: broker.id });
-    if (refusal !== null) listener.onRefused(refusal, lead.names);
-    if (successor === null) return false;
-    this.#forgetTimers();
-    this.#lead = successor;
-    this.#successor = null;
-    if (successor.isFlowing) this.#leadFlows();
-    else this.#setState({ kind: 'connecting', attempt: 1 });
-    return true;
+    if (refusal !== null) listener.onRefused(refusal, names);
   }
 
-  /** Once the stream flows: whether it has the instruments that are wanted. */
+  #onSuccessorEnded({ names }: OandaConnection, { refusal, reason }: ConnectionEnd): void {
+    const { broker, listener } = this.#options;
+    broker.logger.info({ reason }, 'second stream of the venue lost');
+    if (refusal !== null) listener.onRefused(refusal, names);
+    listener.onChange();
+    this.#reconcile();
+  }
+
+  #onNoPlace(current: OandaConnection | null): void {
+    const { broker, listener } = this.#options;
+    if (current === null) {
+      listener.onLost(NO_PLACE.reason, () => false);
+      return;
+    }
+    broker.logger.info('no place for a second stream');
+    if (this.#isLacking(current)) current.end('The stream begins anew, with other instruments.');
+    else this.#relay.replaceAfter(SURPLUS_PATIENCE_MS);
+  }
+
+  /** Once the stream is open, replaces it if its instruments are not those that are wanted. */
   #reconcile(): void {
-    const lead = this.#lead;
-    if (lead?.isFlowing !== true || this.#successor !== null) return;
-    if (this.#isLacking(lead)) this.#replaceAfter(0);
-    else if (this.#hasSurplus(lead)) this.#replaceAfter(SURPLUS_PATIENCE_MS);
-    else this.#cancelReplacement();
+    const { current } = this.#relay;
+    if (current?.isOpen !== true) return;
+    if (this.#isLacking(current)) this.#relay.replaceAfter(0);
+    else if (this.#hasSurplus(current)) this.#relay.replaceAfter(SURPLUS_PATIENCE_MS);
+    else this.#relay.cancelReplacement();
   }
 
   #isLacking({ names }: OandaConnection): boolean {
@@ -230,83 +194,10 @@ export class OandaStream implements AsyncDisposable {
   #hasSurplus({ names }: OandaConnection): boolean {
     return [...names].some((name) => !this.#wanted.has(name));
   }
+}
 
-  /** An earlier time that was set before stands. */
-  #replaceAfter(patienceMs: number): void {
-    const { broker, budget } = this.#options;
-    const now = broker.clock.monotonic();
-    const delayMs = Math.max(patienceMs, this.#replaceableAtMs - now, budget.connections.delayMs);
-    const atMs = now + delayMs;
-    if (this.#replacement !== null && this.#replacement.atMs <= atMs) return;
-    this.#cancelReplacement();
-    const timer = broker.clock.after(delayMs, () => {
-      this.#replacement = null;
-      this.#replace();
-    });
-    this.#replacement = { atMs, timer };
-  }
-
-  #replace(): void {
-    const { budget, broker } = this.#options;
-    const lead = this.#lead;
-    if (lead === null || this.#successor !== null) return;
-    const isLacking = this.#isLacking(lead);
-    if (!isLacking && !this.#hasSurplus(lead)) return;
-    if (!budget.connections.tryTake()) {
-      this.#replaceAfter(0);
-      return;
-    }
-    const successor = this.#connect();
-    if (successor !== null) {
-      this.#successor = successor;
-      void this.#watchSuccessor(successor);
-      return;
-    }
-    broker.logger.info('no place for a second stream');
-    if (isLacking) lead.end('The stream begins anew, with other instruments.');
-    else this.#replaceAfter(SURPLUS_PATIENCE_MS);
-  }
-
-  /** One that ends before it has taken over is tried again, for as long as the leading one lives. */
-  async #watchSuccessor(successor: OandaConnection): Promise<void> {
-    const { retryAfterMs, refusal, reason } = await successor.ended;
-    if (this.#successor !== successor) return;
-    this.#successor = null;
-    this.#handover?.[Symbol.dispose]();
-    this.#handover = null;
-    const { broker, listener } = this.#options;
-    broker.logger.info({ reason }, 'second stream of the venue lost');
-    if (refusal !== null) listener.onRefused(refusal, successor.names);
-    listener.onChange();
-    this.#replaceableAtMs = broker.clock.monotonic() + this.#backoff.next(retryAfterMs);
-    this.#reconcile();
-  }
-
-  #handOver(): void {
-    const successor = this.#successor;
-    const old = this.#lead;
-    if (successor === null || old === null) return;
-    this.#forgetTimers();
-    this.#lead = successor;
-    this.#successor = null;
-    this.#backoff.reset();
-    old.end('Another stream has taken over.');
-    this.#leadFlows();
-  }
-
-  #forgetTimers(): void {
-    this.#cancelReplacement();
-    this.#handover?.[Symbol.dispose]();
-    this.#handover = null;
-  }
-
-  #cancelReplacement(): void {
-    this.#replacement?.timer[Symbol.dispose]();
-    this.#replacement = null;
-  }
-
-  #setState(state: StreamState): void {
-    this.#state = state;
-    this.#options.listener.onChange();
-  }
+/** The venue counts a stream until its connection no longer exists. */
+async function releaseWhenGone(place: Disposable, { gone }: OandaConnection): Promise<void> {
+  await gone;
+  place[Symbol.dispose]();
 }

@@ -3,8 +3,8 @@ import type { CandlePrice } from '../../market/CandleBuilder.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
-import { CANDLE_GRACE_MS } from './candleMaker.ts';
-import type { CandleListener, CandleMaker } from './candleMaker.ts';
+import { CANDLE_GRACE_MS } from './CandleStream.ts';
+import type { CandleListener, CandleMaker } from './CandleStream.ts';
 
 export interface SecondsStreamOptions {
   readonly symbol: string;
@@ -15,15 +15,15 @@ export interface SecondsStreamOptions {
 const LENGTH_MS = CANDLE_INTERVALS['1s'];
 
 /**
- * Candles of one second, which the venue does not have: of the mid prices that are streamed, and of nothing else. The second
- * in which the stream begins is left out, for its beginning was not seen; those of an interruption are told as missing.
+ * Candles of one second, which the venue does not have, made of the streamed mid prices alone. The second in which the
+ * stream begins is left out, for its beginning was not seen; those of an interruption are reported as a gap.
  */
 export class SecondsStream implements CandleMaker {
   readonly #options: SecondsStreamOptions;
   #builder = new CandleBuilder('1s');
-  /** The first second that was seen from its beginning; null until the venue's time is known. */
+  /** The start of the first second that was seen whole; null until the venue's time is known. */
   #firstMs: number | null = null;
-  /** The end of the last one that was published closed. */
+  /** The end of the last closed candle. */
   #closedMs = Number.NEGATIVE_INFINITY;
   #live = false;
   #hasBegun = false;

@@ -1,104 +1,90 @@
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import { GatewayError } from '../../shared/errors.ts';
-import type { VenueCandle } from './restMapping.ts';
+import { readNewest, readOldest } from '../historyPages.ts';
+import type { VenueCandle } from './restReplies.ts';
 import { PAGE_CANDLES } from './restRequests.ts';
-import type { CandleWindow, VenueInterval } from './restRequests.ts';
+import type { CandleSpecification, CandleWindow, OandaInterval } from './restRequests.ts';
 
 /**
- * Asks the venue once, candles oldest first. `count`: it gives no page of that size; `future`: the window's edge is in the
- * future, by its clock.
+ * Makes one request; candles come oldest first. `count`: the venue refuses a page of that size; `future`: it says that
+ * the window ends in the future.
  */
-export type FetchPage = (window: CandleWindow) => Promise<readonly VenueCandle[] | 'count' | 'future'>;
+export type FetchCandles = (window: CandleWindow) => Promise<readonly VenueCandle[] | 'count' | 'future'>;
 
+/** A request for history, of any length. */
 export interface CandleSpan {
   readonly symbol: string;
-  readonly interval: VenueInterval;
-  /** Of open times, inclusive. */
+  readonly interval: OandaInterval;
+  /** Bounds of open times, inclusive. */
   readonly fromMs: number | null;
   readonly toMs: number | null;
   readonly limit: number;
 }
 
-/** No market of the venue is older; and it refuses times that its clock can't hold. */
+/** No market of the venue is older, and it refuses times that it can't represent. */
 const EARLIEST_MS = Date.UTC(1990, 0, 1);
 const SMALLEST_PAGE = 50;
 
 /**
- * The candles of a span, oldest first: with a start the oldest `limit` from there, else the newest `limit` up to the end. A
- * count counts candles and not spans of time, so that holes cost nothing.
+ * The candles of a span, oldest first: with a start the oldest `limit` from there, else the newest `limit` up to the
+ * end. The venue counts candles, not time, so that holes cost nothing.
  */
 export async function fetchSpan(
-  span: CandleSpan,
+  { symbol, interval, fromMs, toMs, limit }: CandleSpan,
   nowMs: number,
-  fetchPage: FetchPage,
+  fetchPage: FetchCandles,
 ): Promise<readonly VenueCandle[]> {
-  const pages = new Pages(span, fetchPage);
-  return span.fromMs === null ? newest(span, nowMs, pages) : oldest(span, span.fromMs, pages);
-}
-
-async function oldest(
-  { interval, toMs, limit }: CandleSpan,
-  fromMs: number,
-  pages: Pages,
-): Promise<readonly VenueCandle[]> {
+  const pages = new Pages({ symbol, interval }, fetchPage);
   const lengthMs = CANDLE_INTERVALS[interval];
-  const lastMs = toMs ?? Number.POSITIVE_INFINITY;
-  const candles: VenueCandle[] = [];
-  let nextMs = Math.ceil(Math.max(fromMs, EARLIEST_MS) / lengthMs) * lengthMs;
-  while (candles.length < limit && nextMs <= lastMs) {
-    const slots = Math.floor((lastMs - nextMs) / lengthMs) + 1;
-    const page = await pages.fetch({ fromMs: nextMs, endMs: null, count: Math.min(limit - candles.length, slots) });
-    // Also keeps a server that takes no notice of the window from holding us for ever.
-    const fresh = page.filter(({ openMs }) => openMs >= nextMs);
-    candles.push(...fresh);
-    const last = fresh.at(-1);
-    if (last === undefined || !last.complete) break;
-    nextMs = last.openMs + lengthMs;
+  if (fromMs === null) {
+    const newest = await readNewest({
+      beforeMs: toMs === null || toMs >= nowMs ? null : toMs + 1,
+      limit,
+      fetchPage: async (endMs, count) => ({ items: await pages.fetch({ fromMs: null, endMs, count }), isLast: false }),
+    });
+    return newest.items;
   }
-  return candles.filter(({ openMs }) => openMs <= lastMs);
-}
-
-async function newest({ toMs, limit }: CandleSpan, nowMs: number, pages: Pages): Promise<readonly VenueCandle[]> {
-  let candles: readonly VenueCandle[] = [];
-  let endMs = toMs === null || toMs >= nowMs ? null : toMs + 1;
-  while (candles.length < limit) {
-    const page = await pages.fetch({ fromMs: null, endMs, count: limit - candles.length });
-    const fresh = page.filter(({ openMs }) => endMs === null || openMs < endMs);
-    candles = [...fresh, ...candles];
-    const [first] = fresh;
-    if (first === undefined) break;
-    endMs = first.openMs;
-  }
-  return candles;
+  const oldest = await readOldest({
+    fromMs: Math.ceil(Math.max(fromMs, EARLIEST_MS) / lengthMs) * lengthMs,
+    toMs,
+    limit,
+    stepMs: lengthMs,
+    fetchPage: async (nextMs, count) => {
+      const slots = toMs === null ? count : Math.floor((toMs - nextMs) / lengthMs) + 1;
+      const items = await pages.fetch({ fromMs: nextMs, endMs: null, count: Math.min(count, slots) });
+      return { items, isLast: items.at(-1)?.complete !== true };
+    },
+  });
+  return oldest.items;
 }
 
 /**
- * The venue took no more than 500 at a time for a while in 2019: the page is halved where it finds one too large. Throws
- * BROKER_UNAVAILABLE where it finds every page too large.
+ * Fetches pages, and halves their size when the venue calls one too large: for a while in 2019 it took no more than
+ * 500. Throws BROKER_UNAVAILABLE if it calls every page too large.
  */
 class Pages {
-  readonly #span: CandleSpan;
-  readonly #fetchPage: FetchPage;
+  readonly #candles: CandleSpecification;
+  readonly #fetchPage: FetchCandles;
   #size = PAGE_CANDLES;
 
-  constructor(span: CandleSpan, fetchPage: FetchPage) {
-    this.#span = span;
+  constructor(candles: CandleSpecification, fetchPage: FetchCandles) {
+    this.#candles = candles;
     this.#fetchPage = fetchPage;
   }
 
   async fetch(window: Pick<CandleWindow, 'fromMs' | 'endMs' | 'count'>): Promise<readonly VenueCandle[]> {
-    const { symbol, interval } = this.#span;
+    const { symbol, interval } = this.#candles;
     let { endMs } = window;
     for (;;) {
       const count = Math.min(window.count, this.#size);
       const page = await this.#fetchPage({ symbol, interval, fromMs: window.fromMs, endMs, count });
       if (typeof page !== 'string') return page;
-      // Nothing has happened in the future; and without an end, what lies beyond the one that was asked for is left out.
+      // There is nothing in the future, so the window needs no end.
       if (page === 'future') {
         if (endMs === null) return [];
         endMs = null;
       } else {
-        // To say that there are none would be a lie.
+        // An empty answer would claim that there are no candles.
         if (count <= SMALLEST_PAGE) throw new GatewayError('BROKER_UNAVAILABLE', 'The venue gives no page of candles.');
         this.#size = Math.ceil(count / 2);
       }

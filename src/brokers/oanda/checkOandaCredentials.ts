@@ -3,16 +3,14 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
-import { checkFormat } from './credentials.ts';
-import type { OandaCredentials } from './credentials.ts';
-import { hostsOf } from './hosts.ts';
-import type { OandaEnvironment } from './hosts.ts';
+import { checkFormat, hostsOf } from './access.ts';
+import type { OandaCredentials, OandaEnvironment } from './access.ts';
 import type { OandaBudgets } from './OandaBudgets.ts';
 import { OandaRest } from './OandaRest.ts';
 
 export interface CheckOandaOptions {
   readonly environment: OandaEnvironment;
-  /** In place of the environment's own; null: that. */
+  /** Replaces the environment's own host; null: that one. */
   readonly streamUrl: string | null;
   readonly restUrl: string | null;
   readonly budgets: OandaBudgets;
@@ -24,9 +22,9 @@ export interface CheckOandaOptions {
 }
 
 /**
- * Asks the venue which accounts the token opens. Resolves where the account is among them. Throws BAD_REQUEST for what
- * can't be credentials, BROKER_AUTHENTICATION_FAILED for those that the venue refuses, BROKER_UNAVAILABLE where it can't be
- * asked, and the signal's reason.
+ * Asks the venue which accounts the token opens. Resolves if the account is among them. Throws BAD_REQUEST for what
+ * can't be credentials, BROKER_AUTHENTICATION_FAILED for those that the venue refuses, BROKER_UNAVAILABLE if it can't
+ * be asked, and the signal's reason.
  */
 export async function checkOandaCredentials(
   credentials: OandaCredentials,
@@ -45,7 +43,7 @@ export async function checkOandaCredentials(
     random,
     logger,
     metrics,
-    // The answer itself says so.
+    // `fetchAccountIds` rejects then.
     onCredentialsRefused: () => {},
   });
   const accountIds = await rest.fetchAccountIds(signal);

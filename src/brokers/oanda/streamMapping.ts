@@ -4,8 +4,8 @@ import type { OrderBookDraft, TickDraft } from '../../market/marketData.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
 import type { VenuePrice } from './streamMessages.ts';
 
-/** Null where a side has no quote. */
-export function toTick({ time, bids, asks }: VenuePrice, receivedAt: Timestamp): TickDraft | null {
+/** Null if a side has no quote. */
+export function toOandaTick({ time, bids, asks }: VenuePrice, receivedAt: Timestamp): TickDraft | null {
   const [bid] = bids;
   const [ask] = asks;
   if (bid === undefined || ask === undefined) return null;
@@ -23,7 +23,7 @@ export function toTick({ time, bids, asks }: VenuePrice, receivedAt: Timestamp):
   };
 }
 
-/** What this account is quoted, level by level: the whole of it, each time. */
+/** All levels that this account is quoted; a snapshot each time. */
 export function toBook({ time, bids, asks }: VenuePrice, receivedAt: Timestamp): OrderBookDraft {
   return { type: 'orderbook', kind: 'snapshot', time: time.text, receivedAt, bids, asks };
 }
@@ -36,8 +36,8 @@ export function isCrossed({ bids, asks }: VenuePrice): boolean {
 }
 
 /**
- * What a candle is made of: halfway between best bid and best ask, rounded half up to so many digits behind the point, as
- * the venue's own candles of mid prices are. Null where a side has no quote.
+ * The price that candles are made of: halfway between best bid and best ask, rounded half up to `places` decimal
+ * places, as in the venue's own candles of mid prices. Null if a side has no quote.
  */
 export function toMid({ bids, asks }: VenuePrice, places: number): Decimal | null {
   const [bid] = bids;

@@ -1,24 +1,26 @@
-import { compare, decimal } from '../../market/decimal.ts';
+import { compare, isDecimal } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import type { PriceLevel } from '../../market/marketData.ts';
-import { parseExactly } from './exactJson.ts';
-import { parseVenueTime } from './venueTime.ts';
-import type { VenueTime } from './venueTime.ts';
+import { isRecord, parseJson } from '../../transport/json.ts';
+import { Big } from 'big.js';
+import { fromEpochMs, parseTimestamp } from '../../market/timestamp.ts';
+import type { Timestamp } from '../../market/timestamp.ts';
 
 // What the price stream sends, a JSON object a line: https://developer.oanda.com/rest-live-v20/pricing-ep/
-// The order of members is not fixed, some came with the years, and unknown ones come any time: only what is read must be
-// there. Every parser returns undefined for what is malformed, and throws nothing.
+// The order of members is not fixed, some were added over the years, and unknown ones may come: only those that are
+// read are required. Every parser returns undefined for malformed input, and never throws.
 
+/** A valid line of the price stream. */
 export type StreamMessage =
   | { readonly kind: 'price'; readonly price: VenuePrice }
   | { readonly kind: 'heartbeat'; readonly time: VenueTime }
-  /** Of a type that is not known here, or not yet. */
+  /** A message of an unknown type, which is ignored. */
   | { readonly kind: 'other' };
 
-/** All that is quoted for one instrument at one time. Each replaces the one before. */
+/** All quotes of one instrument at one time. Each price replaces the one before. */
 export interface VenuePrice {
   readonly instrument: string;
-  /** When it was made. */
+  /** When the quotes were made. */
   readonly time: VenueTime;
   /** Best (highest) first. */
   readonly bids: readonly PriceLevel[];
@@ -34,7 +36,7 @@ export interface VenuePrice {
  * `{"type":"HEARTBEAT","time":"2016-10-27T08:38:44.327443673Z"}`, or a price; lines of 2016 have no `type`.
  */
 export function parseLine(text: string): StreamMessage | undefined {
-  const line = parseJson(text);
+  const line = parseJson(text, parseExactly);
   if (!isRecord(line)) return undefined;
   const type = line['type'] ?? ('instrument' in line ? 'PRICE' : undefined);
   if (typeof type !== 'string') return undefined;
@@ -48,7 +50,7 @@ export function parseLine(text: string): StreamMessage | undefined {
 }
 
 /**
- * A price, of the stream or of a request. `closeoutBid` and `closeoutAsk` are not quotes, and not looked at.
+ * A price, of the stream or of a request. `closeoutBid` and `closeoutAsk` are not quotes, and are ignored.
  *
  * `{"type":"PRICE","time":"2019-01-31T18:16:38.818627106Z","bids":[{"price":"0.72711","liquidity":10000000}],
  *   "asks":[{"price":"0.72725","liquidity":10000000}],"closeoutBid":"0.72696","closeoutAsk":"0.72740",
@@ -71,13 +73,13 @@ export function parsePrice(value: unknown): VenuePrice | undefined {
   };
 }
 
-/** `tradeable` came in 2017; `status` is older, and said to go. */
+/** `tradeable` was added in 2017; `status` is older, and announced to be dropped. */
 function isTradeable({ tradeable, status }: Readonly<Record<string, unknown>>): boolean {
   if (typeof tradeable === 'boolean') return tradeable;
   return status === undefined || status === 'tradeable';
 }
 
-/** A side that nobody quotes is empty, null or not there. */
+/** A side without quotes is empty, null or missing. */
 function ladderOf(value: unknown): PriceLevel[] | undefined {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) return undefined;
@@ -92,7 +94,7 @@ function ladderOf(value: unknown): PriceLevel[] | undefined {
   return levels;
 }
 
-/** The venue writes them so, without promising it. */
+/** Sorts levels, if need be: the venue sends them sorted, without promising it. */
 function inOrder(
   levels: readonly PriceLevel[],
   order: (a: PriceLevel, b: PriceLevel) => number,
@@ -105,26 +107,65 @@ function inOrder(
 }
 
 function decimalOf(value: unknown): Decimal | undefined {
-  if (typeof value !== 'string') return undefined;
-  try {
-    return decimal(value);
-  } catch {
-    return undefined;
-  }
+  return typeof value === 'string' && isDecimal(value) ? value : undefined;
 }
 
 function timeOf(value: unknown): VenueTime | undefined {
   return typeof value === 'string' ? parseVenueTime(value) : undefined;
 }
 
-function parseJson(text: string): unknown {
+/** Members that the venue may write as a number: `1000000`, `1000000.0`, or `1.0E7`. */
+const EXACT_MEMBERS: ReadonlySet<string> = new Set(['liquidity']);
+const WITH_EXPONENT = /^-?\d{1,20}(?:\.\d{1,20})?[eE][+-]?\d{1,2}$/;
+
+/** Parses JSON, in which sizes that are numbers become text with the venue's own digits. Throws as JSON.parse does. */
+export function parseExactly(text: string): unknown {
+  return JSON.parse(text, digitsOf);
+}
+
+function digitsOf(member: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== 'number' || !EXACT_MEMBERS.has(member)) return value;
+  const { source } = context ?? {};
+  if (source === undefined) return value;
+  return WITH_EXPONENT.test(source) ? new Big(source).toFixed() : source;
+}
+
+/** A time as the venue writes it. */
+export interface VenueTime {
+  /** Nanoseconds since the epoch; prices of one instrument are ordered by it. */
+  readonly ns: bigint;
+  /** Milliseconds since the epoch, rounded down. */
+  readonly ms: number;
+  /** The time as text, with the venue's own fraction of a second. */
+  readonly text: Timestamp;
+}
+
+const UNIX = /^(\d{1,12})(\.\d{1,9})?$/;
+const NS_PER_MS = 1_000_000n;
+
+/**
+ * Accepts both forms that the venue uses, whichever was asked for: RFC 3339 in UTC (`2016-10-27T08:38:43.094548890Z`)
+ * and seconds since the epoch (`1477557523.094548890`), each with 0 to 9 digits behind the point. Undefined for
+ * anything else.
+ */
+export function parseVenueTime(text: string): VenueTime | undefined {
   try {
-    return parseExactly(text);
-  } catch {
-    return undefined;
+    const timestamp = parseTimestamp(toRfc3339(text));
+    const [second = '', fraction = ''] = timestamp.slice(0, -1).split('.');
+    const digits = fraction.padEnd(9, '0');
+    const secondMs = Date.parse(`${second}Z`);
+    return {
+      ns: BigInt(secondMs) * NS_PER_MS + BigInt(digits),
+      ms: secondMs + Number(digits.slice(0, 3)),
+      text: timestamp,
+    };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function toRfc3339(text: string): string {
+  const [, seconds, fraction = ''] = UNIX.exec(text) ?? [];
+  return seconds === undefined ? text : `${fromEpochMs(Number(seconds) * 1_000).slice(0, 19)}${fraction}Z`;
 }

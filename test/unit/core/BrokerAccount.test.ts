@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
 import { BrokerAccount } from '../../../src/core/BrokerAccount.ts';
 import type { FeedEventDraft, MarketData, StreamKey } from '../../../src/market/marketData.ts';
@@ -136,4 +136,17 @@ it('asks for everything anew when the venue accepts credentials that it refused,
   expect(managed.standing.state).toBe('connected');
   next?.sink.onEvent(next.feed('trade BTCUSDT'), DRAFT);
   expect(trades()).toHaveLength(1);
+});
+
+it('passes all changes of one turn of the event loop to the adapter as one wanted set', async () => {
+  const { clock, managed, adapter } = start();
+  await clock.advance(0);
+  const setWanted = vi.spyOn(adapter, 'setWanted');
+  const types = ['tick', 'trade', 'orderbook'] as const;
+  const interests = types.map((type) => managed.want({ ...WISH, type }, ASKER));
+  interests[0]?.[Symbol.dispose]();
+  expect(setWanted).not.toHaveBeenCalled();
+  await clock.advance(0);
+  expect(setWanted.mock.calls.map(([feeds]) => [...feeds].map(({ type }) => type))).toEqual([types]);
+  await managed.close();
 });

@@ -4,11 +4,12 @@ import type { Socket } from 'node:net';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { HttpLineFeed } from '../../../src/transport/HttpLineFeed.ts';
+import { HttpLineFeed, LineSplitter, LineTooLongError } from '../../../src/transport/HttpLineFeed.ts';
 import type { HttpLineFeedOptions } from '../../../src/transport/HttpLineFeed.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { ScriptedServer } from './ScriptedServer.ts';
+import fc from 'fast-check';
 
 let stack = new AsyncDisposableStack();
 afterEach(async () => {
@@ -172,10 +173,10 @@ describe('the line feed', () => {
       await waitFor(() => told.activity > second / 3);
       await clock.advance(3_000);
     }
-    expect((await feed.ended).reason).toBe('Nothing that makes sense came for too long.');
+    expect((await feed.ended).reason).toBe('No valid line came for too long.');
   });
 
-  it('drops and counts lines that make no sense or are no UTF-8, until there are too many in a minute', async () => {
+  it('drops and counts lines that are invalid or not UTF-8, until there are too many in a minute', async () => {
     const { server, hand } = await stream();
     const { feed, told } = read(server.url);
     const response = await hand();
@@ -184,7 +185,7 @@ describe('the line feed', () => {
     await waitFor(() => told.invalid === 3);
     expect(told.lines).toEqual(['!a', 'good', '!b']);
     response.write('!c\nnever told\n');
-    expect((await feed.ended).reason).toBe('The other side sent too much that makes no sense.');
+    expect((await feed.ended).reason).toBe('The other side sent too many invalid lines.');
     expect(told.lines).not.toContain('never told');
   });
 
@@ -195,7 +196,7 @@ describe('the line feed', () => {
     expect((await feed.ended).reason).toBe('A line came that is longer than any should be.');
   });
 
-  it('tells nothing any more once its listener has ended it', async () => {
+  it('reports nothing any more once its listener has ended it', async () => {
     const { server, hand } = await stream();
     const { feed, told } = read(server.url);
     (await hand()).write('a\nend\nafter\n');
@@ -227,7 +228,7 @@ describe('the line feed', () => {
     [403, '<html></html>', { 'content-type': 'text/html; charset=utf-8' }, { isPage: true, text: '<html></html>' }, 0],
     [429, '', { 'retry-after': '7' }, { isPage: false }, 7_000],
     [302, '', { location: 'http://127.0.0.1:1/' }, { isPage: false }, 0],
-  ])('tells HTTP %i as a refusal, and follows no redirect', async (status, body, headers, refusal, retryAfterMs) => {
+  ])('reports HTTP %i as a refusal, and follows no redirect', async (status, body, headers, refusal, retryAfterMs) => {
     const server = stack.use(await ScriptedServer.start(() => ({ status, body, headers })));
     const { feed, told } = read(server.url);
     expect(await feed.ended).toMatchObject({ retryAfterMs, refusal: { status, ...refusal } });
@@ -259,5 +260,59 @@ describe('the line feed', () => {
     expect((await feed.ended).reason).toBe('first');
     await feed.gone;
     expect(clock.pending).toBe(0);
+  });
+});
+
+function linesOf(pieces: readonly Buffer[], maxBytes = 1_000): string[] {
+  const splitter = new LineSplitter(maxBytes);
+  return pieces.flatMap((piece) => [...splitter.push(piece)].map(String));
+}
+
+const cutAt = (bytes: Buffer, ...cuts: number[]): Buffer[] => {
+  const edges = [0, ...cuts.toSorted((a, b) => a - b), bytes.length];
+  return edges.slice(1).map((end, index) => bytes.subarray(edges[index], end));
+};
+
+describe('the line splitter', () => {
+  it.each([
+    ['one line', 'a\n', ['a']],
+    ['several lines in one piece', 'a\nb\nc\n', ['a', 'b', 'c']],
+    ['carriage returns before line feeds', 'a\r\nb\r\n', ['a', 'b']],
+    ['empty lines, which are no lines', '\n\r\n\na\n\r\n', ['a']],
+    ['a carriage return within a line, which is part of it', 'a\rb\n', ['a\rb']],
+    ['a tail without an end, which is no line', 'a\nb', ['a']],
+    ['nothing', '', []],
+  ])('makes lines of %s', (_name, text, expected) => {
+    expect(linesOf([Buffer.from(text)])).toEqual(expected);
+  });
+
+  it('makes the same lines wherever the bytes are cut', () => {
+    const line = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((text) => !/[\r\n]/.test(text));
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(line, fc.constantFrom('\n', '\r\n'))),
+        fc.array(fc.nat(200), { maxLength: 20 }),
+        (lines, cuts) => {
+          const bytes = Buffer.from(lines.map(([text, end]) => text + end).join(''));
+          const pieces = cutAt(bytes, ...cuts.map((cut) => Math.min(cut, bytes.length)));
+          expect(linesOf(pieces)).toEqual(lines.map(([text]) => text).filter((text) => text !== ''));
+        },
+      ),
+    );
+  });
+
+  it('takes a line of the greatest length, and none longer, ended or not', () => {
+    expect(linesOf([Buffer.from('12345\n')], 5)).toEqual(['12345']);
+    expect(() => linesOf([Buffer.from('123456\n')], 5)).toThrow(LineTooLongError);
+    expect(() => linesOf([Buffer.from('123'), Buffer.from('456')], 5)).toThrow(LineTooLongError);
+  });
+
+  it('gives the lines before one that is too long', () => {
+    const splitter = new LineSplitter(3);
+    const lines: string[] = [];
+    expect(() => {
+      for (const line of splitter.push(Buffer.from('a\nb\ntoo long'))) lines.push(String(line));
+    }).toThrow(LineTooLongError);
+    expect(lines).toEqual(['a', 'b']);
   });
 });

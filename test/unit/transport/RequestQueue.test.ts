@@ -170,7 +170,7 @@ describe('RequestQueue', () => {
     expect(queue.pause(0)).toBeLessThanOrEqual(1_000);
   });
 
-  it('tells each who is refused of its own broker', async () => {
+  it('reports each who is refused of its own broker', async () => {
     enter('first', 'fail', { name: 'binance', weight: 50 });
     enter('too many', 'fail', { name: 'binance', weight: 50 });
     queue.pause(1_000);
@@ -179,7 +179,7 @@ describe('RequestQueue', () => {
     expect(refused.get('too many')).toMatchObject({
       message: 'Broker binance has used up its requests for the moment.',
     });
-    expect(refused.get('another')).toMatchObject({ message: 'The venue told broker binance-us to pause.' });
+    expect(refused.get('another')).toMatchObject({ message: 'The venue asked broker binance-us to pause.' });
   });
 
   it('has no timer when those who waited have left', async () => {

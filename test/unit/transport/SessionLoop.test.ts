@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import { SessionLoop } from '../../../src/transport/SessionLoop.ts';
-import type { Session, SessionEnd, SessionState } from '../../../src/transport/SessionLoop.ts';
+import type { VenueSession, SessionEnd, SessionState } from '../../../src/transport/SessionLoop.ts';
 import { SlidingWindow } from '../../../src/transport/SlidingWindow.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 
 interface Opened {
-  readonly session: Session;
+  readonly session: VenueSession;
   end(reason?: string, retryAfterMs?: number): void;
   fail(error: Error): void;
 }
@@ -42,15 +42,16 @@ function startLoop({ attempts = 100, random = 0.5 } = {}) {
 }
 
 describe('SessionLoop', () => {
-  it('opens the next session after each end, later each time, with a number that rises', async () => {
+  it('opens the next session after each end, later each time, and counts the attempts', async () => {
     const { clock, opened, states } = startLoop();
     await clock.advance(0);
     for (let count = 0; count < 4; count += 1) {
       opened.at(-1)?.end();
       await clock.advance(8_000);
     }
-    expect(opened.map(({ session }) => session.generation)).toEqual([1, 2, 3, 4, 5]);
-    expect(opened.map(({ session }) => session.attempt)).toEqual([1, 2, 3, 4, 5]);
+    expect(opened).toHaveLength(5);
+    const attempts = states.flatMap((state) => (state.kind === 'connecting' ? [state.attempt] : []));
+    expect(attempts).toEqual([1, 2, 3, 4, 5]);
     const delays = states.flatMap((state) => (state.kind === 'waiting' ? [state.delayMs] : []));
     expect(delays).toEqual([550, 1_100, 2_200, 4_400]);
   });
@@ -88,7 +89,7 @@ describe('SessionLoop', () => {
     expect(opened).toHaveLength(2);
   });
 
-  it('opens no more often than the place bears', async () => {
+  it('opens no more often than the place allows', async () => {
     const { clock, opened, states } = startLoop({ attempts: 3 });
     for (let count = 0; count < 5; count += 1) {
       await clock.advance(8_000);
@@ -109,7 +110,7 @@ describe('SessionLoop', () => {
     expect(JSON.stringify(states)).not.toContain('secret detail');
   });
 
-  it('closes in the midst of a session: it is told, and no other follows', async () => {
+  it('closes in the midst of a session: it is reported, and no other follows', async () => {
     const { clock, loop, opened, states } = startLoop();
     await clock.advance(0);
     const closed = loop.close();

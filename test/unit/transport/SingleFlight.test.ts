@@ -50,7 +50,7 @@ describe('SingleFlight', () => {
     expect(signals).toHaveLength(0);
   });
 
-  it('tells everyone why it closes, those too who come later', async () => {
+  it('reports everyone why it closes, those too who come later', async () => {
     const flights = new SingleFlight<string>();
     const { work, signals } = pendingWork();
     const run = flights.run('a', work, {});

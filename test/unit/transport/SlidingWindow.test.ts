@@ -26,7 +26,7 @@ describe('SlidingWindow', () => {
     );
   });
 
-  it('tells how long to wait, and lets one through just then', async () => {
+  it('reports how long to wait, and lets one through just then', async () => {
     const clock = new FakeClock();
     const window = new SlidingWindow({ limit: 2, windowMs: 1_000, clock });
     expect(window.tryTake()).toBe(true);

@@ -30,7 +30,7 @@ function openFeed(accept: (text: string) => boolean = () => true) {
 }
 
 describe('WebSocketFeed', () => {
-  it('tells what comes, each frame as a sign of life', () => {
+  it('reports what comes, each frame as a sign of life', () => {
     const { socket, told, feed } = openFeed();
     expect(feed.isOpen).toBe(false);
     socket.open();
@@ -71,7 +71,7 @@ describe('WebSocketFeed', () => {
     expect(feed.isOpen).toBe(true);
   });
 
-  it('drops what makes no sense, and ends when there is too much of it', async () => {
+  it('drops invalid frames, and ends when there are too many of them', async () => {
     const { clock, socket, told, feed } = openFeed((text) => text !== 'bad');
     socket.open();
     for (let count = 0; count < 3; count += 1) socket.text('bad');
@@ -109,7 +109,7 @@ describe('WebSocketFeed', () => {
     expect(feed.isOpen).toBe(true);
   });
 
-  it('tells nothing of a connection that has ended', async () => {
+  it('reports nothing of a connection that has ended', async () => {
     const { socket, told, feed } = openFeed();
     socket.open();
     const { listener } = socket;

@@ -25,7 +25,7 @@ describe('WeightBudget', () => {
     );
   });
 
-  it('believes the venue where it has counted more, for a minute', () => {
+  it('believes the venue if it has counted more, for a minute', () => {
     const budget = new WeightBudget(100);
     budget.take(5, 0);
     budget.settle(5, 79, 1_000);

@@ -113,7 +113,7 @@ describe('openWebSocket', () => {
       (_: IncomingMessage, socket: Duplex) =>
         void socket.end('HTTP/1.1 301 Moved\r\nLocation: ws://127.0.0.1:1/\r\n\r\n'),
     ],
-  ])('tells one end and throws nothing when the other side %s', async (_, onUpgrade) => {
+  ])('reports one end and throws nothing when the other side %s', async (_, onUpgrade) => {
     const { told, ends } = connect(await serve(onUpgrade));
     await waitFor(() => ends.length > 0);
     await new Promise((resolve) => setImmediate(resolve));
@@ -121,7 +121,7 @@ describe('openWebSocket', () => {
     expect(told).toEqual([]);
   });
 
-  it('tells how long a refused handshake asks to wait', async () => {
+  it('reports how long a refused handshake asks to wait', async () => {
     const url = await serve((_, socket) => {
       socket.end('HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n');
     });
@@ -130,7 +130,7 @@ describe('openWebSocket', () => {
     expect(ends).toEqual([{ reason: 'The handshake was answered with HTTP 429.', retryAfterMs: 7_000 }]);
   });
 
-  it('tells one end when nobody listens', async () => {
+  it('reports one end when nobody listens', async () => {
     const { ends } = connect('ws://127.0.0.1:1/stream');
     await waitFor(() => ends.length > 0);
     expect(ends[0]?.reason).toContain('ECONNREFUSED');

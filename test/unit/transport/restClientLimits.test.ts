@@ -69,7 +69,7 @@ describe("what a venue counts for its clients' tokens", () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it('opens no connection before the venue bears one more, and needs no leave for one that is open', async () => {
+  it('opens no connection before the venue allows one more, and needs no leave for one that is open', async () => {
     const { server, clock, client } = await set(
       () => ({}),
       (time) => {
@@ -103,7 +103,7 @@ describe("what a venue counts for its clients' tokens", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('reads bodies in a way of its own, and pauses for as long as it is told', async () => {
+  it('reads bodies in a way of its own, and pauses for as long as it is reported', async () => {
     let status = 429;
     const { server, clock, queue, client } = await set(
       () => ({ status, body: '' }),
@@ -129,7 +129,7 @@ describe("what a venue counts for its clients' tokens", () => {
     await expect(client.get(hurried)).rejects.toMatchObject({ details: { retryAfterMs: 7_000 } });
     await expect(other.get(hurried)).rejects.toMatchObject({
       code: 'BROKER_UNAVAILABLE',
-      message: 'The venue told broker other to pause.',
+      message: 'The venue asked broker other to pause.',
       details: { retryAfterMs: 7_000 },
     });
     const patient = other.get(ask('/patient'));

@@ -11,6 +11,7 @@ import {
   trade,
   unavailable,
 } from './harness.ts';
+import { binanceStatus } from '../../../../src/brokers/binance/BinanceBroker.ts';
 
 const btc = (type: 'tick' | 'trade' | 'orderbook') => feedOf('BTCUSDT', type);
 
@@ -45,7 +46,7 @@ describe('BinanceBroker, as it starts', () => {
   it('does not ask for the instruments before the end of a ban', async () => {
     const { broker, clock, rest } = startBroker();
     rest.catalog = () => Promise.reject(unavailable());
-    rest.bannedUntilMs = 120_000;
+    rest.pausedUntilMs = 120_000;
     broker.start();
     await clock.advance(119_000);
     expect(rest.count('catalog')).toBe(1);
@@ -54,7 +55,7 @@ describe('BinanceBroker, as it starts', () => {
     expect(rest.count('catalog')).toBe(2);
   });
 
-  it('keeps nobody waiting for the instruments when the venue takes its time', async () => {
+  it('does not let anyone wait for the instruments when the venue is slow', async () => {
     const { broker, clock, rest } = startBroker();
     rest.catalog = () => new Promise(() => {});
     let tried = false;
@@ -70,7 +71,7 @@ describe('BinanceBroker, as it starts', () => {
     expect(tried).toBe(true);
   });
 
-  it('tells feeds that the venue does not trade that they are closed, once, and leaves them out', async () => {
+  it('reports feeds that the venue does not trade as closed, once, and leaves them out', async () => {
     const harness = startBroker();
     harness.rest.catalog = () => Promise.resolve(catalogOf('BTCUSDT', 'HALTED!'));
     const unknown = feedOf('NOPE', 'tick');
@@ -111,19 +112,19 @@ describe('BinanceBroker, as it starts', () => {
 });
 
 describe('BinanceBroker, reconciling', () => {
-  it('makes one frame of many changes in one turn', async () => {
+  it('sends one frame for all that is added by a change of the wanted set, and one for all that is removed', async () => {
     const harness = startBroker();
     const socket = await harness.goLive();
-    harness.want(btc('tick'));
     harness.want(btc('tick'), btc('trade'));
-    harness.want(btc('trade'), btc('orderbook'));
-    await harness.clock.advance(0);
+    harness.want(btc('orderbook'), feedOf('BTCUSDT', 'candle', '1m'));
     expect(controlFrames(socket)).toEqual([
-      { method: 'SUBSCRIBE', params: ['btcusdt@trade', 'btcusdt@depth@100ms'], id: 1 },
+      { method: 'SUBSCRIBE', params: ['btcusdt@bookTicker', 'btcusdt@trade'], id: 1 },
+      { method: 'UNSUBSCRIBE', params: ['btcusdt@bookTicker', 'btcusdt@trade'], id: 2 },
+      { method: 'SUBSCRIBE', params: ['btcusdt@depth@100ms', 'btcusdt@kline_1m'], id: 3 },
     ]);
   });
 
-  it('unsubscribes what nobody wants any more, and hears no more of it', async () => {
+  it('unsubscribes what nobody wants any more, and publishes nothing more of it', async () => {
     const harness = startBroker();
     const feed = btc('trade');
     const socket = await harness.goLive(feed, btc('tick'));
@@ -149,7 +150,7 @@ describe('BinanceBroker, reconciling', () => {
     expect(controlFrames(socket).at(-1)).toMatchObject({ method: 'UNSUBSCRIBE', params: ['btcusdt@kline_1s'] });
   });
 
-  it('tells a feed that joins a stream how the stream stands', async () => {
+  it('reports the condition of the stream to a feed that joins it', async () => {
     const harness = startBroker();
     const seconds = feedOf('BTCUSDT', 'candle', '1s');
     await harness.goLive(seconds);
@@ -159,7 +160,7 @@ describe('BinanceBroker, reconciling', () => {
     expect(harness.conditions(fives)).toEqual([{ kind: 'live' }]);
   });
 
-  it('tells a feed live that was given up and wanted again before the venue knew', async () => {
+  it('reports a feed as live that was given up and wanted again before the venue knew', async () => {
     const harness = startBroker();
     const socket = await harness.goLive(btc('tick'), ...symbols(5, 'trade'));
     // The frames of this second are used up, so that the next has to wait.
@@ -320,3 +321,19 @@ describe('BinanceBroker, closing', () => {
 function symbols(count: number, type: 'tick' | 'trade') {
   return Array.from({ length: count }, (_, index) => feedOf(`S${index}`, type));
 }
+
+const open = { kind: 'open' } as const;
+const connecting = { kind: 'connecting', attempt: 3 } as const;
+const waiting = { kind: 'waiting', delayMs: 900, reason: 'lost' } as const;
+
+describe('the status of the broker', () => {
+  it.each([
+    ['connected when every socket is up and the instruments are known', [open, open], true, { kind: 'connected' }],
+    ['degraded while the instruments are not known', [open], false, { kind: 'degraded' }],
+    ['degraded while some sockets are down', [open, waiting], true, { kind: 'degraded' }],
+    ['connecting while one tries and none is up', [waiting, connecting], true, connecting],
+    ['waiting as long as the one that tries next', [{ ...waiting, delayMs: 2_000 }, waiting], true, waiting],
+  ])('%s', (_, sockets, catalogKnown, expected) => {
+    expect(binanceStatus(sockets, catalogKnown)).toMatchObject(expected);
+  });
+});

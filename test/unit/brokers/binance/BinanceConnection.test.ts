@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { catalogOf, controlFrames, feedOf, send, startBroker, tick } from './harness.ts';
+import fc from 'fast-check';
+import { toBatches, toControlFrame } from '../../../../src/brokers/binance/BinanceConnection.ts';
 
 const btc = (type: 'tick' | 'trade' | 'orderbook') => feedOf('BTCUSDT', type);
 
@@ -62,7 +64,7 @@ describe('BinanceBroker, refused', () => {
 });
 
 describe('BinanceBroker, connected anew', () => {
-  it('wants the whole set again, and says at every moment how it stands', async () => {
+  it('wants the whole set again, and always knows what is subscribed', async () => {
     const harness = startBroker();
     const feed = btc('tick');
     const socket = await harness.goLive(feed, btc('trade'));
@@ -120,7 +122,7 @@ describe('BinanceBroker, connected anew', () => {
     expect(await harness.counter('reconnects')).toEqual([]);
   });
 
-  it('tells a feed that is new while there is no connection so', async () => {
+  it('reports to a new feed that there is no connection', async () => {
     const harness = startBroker();
     const socket = await harness.goLive();
     socket.drop('The connection failed.');
@@ -135,3 +137,45 @@ describe('BinanceBroker, connected anew', () => {
 function symbols(count: number, type: 'tick' | 'trade') {
   return Array.from({ length: count }, (_, index) => feedOf(`S${index}`, type));
 }
+
+const names = fc.array(
+  fc.oneof(
+    fc.string({ maxLength: 80 }),
+    fc.string({ unit: 'binary', maxLength: 60 }),
+    fc.constant('btcusdt@kline_15m'),
+  ),
+  { maxLength: 400 },
+);
+
+describe('control frames', () => {
+  it('hold at most 100 names and 3500 bytes, and lose or reorder no name', () => {
+    fc.assert(
+      fc.property(names, (wanted) => {
+        const batches = toBatches(wanted);
+        expect(batches.flat()).toEqual(wanted);
+        for (const batch of batches) {
+          expect(batch.length).toBeGreaterThan(0);
+          expect(batch.length).toBeLessThanOrEqual(100);
+          const frame = toControlFrame('UNSUBSCRIBE', batch, Number.MAX_SAFE_INTEGER);
+          expect(Buffer.byteLength(frame)).toBeLessThanOrEqual(3_500);
+        }
+      }),
+    );
+  });
+
+  it('are as few as the bounds allow', () => {
+    expect(toBatches(Array.from({ length: 250 }, (_, index) => `s${index}@trade`)).map(({ length }) => length)).toEqual(
+      [100, 100, 50],
+    );
+  });
+
+  it('have a whole number for an id', () => {
+    expect(toControlFrame('SUBSCRIBE', ['btcusdt@trade'], 7)).toBe(
+      '{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":7}',
+    );
+  });
+
+  it('refuse a name that fits no frame', () => {
+    expect(() => toBatches(['x'.repeat(3_500)])).toThrow(RangeError);
+  });
+});

@@ -15,7 +15,7 @@ describe('the hosts of the venue', () => {
     expect(hosts.requests(one) === hosts.requests(other)).toBe(same);
   });
 
-  it('count 300 attempts to connect in five minutes, whoever makes them', () => {
+  it('count 300 attempts to connect in five minutes, no matter who makes them', () => {
     const url = 'wss://stream.example/stream';
     for (let count = 0; count < 300; count += 1) expect(hosts.attempts(url).tryTake()).toBe(true);
     expect(hosts.attempts('wss://stream.example').tryTake()).toBe(false);

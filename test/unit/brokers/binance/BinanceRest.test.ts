@@ -78,7 +78,7 @@ describe('BinanceRest.fetchCatalog', () => {
   });
 
   it.each([-1101, -1104, -1128])(
-    'asks for everything where the venue does not know the filter (%i), from then on',
+    'asks for everything if the venue does not know the filter (%i), from then on',
     async (code) => {
       const { rest, venue } = await set((url) => (url.search === '' ? listing(BTCUSDT) : refusal(code)));
       expect((await rest.fetchCatalog()).get('BTCUSDT')).toMatchObject({ tradable: true });
@@ -155,7 +155,7 @@ describe('BinanceRest', () => {
     expect(await invalidCount(metrics)).toBe(1);
   });
 
-  it('has no quote where the venue has none', async () => {
+  it('has no quote if the venue has none', async () => {
     const { rest } = await set(() => ({
       body: { symbol: 'X', bidPrice: '0.00', bidQty: '0', askPrice: '1', askQty: '1' },
     }));
@@ -175,14 +175,14 @@ describe('BinanceRest', () => {
     expect(venue.requests.filter((path) => path === '/api/v3/time')).toHaveLength(2);
   });
 
-  it('tells of a ban until when it lasts, refuses clients meanwhile, and lets the live feed wait', async () => {
+  it('reports until when a ban lasts, refuses clients meanwhile, and lets the live feed wait', async () => {
     let banned = true;
     const { rest, clock } = await set(() =>
       banned ? { status: 418, headers: { 'retry-after': '120' } } : { body: { lastUpdateId: 9, bids: [], asks: [] } },
     );
     const snapshot = rest.fetchDepth('BTCUSDT', 1_000);
-    await waitFor(() => rest.bannedUntilMs !== null);
-    expect(rest.bannedUntilMs).toBe(clock.monotonic() + 120_000);
+    await waitFor(() => rest.pausedUntilMs !== null);
+    expect(rest.pausedUntilMs).toBe(clock.monotonic() + 120_000);
     await expect(rest.fetchTick('BTCUSDT')).rejects.toMatchObject({
       code: 'BROKER_UNAVAILABLE',
       details: { retryAfterMs: 120_000 },
@@ -190,7 +190,7 @@ describe('BinanceRest', () => {
     banned = false;
     await clock.advance(120_000);
     expect(await snapshot).toEqual({ lastUpdateId: 9, bids: [], asks: [] });
-    expect(rest.bannedUntilMs).toBeNull();
+    expect(rest.pausedUntilMs).toBeNull();
   });
 });
 
@@ -230,7 +230,7 @@ describe('BinanceRest, trades', () => {
     ['aggregate', 'nothing was missed', 5_000, 100, [], true],
     ['aggregate', 'it reaches back far enough', 4_997, 100, [4_998, 4_999, 5_000], true],
     ['aggregate', 'there are more than wanted', 4_990, 2, [4_991, 4_992], false],
-  ] as const)('tells the %s trades since one when %s', async (trades, _name, after, maxCount, expected, complete) => {
+  ] as const)('reports the %s trades since one when %s', async (trades, _name, after, maxCount, expected, complete) => {
     const { rest } = await set(tape(1, 5_000), trades);
     const missed = await rest.fetchTradesSince('X', { afterVenueId: after, maxCount });
     expect({ ids: missed.trades.map(({ venueId }) => venueId), complete: missed.complete }).toEqual({

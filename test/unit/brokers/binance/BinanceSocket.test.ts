@@ -168,7 +168,7 @@ describe('a connection that is to be replaced', () => {
     expect(harness.statuses.at(-1)?.kind).toBe('connected');
   });
 
-  it('is taken over when it ends before the next one is open, and its streams are told so', async () => {
+  it('is taken over when it ends before the next one is open, and its streams are notified', async () => {
     const harness = startBroker();
     const old = await harness.goLive(ticks);
     send(old, '!serverShutdown', shutdown);
@@ -235,7 +235,7 @@ describe('silence', () => {
     expect(kindsOf(harness, candles)).toEqual(['recovering', 'live']);
   });
 
-  it('of any connection, pings included, is told after 30 s and ends it after 60 s', async () => {
+  it('of any connection, pings included, is reported after 30 s and ends it after 60 s', async () => {
     const harness = startBroker();
     const socket = await harness.goLive(trades);
     await harness.clock.advance(29_000);
@@ -250,7 +250,7 @@ describe('silence', () => {
     expect(kindsOf(harness, trades).at(-1)).toBe('live');
   });
 
-  it('of a tick that was acknowledged and never came is told, and of a trade is not', async () => {
+  it('of a tick that was acknowledged and never came is reported, and of a trade is not', async () => {
     const harness = startBroker();
     const socket = await harness.goLive(ticks, trades);
     for (let count = 0; count < 12; count += 1) {
@@ -263,7 +263,7 @@ describe('silence', () => {
     expect(kindsOf(harness, ticks).at(-1)).toBe('live');
   });
 
-  it('of one busy symbol among others is told of that one alone', async () => {
+  it('of one busy symbol among others is reported for that one alone', async () => {
     const harness = startBroker();
     const other = feedOf('ETHUSDT', 'tick');
     const socket = await harness.goLive(ticks, other);
@@ -326,7 +326,7 @@ it('every frame is a sign of life, a ping too', async () => {
   expect(harness.activity.count).toBe(before + 2);
 });
 
-it('connects anew when too much of what comes makes no sense', async () => {
+it('connects anew when too many frames are invalid', async () => {
   const harness = startBroker();
   const socket = await harness.goLive(ticks);
   for (let count = 0; count < 50; count += 1) socket.text('nonsense');

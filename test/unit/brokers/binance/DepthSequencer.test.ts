@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { DepthSequencer } from '../../../../src/brokers/binance/DepthSequencer.ts';
 import type { DiffRange } from '../../../../src/brokers/binance/DepthSequencer.ts';
-import { toDepthSnapshot } from '../../../../src/brokers/binance/restMapping.ts';
-import { Depth } from '../../../../src/brokers/binance/restMessages.ts';
+import { toDepthSnapshot, Depth } from '../../../../src/brokers/binance/restReplies.ts';
 import { parseDepth, parseFrame } from '../../../../src/brokers/binance/streamMessages.ts';
 import type { DepthMessage } from '../../../../src/brokers/binance/streamMessages.ts';
 import { OrderBook } from '../../../../src/market/OrderBook.ts';
@@ -51,13 +50,13 @@ describe('DepthSequencer, with a snapshot', () => {
     expect(made.load(12)).toEqual({ kind: 'synced', diffs: [diff(13, 14)] });
   });
 
-  it('is valid by itself where no diff came', () => {
+  it('is valid by itself if no diff came', () => {
     const made = synced(10);
     expect(made.isSynced).toBe(true);
     expect(made.push(diff(9, 11))).toBe('apply');
   });
 
-  it('is refused where the diffs behind it have a hole; what follows the hole is kept', () => {
+  it('is refused if the diffs behind it have a hole; what follows the hole is kept', () => {
     const made = sequencer(diff(9, 11), diff(14, 15), diff(16, 17));
     expect(made.load(10)).toEqual({ kind: 'gap' });
     expect(made.isSynced).toBe(false);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DepthSnapshot } from '../../../../src/brokers/binance/restMapping.ts';
+import type { DepthSnapshot } from '../../../../src/brokers/binance/restReplies.ts';
 import type { FeedEventDraft } from '../../../../src/market/marketData.ts';
 import { depth, feedOf, send, snapshot, startBroker, unavailable } from './harness.ts';
 
@@ -156,7 +156,7 @@ describe('an order book', () => {
     expect(await book.counter('resyncs')).toEqual([{ broker: 'binance', reason: 'requested', value: 1 }]);
   });
 
-  it('is begun anew after every loss of the connection, even where the numbers would go on', async () => {
+  it('is begun anew after every loss of the connection, even if the numbers would go on', async () => {
     const book = await startBook([snapshot(10)]);
     await book.diff(11, 11);
     book.socket.drop();
@@ -193,7 +193,7 @@ describe('an order book', () => {
     expect(await book.counter('resyncs')).toEqual([{ broker: 'binance', reason: 'overflow', value: 1 }]);
   });
 
-  it('is not fetched while there is no connection, whoever asks', async () => {
+  it('is not fetched while there is no connection, no matter who asks', async () => {
     const book = await startBook([snapshot(10)]);
     await book.diff(11, 11);
     book.socket.drop();
@@ -265,7 +265,7 @@ describe('an order book in step for long', () => {
     expect(book.since()).toEqual(['snapshot', 'delta']);
   });
 
-  it('takes nothing back, even where nothing waits', async () => {
+  it('takes nothing back, even if nothing waits', async () => {
     const book = await settled();
     await book.answer(-1);
     expect(book.since()).toEqual([]);

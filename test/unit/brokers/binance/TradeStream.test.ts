@@ -62,7 +62,7 @@ describe('trades', () => {
     expect(trades.ids()).toEqual([5, 6, 7, 8, 9]);
   });
 
-  it('that nobody has any more are told, by number and id, and the feed goes on', async () => {
+  it('that nobody has any more are reported, by number and id, and the feed goes on', async () => {
     const trades = await startTrades();
     trades.rest.trades = () => Promise.resolve({ trades: historic(8, 9), complete: false });
     trades.deliver(5, 9, 10);
@@ -139,7 +139,7 @@ describe('trades', () => {
     expect(trades.ids()).toEqual([5, 6]);
   });
 
-  it('missed in an outage that can not be had are told, before the feed is live again', async () => {
+  it('missed in an outage that can not be had are reported, before the feed is live again', async () => {
     const trades = await startTrades();
     trades.deliver(5);
     trades.socket.drop();
@@ -154,7 +154,7 @@ describe('trades', () => {
     expect(await trades.counter('gaps')).toEqual([{ broker: 'binance', type: 'trade', value: 1 }]);
   });
 
-  it('are told to be in doubt when nothing can be learnt of an outage', async () => {
+  it('are reported to be in doubt when nothing can be learnt of an outage', async () => {
     const trades = await startTrades();
     trades.deliver(5);
     trades.socket.drop();
@@ -184,7 +184,7 @@ describe('trades', () => {
     expect(values.find(({ metricName }) => metricName?.endsWith('_sum'))?.value).toBe(0);
   });
 
-  it('are those of the aggregate stream where that is wanted', async () => {
+  it('are those of the aggregate stream if that is wanted', async () => {
     const harness = startBroker({ trades: 'aggregate' });
     const socket = await harness.goLive(feed);
     const { t: a, ...rest } = trade(77);

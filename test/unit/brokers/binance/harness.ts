@@ -2,7 +2,7 @@ import type { BrokerStatus, Feed, FeedCondition } from '../../../../src/brokers/
 import { BinanceBroker } from '../../../../src/brokers/binance/BinanceBroker.ts';
 import type { BinanceBrokerOptions } from '../../../../src/brokers/binance/BinanceBroker.ts';
 import { BinanceHosts } from '../../../../src/brokers/binance/BinanceHosts.ts';
-import type { DepthSnapshot, HistoricTrade } from '../../../../src/brokers/binance/restMapping.ts';
+import type { DepthSnapshot, HistoricTrade } from '../../../../src/brokers/binance/restReplies.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
 import { InstrumentCatalog } from '../../../../src/market/instrument.ts';
 import type {
@@ -41,7 +41,7 @@ export function catalogOf(...symbols: string[]): InstrumentCatalog {
 /** What the venue answers to requests; each may be replaced, and remembers what it was asked. */
 class FakeRest implements Rest {
   readonly asked: { readonly what: string; readonly args: readonly unknown[] }[] = [];
-  bannedUntilMs: number | null = null;
+  pausedUntilMs: number | null = null;
   closed = false;
   catalog: () => Promise<InstrumentCatalog> = () => Promise.resolve(catalogOf('BTCUSDT', 'ETHUSDT'));
   depth: () => Promise<DepthSnapshot> = () => Promise.reject(unavailable());

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fetchBars } from '../../../../src/brokers/binance/klinePages.ts';
-import { foldBars } from '../../../../src/brokers/binance/restMapping.ts';
-import type { Bar } from '../../../../src/brokers/binance/restMapping.ts';
+import { foldBars } from '../../../../src/brokers/binance/restReplies.ts';
+import type { Bar } from '../../../../src/brokers/binance/restReplies.ts';
 import { PAGE_ROWS } from '../../../../src/brokers/binance/restRequests.ts';
 import type { KlineWindow } from '../../../../src/brokers/binance/restRequests.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
@@ -104,7 +104,7 @@ describe('fetchBars', () => {
     }
   });
 
-  it('asks nothing where the end is before the start', async () => {
+  it('asks nothing if the end is before the start', async () => {
     expect(await fetchBars({ symbol: 'X', interval: '1m', fromMs: 2, toMs: 1, limit: 5 }, unasked)).toEqual([]);
   });
 });

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import {
   toBookDelta,
   toBookSnapshot,
-  toCandle,
-  toTick,
+  fromKline,
+  toBinanceTick,
   toTrade,
 } from '../../../../src/brokers/binance/streamMapping.ts';
 import {
@@ -58,7 +58,7 @@ describe('mapping', () => {
   });
 
   it('stamps a tick, which has no time, with that of its receipt', () => {
-    const tick = toTick(
+    const tick = toBinanceTick(
       { updateId: 1, bid: decimal('10.10'), bidSize: decimal('1.00'), ask: decimal('10.13'), askSize: decimal('2') },
       receivedAt,
     );
@@ -81,10 +81,10 @@ describe('mapping', () => {
     ['10', '0.00'],
   ])('makes no tick of a book without a side (%s, %s)', (bid, ask) => {
     const message = { updateId: 1, bid: decimal(bid), bidSize: decimal('0'), ask: decimal(ask), askSize: decimal('0') };
-    expect(toTick(message, receivedAt)).toBeNull();
+    expect(toBinanceTick(message, receivedAt)).toBeNull();
   });
 
-  it('ends a candle where the next begins, and closes it by the flag alone', () => {
+  it('ends a candle when the next one begins, and closes it by the flag alone', () => {
     const message = {
       sentAt: 1737447190000,
       openAt: 1737447120000,
@@ -98,7 +98,7 @@ describe('mapping', () => {
       tradeCount: 40,
       closed: false,
     };
-    expect(toCandle(message, '1m', receivedAt)).toEqual({
+    expect(fromKline(message, '1m', receivedAt)).toEqual({
       type: 'candle',
       time: '2025-01-21T08:13:10.000Z',
       receivedAt,
@@ -113,7 +113,7 @@ describe('mapping', () => {
       tradeCount: 40,
       closed: false,
     });
-    expect(toCandle({ ...message, closed: true }, '1m', receivedAt).closed).toBe(true);
+    expect(fromKline({ ...message, closed: true }, '1m', receivedAt).closed).toBe(true);
   });
 
   it('leaves the levels of a book as they are', () => {
@@ -157,14 +157,14 @@ describe.runIf(hasRecordings)('a recorded session', () => {
 function digitsOf(stream: string, data: unknown): string[] {
   if (stream.endsWith('@bookTicker')) {
     const message = parseTick(data);
-    const tick = message && toTick(message, receivedAt);
+    const tick = message && toBinanceTick(message, receivedAt);
     if (!tick) throw new Error('not a tick');
     return [tick.bid, tick.ask, tick.bidSize ?? '', tick.askSize ?? ''];
   }
   if (stream.includes('@kline_')) {
     const message = parseCandle(data);
     if (!message) throw new Error('not a candle');
-    const { open, high, low, close, volume } = toCandle(message, '1m', receivedAt);
+    const { open, high, low, close, volume } = fromKline(message, '1m', receivedAt);
     return [open, high, low, close, volume];
   }
   if (stream.endsWith('@aggTrade')) {

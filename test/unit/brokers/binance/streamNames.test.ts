@@ -7,7 +7,7 @@ import {
   streamOf,
   toStreamName,
 } from '../../../../src/brokers/binance/streamNames.ts';
-import type { StreamAddress, TradeMode } from '../../../../src/brokers/binance/streamNames.ts';
+import type { VenueStreamAddress, TradeMode } from '../../../../src/brokers/binance/streamNames.ts';
 import { CANDLE_INTERVALS } from '../../../../src/market/marketData.ts';
 import type { CandleInterval } from '../../../../src/market/marketData.ts';
 
@@ -28,7 +28,7 @@ const NAMES: readonly [Feed, TradeMode, string][] = [
   [feed('candle', '1d'), 'individual', 'btcusdt@kline_1d'],
 ];
 
-const addresses: fc.Arbitrary<StreamAddress> = fc.record({
+const addresses: fc.Arbitrary<VenueStreamAddress> = fc.record({
   symbol: fc.stringMatching(/^[A-Z0-9._-]{1,20}$/),
   kind: fc.constantFrom(
     ...NAMES.map(([wanted, trades]) => streamOf(wanted, trades).kind),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkMockCredentials } from '../../../../src/brokers/mock/checkMockCredentials.ts';
+import { checkMockCredentials } from '../../../../src/brokers/mock/MockBroker.ts';
 import { add, compare, decimal, midpoint, subtract } from '../../../../src/market/decimal.ts';
 import type { Decimal } from '../../../../src/market/decimal.ts';
 import { CANDLE_INTERVALS } from '../../../../src/market/marketData.ts';
@@ -61,7 +61,7 @@ describe('a mock broker', () => {
     expect(mock.ticks(tick)).toHaveLength(1);
   });
 
-  it('tells each feed once how it stands', async () => {
+  it('reports the condition of each feed once', async () => {
     await using mock = Recorder.started(OANDA);
     const tick = feed('EUR_USD', 'tick');
     const trade = feed('EUR_USD', 'trade');
@@ -158,7 +158,7 @@ describe('the same seed gives the same prices, sizes and ids in the same order',
     expect(busy.trades(busyFeed).map(content).slice(0, 50)).toEqual(trades.slice(0, 50));
   });
 
-  it('and a symbol that is wanted again goes on from where it stood', async () => {
+  it('and a symbol that is wanted again goes on from the same price', async () => {
     const tick = feed('BTCUSDT', 'tick');
     await using through = Recorder.started(BINANCE, tick);
     await through.clock.advance(2_000);
@@ -246,7 +246,7 @@ function ascending(prices: readonly Decimal[]): boolean {
 describe('a market slower than its timer', () => {
   const slow = { ...BINANCE, ticksPerSecond: 0.2 };
 
-  it('still begins at the next beat, and tells a newcomer where it stands', async () => {
+  it('still begins at the next beat, and sends the present state to a new feed', async () => {
     const tick = feed('BTCUSDT', 'tick');
     await using mock = Recorder.started(slow, tick);
     await mock.clock.advance(250);
@@ -270,7 +270,7 @@ describe('a market slower than its timer', () => {
     expect(mock.candles(candle).map(({ closed }) => closed)).toEqual([false, true]);
   });
 
-  it('does not tell a newcomer of a candle that ended while nobody watched', async () => {
+  it('does not send a new feed a candle that ended while nobody watched', async () => {
     const candle = feed('BTCUSDT', 'candle', '1s');
     await using mock = Recorder.started(BINANCE, candle);
     await mock.clock.advance(100);
@@ -308,7 +308,7 @@ describe('resync', () => {
 });
 
 describe('queries', () => {
-  it('for the tick and the book tell where the market stands, before the first step and after', async () => {
+  it('for the tick and the book give the present state of the market, before the first step and after', async () => {
     const tick = feed('BTCUSDT', 'tick');
     await using mock = Recorder.started(BINANCE);
     const start = await mock.broker.fetchTick('BTCUSDT');
@@ -324,7 +324,7 @@ describe('queries', () => {
     expect((await mock.broker.fetchOrderBook('BTCUSDT', 1000)).asks.length).toBeGreaterThanOrEqual(50);
   });
 
-  it('for trades tell the latest, oldest first, with made-up ones before the first', async () => {
+  it('for trades give the latest, oldest first, with made-up ones before the first', async () => {
     const trade = feed('BTCUSDT', 'trade');
     await using mock = Recorder.started(BINANCE);
     const before = await mock.broker.fetchTrades('BTCUSDT', 20);

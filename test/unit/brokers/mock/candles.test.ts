@@ -74,7 +74,7 @@ describe('closed candles of history', () => {
 });
 
 describe('the range of a query', () => {
-  it('is honoured: open times from and to, both included, the oldest first where from is given, else the newest', async () => {
+  it('is honoured: open times from and to, both included, the oldest first if a start is given, otherwise the newest', async () => {
     await using mock = new Recorder(BINANCE);
     const nowMs = mock.clock.now();
     const offset = fc.option(fc.integer({ min: -5_000_000, max: 200_000 }), { nil: null });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CandleConfirmer } from '../../../../src/brokers/oanda/CandleConfirmer.ts';
 import type { Verdict } from '../../../../src/brokers/oanda/CandleConfirmer.ts';
-import type { VenueCandle } from '../../../../src/brokers/oanda/restMapping.ts';
+import type { VenueCandle } from '../../../../src/brokers/oanda/restReplies.ts';
 import type { CandleSpecification } from '../../../../src/brokers/oanda/restRequests.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';
@@ -36,7 +36,7 @@ function confirmer(...answers: (Answer | 'never')[]) {
   return { clock, asked, verdicts, ask, made };
 }
 
-describe('the word of the venue on a candle that has ended', () => {
+describe('the answer of the venue about a candle that has ended', () => {
   it.each([
     ['the candle', [candle(60_000, true), candle(120_000, false)], { kind: 'candle', candle: candle(60_000, true) }],
     ['that there is none', [candle(0, true), candle(120_000, false)], { kind: 'none' }],
@@ -91,14 +91,14 @@ describe('the word of the venue on a candle that has ended', () => {
     expect(verdicts).toHaveLength(3);
   });
 
-  it('is asked for in several requests where one would be too long', async () => {
+  it('is asked for in several requests if one would be too long', async () => {
     const { clock, ask, asked } = confirmer([candle(60_000, true)]);
     for (let count = 0; count < 450; count += 1) ask();
     await clock.advance(1_000);
     expect(asked.map(({ length }) => length)).toEqual([200, 200, 50]);
   });
 
-  it('is nobody told after the end', async () => {
+  it('is not passed on after the end', async () => {
     const { clock, ask, verdicts, made } = confirmer('never');
     ask();
     await clock.advance(1_000);

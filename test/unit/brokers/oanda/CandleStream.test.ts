@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CandleQuestion, Verdict } from '../../../../src/brokers/oanda/CandleConfirmer.ts';
 import { CandleStream } from '../../../../src/brokers/oanda/CandleStream.ts';
-import type { VenueCandle } from '../../../../src/brokers/oanda/restMapping.ts';
+import type { VenueCandle } from '../../../../src/brokers/oanda/restReplies.ts';
 import { SecondsStream } from '../../../../src/brokers/oanda/SecondsStream.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
 import type { CandleDraft } from '../../../../src/market/marketData.ts';
@@ -108,7 +108,7 @@ describe('candles of the venue', () => {
     expect(take()).toEqual(['01:00 2 5 1 5 8', '01:00 2 5 0.5 0.5 9']);
   });
 
-  it('are closed once, as the venue has them, before the next is told', async () => {
+  it('are closed once, as the venue has them, before the next is published', async () => {
     const { begin, price, take, answer, questions, stream } = minutes();
     await begin(venueCandle(0, ['2', '4', '1', '3', '7'], false));
     price(1.1, '6');
@@ -123,7 +123,7 @@ describe('candles of the venue', () => {
     expect(take()).toEqual(['01:00 6 8 6 8 3']);
   });
 
-  it.each(['none', 'unknown'] as const)('are closed as they were built where the word is: %s', async (kind) => {
+  it.each(['none', 'unknown'] as const)('are closed as they were built if the answer is: %s', async (kind) => {
     const { begin, price, take, answer } = minutes();
     await begin(venueCandle(0, ['2', '4', '1', '3', '7'], false));
     price(0.5, '5');
@@ -144,7 +144,7 @@ describe('candles of the venue', () => {
     expect(take()).toEqual(['00:00 2 4 1 3 7 closed']);
   });
 
-  it('are told though no price of them was streamed, where the venue has them', async () => {
+  it('are published though no price of them was streamed, if the venue has them', async () => {
     const { begin, take, answer, stream } = minutes();
     await begin(venueCandle(0, ['2', '4', '1', '3', '7']));
     take();
@@ -168,7 +168,7 @@ describe('candles of the venue', () => {
     expect(take()).toEqual(['00:00 2 2 2 2 1 closed', '01:00 3 3 3 3 5 closed', '02:00 4 4 4 4 1']);
   });
 
-  it('wait for nobody while the market is closed', async () => {
+  it('are not waited for while the market is closed', async () => {
     const { begin, price, take, answer, stream, questions } = minutes();
     await begin(venueCandle(0, ['2', '2', '2', '2', '1'], false));
     stream.advance(START + MINUTE + 1_000, false);
@@ -209,7 +209,7 @@ describe('candles of the venue', () => {
     expect(take()).toEqual(['01:00 3 4 3 4 2 closed', '03:00 5 5 5 5 1 closed', '04:00 6 6 6 6 1', 'live']);
   });
 
-  it('that waited for the word of the venue when the stream was lost are closed by history', async () => {
+  it('that waited for the answer of the venue when the stream was lost are closed by history', async () => {
     const { begin, price, take, questions, stream } = minutes();
     await begin(venueCandle(0, ['2', '2', '2', '2', '1'], false));
     price(1, '3');
@@ -221,7 +221,7 @@ describe('candles of the venue', () => {
     expect(take()).toEqual([]);
   });
 
-  it('are told as missing where history can not be had, and the one that lacks its beginning is left to the venue', async () => {
+  it('are reported as missing if history can not be had, and the one that lacks its beginning is left to the venue', async () => {
     const { begin, price, take, answer, stream, venue, clock } = minutes();
     await begin(venueCandle(0, ['2', '2', '2', '2', '1'], false));
     take();
@@ -275,7 +275,7 @@ describe('candles of the venue', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('of so long ago that one answer does not hold them are told as missing', async () => {
+  it('of so long ago that one answer does not hold them are reported as missing', async () => {
     const { begin, take, stream, clock, asked } = minutes();
     await begin(venueCandle(0, ['2', '2', '2', '2', '1'], false));
     take();
@@ -324,7 +324,7 @@ describe('candles of one second', () => {
     expect(take()).toEqual([]);
   });
 
-  it('that were lost in an interruption are told as missing, and none is closed twice', () => {
+  it('that were lost in an interruption are reported as missing, and none is closed twice', () => {
     const { stream, price, take } = seconds();
     stream.begin();
     price(0.5, '1');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Feed, FeedCondition } from '../../../../src/brokers/BaseBroker.ts';
 import type { CandleQuestion } from '../../../../src/brokers/oanda/CandleConfirmer.ts';
 import { InstrumentStream } from '../../../../src/brokers/oanda/InstrumentStream.ts';
-import type { VenueCandle } from '../../../../src/brokers/oanda/restMapping.ts';
+import type { VenueCandle } from '../../../../src/brokers/oanda/restReplies.ts';
 import type { VenuePrice } from '../../../../src/brokers/oanda/streamMessages.ts';
 import type { FeedEventDraft } from '../../../../src/market/marketData.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';
@@ -68,7 +68,7 @@ function open(...feeds: Feed[]) {
 }
 
 describe('an instrument', () => {
-  it('is live with its first price, and then told with each that is newer', () => {
+  it('is live with its first price, and then publishes each that is newer', () => {
     const { receive, take } = open(TICK, BOOK);
     expect(take()).toEqual([]);
     receive(5);
@@ -80,7 +80,7 @@ describe('an instrument', () => {
     expect(take()).toEqual(['tick 06', 'book 06', 'tick 07', 'book 07']);
   });
 
-  it('is recovering from a loss until its next price, and tells no price twice but in a book', () => {
+  it('is recovering from a loss until its next price, and publishes no price twice except in a book', () => {
     const { receive, take, stream } = open(TICK, BOOK);
     receive(5);
     take();
@@ -132,7 +132,7 @@ describe('an instrument', () => {
     expect(take()).toEqual(['tick 08', 'book is live', 'book 08']);
   });
 
-  it('gives newcomers the price that is known, and nobody else anything', () => {
+  it('gives new feeds the known price, and others nothing', () => {
     const { receive, take, stream } = open(TICK);
     receive(5);
     take();
@@ -143,7 +143,7 @@ describe('an instrument', () => {
     expect(take()).toEqual(['book 06']);
   });
 
-  it('tells newcomers that it is lost', () => {
+  it('reports to new feeds that it is lost', () => {
     const { stream, take } = open(TICK);
     stream.lost('no stream yet');
     stream.setFeeds(new Set([TICK, BOOK]));
@@ -162,7 +162,7 @@ describe('an instrument', () => {
     expect(take()).toEqual([]);
   });
 
-  it('begins a book again with the next price where the venue can not be asked', async () => {
+  it('begins a book again with the next price if the venue can not be asked', async () => {
     const { receive, take, stream, venue, clock } = open(BOOK);
     receive(5);
     take();

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findRefused } from '../../../../src/brokers/oanda/findRefused.ts';
-import { NameReview } from '../../../../src/brokers/oanda/NameReview.ts';
+import { findRefused, NameReview } from '../../../../src/brokers/oanda/NameReview.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';
 
 const refusing =
@@ -45,7 +44,7 @@ describe('names that the venue refuses', () => {
     expect(review.has('B')).toBe(false);
   });
 
-  it('are not known where the venue can not be asked', async () => {
+  it('are not known if the venue can not be asked', async () => {
     const review = new NameReview({
       ask: () => Promise.reject(new Error('not now')),
       logger: silentLogger(),

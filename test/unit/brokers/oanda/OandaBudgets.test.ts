@@ -4,7 +4,7 @@ import { OandaBudgets } from '../../../../src/brokers/oanda/OandaBudgets.ts';
 import { FakeClock } from '../../../support/FakeClock.ts';
 
 describe('the budgets of the venue', () => {
-  it('are one for each token, whoever uses it', () => {
+  it('are one for each token, no matter who uses it', () => {
     const budgets = new OandaBudgets({ clock: new FakeClock() });
     using one = budgets.use('token');
     using same = budgets.use('token');

@@ -66,7 +66,7 @@ function start(...names: string[]) {
 const time = (second: string): string => `2026-01-02T03:04:${second}Z`;
 
 describe('the stream of an account', () => {
-  it('asks for all instruments at once, is open with the first message, and tells what comes', async () => {
+  it('asks for all instruments at once, is open with the first message, and reports what comes', async () => {
     const { stream, feeds, clock, take, activity } = start('A', 'B');
     stream.start();
     await clock.advance(0);
@@ -145,7 +145,7 @@ describe('the stream of an account', () => {
     [400, '', false, 'instrument'],
     [400, `{"errorMessage":"Invalid value specified for 'instruments'"}`, false, 'instrument'],
     [404, '', false, 'other'],
-  ])('tells HTTP %i with %j as a refusal', async (status, text, isPage, refusal) => {
+  ])('reports HTTP %i with %j as a refusal', async (status, text, isPage, refusal) => {
     const { stream, feeds, clock, take } = start('A', 'B');
     stream.start();
     await clock.advance(0);
@@ -187,7 +187,7 @@ describe('the stream of an account', () => {
 });
 
 describe('a change of instruments', () => {
-  it('opens the new stream, hears both, and ends the old one when the new has told all its prices', async () => {
+  it('opens the new stream, hears both, and ends the old one when the new one has sent all its prices', async () => {
     const { goLive, want, feeds, take, stream } = start('A', 'B');
     const old = await goLive();
     await want('A', 'C');
@@ -286,7 +286,7 @@ describe('a change of instruments', () => {
     expect(take()).toEqual([]);
   });
 
-  it('tells a refusal of the new stream, and keeps the old one', async () => {
+  it('reports a refusal of the new stream, and keeps the old one', async () => {
     const { goLive, want, feeds, clock, take } = start('A');
     const old = await goLive();
     await want('A', 'X');
@@ -296,7 +296,7 @@ describe('a change of instruments', () => {
     expect(old.alive).toBe(true);
   });
 
-  it('goes on where the old stream ends before the new one has taken over, and loses only what that has not told', async () => {
+  it('goes on if the old stream ends before the new one has taken over, and loses only what that has not sent', async () => {
     const { goLive, want, feeds, clock, take, stream } = start('A', 'B');
     const old = await goLive();
     await want('A', 'B', 'C');
@@ -308,7 +308,7 @@ describe('a change of instruments', () => {
     expect(feeds.all).toHaveLength(2);
   });
 
-  it('ends the old stream first where the venue bears no second one', async () => {
+  it('ends the old stream first if the venue allows no second one', async () => {
     const { goLive, want, feeds, clock, take, budget } = start('A');
     const old = await goLive();
     const places = Array.from({ length: 19 }, () => budget.takeStream());
@@ -320,7 +320,7 @@ describe('a change of instruments', () => {
     expect(take()).toEqual(['lost: The stream begins anew, with other instruments.']);
   });
 
-  it('waits, and says why, where the venue bears no stream at all', async () => {
+  it('waits, and says why, if the venue allows no stream at all', async () => {
     const { stream, feeds, clock, take, budget } = start('A');
     const places = Array.from({ length: 20 }, () => budget.takeStream());
     stream.start();

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fetchSpan } from '../../../../src/brokers/oanda/candlePages.ts';
 import type { CandleSpan } from '../../../../src/brokers/oanda/candlePages.ts';
-import type { VenueCandle } from '../../../../src/brokers/oanda/restMapping.ts';
+import type { VenueCandle } from '../../../../src/brokers/oanda/restReplies.ts';
 import type { CandleWindow } from '../../../../src/brokers/oanda/restRequests.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
 
@@ -79,7 +79,7 @@ describe('the candles of a query', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('come in smaller pages where the venue finds them too large', async () => {
+  it('come in smaller pages if the venue finds them too large', async () => {
     const minutes = Array.from({ length: 900 }, (_, index) => index);
     const { fetch, asked, now } = venue(minutes, { page: 500 });
     expect(minutesOf(await fetchSpan(span({ fromMs: at(0), limit: 800 }), now, fetch))).toEqual(minutes.slice(0, 800));
@@ -87,12 +87,12 @@ describe('the candles of a query', () => {
     expect(minutesOf(await fetchSpan(span({ limit: 800 }), now, fetch))).toEqual(minutes.slice(100));
   });
 
-  it.each([{ fromMs: at(0) }, {}])('are not told to be none where a venue takes no page at all', async (fields) => {
+  it.each([{ fromMs: at(0) }, {}])('are not reported as none if a venue accepts no page at all', async (fields) => {
     const asked = fetchSpan(span(fields), START, () => Promise.resolve('count'));
     await expect(asked).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
   });
 
-  it('end where a venue takes no notice of the window', async () => {
+  it('end if a venue ignores the window', async () => {
     const same = [{ openMs: at(5), complete: true, bar }];
     expect(await fetchSpan(span({ fromMs: at(0), limit: 10 }), START, () => Promise.resolve(same))).toEqual(same);
     expect(await fetchSpan(span({ limit: 10 }), START, () => Promise.resolve(same))).toEqual(same);

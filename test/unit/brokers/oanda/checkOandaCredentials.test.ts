@@ -46,7 +46,7 @@ const failure = async (promise: Promise<void>): Promise<{ code: string; message:
 };
 
 describe('credentials of OANDA', () => {
-  it('are good where the token opens the account, and nothing is left of the question', async () => {
+  it('are good if the token opens the account, and nothing is left of the question', async () => {
     await using setting = await set();
     await setting.check(good);
     expect(setting.venue.requests.map(({ path }) => path)).toEqual(['/v3/accounts']);
@@ -67,7 +67,7 @@ describe('credentials of OANDA', () => {
     expect(setting.venue.requests).toEqual([]);
   });
 
-  it('fail in ways that a person can tell apart', async () => {
+  it('fail with messages that a person can distinguish', async () => {
     await using setting = await set();
     const { check, venue } = setting;
     const badToken = await failure(check({ ...good, token: 'f'.repeat(65) }));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isCrossed, toBook, toMid, toTick } from '../../../../src/brokers/oanda/streamMapping.ts';
+import { isCrossed, toBook, toMid, toOandaTick } from '../../../../src/brokers/oanda/streamMapping.ts';
 import { fromEpochMs } from '../../../../src/market/timestamp.ts';
 import { priceOf } from './prices.ts';
 
@@ -18,7 +18,7 @@ describe('what becomes of a price', () => {
         ['1.08461', '40'],
       ],
     });
-    expect(toTick(price, received)).toEqual({
+    expect(toOandaTick(price, received)).toEqual({
       type: 'tick',
       time: '2023-11-14T22:13:19.123456789Z',
       receivedAt: received,
@@ -44,7 +44,7 @@ describe('what becomes of a price', () => {
     ['asks', priceOf({ asks: [] })],
     ['both', priceOf({ bids: [], asks: [] })],
   ])('is no tick and no candle without %s, and still the whole book', (_name, price) => {
-    expect(toTick(price, received)).toBeNull();
+    expect(toOandaTick(price, received)).toBeNull();
     expect(toMid(price, 5)).toBeNull();
     expect(isCrossed(price)).toBe(false);
     expect(toBook(price, received)).toMatchObject({ bids: price.bids, asks: price.asks });

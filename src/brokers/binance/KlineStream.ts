@@ -1,0 +1,235 @@
+import { CANDLE_INTERVALS } from '../../market/marketData.ts';
+import type { CandleDraft } from '../../market/marketData.ts';
+import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
+import { CandleSequencer, SecondsJoiner } from './CandleSequencer.ts';
+import type { CandlePlace } from './CandleSequencer.ts';
+import { MarketStream } from './MarketStream.ts';
+import type { StreamOptions } from './MarketStream.ts';
+import { fromKline } from './streamMapping.ts';
+import { parseCandle } from './streamMessages.ts';
+import type { KlineInterval } from './streamNames.ts';
+
+/**
+ * Bound of the updates that wait for history; beyond it they are published without it. Only the newest update of an
+ * open candle waits.
+ */
+const MAX_HELD = 500;
+/**
+ * How long a missing final update is awaited: it may come after the first update of the next candle, and history has it
+ * later still.
+ */
+const HOLE_PATIENCE_MS = 1_000;
+/** Bound of the candles that are fetched after an interruption. */
+const MAX_REFETCHED = 5_000;
+
+export interface KlineStreamOptions extends StreamOptions {
+  readonly interval: KlineInterval;
+}
+
+interface Update {
+  readonly place: CandlePlace;
+  readonly candle: CandleDraft;
+}
+
+/**
+ * Candles of one interval, each closed once, by the venue's own flag. After an interruption the closed ones that were
+ * missed are fetched and come first. From seconds, those of five seconds are made, too.
+ */
+export class KlineStream extends MarketStream {
+  protected readonly ticks = false;
+  readonly #interval: KlineInterval;
+  readonly #sequencer = new CandleSequencer();
+  #joiner: SecondsJoiner | null;
+  /** Cancels the fetching of history that is under way. */
+  #history: AbortController | null = null;
+  #held: Update[] = [];
+  /** Runs while a missing final update of a candle is awaited. */
+  #hole: Disposable | null = null;
+  /** Something may have been missed, and has not been fetched yet. */
+  #interrupted = false;
+
+  constructor({ interval, ...options }: KlineStreamOptions) {
+    super(options);
+    this.#interval = interval;
+    this.#joiner = interval === '1s' ? new SecondsJoiner() : null;
+  }
+
+  resync(): void {
+    if (!this.isSubscribed) return;
+    this.interrupt();
+    this.begin();
+  }
+
+  [Symbol.dispose](): void {
+    this.#endHistory();
+  }
+
+  protected handle(data: unknown, receivedAtMs: number): boolean {
+    const message = parseCandle(data);
+    if (message === undefined || message.interval !== this.#interval) return false;
+    this.context.noteLatency(message.sentAt, receivedAtMs);
+    const candle = fromKline(message, this.#interval, this.context.stamp(receivedAtMs));
+    const update = { place: message, candle };
+    // Data may come before the subscription is acknowledged.
+    if (this.#history !== null || this.#interrupted) this.#hold(update);
+    else this.#passInOrder(update);
+    return true;
+  }
+
+  protected begin(): void {
+    if (this.#history !== null) return;
+    const resumeAt = this.#sequencer.resumeAt;
+    if (resumeAt !== null) void this.#fetchMissed(resumeAt);
+    else if (this.#joiner !== null && this.#isJoined) void this.#fetchBeginning(this.#joiner);
+    else {
+      this.#joiner?.skipUntil(this.#nextJoinedAt);
+      this.#goLive();
+    }
+  }
+
+  protected interrupt(): void {
+    this.#interrupted = this.#sequencer.resumeAt !== null;
+    this.#endHistory();
+    // History will have both what was missed and what waited for it.
+    this.#held = [];
+  }
+
+  get #isJoined(): boolean {
+    return this.feeds.some(({ interval }) => interval !== this.#interval);
+  }
+
+  /** When the next candle of five seconds opens. */
+  get #nextJoinedAt(): number {
+    const lengthMs = CANDLE_INTERVALS['5s'];
+    return (Math.floor(this.context.broker.clock.now() / lengthMs) + 1) * lengthMs;
+  }
+
+  /** An update behind a candle that was not closed waits for its final update a moment, and then for history. */
+  #passInOrder(update: Update): void {
+    if (this.#leavesHole(update)) {
+      this.#hold(update);
+      const resumeAt = this.#sequencer.resumeAt;
+      this.#hole ??= this.context.broker.clock.after(HOLE_PATIENCE_MS, () => {
+        this.#hole = null;
+        if (resumeAt !== null) void this.#fetchMissed(resumeAt);
+      });
+      return;
+    }
+    this.#pass(update);
+    for (let next = this.#held[0]; next !== undefined && !this.#leavesHole(next); next = this.#held[0]) {
+      this.#held.shift();
+      this.#pass(next);
+    }
+    if (this.#held.length === 0) this.#endHole();
+  }
+
+  #leavesHole({ place }: Update): boolean {
+    return this.#sequencer.leavesHole(place, CANDLE_INTERVALS[this.#interval]);
+  }
+
+  #endHole(): void {
+    this.#hole?.[Symbol.dispose]();
+    this.#hole = null;
+  }
+
+  #pass({ place, candle }: Update): void {
+    if (!this.#sequencer.accept(place)) return;
+    this.#emit(candle);
+    if (this.#joiner !== null) for (const joined of this.#joiner.add(candle)) this.#emit(joined);
+  }
+
+  #emit(candle: CandleDraft): void {
+    const { sink } = this.context.broker;
+    for (const feed of this.feeds) if (feed.interval === candle.interval) sink.onEvent(feed, candle);
+  }
+
+  #hold(update: Update): void {
+    const last = this.#held.at(-1);
+    if (last !== undefined && !last.place.closed && last.place.openAt === update.place.openAt) this.#held.pop();
+    this.#held.push(update);
+    if (this.#held.length > MAX_HELD) this.#giveUp();
+  }
+
+  /** Fetches all candles since the last closed one, which is not published again. */
+  async #fetchMissed(sinceMs: number): Promise<void> {
+    const lengthMs = CANDLE_INTERVALS[this.#interval];
+    const oldestMs = this.context.broker.clock.now() - (MAX_REFETCHED - 2) * lengthMs;
+    const fromMs = Math.max(sinceMs, Math.ceil(oldestMs / lengthMs) * lengthMs);
+    const candles = await this.#fetch(fromMs);
+    if (candles === 'aborted') return;
+    let isMissing = candles === null || fromMs > sinceMs;
+    for (const candle of candles ?? []) {
+      const update = fromHistory(candle);
+      const isOutdated = !candle.closed && this.#held.some(({ place }) => place.openAt === update.place.openAt);
+      if (isOutdated) continue;
+      this.#pass(update);
+    }
+    const [next] = this.#held;
+    isMissing ||= next !== undefined && this.#leavesHole(next);
+    if (isMissing) this.#reportMissing(sinceMs);
+    this.#goLive();
+  }
+
+  /** Fetches the seconds of the present candle of five seconds that came before the subscription. */
+  async #fetchBeginning(joiner: SecondsJoiner): Promise<void> {
+    const nextAt = this.#nextJoinedAt;
+    const candles = await this.#fetch(nextAt - CANDLE_INTERVALS['5s']);
+    if (candles === 'aborted') return;
+    if (candles === null) joiner.skipUntil(nextAt);
+    for (const candle of candles ?? []) for (const joined of joiner.add(candle)) this.#emit(joined);
+    this.#goLive();
+  }
+
+  /** Null if the venue did not give them. Updates that come meanwhile are held. */
+  async #fetch(fromMs: number): Promise<readonly CandleDraft[] | null | 'aborted'> {
+    const history = new AbortController();
+    this.#history = history;
+    const query = { symbol: this.symbol, interval: this.#interval, fromMs, toMs: null, limit: MAX_REFETCHED };
+    const candles = await this.fetchPatiently(
+      (signal) => this.context.history.fetchCandles(query, this.askOptions(signal)),
+      history.signal,
+    );
+    return history.signal.aborted ? 'aborted' : candles;
+  }
+
+  #giveUp(): void {
+    const resumeAt = this.#sequencer.resumeAt;
+    if (resumeAt !== null) this.#reportMissing(resumeAt);
+    this.#goLive();
+  }
+
+  #goLive(): void {
+    this.#interrupted = false;
+    this.#endHistory();
+    this.#release();
+    this.setCondition({ kind: 'live' });
+  }
+
+  #release(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const update of held) this.#pass(update);
+  }
+
+  #endHistory(): void {
+    this.#endHole();
+    this.#history?.abort();
+    this.#history = null;
+  }
+
+  #reportMissing(sinceMs: number): void {
+    this.#sequencer.forgiveHole();
+    if (this.#joiner !== null) {
+      // The candle in progress would lack seconds.
+      this.#joiner = new SecondsJoiner();
+      this.#joiner.skipUntil(this.#nextJoinedAt);
+    }
+    const { id: broker, metrics } = this.context.broker;
+    metrics.gaps.inc({ broker, type: 'candle' });
+    this.reportGap(`Candles of ${this.symbol} since ${fromEpochMs(sinceMs)} may be missing.`);
+  }
+}
+
+function fromHistory(candle: CandleDraft): Update {
+  return { place: { openAt: toEpochMs(candle.openTime), sentAt: null, closed: candle.closed }, candle };
+}
