@@ -1,7 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { FairTurns } from '../../src/shared/FairTurns.ts';
 import { systemClock } from '../../src/shared/clock.ts';
@@ -172,14 +174,21 @@ describe('for a client that does not read', () => {
       agent: new Agent(),
       headers: { 'content-type': 'application/json' },
     });
+    const arrived = Promise.withResolvers<Socket>();
+    const note = (message: unknown): void => {
+      arrived.resolve((message as { readonly socket: Socket }).socket);
+    };
+    subscribe('http.server.request.start', note);
     sent.end(JSON.stringify({ query }));
+    const served = await arrived.promise;
+    unsubscribe('http.server.request.start', note);
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     response.pause();
     const cut = once(response, 'error');
     sent.on('error', () => undefined);
     await waitFor(() => response.socket.bytesRead > 0);
     // It reads again once nothing more can come.
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await waitFor(() => served.destroyed, 'the gateway to cut it off');
     response.resume();
     await cut;
     const answer = await fetch(gateway.urls.graphql, {
@@ -201,7 +210,8 @@ describe('for a client that does not read', () => {
     let bytes = 0;
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes % 7 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      // It takes its time: another request is answered before it reads on.
+      await (await fetch(`${gateway.urls.http}/health`)).text();
     }
     expect(bytes).toBe(Number(response.headers['content-length']));
   });

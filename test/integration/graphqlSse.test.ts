@@ -195,9 +195,6 @@ describe('a client of event streams that reads nothing', () => {
     await stalled.count(10);
     expect(await open()).toBe('1');
     stalled.response.pause();
-    for (let look = 0; look < 500 && (await open()) !== '0'; look += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    expect(await open()).toBe('0');
+    await waitFor(async () => (await open()) === '0', 'the subscription to be ended');
   });
 });

@@ -197,11 +197,7 @@ export class GraphqlGateway implements AsyncDisposable {
 
   /** Resolves when the metric has this value. */
   async settles(name: string, labels: Readonly<Record<string, string>>, value: number): Promise<void> {
-    for (let tries = 0; tries < 2_000; tries += 1) {
-      if ((await this.metric(name, labels)) === value) return;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    throw new Error(`${name} stayed at ${await this.metric(name, labels)} and did not become ${value}`);
+    await waitFor(async () => (await this.metric(name, labels)) === value, `${name} to be ${value}`);
   }
 
   /** Resolves when nobody listens to anything any more. */

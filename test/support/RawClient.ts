@@ -28,11 +28,14 @@ export class RawClient implements AsyncDisposable {
     socket.on('error', () => undefined);
   }
 
-  /** Resolves once the server has greeted. `url` may be that of the HTTP server. */
+  /** Resolves once the server has greeted; rejects if it lets nobody in. `url` may be that of the HTTP server. */
   static async connect(url: string, options: ClientOptions = {}): Promise<RawClient> {
     const target = new URL('/ws', url.replace(/^http/, 'ws'));
     const client = new RawClient(new WebSocket(target, options));
-    await client.waitFor((message) => message['status'] === 'connected');
+    await waitFor(() => {
+      if (client.closed !== null) throw new Error(`closed with ${client.closed.code} in place of a greeting`);
+      return client.messages.some((message) => message['status'] === 'connected');
+    }, 'the greeting');
     return client;
   }
 

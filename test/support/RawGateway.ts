@@ -160,11 +160,7 @@ export class RawGateway implements AsyncDisposable {
 
   /** Resolves when the metric has that value. */
   async settles(name: string, labels: Readonly<Record<string, string>>, value: number): Promise<void> {
-    let found = Number.NaN;
-    await waitFor(() => {
-      void this.metric(name, labels).then((now) => (found = now));
-      return found === value;
-    }, `${name} to be ${value}`);
+    await waitFor(async () => (await this.metric(name, labels)) === value, `${name} to be ${value}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

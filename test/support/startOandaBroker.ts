@@ -5,7 +5,6 @@ import { OandaBroker } from '../../src/brokers/oanda/OandaBroker.ts';
 import { OandaBudgets } from '../../src/brokers/oanda/OandaBudgets.ts';
 import type { OandaBrokerOptions } from '../../src/brokers/oanda/OandaBroker.ts';
 import type { CandleDraft, FeedEventDraft, OrderBookDraft, TickDraft } from '../../src/market/marketData.ts';
-import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { serializeError } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
@@ -13,6 +12,7 @@ import { systemRandom } from '../../src/shared/random.ts';
 import { DEFAULT_ACCOUNTS } from '../venues/oanda/accounts.ts';
 import { StandInOanda } from '../venues/oanda/StandInOanda.ts';
 import type { StandInOptions } from '../venues/oanda/StandInOanda.ts';
+import { SkippableClock } from './SkippableClock.ts';
 import { waitFor } from './waitFor.ts';
 
 export const [ACCOUNT, OTHER_ACCOUNT] = DEFAULT_ACCOUNTS;
@@ -26,14 +26,20 @@ export async function startOandaBroker(
     standIn?: StandInOanda;
     broker?: Partial<OandaBrokerOptions>;
     account?: { readonly id: string; readonly token: string };
+    /** The broker's own. @default one that hurries while a test waits for the broker, and that the venue shares */
     clock?: Clock;
     /** Done with the venue before the broker starts. */
     before?: (venue: StandInOanda) => void;
   } = {},
 ) {
   await using stack = new AsyncDisposableStack();
-  const { account = ACCOUNT, clock = systemClock } = options;
-  const venue = options.standIn ?? stack.use(await StandInOanda.start({ heartbeatMs: 100, ...options.venue }));
+  const shared = new SkippableClock();
+  const { account = ACCOUNT, clock = shared } = options;
+  const own = { heartbeatMs: 100, ...(clock === shared ? { clock } : {}), ...options.venue };
+  const venue = options.standIn ?? stack.use(await StandInOanda.start(own));
+  const isHurried = clock === shared && options.standIn === undefined;
+  const wait = <T>(probe: () => T | undefined | null | false, what: string): Promise<T> =>
+    isHurried ? shared.hurryUntil(probe, what) : waitFor(probe, what);
   options.before?.(venue);
   const told: { readonly feed: Feed; readonly event?: FeedEventDraft; readonly condition?: FeedCondition }[] = [];
   const statuses: BrokerStatus[] = [];
@@ -77,6 +83,8 @@ export async function startOandaBroker(
   const state = (feed: Feed): string | undefined => conditions(feed).findLast(({ kind }) => kind !== 'gap')?.kind;
   const owned = stack.move();
   return {
+    /** Of the broker and its venue, unless a test has brought another. */
+    clock: shared,
     venue,
     broker,
     budgets,
@@ -95,9 +103,9 @@ export async function startOandaBroker(
     candles: (feed: Feed) => events(feed).filter((event): event is CandleDraft => event.type === 'candle'),
     gaps: (feed: Feed) => conditions(feed).filter(({ kind }) => kind === 'gap'),
     waitForState: (kind: string, ...feeds: Feed[]) =>
-      waitFor(() => feeds.every((feed) => state(feed) === kind), `${kind} feeds`),
+      wait(() => feeds.every((feed) => state(feed) === kind), `${kind} feeds`),
     waitForTicks: (feed: Feed, count: number) =>
-      waitFor(() => events(feed).length >= count, `${count} ticks of ${feed.symbol}`),
+      wait(() => events(feed).length >= count, `${count} ticks of ${feed.symbol}`),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -1,3 +1,6 @@
+import { systemClock } from '../../../src/shared/clock.ts';
+import type { Clock } from '../../../src/shared/clock.ts';
+
 /** What the venue's times are counted in: chosen by a connection's `timeUnit`, by a request's X-MBX-TIME-UNIT. */
 export type TimeUnit = 'ms' | 'us';
 
@@ -31,35 +34,42 @@ export function parameterToMs(value: number): number {
   return value > 100_000_000_000_000 ? Math.floor(value / 1000) : value;
 }
 
-/** Timers that end together. */
+/** Timers of one clock that end together. */
 export class Timers implements Disposable {
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #clock: Clock;
+  readonly #timers = new Set<Disposable>();
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   after(delayMs: number, task: () => void): Disposable {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      task();
-    }, delayMs);
-    return this.#own(timer);
+    const timer = this.#own(
+      this.#clock.after(delayMs, () => {
+        timer[Symbol.dispose]();
+        task();
+      }),
+    );
+    return timer;
   }
 
   every(periodMs: number, task: () => void): Disposable {
-    return this.#own(setInterval(task, periodMs));
+    return this.#own(this.#clock.every(periodMs, task));
   }
 
   /** What has not fired never will; who waits for it waits on. */
   [Symbol.dispose](): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    for (const timer of this.#timers) timer[Symbol.dispose]();
   }
 
-  #own(timer: NodeJS.Timeout): Disposable {
-    this.#timers.add(timer);
-    return {
+  #own(timer: Disposable): Disposable {
+    const owned = {
       [Symbol.dispose]: () => {
-        clearTimeout(timer);
-        this.#timers.delete(timer);
+        timer[Symbol.dispose]();
+        this.#timers.delete(owned);
       },
     };
+    this.#timers.add(owned);
+    return owned;
   }
 }
