@@ -28,7 +28,7 @@ describe('a stream of OANDA that is lost', () => {
     await using gateway = await startOandaBroker([TICK, BOOK], { venue: FAST });
     await gateway.waitForState('live', TICK, BOOK);
     await end(gateway.venue);
-    await waitFor(() => gateway.conditions(TICK).length >= 3);
+    await gateway.clock.hurryUntil(() => gateway.conditions(TICK).length >= 3, 'the loss and a new stream');
     await gateway.waitForState('live', TICK, BOOK);
     gateway.venue.price(ACCOUNT.id, 'EUR_USD', { bid: '1.08000' });
     await waitFor(() => gateway.ticks(TICK).at(-1)?.bid === '1.08000');
@@ -92,7 +92,8 @@ describe('a stream of OANDA that is lost', () => {
     });
     await gateway.waitForState('recovering', TICK, MINUTE);
     expect(gateway.statuses.at(-1)).toMatchObject({ kind: 'waiting', reason: "Broker oanda can't reach its venue." });
-    await expect(gateway.broker.fetchTick('EUR_USD')).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    const asked = gateway.clock.hurry(gateway.broker.fetchTick('EUR_USD'));
+    await expect(asked).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
     gateway.venue.faults.refuseConnections = false;
     await gateway.waitForState('live', TICK, MINUTE);
   });
@@ -131,7 +132,7 @@ describe('a closed market', () => {
     await gateway.waitForState('closed', TICK, BOOK, MINUTE);
     const [stream] = gateway.venue.streams;
     const before = stream?.heartbeatsSent ?? 0;
-    await waitFor(() => (stream?.heartbeatsSent ?? 0) > before + 20);
+    await gateway.clock.hurryUntil(() => (stream?.heartbeatsSent ?? 0) > before + 20, 'twenty heartbeats');
     expect(gateway.venue.streamAttempts()).toBe(1);
     gateway.venue.openMarkets();
     await gateway.waitForState('live', TICK, BOOK);
@@ -176,7 +177,7 @@ describe('credentials', () => {
   const OF_ANOTHER = '/v3/of-another-client';
   const own = ({ requests }: StandInOanda) => requests.filter(({ path }) => path !== OF_ANOTHER);
   const stopped = async (gateway: Awaited<ReturnType<typeof startOandaBroker>>, word: string): Promise<void> => {
-    await waitFor(() => gateway.statuses.at(-1)?.kind === 'degraded', 'the refusal');
+    await gateway.clock.hurryUntil(() => gateway.statuses.at(-1)?.kind === 'degraded', 'the refusal');
     expect(gateway.statuses.at(-1)).toMatchObject({ reason: expect.stringContaining(word) as string });
     expect(gateway.conditions(TICK).at(-1)).toMatchObject({
       kind: 'recovering',
@@ -234,15 +235,19 @@ describe('credentials', () => {
     await using gateway = await startOandaBroker([TICK, BOOK, MINUTE], { account, venue: { accounts: [account] } });
     await gateway.waitForState('live', TICK, BOOK, MINUTE);
     const { faults } = gateway.venue;
+    const failed = (): Promise<unknown> =>
+      gateway.clock
+        .hurry(gateway.broker.fetchTick('EUR_USD'))
+        .catch((error: unknown) => gateway.log.push(String(error)));
     await faults.hangUp('reset');
     faults.malformed('oops\n');
     faults.rest.nextReset({ times: 5 });
-    await gateway.broker.fetchTick('EUR_USD').catch((error: unknown) => gateway.log.push(String(error)));
+    await failed();
     faults.rest.nextReply(502, { html: true, times: 5 });
-    await gateway.broker.fetchTick('EUR_USD').catch((error: unknown) => gateway.log.push(String(error)));
+    await failed();
     await gateway.waitForState('live', TICK, BOOK, MINUTE);
     gateway.venue.revoke(account.token);
-    await waitFor(() => gateway.statuses.at(-1)?.kind === 'degraded');
+    await gateway.clock.hurryUntil(() => gateway.statuses.at(-1)?.kind === 'degraded', 'the refusal');
     await gateway.broker.close();
     const written = JSON.stringify([gateway.log, gateway.told, gateway.statuses]);
     expect(written).toContain('stream of the venue lost');

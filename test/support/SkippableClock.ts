@@ -60,6 +60,14 @@ export class SkippableClock implements Clock {
     }, what);
   }
 
+  /** Hurries until the promise is settled. */
+  async hurry<T>(promise: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const settled = promise.finally(() => (isSettled = true));
+    await this.hurryUntil(() => isSettled || undefined, 'a promise to be settled').catch(() => undefined);
+    return settled;
+  }
+
   #add(delayMs: number, periodMs: number | null, task: () => void): Disposable {
     const entry: Entry = { dueMs: this.monotonic() + delayMs, periodMs, task, timer: NOTHING };
     this.#entries.add(entry);
