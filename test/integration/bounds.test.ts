@@ -21,6 +21,10 @@ const FIELDS =
   'broker symbol type time receivedAt sequence cursor interval openTime closeTime open high low close volume';
 const CANDLES = (limit: number, fields = FIELDS): string =>
   `candles(broker: "binance", symbol: "BTCUSDT", limit: ${limit}) { ${fields} }`;
+/** Names so long that few values make many bytes. */
+const LONG_FIELDS = ['open', 'high', 'low', 'close', 'volume', 'time']
+  .map((field) => `${field}${'x'.repeat(40)}: ${field}`)
+  .join(' ');
 const TOO_MUCH = `{ ${Array.from({ length: 30 }, (_, n) => `a${n}: ${CANDLES(5_000)}`).join(' ')} }`;
 
 /** Counts what the venue is asked for, and answers with as many candles as were wanted. */
@@ -128,7 +132,7 @@ describe('for a client that does not read', () => {
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     await using other = await TransportWsClient.connect(gateway.wsUrl);
     client.socket.pause();
-    for (let id = 0; id < 60; id += 1) client.subscribe(String(id), `{ ${CANDLES(5_000)} }`);
+    for (let id = 0; id < 60; id += 1) client.subscribe(String(id), `{ ${CANDLES(5_000, LONG_FIELDS)} }`);
     await waitFor(() => count.asked > 0);
     // Whoever reads is served meanwhile, also of the same address.
     for (let id = 0; id < 3; id += 1) {
@@ -147,7 +151,7 @@ describe('for a client that does not read', () => {
     const count = countCandles(gateway);
     const client = await TransportWsClient.connect(gateway.wsUrl);
     client.socket.pause();
-    for (let id = 0; id < 40; id += 1) client.subscribe(String(id), `{ ${CANDLES(5_000)} }`);
+    for (let id = 0; id < 40; id += 1) client.subscribe(String(id), `{ ${CANDLES(5_000, LONG_FIELDS)} }`);
     await waitFor(() => count.asked > 0);
     client.socket.terminate();
     await waitFor(() => gateway.services.answers.used === 0, 'what the answers took to be given back');
@@ -162,12 +166,12 @@ describe('for a client that does not read', () => {
     await using gateway = await startGateway({
       config: {
         heartbeat: { graphqlMs: 100 },
-        limits: { queryCost: 2_000_000 },
+        limits: { queryCost: 2_000_000, queryAliases: 100 },
         brokers: { mock: { kind: 'mock-binance', symbols: { A: 100 } } },
       },
     });
     // More than the kernel takes for a client that does not read.
-    const candles = `candles(broker: "mock", symbol: "A", interval: ONE_SECOND, limit: 5000) { ${FIELDS} }`;
+    const candles = `candles(broker: "mock", symbol: "A", interval: ONE_SECOND, limit: 5000) { ${LONG_FIELDS} }`;
     const query = `{ ${candles} ${Array.from({ length: 12 }, (_, n) => `a${n}: ${candles}`).join(' ')} }`;
     const sent = request(gateway.urls.graphql, {
       method: 'POST',
@@ -183,6 +187,7 @@ describe('for a client that does not read', () => {
     const served = await arrived.promise;
     unsubscribe('http.server.request.start', note);
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(200);
     response.pause();
     const cut = once(response, 'error');
     sent.on('error', () => undefined);
