@@ -27,6 +27,7 @@ import { createMetricsEndpoint } from './http/metricsEndpoint.ts';
 import { isAllowedOrigin } from './http/origin.ts';
 import { RawProtocol } from './raw/RawProtocol.ts';
 import { systemClock } from './shared/clock.ts';
+import type { Clock } from './shared/clock.ts';
 import type { Logger } from './shared/logger.ts';
 import { FairPool } from './shared/FairPool.ts';
 import { FairTurns } from './shared/FairTurns.ts';
@@ -40,6 +41,8 @@ export interface MarketDataServerOptions {
   readonly version: string;
   /** How long a stream stays open upstream after the last who wanted it. @default the manager's */
   readonly lingerMs?: number;
+  /** @default the system's */
+  readonly clock?: Clock;
 }
 
 /** WebSocket close code of an end that is not the client's fault, and not an error (RFC 6455, 7.4.1). */
@@ -105,8 +108,7 @@ interface Door {
   readonly connections: ClientConnections;
 }
 
-function buildDoor({ config }: MarketDataServerOptions): Door {
-  const clock = systemClock;
+function buildDoor({ config, clock = systemClock }: MarketDataServerOptions): Door {
   const proxies = new TrustedProxies(config.server.trustedProxies);
   const heap = new HeapWatch({ clock });
   const connections = new ClientConnections({
@@ -120,11 +122,10 @@ function buildDoor({ config }: MarketDataServerOptions): Door {
 }
 
 function buildServices(options: MarketDataServerOptions, door: Door, owned: AsyncDisposableStack): Services {
-  const { config, logger } = options;
+  const { config, logger, clock = systemClock } = options;
   const { proxies, heap, connections } = door;
   const metrics = new Metrics();
   collectDefaultMetrics({ register: metrics.registry });
-  const clock = systemClock;
   const turn = owned.use(new Turn(clock));
   const index = new SubscriptionIndex(turn);
   const manager = owned.use(buildManager(options, { index, metrics, bus: owned.use(new MemoryBus()) }));
@@ -162,13 +163,13 @@ function buildServices(options: MarketDataServerOptions, door: Door, owned: Asyn
 }
 
 function buildManager(
-  { config, lingerMs }: MarketDataServerOptions,
+  { config, lingerMs, clock = systemClock }: MarketDataServerOptions,
   parts: Pick<BrokerManagerOptions, 'index' | 'metrics' | 'bus'>,
 ): BrokerManager {
   const { staleAfterMs } = config.feeds;
   return new BrokerManager({
     ...parts,
-    clock: systemClock,
+    clock,
     staleAfterMs,
     ...(lingerMs === undefined ? {} : { lingerMs }),
   });

@@ -4,13 +4,13 @@ import type { BinanceBrokerOptions } from '../../src/brokers/binance/BinanceBrok
 import { BinanceHosts } from '../../src/brokers/binance/BinanceHosts.ts';
 import type { CandleInterval, FeedEventDraft, FeedType } from '../../src/market/marketData.ts';
 import { OrderBook } from '../../src/market/OrderBook.ts';
-import { systemClock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
 import { systemRandom } from '../../src/shared/random.ts';
 import { bookDigest } from '../venues/binance/expectedBooks.ts';
 import { StandInBinance } from '../venues/binance/StandInBinance.ts';
 import type { StandInOptions } from '../venues/binance/StandInBinance.ts';
+import { SkippableClock } from './SkippableClock.ts';
 import { waitFor } from './waitFor.ts';
 
 export const feedOf = (symbol: string, type: FeedType, interval: CandleInterval | null = null): Feed => ({
@@ -36,7 +36,8 @@ export async function startBinanceBroker(
   } = {},
 ) {
   await using stack = new AsyncDisposableStack();
-  const venue = stack.use(options.standIn ?? (await StandInBinance.start(options.venue)));
+  const clock = new SkippableClock();
+  const venue = stack.use(options.standIn ?? (await StandInBinance.start({ clock, ...options.venue })));
   const events = new Map<Feed, FeedEventDraft[]>();
   const conditions = new Map<Feed, FeedCondition[]>();
   const statuses: BrokerStatus[] = [];
@@ -50,7 +51,7 @@ export async function startBinanceBroker(
   const broker = new BinanceBroker(
     {
       id: 'binance',
-      clock: systemClock,
+      clock,
       random: systemRandom,
       logger: silentLogger(),
       metrics,
@@ -75,7 +76,7 @@ export async function startBinanceBroker(
     {
       websocketUrl: venue.websocketUrl,
       restUrl: venue.restUrl,
-      hosts: new BinanceHosts({ clock: systemClock, random: systemRandom }),
+      hosts: new BinanceHosts({ clock, random: systemRandom }),
       trades: 'individual',
       ...options.broker,
     },
@@ -87,6 +88,8 @@ export async function startBinanceBroker(
   const conditionsOf = (feed: Feed): readonly FeedCondition[] => conditions.get(feed) ?? [];
   const state = (feed: Feed): string | undefined => conditionsOf(feed).findLast(({ kind }) => kind !== 'gap')?.kind;
   const harness = {
+    /** Of the broker and of a venue that is started with it: it hurries when a test says so. */
+    clock,
     venue,
     broker,
     metrics,

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
+import type { Clock } from '../../../src/shared/clock.ts';
 import type { ControlTarget } from './controlFrames.ts';
 import { Timers } from './time.ts';
 import type { Now, TimeUnit } from './time.ts';
@@ -22,6 +23,7 @@ export interface StandInSocketOptions {
   readonly combined: boolean;
   readonly unit: TimeUnit;
   readonly timings: SocketTimings;
+  readonly clock: Clock;
   readonly now: Now;
   /** True: not a byte goes to the client, and what it sends is not answered. */
   readonly silent: () => boolean;
@@ -40,7 +42,7 @@ export class StandInSocket implements ControlTarget {
   /** This socket alone falls silent; new ones are not concerned. */
   silenced = false;
   readonly #options: StandInSocketOptions;
-  readonly #timers = new Timers();
+  readonly #timers: Timers;
   readonly #frameTimes: number[] = [];
   readonly #unanswered = new Set<string>();
   readonly #closing = Promise.withResolvers<void>();
@@ -49,6 +51,7 @@ export class StandInSocket implements ControlTarget {
 
   constructor(options: StandInSocketOptions) {
     this.#options = options;
+    this.#timers = new Timers(options.clock);
     this.id = options.id;
     this.unit = options.unit;
     this.streams = new Set(options.streams);
@@ -157,7 +160,7 @@ export class StandInSocket implements ControlTarget {
 
   /** False when this frame was one too many. */
   #countFrame(): boolean {
-    const now = performance.now();
+    const now = this.#options.clock.monotonic();
     this.framesReceived += 1;
     this.#frameTimes.push(now);
     while (this.#frameTimes[0] !== undefined && this.#frameTimes[0] <= now - 1000) this.#frameTimes.shift();
