@@ -62,6 +62,11 @@ export class HttpHost {
     });
   }
 
+  /** TCP connections that are open now. */
+  get openConnections(): number {
+    return this.#sockets.size;
+  }
+
   get port(): number {
     return this.#port;
   }

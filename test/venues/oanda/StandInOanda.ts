@@ -163,6 +163,11 @@ export class StandInOanda implements AsyncDisposable {
     return [...this.#hosts].reduce((sum, host) => sum + host.connections, 0);
   }
 
+  /** TCP connections to both hosts that are open now. */
+  get openConnections(): number {
+    return [...this.#hosts].reduce((sum, host) => sum + host.openConnections, 0);
+  }
+
   /** Requests to open a stream, of one account or of all: refused ones too. */
   streamAttempts(accountId?: string): number {
     return this.#requests.filter(({ path }) => {
