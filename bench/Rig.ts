@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaseName } from './cases.ts';
 import type { ClientCalls, Counts } from './client.ts';
-import type { DocumentName, Spread } from './documents.ts';
+import type { DocumentName, Dispatchable } from './documents.ts';
 import { Child } from './rpc.ts';
 import type { Cpu, PaceRequest, SaturateRequest, ServerCalls } from './server.ts';
 
@@ -12,7 +12,7 @@ export interface RigOptions {
   /** Different documents among the clients. @default 1 */
   readonly documents?: number;
   /** @default one symbol, which every client has */
-  readonly symbols?: Spread;
+  readonly symbols?: Dispatchable;
 }
 
 /** What one phase did, and what it cost the server. */

@@ -15,7 +15,7 @@ export interface Sample {
 export type Outcome = Omit<Sample, 'scenario' | 'name' | 'round'>;
 
 /** What has one pair of processes to itself. */
-export type Run = (name: CaseName) => Promise<readonly Outcome[]>;
+export type Batch = (name: CaseName) => Promise<readonly Outcome[]>;
 
 export interface Scenario {
   /** In place of all, where none were chosen. */
@@ -23,5 +23,5 @@ export interface Scenario {
   /** The figure whose ratios are told: less is better. */
   readonly main: string;
   /** Different runs of the same case in one round. */
-  readonly runs: (options: Options) => readonly Run[];
+  readonly runs: (options: Options) => readonly Batch[];
 }

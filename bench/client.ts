@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { conversationOf } from './cases.ts';
 import type { CaseName, Conversation } from './cases.ts';
 import { drawSymbols } from './documents.ts';
-import type { DocumentName, Spread } from './documents.ts';
+import type { DocumentName, Dispatchable } from './documents.ts';
 import { CLIENT_PONG, clientTextFrame, FrameCounter } from './frames.ts';
 import type { FrameKind } from './frames.ts';
 import { serveCalls } from './rpc.ts';
@@ -19,7 +19,7 @@ export interface ConnectRequest {
   /** The clients have so many different documents between them. */
   readonly documents: number;
   /** Null: there is one symbol, and every client has it. */
-  readonly symbols: Spread | null;
+  readonly symbols: Dispatchable | null;
 }
 
 export interface Counts {

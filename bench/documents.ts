@@ -51,13 +51,13 @@ export function symbolsOf(universe: number): readonly string[] {
 }
 
 /** How many symbols there are, and how many different ones of them each client subscribes to. */
-export interface Spread {
+export interface Dispatchable {
   readonly universe: number;
   readonly perClient: number;
 }
 
 /** What the client with this number subscribes to: drawn, but the same in every run. */
-export function drawSymbols({ universe, perClient }: Spread, client: number): readonly string[] {
+export function drawSymbols({ universe, perClient }: Dispatchable, client: number): readonly string[] {
   const left = [...symbolsOf(universe)];
   const next = sequenceOf(client + 1);
   return Array.from({ length: perClient }).flatMap(() => left.splice(Math.floor(next() * left.length), 1));

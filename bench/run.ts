@@ -6,7 +6,7 @@ import { readOptions, USAGE } from './options.ts';
 import type { Options, ScenarioName } from './options.ts';
 import { rowsOf, svgOf, tablesOf } from './report.ts';
 import { canPin } from './rpc.ts';
-import type { Run, Sample } from './Scenario.ts';
+import type { Batch, Sample } from './Scenario.ts';
 import { SCENARIO_TABLE } from './scenarios.ts';
 
 interface Results {
@@ -37,7 +37,7 @@ interface Attempt {
   readonly scenario: ScenarioName;
   readonly name: CaseName;
   readonly round: number;
-  readonly run: Run;
+  readonly run: Batch;
 }
 
 async function once({ scenario, name, round, run }: Attempt, { samples, failures }: Results): Promise<void> {

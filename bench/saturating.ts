@@ -1,5 +1,5 @@
 import type { CaseName } from './cases.ts';
-import type { DocumentName, Spread } from './documents.ts';
+import type { DocumentName, Dispatchable } from './documents.ts';
 import { compressedShareOf, costOf, eventCostOf, throughputOf } from './figures.ts';
 import type { Options } from './options.ts';
 import { Rig } from './Rig.ts';
@@ -61,7 +61,7 @@ export async function compression({ name, document }: What, options: Options): P
 
 /** Every symbol has as many events as the others, so that it is known what each client is to get. */
 export async function symbols(
-  { name, spread }: { readonly name: CaseName; readonly spread: Spread },
+  { name, spread }: { readonly name: CaseName; readonly spread: Dispatchable },
   { routedClients: clients, events, seconds }: Options,
 ): Promise<readonly Outcome[]> {
   const { universe, perClient } = spread;

@@ -1,4 +1,4 @@
-import type { Spread } from './documents.ts';
+import type { Dispatchable } from './documents.ts';
 import type { Options, ScenarioName } from './options.ts';
 import { memory, paced, slow } from './pacing.ts';
 import { clientCount, compression, distinctDocuments, saturated, symbols } from './saturating.ts';
@@ -64,10 +64,10 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
 };
 
 /** More symbols a client, and then one symbol a client among more of them. */
-function spreadsOf({ universe, universes, symbolsPerClient }: Options): readonly Spread[] {
+function spreadsOf({ universe, universes, symbolsPerClient }: Options): readonly Dispatchable[] {
   const denser = symbolsPerClient.map((perClient) => ({ universe, perClient }));
   const wider = universes.map((all) => ({ universe: all, perClient: 1 }));
-  const isNew = (spread: Spread): boolean =>
+  const isNew = (spread: Dispatchable): boolean =>
     !denser.some(({ universe: all, perClient }) => all === spread.universe && perClient === spread.perClient);
   return [...denser, ...wider.filter(isNew)];
 }

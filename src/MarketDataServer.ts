@@ -14,8 +14,8 @@ import type { Services } from './core/Services.ts';
 import { Sessions } from './core/Sessions.ts';
 import { Subscriptions } from './core/Subscriptions.ts';
 import { defineBroker } from './createBroker.ts';
-import { SubscriptionIndex } from './fanout/SubscriptionIndex.ts';
-import { Turn } from './fanout/Turn.ts';
+import { SubscriptionIndex } from './fanout/routing/SubscriptionIndex.ts';
+import { FlushScheduler } from './fanout/routing/FlushScheduler.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
 import { countedAddress, isSecure, TrustedProxies } from './http/clientAddress.ts';
 import { createHealth } from './http/health.ts';
@@ -126,8 +126,8 @@ function buildServices(options: MarketDataServerOptions, door: Door, owned: Asyn
   const { proxies, heap, connections } = door;
   const metrics = new Metrics();
   collectDefaultMetrics({ register: metrics.registry });
-  const turn = owned.use(new Turn(clock));
-  const index = new SubscriptionIndex(turn);
+  const scheduler = owned.use(new FlushScheduler(clock));
+  const index = new SubscriptionIndex(scheduler);
   const manager = owned.use(buildManager(options, { index, metrics, bus: owned.use(new MemoryBus()) }));
   const { symbolsPerSubscription } = config.limits;
   const subscriptions = new Subscriptions({ manager, index, clock, symbolsPerSubscription, heap });
@@ -154,7 +154,7 @@ function buildServices(options: MarketDataServerOptions, door: Door, owned: Asyn
     heap,
     turns: owned.use(new FairTurns(clock)),
     answers: new FairPool(ANSWER_VALUES),
-    turn,
+    scheduler,
     clock,
     logger,
     metrics,

@@ -9,7 +9,7 @@ import { checkOandaCredentials } from './brokers/oanda/checkOandaCredentials.ts'
 import { OandaBroker, oandaTraits } from './brokers/oanda/OandaBroker.ts';
 import type { OandaBudgets } from './brokers/oanda/OandaBudgets.ts';
 import type { BrokerConfig, BrokerConfigOf } from './config/schema.ts';
-import type { BrokerDefinition } from './core/ConfiguredBroker.ts';
+import type { BrokerDefinition } from './core/Broker.ts';
 import type { BrokerCredentials } from './market/credentials.ts';
 import { assertNever } from './shared/assertNever.ts';
 import { GatewayError } from './shared/errors.ts';

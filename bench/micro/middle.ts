@@ -1,11 +1,11 @@
-import { SubscriptionIndex } from '../../src/fanout/SubscriptionIndex.ts';
+import { SubscriptionIndex } from '../../src/fanout/routing/SubscriptionIndex.ts';
 import { CandleBuilder } from '../../src/market/CandleBuilder.ts';
 import { decimal } from '../../src/market/decimal.ts';
 import type { Trade } from '../../src/market/marketData.ts';
 import { streamKey } from '../../src/market/streamKey.ts';
 import { fromEpochMs } from '../../src/market/timestamp.ts';
-import { encodeEvent } from '../../src/raw/encodeEvent.ts';
-import { turnAtOnce } from '../../test/support/turnAtOnce.ts';
+import { encodeEvent } from '../../src/raw/messages.ts';
+import { dispatchAtOnce } from '../../test/support/dispatchAtOnce.ts';
 import { calls } from './MicroCase.ts';
 import type { MicroCase } from './MicroCase.ts';
 
@@ -43,7 +43,7 @@ function candleCase(): MicroCase {
 
 function publishCase(): MicroCase {
   const key = streamKey({ scope: 'shared', broker: 'binance', symbol: 'BTCUSDT', type: 'trade', interval: null });
-  const index = new SubscriptionIndex(turnAtOnce);
+  const index = new SubscriptionIndex(dispatchAtOnce);
   const { topic } = index.open(key);
   let deliveries = 0;
   for (let subscriber = 0; subscriber < SUBSCRIBERS; subscriber += 1) {

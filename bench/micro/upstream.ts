@@ -1,7 +1,7 @@
 import type { BaseBroker, BrokerContext, BrokerSink, Feed } from '../../src/brokers/BaseBroker.ts';
 import { MemoryBus } from '../../src/bus/MemoryBus.ts';
 import { BrokerManager } from '../../src/core/BrokerManager.ts';
-import { SubscriptionIndex } from '../../src/fanout/SubscriptionIndex.ts';
+import { SubscriptionIndex } from '../../src/fanout/routing/SubscriptionIndex.ts';
 import { decimal } from '../../src/market/decimal.ts';
 import { SHARED } from '../../src/market/streamKey.ts';
 import { fromEpochMs } from '../../src/market/timestamp.ts';
@@ -10,7 +10,7 @@ import { Metrics } from '../../src/shared/metrics.ts';
 import { seededRandom } from '../../src/shared/random.ts';
 import { ASKER } from '../../test/support/asker.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from '../../test/support/ScriptedBroker.ts';
-import { turnAtOnce } from '../../test/support/turnAtOnce.ts';
+import { dispatchAtOnce } from '../../test/support/dispatchAtOnce.ts';
 import type { MicroCase } from './MicroCase.ts';
 import { TradePlayer } from './TradePlayer.ts';
 
@@ -95,7 +95,7 @@ async function startCore(owned: AsyncDisposableStack, symbols: number): Promise<
   const manager = owned.use(
     new BrokerManager({
       bus: owned.use(new MemoryBus()),
-      index: new SubscriptionIndex(turnAtOnce),
+      index: new SubscriptionIndex(dispatchAtOnce),
       clock: systemClock,
       metrics: new Metrics(),
       staleAfterMs: DAY_MS,

@@ -5,7 +5,7 @@ import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { BrokerManager } from './BrokerManager.ts';
 import type { CredentialVault } from './CredentialVault.ts';
-import type { ClientCredentials, ConfiguredBroker } from './ConfiguredBroker.ts';
+import type { ClientCredentials, Broker } from './Broker.ts';
 import { AttemptGate } from './login/AttemptGate.ts';
 import type { ClientAddress } from './client.ts';
 import { refusePlainText } from './client.ts';
@@ -84,7 +84,7 @@ export class BrokerAuthenticator implements Disposable {
     this.#attempts[Symbol.dispose]();
   }
 
-  async #check(broker: ConfiguredBroker, credentials: BrokerCredentials, client: ClientAddress): Promise<void> {
+  async #check(broker: Broker, credentials: BrokerCredentials, client: ClientAddress): Promise<void> {
     const { clients } = broker.definition;
     if (clients === null) {
       throw new GatewayError('BAD_REQUEST', `Broker ${broker.id} takes no credentials: it serves everybody.`);
@@ -113,7 +113,7 @@ export class BrokerAuthenticator implements Disposable {
     }
   }
 
-  #hold(broker: ConfiguredBroker, credentials: BrokerCredentials, session: Session): void {
+  #hold(broker: Broker, credentials: BrokerCredentials, session: Session): void {
     const { vault, sessions } = this.#options;
     const scope = vault.scopeOf(broker.id, credentials);
     const hold = broker.holdAccount(scope, vault.seal(credentials, `${broker.id} ${scope}`));

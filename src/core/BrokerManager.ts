@@ -1,6 +1,6 @@
 import type { BaseBroker } from '../brokers/BaseBroker.ts';
-import type { EventBus } from '../bus/EventBus.ts';
-import type { SubscriptionIndex } from '../fanout/SubscriptionIndex.ts';
+import type { Channel, EventBus } from '../bus/EventBus.ts';
+import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type { MarketDataType } from '../market/marketData.ts';
 import { SHARED, streamKey } from '../market/streamKey.ts';
@@ -10,13 +10,12 @@ import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Asker } from '../shared/FairQueue.ts';
 import type { Metrics } from '../shared/metrics.ts';
-import { BrokerWatcher } from './BrokerWatcher.ts';
+import { BrokerWatcher } from './brokerInfo.ts';
 import type { BrokerInfo } from './brokerInfo.ts';
-import { ConfiguredBroker } from './ConfiguredBroker.ts';
-import type { BrokerDefinition } from './ConfiguredBroker.ts';
-import type { ManagedBroker, StreamWish } from './ManagedBroker.ts';
+import { Broker } from './Broker.ts';
+import type { BrokerDefinition } from './Broker.ts';
+import type { BrokerAccount, StreamWish } from './BrokerAccount.ts';
 import { MarketState } from './MarketState.ts';
-import { ReceivedStream } from './ReceivedStream.ts';
 import { routeBySymbol, routeToBroker } from './routeSymbols.ts';
 import type { RoutableBroker } from './routeSymbols.ts';
 import type { BrokerAccess, Resolution, SymbolRejection, SymbolRoute } from './subscription.ts';
@@ -42,7 +41,7 @@ const CATALOG_PATIENCE_MS = 3_000;
 export class BrokerManager implements AsyncDisposable {
   readonly state = new MarketState();
   readonly #options: BrokerManagerOptions;
-  readonly #brokers = new Map<string, ConfiguredBroker>();
+  readonly #brokers = new Map<string, Broker>();
   readonly #watchers = new Set<BrokerWatcher>();
   readonly #busSubscription: Disposable;
 
@@ -53,7 +52,7 @@ export class BrokerManager implements AsyncDisposable {
 
   addBroker(definition: BrokerDefinition): void {
     const { index: _index, ...options } = this.#options;
-    const broker = new ConfiguredBroker({
+    const broker = new Broker({
       lingerMs: LINGER_MS,
       ...options,
       definition,
@@ -92,7 +91,7 @@ export class BrokerManager implements AsyncDisposable {
   }
 
   /** The configured broker itself. Throws UNKNOWN_BROKER. */
-  configured(id: string): ConfiguredBroker {
+  configured(id: string): Broker {
     const broker = this.#brokers.get(id);
     if (broker !== undefined) return broker;
     const ids = [...this.#brokers.keys()].join(', ');
@@ -165,25 +164,32 @@ export class BrokerManager implements AsyncDisposable {
     return this.close();
   }
 
-  #receive(key: StreamKey): ReceivedStream {
+  /** A stream as it comes out of the bus: its state takes an event in, then its subscribers get it. */
+  #receive(key: StreamKey): Channel {
     const { index, metrics } = this.#options;
     const state = this.state.open(key);
     const { topic, source } = index.open(key);
-    return new ReceivedStream({
-      state,
-      topic,
-      onCrossed: ({ broker }) => {
-        metrics.resyncs.inc({ broker, reason: 'crossed' });
-        this.#brokers.get(broker)?.resync(key, 'The order book was crossed; it is being rebuilt.');
+    return {
+      publish: (event) => {
+        const outcome = state.apply(event);
+        if (outcome === 'applied') {
+          topic.publish(event, state.book);
+        } else if (outcome === 'crossed') {
+          metrics.resyncs.inc({ broker: event.broker, reason: 'crossed' });
+          this.#brokers.get(event.broker)?.resync(key, 'The order book was crossed; it is being rebuilt.');
+        }
       },
-      onEnd: () => {
+      reset: () => {
+        state.forget();
+      },
+      [Symbol.dispose]: () => {
         this.state.close(key, state);
         source[Symbol.dispose]();
       },
-    });
+    };
   }
 
-  async #heard(accounts: readonly ManagedBroker[]): Promise<void> {
+  async #heard(accounts: readonly BrokerAccount[]): Promise<void> {
     const unheard = accounts.filter(({ catalog }) => catalog === null);
     if (unheard.length === 0) return;
     using patience = new Patience(this.#options.clock);
@@ -210,7 +216,7 @@ class Patience implements Disposable {
   }
 }
 
-function routable(broker: ConfiguredBroker, access: BrokerAccess): RoutableBroker {
+function routable(broker: Broker, access: BrokerAccess): RoutableBroker {
   const account = broker.serving(access.scopeOf(broker.id));
   const { id, synthetic, supportedTypes } = broker.info(null);
   return {
@@ -237,7 +243,7 @@ function explained(
   rejection: SymbolRejection,
   known: {
     readonly brokers: readonly RoutableBroker[];
-    readonly disabled: readonly ConfiguredBroker[];
+    readonly disabled: readonly Broker[];
     readonly types: readonly MarketDataType[];
     readonly access: BrokerAccess;
   },

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Turn } from '../fanout/Turn.ts';
+import type { FlushScheduler } from '../fanout/routing/FlushScheduler.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { FairPool } from '../shared/FairPool.ts';
 import type { FairTurns } from '../shared/FairTurns.ts';
@@ -7,9 +7,8 @@ import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { BrokerAuthenticator } from './BrokerAuthenticator.ts';
 import type { BrokerManager } from './BrokerManager.ts';
-import type { ClientAddress } from './client.ts';
+import type { ClientAddress, Limits } from './client.ts';
 import type { HeapWatch } from '../shared/processLimits.ts';
-import type { Limits } from './client.ts';
 import type { ClientLogins } from './login/ClientLogins.ts';
 import type { KeyConnections } from './login/KeyConnections.ts';
 import type { Queries } from './Queries.ts';
@@ -37,7 +36,7 @@ export interface Services {
   /** Values of answers that are being made or wait to be read. */
   readonly answers: FairPool;
   /** Lets what one turn brings leave in one write a client. */
-  readonly turn: Turn;
+  readonly scheduler: FlushScheduler;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;

@@ -1,7 +1,7 @@
 import type { BrokerManager } from '../core/BrokerManager.ts';
 import type { BrokerInfo } from '../core/brokerInfo.ts';
 import type { BrokerAccess } from '../core/subscription.ts';
-import { Handover } from '../fanout/Handover.ts';
+import { EventQueue } from '../fanout/client/EventQueue.ts';
 
 export interface BrokerChangesOptions {
   readonly manager: Pick<BrokerManager, 'watch'>;
@@ -16,15 +16,15 @@ export interface BrokerChangesOptions {
 /** The changes of brokers' states; of each broker only the newest while nobody takes them, so that it stays small. */
 export class BrokerChanges implements AsyncIterable<BrokerInfo, undefined> {
   readonly #pending = new Map<string, BrokerInfo>();
-  readonly #handover: Handover<BrokerInfo>;
+  readonly #queue: EventQueue<BrokerInfo>;
 
   constructor({ manager, access, broker, onClose }: BrokerChangesOptions) {
     const watch = manager.watch(access, (info) => {
       if (broker !== null && info.id !== broker) return;
       this.#pending.set(info.id, info);
-      this.#handover.offer();
+      this.#queue.wake();
     });
-    this.#handover = new Handover({
+    this.#queue = new EventQueue({
       take: () => this.#take(),
       onClose: () => {
         watch[Symbol.dispose]();
@@ -35,7 +35,7 @@ export class BrokerChanges implements AsyncIterable<BrokerInfo, undefined> {
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<BrokerInfo, undefined> {
-    return this.#handover;
+    return this.#queue;
   }
 
   #take(): BrokerInfo | undefined {

@@ -1,10 +1,9 @@
-import { GraphQLError, Kind } from 'graphql';
+import { GraphQLError, Kind, getLocation } from 'graphql';
 import type { ExecutionResult, FormattedExecutionResult, GraphQLFormattedError } from 'graphql';
 import { ERROR_CODES, GatewayError } from '../shared/errors.ts';
 import { logFault } from '../shared/logFault.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
-import { withoutValues } from './withoutValues.ts';
 
 export interface ClientErrorsOptions {
   readonly logger: Logger;
@@ -121,4 +120,38 @@ function located(from: unknown, whole: string, extensions: Record<string, unknow
 function httpOf(thrown: unknown, { code }: GatewayError): Record<string, unknown> {
   if (thrown instanceof GraphQLError && thrown.path !== undefined) return {};
   return { http: code === 'INTERNAL' ? { status: 500 } : REFUSED };
+}
+
+/** Where graphql-js quotes in a message what the client gave; all that follows is left out. */
+const QUOTATION = /\b(?:found|got|value:|representable|Invalid character:) .*$/s;
+
+/**
+ * The message of what is wrong with a document or its variables. Where these may hold credentials, it says what was
+ * expected and not what was found: answers are logged by whoever gets them.
+ */
+export function withoutValues(error: GraphQLError): string {
+  const { source, nodes, positions, message, originalError } = error;
+  const [node] = nodes ?? [];
+  const document = source ?? node?.loc?.source;
+  if (document === undefined || !mayHoldSecrets(document.body)) return message;
+  if (node === undefined && message.startsWith('Syntax Error')) {
+    const { line, column } = getLocation(document, positions?.[0] ?? 0);
+    return `Syntax Error at line ${line}, column ${column}.`;
+  }
+  if (node?.kind === Kind.VARIABLE_DEFINITION && originalError !== undefined) {
+    return `Variable "$${node.variable.name.value}": ${masked(originalError.message)}`;
+  }
+  return masked(message);
+}
+
+function masked(message: string): string {
+  return message.replace(QUOTATION, 'found another value (not shown).');
+}
+
+/** Names have one spelling in GraphQL, so that a look at the text finds them wherever they stand, in a broken document too. */
+const SECRET_PLACES = /authenticateBroker|credentials|renewLogin/i;
+
+/** True of a document in which a client may have written credentials: its text is not kept, and no part of it is told. */
+export function mayHoldSecrets(text: string): boolean {
+  return SECRET_PLACES.test(text);
 }

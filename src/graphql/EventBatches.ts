@@ -1,10 +1,9 @@
-import type { ByteBudget } from '../fanout/ByteBudget.ts';
-import type { Delivery, Emission } from '../fanout/Emission.ts';
-import { slowConsumer } from '../fanout/EventQueue.ts';
-import { Handover } from '../fanout/Handover.ts';
-import type { Encoder } from '../fanout/PerEncoder.ts';
-import { PendingEvents } from '../fanout/PendingEvents.ts';
-import type { Subscriber } from '../fanout/Audience.ts';
+import type { ByteBudget } from '../fanout/client/PendingEvents.ts';
+import type { SharedUpdate, SharedEvent } from '../fanout/frames/SharedEvent.ts';
+import { EventQueue, slowConsumer } from '../fanout/client/EventQueue.ts';
+import type { Encoder } from '../fanout/frames/EncodingCache.ts';
+import { PendingEvents } from '../fanout/client/PendingEvents.ts';
+import type { Subscriber } from '../fanout/routing/SubscriberGroup.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Metrics } from '../shared/metrics.ts';
 
@@ -29,9 +28,9 @@ const EARLY_SHARE = 1 / 4;
  * taken when it is due is kept like all that waits for a slow client (`PendingEvents`); over the budget even so, the
  * iterator ends with SLOW_CONSUMER.
  */
-export class EventBatches implements Subscriber, AsyncIterable<readonly Emission[], undefined>, Disposable {
+export class EventBatches implements Subscriber, AsyncIterable<readonly SharedEvent[], undefined>, Disposable {
   readonly #options: EventBatchesOptions;
-  readonly #handover: Handover<readonly Emission[]>;
+  readonly #queue: EventQueue<readonly SharedEvent[]>;
   readonly #gathered: PendingEvents;
   /** Runs from the first event of a list until it is due. */
   #timer: Disposable | null = null;
@@ -47,7 +46,7 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly Emission
         options.metrics.conflated.inc({ type });
       },
     });
-    this.#handover = new Handover({
+    this.#queue = new EventQueue({
       take: () => this.#take(),
       onClose: () => {
         this.#stopTimer();
@@ -58,19 +57,19 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly Emission
   }
 
   get closed(): boolean {
-    return this.#handover.closed;
+    return this.#queue.closed;
   }
 
-  deliver(delivery: Delivery): void {
-    for (const emission of delivery.emissions) this.#gather(emission);
+  deliver(update: SharedUpdate): void {
+    for (const sharedEvent of update.events) this.#gather(sharedEvent);
   }
 
-  #gather(emission: Emission): void {
-    if (this.#handover.closed) return;
+  #gather(sharedEvent: SharedEvent): void {
+    if (this.#queue.closed) return;
     const { budget } = this.#options;
-    if (!this.#gathered.push(emission, null, this.#options.encoder?.expansion)) {
-      this.#handover.fail(slowConsumer());
-    } else if (this.#handover.wanted && budget.used > budget.limit * EARLY_SHARE) {
+    if (!this.#gathered.push(sharedEvent, null, this.#options.encoder?.expansion)) {
+      this.#queue.fail(slowConsumer());
+    } else if (this.#queue.hasWaiting && budget.used > budget.limit * EARLY_SHARE) {
       this.#leave();
     } else if (!this.#due) {
       this.#timer ??= this.#startTimer();
@@ -87,27 +86,27 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly Emission
     });
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<readonly Emission[], undefined> {
-    return this.#handover;
+  [Symbol.asyncIterator](): AsyncIterableIterator<readonly SharedEvent[], undefined> {
+    return this.#queue;
   }
 
   [Symbol.dispose](): void {
-    this.#handover[Symbol.dispose]();
+    this.#queue[Symbol.dispose]();
   }
 
   /** What was gathered goes to whoever waits for it, now or next. */
   #leave(): void {
     this.#stopTimer();
     this.#due = true;
-    this.#handover.offer();
+    this.#queue.wake();
   }
 
-  #take(): readonly Emission[] | undefined {
+  #take(): readonly SharedEvent[] | undefined {
     if (!this.#due) return undefined;
     this.#due = false;
-    const events: Emission[] = [];
+    const events: SharedEvent[] = [];
     for (let next = this.#gathered.shift(); next !== undefined; next = this.#gathered.shift())
-      events.push(next.emission);
+      events.push(next.sharedEvent);
     return events;
   }
 

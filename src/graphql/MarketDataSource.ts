@@ -1,12 +1,12 @@
 import type { SubscriptionRequest, SymbolRoute } from '../core/subscription.ts';
-import type { Subscriber } from '../fanout/Audience.ts';
-import type { Emission } from '../fanout/Emission.ts';
-import { EventQueue } from '../fanout/EventQueue.ts';
-import type { Outbox, Way } from '../fanout/Outbox.ts';
+import type { Subscriber } from '../fanout/routing/SubscriberGroup.ts';
+import type { SharedEvent } from '../fanout/frames/SharedEvent.ts';
+import { MarketDataQueue } from '../fanout/client/EventQueue.ts';
+import type { Outbox, OperationTarget } from '../fanout/client/Outbox.ts';
 import type { GraphqlContext } from './context.ts';
 import { EventBatches } from './EventBatches.ts';
 import type { EventBatchesOptions } from './EventBatches.ts';
-import type { SharedShapes } from './SharedShapes.ts';
+import type { SharedShapes } from './shapes/SharedShapes.ts';
 
 export interface MarketDataSourceOptions {
   readonly context: Pick<GraphqlContext, 'services' | 'client' | 'protocol' | 'budget' | 'operation'>;
@@ -31,7 +31,7 @@ export interface PushDestination {
  * subscriptions of the same shape share, or pulled by an executor that knows nothing of outboxes. Whichever opens it owns what
  * it opened: when that ends, nothing of the subscription is left.
  */
-export class MarketDataSource implements AsyncIterable<Emission | readonly Emission[], undefined> {
+export class MarketDataSource implements AsyncIterable<SharedEvent | readonly SharedEvent[], undefined> {
   readonly #options: MarketDataSourceOptions;
 
   constructor(options: MarketDataSourceOptions) {
@@ -44,13 +44,13 @@ export class MarketDataSource implements AsyncIterable<Emission | readonly Emiss
     using opening = new DisposableStack();
     const telling = everyMs === null ? 'single' : 'list';
     const shape = opening.use(shapes.use({ ...context.operation, telling, types: request.types }));
-    const way: Way = { encoder: shape.encoder, id };
-    opening.use(outbox.open(way));
+    const target: OperationTarget = { encoder: shape.encoder, id };
+    opening.use(outbox.open(target));
     if (everyMs === null) {
       opening.use(
         this.#join({
-          deliver: (delivery) => {
-            outbox.deliver(delivery, way);
+          deliver: (update) => {
+            outbox.deliver(update, target);
           },
         }),
       );
@@ -58,16 +58,16 @@ export class MarketDataSource implements AsyncIterable<Emission | readonly Emiss
     }
     const lists = opening.use(this.#lists(everyMs, { encoder: shape.encoder, onClose: () => undefined }));
     const write = async (): Promise<void> => {
-      for await (const emissions of lists) {
+      for await (const events of lists) {
         if (lists.closed) return;
-        await outbox.sendEvents(emissions, shape.list(emissions), id);
+        await outbox.sendEvents(events, shape.list(events), id);
       }
     };
     write().catch(onError);
     const subscriber: Subscriber = {
-      deliver(delivery) {
-        lists.deliver(delivery);
-        if (lists.closed) outbox.closeSlow(way);
+      deliver(update) {
+        lists.deliver(update);
+        if (lists.closed) outbox.closeSlow(target);
       },
     };
     opening.use(this.#join(subscriber));
@@ -75,7 +75,7 @@ export class MarketDataSource implements AsyncIterable<Emission | readonly Emiss
   }
 
   /** A bounded queue: whoever does not read in time loses what may be conflated, and then gets SLOW_CONSUMER. */
-  [Symbol.asyncIterator](): AsyncIterator<Emission | readonly Emission[], undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<SharedEvent | readonly SharedEvent[], undefined> {
     const { context, everyMs } = this.#options;
     const { budget, services } = context;
     const interest = new DisposableStack();
@@ -84,7 +84,7 @@ export class MarketDataSource implements AsyncIterable<Emission | readonly Emiss
     };
     const queue =
       everyMs === null
-        ? new EventQueue({ budget, metrics: services.metrics, onClose })
+        ? new MarketDataQueue({ budget, metrics: services.metrics, onClose })
         : this.#lists(everyMs, { encoder: null, onClose });
     const joined = this.#join(queue);
     // What the subscription began with may have been too much already.

@@ -1,8 +1,8 @@
 import type { ConnectedClient } from '../core/ConnectedClient.ts';
 import type { Services } from '../core/Services.ts';
-import type { ByteBudget } from '../fanout/ByteBudget.ts';
+import type { ByteBudget } from '../fanout/client/PendingEvents.ts';
 import type { ClientProtocol } from '../shared/metrics.ts';
-import type { OperationRequest } from './SharedShapes.ts';
+import type { OperationRequest } from './shapes/SharedShapes.ts';
 
 /** What resolvers are given of the operation that they serve. Made for one operation; nothing in it outlives that. */
 export interface GraphqlContext {

@@ -3,12 +3,12 @@ import type { Duplex } from 'node:stream';
 import type { CompressionSettings } from '../fanout/client/SocketUpgrades.ts';
 import type { Services } from '../core/Services.ts';
 import { ClientErrors } from './ClientErrors.ts';
-import { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
-import { GraphiqlPage } from './GraphiqlPage.ts';
-import { GraphqlHttp } from './GraphqlHttp.ts';
-import { GraphqlWsServer } from './GraphqlWsServer.ts';
+import { DeliveryMeter } from '../fanout/client/DeliveryMeter.ts';
+import { GraphiqlPage } from './http/GraphiqlPage.ts';
+import { GraphqlHttp } from './http/GraphqlHttp.ts';
+import { GraphqlWsServer } from './socket/GraphqlWsServer.ts';
 import { loadSchema } from './schema.ts';
-import { SharedShapes } from './SharedShapes.ts';
+import { SharedShapes } from './shapes/SharedShapes.ts';
 import { createGatewayYoga } from './yoga.ts';
 
 export interface GraphqlOptions {

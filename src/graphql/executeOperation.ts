@@ -6,7 +6,7 @@ import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlContext } from './context.ts';
 import { MarketDataSource } from './MarketDataSource.ts';
-import { countCost } from './queryLimits.ts';
+import { countCost } from './documents/queryLimits.ts';
 
 /** An operation as its client sent it. */
 export interface OperationParams {

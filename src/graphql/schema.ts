@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { createSchema } from 'graphql-yoga';
+import { makeExecutableSchema } from '@graphql-tools/schema';
 import type { GraphQLScalarType, GraphQLSchema } from 'graphql';
 import type { GraphqlContext } from './context.ts';
 import { enums } from './resolvers/enums.ts';
 import { mutation } from './resolvers/mutation.ts';
-import { query } from './resolvers/query.ts';
+import { instrumentConnection, query } from './resolvers/query.ts';
 import { subscription } from './resolvers/subscription.ts';
-import { instrumentConnection, marketData } from './resolvers/types.ts';
+import { marketData } from './resolvers/marketData.ts';
 import { decimalScalar, safeIntScalar, timestampScalar } from './scalars.ts';
 
 const folder = new URL('../../schema/', import.meta.url);
@@ -25,7 +25,7 @@ export function loadSchema(): GraphQLSchema {
   const files = readdirSync(folder)
     .filter((name) => name.endsWith('.graphql'))
     .toSorted();
-  return createSchema<GraphqlContext>({
+  return makeExecutableSchema<GraphqlContext>({
     typeDefs: files.map((name) => readFileSync(new URL(name, folder), 'utf8')),
     resolverValidationOptions: { requireResolversToMatchSchema: 'error', requireResolversForResolveType: 'error' },
     resolvers: {

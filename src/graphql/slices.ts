@@ -4,7 +4,7 @@ import type { GraphqlContext } from './context.ts';
 const SLICE = 128;
 
 /** Resolves when the next piece of work may be done. */
-type Turn = () => Promise<void>;
+type TakeTurn = () => Promise<void>;
 
 export function turnOf({ services, client }: Pick<GraphqlContext, 'services' | 'client'>): Promise<void> {
   return services.turns.turn(client.asker);
@@ -14,7 +14,7 @@ export function turnOf({ services, client }: Pick<GraphqlContext, 'services' | '
  * The items of a list for graphql-js to complete in pieces: those beyond the first piece are promises that are fulfilled
  * piece by piece, each in a turn of its own.
  */
-export function inSlices<Item>(items: readonly Item[], turn: Turn): readonly (Item | Promise<Item>)[] {
+export function inSlices<Item>(items: readonly Item[], turn: TakeTurn): readonly (Item | Promise<Item>)[] {
   if (items.length <= SLICE) return items;
   let ready = Promise.resolve();
   return items.map((item, index) => {
@@ -25,7 +25,7 @@ export function inSlices<Item>(items: readonly Item[], turn: Turn): readonly (It
 }
 
 /** As JSON.stringify for what is made of objects, lists and plain values, but long lists are written piece by piece. */
-export async function stringifyInSlices(value: unknown, turn: Turn): Promise<string> {
+export async function stringifyInSlices(value: unknown, turn: TakeTurn): Promise<string> {
   if (Array.isArray(value)) return value.length <= SLICE ? JSON.stringify(value) : stringifyList(value, turn);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const members: string[] = [];
@@ -35,7 +35,7 @@ export async function stringifyInSlices(value: unknown, turn: Turn): Promise<str
   return `{${members.join(',')}}`;
 }
 
-async function stringifyList(list: readonly unknown[], turn: Turn): Promise<string> {
+async function stringifyList(list: readonly unknown[], turn: TakeTurn): Promise<string> {
   let text = '';
   for (let from = 0; from < list.length; from += SLICE) {
     if (from > 0) {

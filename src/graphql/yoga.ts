@@ -5,11 +5,11 @@ import type { Plugin } from 'graphql-yoga';
 import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlContext } from './context.ts';
-import { DocumentCache } from './DocumentCache.ts';
+import { DocumentCache } from './documents/DocumentCache.ts';
 import { abandon, operationExecutor } from './executeOperation.ts';
 import type { ExecuteOperation, StreamOutcome } from './executeOperation.ts';
 import { stringifyInSlices, turnOf } from './slices.ts';
-import { boundedParse, boundedValidate, countCost, refuseLength } from './queryLimits.ts';
+import { boundedParse, boundedValidate, countCost, refuseLength } from './documents/queryLimits.ts';
 
 /** What an HTTP request's operation is given beside what every operation is. */
 export interface HttpContext extends Omit<GraphqlContext, 'operation'> {

@@ -1,9 +1,9 @@
 import type { ConnectedClient } from '../core/ConnectedClient.ts';
 import type { Services } from '../core/Services.ts';
 import type { SubscriptionOptions, SymbolRoute } from '../core/subscription.ts';
-import type { Subscriber } from '../fanout/Audience.ts';
-import { Emission } from '../fanout/Emission.ts';
-import type { Delivery } from '../fanout/Emission.ts';
+import type { Subscriber } from '../fanout/routing/SubscriberGroup.ts';
+import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
+import type { SharedUpdate } from '../fanout/frames/SharedEvent.ts';
 import type { FeedState, FeedType } from '../market/marketData.ts';
 import { assertNever } from '../shared/assertNever.ts';
 
@@ -12,27 +12,27 @@ export interface ClientContext {
   readonly services: Pick<Services, 'subscriptions' | 'metrics'>;
   readonly client: ConnectedClient;
   /** Where the client's market data goes. */
-  readonly deliver: (delivery: Delivery) => void;
+  readonly deliver: (update: SharedUpdate) => void;
 }
 
 /** Keeps what comes until `begin`, so that the answer to the client's message goes out first. */
 abstract class DeferredSubscriber implements Subscriber {
-  #waiting: Delivery[] | null = [];
+  #waiting: SharedUpdate[] | null = [];
 
-  deliver(delivery: Delivery): void {
-    if (this.#waiting === null) this.pass(delivery, false);
-    else this.#waiting.push(delivery);
+  deliver(update: SharedUpdate): void {
+    if (this.#waiting === null) this.pass(update, false);
+    else this.#waiting.push(update);
   }
 
   /** Passes what was known at the opening, and everything from now on. */
   begin(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = null;
-    for (const delivery of waiting) this.pass(delivery, true);
+    for (const update of waiting) this.pass(update, true);
   }
 
   /** `isBeginning`: it was known before the client subscribed. */
-  protected abstract pass(delivery: Delivery, isBeginning: boolean): void;
+  protected abstract pass(update: SharedUpdate, isBeginning: boolean): void;
 }
 
 /** One symbol that a client is subscribed to, with the status of its feeds: until the client hears otherwise they are live. */
@@ -58,19 +58,19 @@ export class SubscribedSymbol extends DeferredSubscriber implements Disposable {
     this.#membership[Symbol.dispose]();
   }
 
-  protected override pass({ emissions }: Delivery, isBeginning: boolean): void {
-    for (const emission of emissions) this.#pass(emission, isBeginning);
+  protected override pass({ events }: SharedUpdate, isBeginning: boolean): void {
+    for (const sharedEvent of events) this.#pass(sharedEvent, isBeginning);
   }
 
-  #pass(emission: Emission, isBeginning: boolean): void {
-    const { event, key } = emission;
+  #pass(sharedEvent: SharedEvent, isBeginning: boolean): void {
+    const { event, key } = sharedEvent;
     if (event.type !== 'status') return;
     const { deliver } = this.#context;
     // A gap from before the client subscribed is none of its own.
-    if (event.gap && !isBeginning) deliver(emission);
+    if (event.gap && !isBeginning) deliver(sharedEvent);
     if (event.state === this.#state) return;
     this.#state = event.state;
-    deliver(event.gap ? new Emission(key, { ...event, gap: false }) : emission);
+    deliver(event.gap ? new SharedEvent(key, { ...event, gap: false }) : sharedEvent);
   }
 }
 
@@ -124,12 +124,12 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
     this.#membership[Symbol.dispose]();
   }
 
-  protected override pass(delivery: Delivery): void {
+  protected override pass(update: SharedUpdate): void {
     const former = this.#formerCursor;
     this.#formerCursor = null;
-    this.#lastCursor = delivery.last.event.cursor;
-    if (former === null) this.#deliver(delivery);
-    else for (const emission of delivery.emissions) if (emission.event.cursor !== former) this.#deliver(emission);
+    this.#lastCursor = update.last.event.cursor;
+    if (former === null) this.#deliver(update);
+    else for (const sharedEvent of update.events) if (sharedEvent.event.cursor !== former) this.#deliver(sharedEvent);
   }
 }
 

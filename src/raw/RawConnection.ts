@@ -3,13 +3,13 @@ import { messageRate } from '../core/client.ts';
 import type { ConnectedClient } from '../core/ConnectedClient.ts';
 import type { LoginEvidence } from '../core/login/loginEvidence.ts';
 import type { Services } from '../core/Services.ts';
-import { ByteBudget } from '../fanout/ByteBudget.ts';
+import { ByteBudget } from '../fanout/client/PendingEvents.ts';
 import { Inbox } from '../fanout/client/Inbox.ts';
 import type { ServedConnection, UpgradedSocket } from '../fanout/client/SocketServer.ts';
-import type { DeliveryMeter } from '../fanout/DeliveryMeter.ts';
-import { POLICY_VIOLATION, TRY_AGAIN_LATER, UNSUPPORTED_DATA } from '../fanout/closeReason.ts';
-import { Outbox } from '../fanout/Outbox.ts';
-import type { Way } from '../fanout/Outbox.ts';
+import type { DeliveryMeter } from '../fanout/client/DeliveryMeter.ts';
+import { POLICY_VIOLATION, TRY_AGAIN_LATER, UNSUPPORTED_DATA } from '../fanout/client/closeReason.ts';
+import { Outbox } from '../fanout/client/Outbox.ts';
+import type { OperationTarget } from '../fanout/client/Outbox.ts';
 import type { MarketData } from '../market/marketData.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/assertNever.ts';
@@ -19,8 +19,14 @@ import type { Logger } from '../shared/logger.ts';
 import { MinuteCount } from '../shared/MinuteCount.ts';
 import { randomId } from '../shared/random.ts';
 import { ClientSubscriptions } from './ClientSubscriptions.ts';
-import { encodeEvent } from './encodeEvent.ts';
-import { encodeError, encodeStatus } from './messages.ts';
+import {
+  describeOutcome,
+  encodeError,
+  encodeEvent,
+  encodeStatus,
+  refusalOfAll,
+  toRejectedSymbols,
+} from './messages.ts';
 import type {
   AuthenticateMessage,
   ClientMessage,
@@ -33,7 +39,6 @@ import type {
 } from './messages.ts';
 import { parseClientMessage } from './parseClientMessage.ts';
 import type { ParsedMessage } from './parseClientMessage.ts';
-import { describeOutcome, refusalOfAll, toRejectedSymbols } from './subscribeOutcome.ts';
 
 export interface RawConnectionOptions extends UpgradedSocket {
   /** The connection owns it from now on. */
@@ -46,7 +51,7 @@ const PROTOCOL = 'raw';
 /** A client that has to log in and did not do so with the handshake has this long for it. */
 const LOG_IN_WITHIN_MS = 10_000;
 /** Every client is sent the same messages. */
-const TARGET: Way = { encoder: { isShared: true, encode: encodeEvent }, id: null };
+const TARGET: OperationTarget = { encoder: { isShared: true, encode: encodeEvent }, id: null };
 const ENDS_SOON = 'Your login ends soon: send auth with a new one.';
 const LOGIN_ENDED = 'Your login has ended; connect again with a new one.';
 const WELCOME = 'Welcome. Subscribe to market data with {"action":"subscribe","symbols":["…"]}.';
@@ -90,14 +95,14 @@ export class RawConnection implements ServedConnection {
     this.#outbox = new Outbox({
       socket,
       stream,
-      turn: services.turn,
+      scheduler: services.scheduler,
       compressFromBytes: options.compressFromBytes,
       budget: this.#budget,
       clock,
       meter,
       metrics,
       protocol: PROTOCOL,
-      lastWords: (error) => {
+      finalMessage: (error) => {
         logFault(this.#logger(), error, 'a client could not be sent its market data');
         return encodeError(error);
       },
@@ -105,8 +110,8 @@ export class RawConnection implements ServedConnection {
     this.#subscriptions = new ClientSubscriptions({
       services,
       client,
-      deliver: (delivery) => {
-        this.#outbox.deliver(delivery, TARGET);
+      deliver: (update) => {
+        this.#outbox.deliver(update, TARGET);
       },
     });
     this.#owned.use(client);

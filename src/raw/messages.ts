@@ -1,9 +1,11 @@
 import type { LoginEvidence } from '../core/login/loginEvidence.ts';
-import type { SubscriptionOptions, SubscriptionRequest } from '../core/subscription.ts';
+import type { Resolution, SubscriptionOptions, SubscriptionRequest, SymbolRejection } from '../core/subscription.ts';
 import type { BrokerCredentials } from '../market/credentials.ts';
-import type { FeedType } from '../market/marketData.ts';
+import type { FeedEvent, FeedStatus, FeedType, MarketData, PriceLevel } from '../market/marketData.ts';
 import type { Timestamp } from '../market/timestamp.ts';
-import type { ErrorCode, GatewayError } from '../shared/errors.ts';
+import { assertNever } from '../shared/assertNever.ts';
+import { GatewayError } from '../shared/errors.ts';
+import type { ErrorCode } from '../shared/errors.ts';
 
 /** Echoed in every answer to the message that carried it. */
 export type MessageId = string | number;
@@ -102,4 +104,96 @@ export function encodeStatus(reply: StatusReply): string {
 /** The frame of an `error`: code, message, retryable and whatever else the error knows. */
 export function encodeError(error: GatewayError, { id, broker, rejected }: ErrorContext = {}): string {
   return JSON.stringify({ type: 'error', id, broker, ...error.toExtensions(), message: error.message, rejected });
+}
+
+/** The message of an event, alike for every client: the protocol has no id in it. */
+export function encodeEvent(event: MarketData): string {
+  return JSON.stringify(event.type === 'status' ? statusFrame(event) : dataFrame(event));
+}
+
+/** An event with a hole to tell is told as `gap`; the state it carries is an event without one (`withoutGap`). */
+function statusFrame({ state, gap, broker, symbol, reason }: FeedStatus): object {
+  const status = gap ? 'gap' : state;
+  return { type: 'status', status, broker, symbol, message: reason ?? SENTENCES[status] };
+}
+
+const SENTENCES: Record<FeedStatus['state'] | 'gap', string> = {
+  live: 'The feed is live.',
+  stale: 'Nothing has come from the feed for a while; what was sent may be out of date.',
+  recovering: 'The feed is interrupted and being restored; what was sent may no longer hold.',
+  closed: 'Nothing more will come of this feed.',
+  gap: 'Events of this feed were lost and cannot be had again.',
+};
+
+function dataFrame(event: FeedEvent): object {
+  return { type: 'data', broker: event.broker, symbol: event.symbol, data: { ...header(event), ...body(event) } };
+}
+
+function header({ type, broker, symbol, time, receivedAt, sequence, cursor }: FeedEvent): object {
+  return { type, broker, symbol, time, receivedAt, sequence, cursor };
+}
+
+/** Field by field: what a client sees is this list, whatever else an event may carry inside the gateway. */
+function body(event: FeedEvent): object {
+  switch (event.type) {
+    case 'tick': {
+      const { bid, bidSize, ask, askSize, last, mid, spread } = event;
+      return { bid, bidSize, ask, askSize, last, mid, spread };
+    }
+    case 'trade': {
+      const { id, price, size, side } = event;
+      return { id, price, size, side };
+    }
+    case 'candle': {
+      const { interval, openTime, closeTime, open, high, low, close, volume, tradeCount, closed } = event;
+      return { interval, openTime, closeTime, open, high, low, close, volume, tradeCount, closed };
+    }
+    case 'orderbook':
+      return { kind: event.kind, bids: event.bids.map(pair), asks: event.asks.map(pair) };
+    default:
+      return assertNever(event);
+  }
+}
+
+function pair({ price, size }: PriceLevel): readonly [string, string] {
+  return [price, size];
+}
+
+/** Refusals that are spelled out in an error's message; all of them are in its `rejected`. */
+const SPELLED_OUT = 3;
+
+/**
+ * The answer to a `subscribe` of which something was accepted. Exactly one of `broker` and `routes` is in it: `routes` where
+ * the client named no broker and its symbols went to more than one.
+ */
+export function describeOutcome({ accepted, rejected }: Resolution, { types }: SubscribeMessage): StatusReply {
+  const brokers = new Set(accepted.map((route) => route.broker));
+  const [broker] = brokers;
+  const refused = rejected.length === 0 ? '' : ` ${rejected.length} rejected.`;
+  return {
+    type: 'status',
+    status: 'subscribed',
+    ...(brokers.size === 1
+      ? { broker }
+      : { routes: accepted.map((route) => ({ symbol: route.symbol, broker: route.broker })) }),
+    symbols: accepted.map((route) => route.symbol),
+    types,
+    rejected: toRejectedSymbols(rejected),
+    message: `Subscribed to ${accepted.length} ${accepted.length === 1 ? 'symbol' : 'symbols'}.${refused}`,
+  };
+}
+
+export function toRejectedSymbols(rejected: readonly SymbolRejection[]): readonly RejectedSymbol[] {
+  return rejected.map(({ symbol, error }) => ({ symbol, code: error.code, message: error.message }));
+}
+
+/** Nothing was accepted: one error with the code of the first refusal, naming all the symbols refused for that reason. */
+export function refusalOfAll(rejected: readonly SymbolRejection[]): GatewayError {
+  const [first] = rejected;
+  if (first === undefined) return new GatewayError('BAD_REQUEST', 'No symbol was asked for.');
+  const { code } = first.error;
+  const symbols = rejected.filter(({ error }) => error.code === code).map(({ symbol }) => symbol);
+  const reasons = [...new Set(rejected.map(({ error }) => error.message))];
+  const more = reasons.length > SPELLED_OUT ? ' …' : '';
+  return new GatewayError(code, reasons.slice(0, SPELLED_OUT).join(' ') + more, { symbols });
 }

@@ -1,14 +1,12 @@
 import { DEFAULT_OPTIONS } from '../core/subscription.ts';
 import type { SubscriptionOptions } from '../core/subscription.ts';
+import type { BrokerCredentials } from '../market/credentials.ts';
 import { CANDLE_INTERVALS } from '../market/marketData.ts';
 import type { BookUpdateKind, CandleInterval, FeedType } from '../market/marketData.ts';
+import { RAW_TYPES } from './messages.ts';
+import type { ClientLogin, ClientMessage, MessageId } from './messages.ts';
 import { assertNever } from '../shared/assertNever.ts';
 import { GatewayError } from '../shared/errors.ts';
-import { RAW_TYPES } from './messages.ts';
-import type { ClientMessage, MessageId } from './messages.ts';
-import { parseObject } from './parseObject.ts';
-import type { JsonObject } from './parseObject.ts';
-import { readBrokerCredentials, readLogin } from './readCredentials.ts';
 
 /** The id is there in both cases as soon as it can be read, so that even a refusal is answered with it. */
 export type ParsedMessage =
@@ -166,4 +164,91 @@ function describe(value: unknown): string {
 
 function shown(text: string): string {
   return JSON.stringify(text.length <= 40 ? text : `${text.slice(0, 40)}…`);
+}
+
+/** An object that a client sent, as a Map: a key of it can't reach a prototype. */
+export type JsonObject = ReadonlyMap<string, unknown>;
+
+const MAX_NESTING = 8;
+/** Keys that mean something to JavaScript and nothing in this protocol. */
+const POISONED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** Throws BAD_REQUEST for whatever is not one JSON object of harmless keys and little nesting. */
+export function parseObject(text: string): JsonObject {
+  const value = toMaps(parseJson(text), MAX_NESTING);
+  if (!(value instanceof Map)) throw bad('The message is not a JSON object; expected one, with an action.');
+  return value;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The cause would quote the message, which may hold a secret.
+    throw bad('The message is not valid JSON.');
+  }
+}
+
+function toMaps(value: unknown, nesting: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (nesting === 0) throw bad(`The message is nested deeper than ${MAX_NESTING} levels.`);
+  if (Array.isArray(value)) return value.map((item) => toMaps(item, nesting - 1));
+  const map = new Map<string, unknown>();
+  for (const [key, item] of Object.entries(value)) {
+    if (POISONED.has(key)) throw bad(`The message has the key ${key}, which is not allowed.`);
+    map.set(key, toMaps(item, nesting - 1));
+  }
+  return map;
+}
+
+function bad(message: string): GatewayError {
+  return new GatewayError('BAD_REQUEST', message);
+}
+
+const OF_BROKERS = ['apiKey', 'apiSecret', 'accountId', 'token'] as const;
+const OF_LOGINS = ['token', 'apiKey', 'session'] as const;
+const MAX_LENGTH = 8_192;
+
+/** What a client gives a broker. Like its kin it throws BAD_REQUEST, and never shows what it found: that may be a secret. */
+export function readBrokerCredentials(json: JsonObject): BrokerCredentials {
+  const given = readMembers(json, OF_BROKERS, 'what the broker asks for');
+  const [apiKey, apiSecret, accountId, token] = OF_BROKERS.map((name) => given.get(name) ?? null);
+  return { apiKey: apiKey ?? null, apiSecret: apiSecret ?? null, accountId: accountId ?? null, token: token ?? null };
+}
+
+/** What a client logs in to the gateway itself with. */
+export function readLogin(json: JsonObject): ClientLogin {
+  const given = readMembers(json, OF_LOGINS, 'one');
+  const [first, ...others] = given;
+  if (first === undefined || others.length > 0) {
+    throw bad(
+      `credentials has ${[...given.keys()].join(' and ')}; expected one of ${OF_LOGINS.join(', ')} to log in with.`,
+    );
+  }
+  const [name, value] = first;
+  if (name === 'apiKey') return { kind: 'apiKey', apiKey: value };
+  return name === 'token' ? { kind: 'token', token: value } : { kind: 'session', session: value };
+}
+
+function readMembers<Name extends string>(
+  json: JsonObject,
+  names: readonly Name[],
+  needed: string,
+): ReadonlyMap<Name, string> {
+  const expected = `expected an object with ${needed} of ${names.join(', ')}`;
+  const credentials = json.get('credentials');
+  if (credentials === undefined) throw bad(`credentials is missing; ${expected}.`);
+  if (!(credentials instanceof Map)) throw bad(`credentials is no object; ${expected}.`);
+  if (credentials.size === 0) throw bad(`credentials is empty; ${expected}.`);
+  const given = new Map<Name, string>();
+  for (const [key, value] of credentials) {
+    const name = names.find((candidate) => candidate === key);
+    if (name === undefined)
+      throw bad(`credentials has a member that means nothing here; expected only ${names.join(', ')}.`);
+    if (typeof value !== 'string' || value === '' || value.length > MAX_LENGTH) {
+      throw bad(`credentials.${name}: expected text of 1 to ${MAX_LENGTH} characters.`);
+    }
+    given.set(name, value);
+  }
+  return given;
 }

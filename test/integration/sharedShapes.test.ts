@@ -1,11 +1,10 @@
 import { execute, parse, validate } from 'graphql';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Emission } from '../../src/fanout/Emission.ts';
+import { SharedEvent } from '../../src/fanout/frames/SharedEvent.ts';
 import { ClientErrors } from '../../src/graphql/ClientErrors.ts';
-import { joinLists } from '../../src/graphql/joinLists.ts';
+import { SharedShapes, joinLists } from '../../src/graphql/shapes/SharedShapes.ts';
 import { loadSchema } from '../../src/graphql/schema.ts';
-import { SharedShapes } from '../../src/graphql/SharedShapes.ts';
 import type { MarketData } from '../../src/market/marketData.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
@@ -21,8 +20,8 @@ const schema = loadSchema();
 const errors = new ClientErrors({ logger: silentLogger(), metrics: new Metrics(), suggestions: true });
 
 /** A fault has another id each time that it happens. */
-const emissionsOf = (events: readonly MarketData[]): Emission[] =>
-  events.map((event) => new Emission(key('tick'), event));
+const emissionsOf = (events: readonly MarketData[]): SharedEvent[] =>
+  events.map((event) => new SharedEvent(key('tick'), event));
 
 const masked = (text: string): string => text.replaceAll(/logged as [\w-]+/g, 'logged');
 

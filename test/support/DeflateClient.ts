@@ -1,6 +1,6 @@
-import type { CompressedMessage } from '../../src/fanout/DeflateChain.ts';
-import { nextFrames, textFrames } from '../../src/fanout/frames.ts';
-import type { Payload } from '../../src/fanout/frames.ts';
+import type { CompressedMessage } from '../../src/fanout/frames/DeflateChain.ts';
+import { nextFrames, textFrames } from '../../src/fanout/frames/framing.ts';
+import type { Payload } from '../../src/fanout/frames/framing.ts';
 
 /** What a sender must know of one client that takes compressed messages, and all that it was sent. */
 export class DeflateClient {

@@ -6,14 +6,14 @@ import { pino } from 'pino';
 import { MemoryBus } from '../../src/bus/MemoryBus.ts';
 import type { BrokerSink, BrokerTraits } from '../../src/brokers/BaseBroker.ts';
 import { BrokerManager } from '../../src/core/BrokerManager.ts';
-import type { ClientCredentials } from '../../src/core/ConfiguredBroker.ts';
+import type { ClientCredentials } from '../../src/core/Broker.ts';
 import type { AuthSettings } from '../../src/core/login/ClientLogins.ts';
 import { Queries } from '../../src/core/Queries.ts';
 import type { Limits } from '../../src/core/client.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Subscriptions } from '../../src/core/Subscriptions.ts';
-import { SubscriptionIndex } from '../../src/fanout/SubscriptionIndex.ts';
-import { Turn } from '../../src/fanout/Turn.ts';
+import { SubscriptionIndex } from '../../src/fanout/routing/SubscriptionIndex.ts';
+import { FlushScheduler } from '../../src/fanout/routing/FlushScheduler.ts';
 import { createGraphql } from '../../src/graphql/createGraphql.ts';
 import type { Graphql, GraphqlOptions } from '../../src/graphql/createGraphql.ts';
 import { decimal } from '../../src/market/decimal.ts';
@@ -59,9 +59,9 @@ const DEFAULT_BROKERS = { binance: { lists: ['BTCUSDT', 'ETHUSDT', 'SOLUSDT'] } 
 /** The real core and the GraphQL half on a free port of a plain HTTP server, fed by scripted brokers. */
 export class GraphqlGateway implements AsyncDisposable {
   readonly metrics = new Metrics();
-  /** Writes leave in real turns, whatever the time is said to be. */
-  readonly #turn = new Turn(systemClock);
-  readonly index = new SubscriptionIndex(this.#turn);
+  /** Writes leave in real turns of the event loop, whatever the fake clock says. */
+  readonly #scheduler = new FlushScheduler(systemClock);
+  readonly index = new SubscriptionIndex(this.#scheduler);
   readonly manager: BrokerManager;
   readonly graphql: Graphql;
   readonly services: Services;
@@ -91,7 +91,7 @@ export class GraphqlGateway implements AsyncDisposable {
       queries: new Queries(manager),
       ...clientServices({
         manager,
-        turn: this.#turn,
+        scheduler: this.#scheduler,
         clock,
         metrics,
         ...(auth === undefined ? {} : { auth }),

@@ -2,14 +2,14 @@ import { MemoryBus } from '../../src/bus/MemoryBus.ts';
 import type { BrokerSink, BrokerTraits } from '../../src/brokers/BaseBroker.ts';
 import { BrokerManager } from '../../src/core/BrokerManager.ts';
 import { Queries } from '../../src/core/Queries.ts';
-import type { ClientCredentials } from '../../src/core/ConfiguredBroker.ts';
+import type { ClientCredentials } from '../../src/core/Broker.ts';
 import type { AuthSettings } from '../../src/core/login/ClientLogins.ts';
 import type { Limits } from '../../src/core/client.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Subscriptions } from '../../src/core/Subscriptions.ts';
-import { SubscriptionIndex } from '../../src/fanout/SubscriptionIndex.ts';
+import { SubscriptionIndex } from '../../src/fanout/routing/SubscriptionIndex.ts';
 import type { CompressionSettings } from '../../src/fanout/client/SocketUpgrades.ts';
-import { Turn } from '../../src/fanout/Turn.ts';
+import { FlushScheduler } from '../../src/fanout/routing/FlushScheduler.ts';
 import { TrustedProxies } from '../../src/http/clientAddress.ts';
 import { HttpServer } from '../../src/http/HttpServer.ts';
 import type { HttpServerOptions } from '../../src/http/HttpServer.ts';
@@ -68,9 +68,9 @@ export class RawGateway implements AsyncDisposable {
   private constructor(options: RawGatewayOptions) {
     const { clock = systemClock, heartbeatMs = 30_000, maxPayloadBytes = 65_536 } = options;
     const { compression = { enabled: false, thresholdBytes: 1_024 } } = options;
-    // Writes leave in real turns, whatever the time is said to be.
-    const turn = new Turn(systemClock);
-    const index = new SubscriptionIndex(turn);
+    // Writes leave in real turns of the event loop, whatever the fake clock says.
+    const scheduler = new FlushScheduler(systemClock);
+    const index = new SubscriptionIndex(scheduler);
     const limits = { ...LIMITS, ...options.limits };
     const { proxies = new TrustedProxies([]) } = options;
     const connections = clientConnections({ limits, proxies, clock });
@@ -91,7 +91,7 @@ export class RawGateway implements AsyncDisposable {
       queries: new Queries(this.manager),
       ...clientServices({
         manager: this.manager,
-        turn,
+        scheduler,
         clock,
         connections,
         metrics: this.metrics,

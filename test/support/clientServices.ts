@@ -7,7 +7,7 @@ import { KeyConnections } from '../../src/core/login/KeyConnections.ts';
 import type { Services } from '../../src/core/Services.ts';
 import { Sessions } from '../../src/core/Sessions.ts';
 import type { ClientConnections } from '../../src/http/ClientConnections.ts';
-import type { Turn } from '../../src/fanout/Turn.ts';
+import type { FlushScheduler } from '../../src/fanout/routing/FlushScheduler.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { FairPool } from '../../src/shared/FairPool.ts';
@@ -19,7 +19,7 @@ import { clientConnections } from './clientConnections.ts';
 
 export interface ClientServicesOptions {
   readonly manager: BrokerManager;
-  readonly turn: Turn;
+  readonly scheduler: FlushScheduler;
   readonly clock?: Clock;
   readonly connections?: ClientConnections;
   readonly metrics?: Metrics;
@@ -32,7 +32,7 @@ export interface ClientServicesOptions {
 
 type ClientServices = Pick<
   Services,
-  | 'turn'
+  | 'scheduler'
   | 'turns'
   | 'answers'
   | 'heap'
@@ -49,7 +49,7 @@ type ClientServices = Pick<
 export function clientServices(options: ClientServicesOptions): ClientServices {
   const {
     manager,
-    turn,
+    scheduler,
     clock = systemClock,
     connections = clientConnections(),
     metrics = new Metrics(),
@@ -60,7 +60,7 @@ export function clientServices(options: ClientServicesOptions): ClientServices {
   } = options;
   const sessions = new Sessions({ clock, idleTimeoutMs });
   return {
-    turn,
+    scheduler,
     // Turns come when the loop has them to give, whatever the time is said to be.
     turns: new FairTurns(systemClock),
     answers: new FairPool({ capacity: 2_000_000, perOwner: 400_000, perAsker: 100_000, free: 2_000 }),

@@ -1,6 +1,12 @@
 import { isZero, midpoint, subtract } from '../../market/decimal.ts';
-import type { CandleDraft, CandleInterval, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
-import type { PriceLevel } from '../../market/marketData.ts';
+import type {
+  CandleDraft,
+  CandleInterval,
+  OrderBookDraft,
+  PriceLevel,
+  TickDraft,
+  TradeDraft,
+} from '../../market/marketData.ts';
 import { fromEpochMs } from '../../market/timestamp.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
 import type { CandleMessage, DepthMessage, TickMessage, TradeMessage } from './streamMessages.ts';

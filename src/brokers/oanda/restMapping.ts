@@ -1,6 +1,5 @@
-import { fromUnits, isZero } from '../../market/decimal.ts';
+import { decimal, fromUnits, isZero } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
-import { decimal } from '../../market/decimal.ts';
 import type { CandleBar } from '../../market/candleBar.ts';
 import type { Instrument } from '../../market/instrument.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';

@@ -1,6 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Principal } from '../client.ts';
-import type { Limits } from '../client.ts';
+import type { Limits, Principal } from '../client.ts';
 
 /** Some of `limits`, in place of the general ones. */
 export type PartialLimits = { readonly [Name in keyof Limits]?: number | undefined };

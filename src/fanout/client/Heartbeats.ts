@@ -12,10 +12,13 @@ export interface HeartbeatsOptions {
   readonly periodMs: number;
 }
 
-/** So many parts of the clients are pinged one after the other, so that no one turn has to ping them all. */
+/** The clients are pinged in this many parts, so that no single turn of the event loop pings them all. */
 const PARTS = 10;
 
-/** Pings the clients of one protocol, and cuts off whoever has not answered by the next ping. Nobody there, no timer. */
+/**
+ * Pings the clients of one protocol, and terminates those that have not answered by the next ping. Without clients
+ * there is no timer.
+ */
 export class Heartbeats implements Disposable {
   readonly #options: HeartbeatsOptions;
   readonly #parts: readonly Set<Beating>[] = Array.from({ length: PARTS }, () => new Set());
@@ -27,7 +30,7 @@ export class Heartbeats implements Disposable {
     this.#options = options;
   }
 
-  /** The client is pinged until this is disposed of, for the first time after nearly a period. */
+  /** Pings the client until this is disposed of, first after almost one period. */
   add(socket: WebSocket): Disposable {
     const beating: Beating = { socket, answered: true };
     const part = this.#parts[this.#turn];

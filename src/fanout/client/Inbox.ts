@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../shared/clock.ts';
-import type { ByteBudget } from '../ByteBudget.ts';
+import type { ByteBudget } from './PendingEvents.ts';
 
 /** How fast messages may come. */
 export interface Rate {
@@ -12,13 +12,13 @@ export interface Rate {
 export interface InboxOptions<Message> {
   readonly socket: Pick<WebSocket, 'pause' | 'resume'>;
   readonly clock: Clock;
-  /** The connection's: messages that wait count against it. */
+  /** The connection's budget; messages that wait count against it. */
   readonly budget: ByteBudget;
-  /** Asked for each message, as it may change while the client is connected. */
+  /** Called for each message, because the rate may change while the client is connected. */
   readonly rate: () => Rate;
   /** Handles a message. If it returns a promise, which must not reject, the next message waits for it. */
   readonly handle: (message: Message) => Promise<void> | void;
-  /** The client has sent faster than it may for ten seconds, or more than may wait. Called at most once. */
+  /** Called at most once, if the client exceeds its rate for ten seconds, or sends more than may wait. */
   readonly onOverload: () => void;
 }
 
@@ -27,10 +27,10 @@ interface WaitingMessage<Message> {
   readonly bytes: number;
 }
 
-/** The socket is not read while so many messages wait. */
+/** The socket is not read while this many messages wait. */
 const MAX_WAITING = 64;
 const OVERLOAD_MS = 10_000;
-/** A client that had nothing waiting for so long is back within its rate. */
+/** A client that had nothing waiting for this long is within its rate again. */
 const CALM_MS = 1_000;
 
 /**
@@ -41,15 +41,15 @@ export class Inbox<Message> implements Disposable {
   readonly #options: InboxOptions<Message>;
   readonly #bucket: TokenBucket;
   #waiting: WaitingMessage<Message>[] = [];
-  /** A message is being handled. */
+  /** True while a message is being handled. */
   #isBusy = false;
   /** Runs while the next message may not be handled yet. */
   #timer: Disposable | null = null;
   #isPaused = false;
   #isClosed = false;
-  /** Monotonic: since when the client has been over its rate. */
+  /** Monotonic time since which the client has exceeded its rate. */
   #overSinceMs: number | null = null;
-  /** Monotonic: when the last message that had to wait was handled. */
+  /** Monotonic time at which the last message that had to wait was handled. */
   #calmSinceMs = 0;
 
   constructor(options: InboxOptions<Message>) {
@@ -139,7 +139,7 @@ export class Inbox<Message> implements Disposable {
   }
 }
 
-/** Permits at a steady rate. The rate is given at each use, so that it may change in between. */
+/** A token bucket. The rate is passed at each use, so that it may change in between. */
 class TokenBucket {
   readonly #clock: Clock;
   #tokens: number | null = null;

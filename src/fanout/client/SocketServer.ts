@@ -37,7 +37,7 @@ export interface ServedConnection {
   close(code: number, reason: string): void;
 }
 
-/** The WebSockets of one protocol: makes them, pings them, and closes them. */
+/** The WebSockets of one protocol: accepts them, pings them, and closes them. */
 export class SocketServer {
   readonly #upgrades: SocketUpgrades;
   readonly #heartbeats: Heartbeats;

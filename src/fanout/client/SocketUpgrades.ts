@@ -11,22 +11,24 @@ export interface CompressionSettings {
 }
 
 export interface SocketUpgradesOptions {
-  /** A longer message closes its connection with 1009; of a compressed one its text counts. */
+  /** A longer message closes its connection with 1009; a compressed one counts by the length of its text. */
   readonly maxPayloadBytes: number;
   readonly compression: CompressionSettings;
   readonly handleProtocols: NonNullable<ServerOptions['handleProtocols']>;
 }
 
 const EXTENSION = 'permessage-deflate';
-/** An offer with no wishes for our compressor: one made for all can't obey them (RFC 7692, 7.1.1.1 and 7.1.2.1). */
+/**
+ * An offer without demands on our compressor: one compressor for all clients can't obey them (RFC 7692, 7.1.1.1 and
+ * 7.1.2.1).
+ */
 const PLAIN_OFFER =
   /^permessage-deflate(?: *; *(?:client_no_context_takeover|client_max_window_bits(?: *= *"?\d{1,2}"?)?))*$/i;
 
 /**
- * Makes WebSockets of requests that are routed here. Where the client offers compression and it is enabled, it is agreed on
- * such that no connection keeps a compressor or a decompressor: we send messages that were compressed for all, and what the
- * client sends is told without memory of what it sent before. A client with wishes of its own for our compressor is sent plain
- * messages.
+ * Turns requests into WebSockets. If compression is enabled and the client offers it, it is agreed without context
+ * takeover for the client, and our messages are compressed once for all clients: no connection keeps a compressor or a
+ * decompressor. A client with demands on our compressor gets uncompressed messages.
  */
 export class SocketUpgrades {
   readonly #compression: CompressionSettings;
@@ -41,7 +43,7 @@ export class SocketUpgrades {
     this.#compressing = new WebSocketServer({ ...options, perMessageDeflate: { clientNoContextTakeover: true } });
   }
 
-  /** From now on whoever asks is told 503. */
+  /** Answers every request with 503 from now on. */
   close(): void {
     this.#closed = true;
   }
@@ -68,26 +70,26 @@ export class SocketUpgrades {
     }
   }
 
-  /** From how many bytes on messages to this client are compressed; null: none is. */
+  /** Messages of at least this many bytes are sent compressed to this client; null: none. */
   compressFromBytes(socket: WebSocket): number | null {
     return socket.extensions === '' ? null : this.#compression.thresholdBytes;
   }
 }
 
-/** What the library has of the extensions that were agreed on, beyond its types. */
+/** The library's negotiated extensions, as far as its types don't show them. */
 type Extensions = Readonly<Record<string, { readonly cleanup?: () => void } | undefined>>;
 
 /**
- * To be called when a message of the client is whole. The library makes a decompressor (some 20 KiB) for a client's first
- * compressed message and keeps it as long as the connection; as nothing in it is needed again, the next message can have a
- * new one. `cleanup` is public, the way to it is not: without it only the memory would be missed.
+ * Call this after each whole message of the client. The library makes a decompressor (some 20 KiB) for a client's first
+ * compressed message and keeps it as long as the connection. Nothing in it is needed again, so the next message can
+ * have a new one. `cleanup` is public, the path to it is not: without it, only the memory would not be freed.
  */
 function releaseInflater(socket: WebSocket): void {
   const { _extensions: extensions } = socket as WebSocket & { readonly _extensions?: Extensions };
   extensions?.[EXTENSION]?.cleanup?.();
 }
 
-/** The library refuses a whole handshake for an offer that it can't take: those are not shown to it. */
+/** The library refuses the whole handshake for an offer that it can't parse, so it never sees one. */
 function canCompress(offered: string): boolean {
   const offers = offered.split(',').map((offer) => offer.trim());
   const ours = offers.filter((offer) => offer.toLowerCase().startsWith(EXTENSION));

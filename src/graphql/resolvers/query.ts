@@ -3,11 +3,12 @@ import type { SymbolQuery } from '../../core/Queries.ts';
 import { checkRange } from '../../core/Subscriptions.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
 import type { GraphqlContext } from '../context.ts';
-import type { QueryResolvers } from '../generated.ts';
+import type { InstrumentConnectionResolvers, QueryResolvers } from '../generated.ts';
 import { inSlices, turnOf } from '../slices.ts';
 
 const MAX_PAGE = 1_000;
 
+/** Resolves the fields of `Query`. Lists are resolved in slices, so that other clients get their turn in between. */
 export const query: QueryResolvers = {
   brokers: (_root, _args, { services, client }) => services.manager.brokers(client.access),
 
@@ -36,12 +37,12 @@ export const query: QueryResolvers = {
 
   async tick(_root, { broker, symbol }, context) {
     await turnOf(context);
-    return context.services.queries.tick({ broker, symbol, ...byWhom(context) });
+    return context.services.queries.tick({ broker, symbol, ...requesterOf(context) });
   },
 
   async orderBook(_root, { broker, symbol, depth }, context) {
     await turnOf(context);
-    return context.services.queries.orderBook({ broker, symbol, ...byWhom(context) }, depth);
+    return context.services.queries.orderBook({ broker, symbol, ...requesterOf(context) }, depth);
   },
 
   async candles(_root, { broker, symbol, interval, from = null, to = null, limit }, context) {
@@ -51,7 +52,7 @@ export const query: QueryResolvers = {
       broker,
       symbol,
       interval,
-      ...byWhom(context),
+      ...requesterOf(context),
       ...span,
     });
     await turnOf(context);
@@ -60,13 +61,18 @@ export const query: QueryResolvers = {
 
   async trades(_root, { broker, symbol, limit }, context) {
     await turnOf(context);
-    const trades = await context.services.queries.trades({ broker, symbol, ...byWhom(context) }, limit);
+    const trades = await context.services.queries.trades({ broker, symbol, ...requesterOf(context) }, limit);
     await turnOf(context);
     return inSlices(trades, () => turnOf(context));
   },
 };
 
-function byWhom({ client }: GraphqlContext): Pick<SymbolQuery, 'access' | 'asker'> {
+/** Resolves the connection that `Query.instruments` returns. */
+export const instrumentConnection: InstrumentConnectionResolvers = {
+  edges: ({ edges }, _args, context) => inSlices(edges, () => turnOf(context)),
+};
+
+function requesterOf({ client }: GraphqlContext): Pick<SymbolQuery, 'access' | 'asker'> {
   return { access: client.access, asker: client.asker };
 }
 

@@ -7,7 +7,7 @@ import type { GraphqlContext } from '../context.ts';
 import { BrokerChanges } from '../BrokerChanges.ts';
 import type { SubscriptionMarketDataArgs, SubscriptionResolvers } from '../generated.ts';
 import { MarketDataSource } from '../MarketDataSource.ts';
-import { eventOf, eventsOf } from './eventOf.ts';
+import { eventOf, eventsOf } from './marketData.ts';
 
 const MAX_EVERY_MS = 60_000;
 /** So many rejections are told in full: the message is for a person, `extensions.symbols` names them all. */

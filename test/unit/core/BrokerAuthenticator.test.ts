@@ -6,11 +6,11 @@ import { BrokerManager } from '../../../src/core/BrokerManager.ts';
 import { CredentialVault } from '../../../src/core/CredentialVault.ts';
 import { ANONYMOUS } from '../../../src/core/client.ts';
 import { Sessions } from '../../../src/core/Sessions.ts';
-import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
+import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from '../../support/ScriptedBroker.ts';
-import { turnAtOnce } from '../../support/turnAtOnce.ts';
+import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { ASKER } from '../../support/asker.ts';
 
@@ -27,7 +27,7 @@ class Gateway {
   readonly questions: Question[] = [];
   readonly manager = new BrokerManager({
     bus: new MemoryBus(),
-    index: new SubscriptionIndex(turnAtOnce),
+    index: new SubscriptionIndex(dispatchAtOnce),
     clock: this.clock,
     metrics: new Metrics(),
     staleAfterMs: 10_000,

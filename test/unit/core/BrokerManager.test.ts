@@ -5,8 +5,8 @@ import { DEFAULT_OPTIONS, NO_ACCESS } from '../../../src/core/subscription.ts';
 import type { SubscriptionOptions } from '../../../src/core/subscription.ts';
 import { Subscriptions } from '../../../src/core/Subscriptions.ts';
 import type { BrokerSink, BrokerTraits } from '../../../src/brokers/BaseBroker.ts';
-import type { Delivery } from '../../../src/fanout/Emission.ts';
-import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
+import type { SharedUpdate } from '../../../src/fanout/frames/SharedEvent.ts';
+import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
 import { decimal } from '../../../src/market/decimal.ts';
 import type { MarketData, MarketDataType, OrderBookDraft, TickDraft } from '../../../src/market/marketData.ts';
 import { fromEpochMs } from '../../../src/market/timestamp.ts';
@@ -14,7 +14,7 @@ import { Metrics } from '../../../src/shared/metrics.ts';
 import { levels } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';
-import { turnAtOnce } from '../../support/turnAtOnce.ts';
+import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
 import { ASKER } from '../../support/asker.ts';
 import { HeapWatch } from '../../../src/shared/processLimits.ts';
 
@@ -50,7 +50,7 @@ class Gateway {
   /** Every adapter that was made, in order. */
   readonly made: ScriptedBroker[] = [];
   readonly clock = new FakeClock();
-  readonly index = new SubscriptionIndex(turnAtOnce);
+  readonly index = new SubscriptionIndex(dispatchAtOnce);
   readonly metrics = new Metrics();
   readonly manager = new BrokerManager({
     bus: new MemoryBus(),
@@ -94,7 +94,7 @@ class Gateway {
     const received: MarketData[] = [];
     const { accepted } = await this.subscriptions.resolve(request, NO_ACCESS);
     const subscriber = {
-      deliver: ({ emissions }: Delivery) => received.push(...emissions.map(({ event }) => event)),
+      deliver: ({ events }: SharedUpdate) => received.push(...events.map(({ event }) => event)),
     };
     const subscription = this.subscriptions.open({
       routes: accepted,

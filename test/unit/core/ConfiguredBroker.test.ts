@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BrokerSink } from '../../../src/brokers/BaseBroker.ts';
 import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
-import { ConfiguredBroker } from '../../../src/core/ConfiguredBroker.ts';
+import { Broker } from '../../../src/core/Broker.ts';
 import { CredentialVault } from '../../../src/core/CredentialVault.ts';
 import { SHARED } from '../../../src/market/streamKey.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
@@ -20,7 +20,7 @@ function start() {
     made.push(adapter);
     return adapter;
   };
-  const broker = new ConfiguredBroker({
+  const broker = new Broker({
     definition: {
       id: 'venue',
       enabled: true,

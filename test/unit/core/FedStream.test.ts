@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
-import { FedStream } from '../../../src/core/FedStream.ts';
+import { VenueFeed } from '../../../src/core/NumberedStream.ts';
 import type { CandleDraft, FeedEvent, FeedEventDraft } from '../../../src/market/marketData.ts';
 import { decimal } from '../../../src/market/decimal.ts';
 import { streamKey } from '../../../src/market/streamKey.ts';
@@ -39,7 +39,7 @@ it.each([
 ])('gives $type its place, and leaves nothing of it out', (draft) => {
   const address = { scope: 'shared', broker: 'binance', symbol: 'BTCUSDT', type: draft.type, interval: null };
   using channel = new MemoryBus().open(streamKey(address));
-  const stream = new FedStream({ address, life: 'life', channel, received: { count: 0 } });
+  const stream = new VenueFeed({ address, life: 'life', channel, received: { count: 0 } });
   const place = { broker: 'binance', symbol: 'BTCUSDT' };
   expect(stream.number(draft)).toEqual({ ...draft, ...place, sequence: 1, cursor: 'life.1' });
   expect(stream.number(draft)).toEqual({ ...draft, ...place, sequence: 2, cursor: 'life.2' });

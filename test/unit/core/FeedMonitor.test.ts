@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FeedHealth } from '../../../src/core/FeedHealth.ts';
-import { FeedMonitor } from '../../../src/core/FeedMonitor.ts';
+import { FeedHealth, FeedMonitor } from '../../../src/core/FeedMonitor.ts';
 import type { MonitoredFeed } from '../../../src/core/FeedMonitor.ts';
 import type { FeedType } from '../../../src/market/marketData.ts';
 import { FakeClock } from '../../support/FakeClock.ts';

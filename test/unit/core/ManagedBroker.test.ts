@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
-import { ManagedBroker } from '../../../src/core/ManagedBroker.ts';
+import { BrokerAccount } from '../../../src/core/BrokerAccount.ts';
 import type { FeedEventDraft, MarketData } from '../../../src/market/marketData.ts';
 import { SHARED } from '../../../src/market/streamKey.ts';
 import type { StreamKey } from '../../../src/market/streamKey.ts';
@@ -27,7 +27,7 @@ function start() {
     [Symbol.dispose]: () => closed.push(key),
   }));
   const made: ScriptedBroker[] = [];
-  const managed = new ManagedBroker({
+  const managed = new BrokerAccount({
     id: 'binance',
     scope: SHARED,
     enabled: true,

@@ -12,8 +12,8 @@ import { Sessions } from '../../../src/core/Sessions.ts';
 import type { SessionUse } from '../../../src/core/Sessions.ts';
 import { DEFAULT_OPTIONS } from '../../../src/core/subscription.ts';
 import { Subscriptions } from '../../../src/core/Subscriptions.ts';
-import type { Delivery } from '../../../src/fanout/Emission.ts';
-import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
+import type { SharedUpdate } from '../../../src/fanout/frames/SharedEvent.ts';
+import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
 import type { BrokerCredentials, CredentialSource } from '../../../src/market/credentials.ts';
 import { decimal } from '../../../src/market/decimal.ts';
 import type { MarketData, TickDraft } from '../../../src/market/marketData.ts';
@@ -22,7 +22,7 @@ import { GatewayError } from '../../../src/shared/errors.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';
-import { turnAtOnce } from '../../support/turnAtOnce.ts';
+import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
 import { HeapWatch } from '../../../src/shared/processLimits.ts';
 import { ASKER } from '../../support/asker.ts';
 
@@ -76,7 +76,7 @@ class Account extends ScriptedBroker {
 
 class Venue {
   readonly clock = new FakeClock();
-  readonly index = new SubscriptionIndex(turnAtOnce);
+  readonly index = new SubscriptionIndex(dispatchAtOnce);
   readonly accounts: Account[] = [];
   readonly sources: CredentialSource[] = [];
   readonly manager = new BrokerManager({
@@ -178,7 +178,7 @@ class Client {
     const access = this.#use.session;
     const { accepted } = await this.#venue.subscriptions.resolve(request, access);
     const subscriber = {
-      deliver: ({ emissions }: Delivery) => this.received.push(...emissions.map(({ event }) => event)),
+      deliver: ({ events }: SharedUpdate) => this.received.push(...events.map(({ event }) => event)),
     };
     this.#subscription = this.#venue.subscriptions.open({
       routes: accepted,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_OPTIONS } from '../../../src/core/subscription.ts';
 import type { FeedState, FeedType, MarketData } from '../../../src/market/marketData.ts';
-import { encodeEvent } from '../../../src/raw/encodeEvent.ts';
+import { encodeEvent } from '../../../src/raw/messages.ts';
 import type { StatusReply } from '../../../src/raw/messages.ts';
 import { RAW_TYPES } from '../../../src/raw/messages.ts';
 import { parseClientMessage } from '../../../src/raw/parseClientMessage.ts';

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { BookView } from '../../../src/fanout/BookView.ts';
-import { mergeDeltas } from '../../../src/fanout/mergeDeltas.ts';
+import { BookView, mergeDeltas } from '../../../src/fanout/routing/BookView.ts';
 import { OrderBook } from '../../../src/market/OrderBook.ts';
 import type { OrderBookUpdate } from '../../../src/market/marketData.ts';
 import { book } from '../../support/events.ts';

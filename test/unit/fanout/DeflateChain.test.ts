@@ -3,8 +3,8 @@ import { createInflateRaw } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as ws from 'ws';
-import { DeflateChain } from '../../../src/fanout/DeflateChain.ts';
-import { nextFrames, textFrames } from '../../../src/fanout/frames.ts';
+import { DeflateChain } from '../../../src/fanout/frames/DeflateChain.ts';
+import { nextFrames, textFrames } from '../../../src/fanout/frames/framing.ts';
 import { books, trades } from '../../support/marketPayloads.ts';
 import { DeflateClient, payloadOf } from '../../support/DeflateClient.ts';
 

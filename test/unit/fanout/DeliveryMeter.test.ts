@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { DeflateChains } from '../../../src/fanout/DeflateChains.ts';
-import { DeliveryMeter } from '../../../src/fanout/DeliveryMeter.ts';
-import { Emission } from '../../../src/fanout/Emission.ts';
+import { DeflateChains } from '../../../src/fanout/frames/DeflateChain.ts';
+import { DeliveryMeter } from '../../../src/fanout/client/DeliveryMeter.ts';
+import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { key, tick } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -11,15 +11,15 @@ it('a live event is timed from receipt to the first write of a protocol, never w
   const metrics = new Metrics();
   const raw = new DeliveryMeter({ protocol: 'raw', clock, metrics });
   const sse = new DeliveryMeter({ protocol: 'graphql-sse', clock, metrics });
-  const live = (sequence: number): Emission =>
-    new Emission(key('tick'), tick(sequence), { chains: new DeflateChains() });
+  const live = (sequence: number): SharedEvent =>
+    new SharedEvent(key('tick'), tick(sequence), { chains: new DeflateChains() });
   const first = live(1);
-  raw.told(first);
-  raw.told(first);
-  sse.told(first);
+  raw.delivered(first);
+  raw.delivered(first);
+  sse.delivered(first);
   clock.jumpWall(-3_600_000);
-  raw.told(live(2));
-  raw.told(new Emission(key('tick'), tick(3)));
+  raw.delivered(live(2));
+  raw.delivered(new SharedEvent(key('tick'), tick(3)));
   const { values } = await metrics.deliveryLatency.get();
   const of = (suffix: string, protocol: string) =>
     values.find(({ metricName, labels }) => metricName?.endsWith(suffix) && labels['protocol'] === protocol)?.value;

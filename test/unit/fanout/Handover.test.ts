@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Handover } from '../../../src/fanout/Handover.ts';
+import { EventQueue } from '../../../src/fanout/client/EventQueue.ts';
 import { GatewayError } from '../../../src/shared/errors.ts';
 
-function setUp(): { handover: Handover<number>; values: number[]; closes: () => number } {
+function setUp(): { handover: EventQueue<number>; values: number[]; closes: () => number } {
   const values: number[] = [];
   let closes = 0;
-  const handover = new Handover<number>({ take: () => values.shift(), onClose: () => (closes += 1) });
+  const handover = new EventQueue<number>({ take: () => values.shift(), onClose: () => (closes += 1) });
   return { handover, values, closes: () => closes };
 }
 
@@ -18,47 +18,47 @@ describe('Handover', () => {
     expect(await handover.next()).toEqual({ done: false, value: 1 });
     const [second, third] = [handover.next(), handover.next()];
     values.push(2, 3);
-    handover.offer();
+    handover.wake();
     expect(await second).toEqual({ done: false, value: 2 });
     expect(await third).toEqual({ done: false, value: 3 });
   });
 
   it('takes what it is given only where somebody waits, whose turn comes first', async () => {
     const { handover } = setUp();
-    expect(handover.give(1)).toBe(false);
+    expect(handover.pass(1)).toBe(false);
     const [first, second] = [handover.next(), handover.next()];
-    expect([handover.give(2), handover.give(3), handover.give(4)]).toEqual([true, true, false]);
+    expect([handover.pass(2), handover.pass(3), handover.pass(4)]).toEqual([true, true, false]);
     expect([(await first).value, (await second).value]).toEqual([2, 3]);
   });
 
   it('does not let an offer of nothing wake anybody', async () => {
     const { handover, values } = setUp();
     const next = handover.next();
-    handover.offer();
-    expect(handover.wanted).toBe(true);
+    handover.wake();
+    expect(handover.hasWaiting).toBe(true);
     values.push(1);
-    handover.offer();
+    handover.wake();
     expect(await next).toEqual({ done: false, value: 1 });
   });
 
   it.each([
-    ['return', (handover: Handover<number>) => handover.return()],
-    ['throw', (handover: Handover<number>) => handover.throw(new Error('x')).catch(() => {})],
+    ['return', (handover: EventQueue<number>) => handover.return()],
+    ['throw', (handover: EventQueue<number>) => handover.throw(new Error('x')).catch(() => {})],
     [
       'dispose',
-      (handover: Handover<number>) => {
+      (handover: EventQueue<number>) => {
         handover[Symbol.dispose]();
         return Promise.resolve();
       },
     ],
-    ['asyncDispose', (handover: Handover<number>) => handover[Symbol.asyncDispose]()],
+    ['asyncDispose', (handover: EventQueue<number>) => handover[Symbol.asyncDispose]()],
   ])('ends once by %s, and wakes whoever waits', async (_name, end) => {
     const { handover, values, closes } = setUp();
     const waiting = handover.next();
     await end(handover);
     await end(handover);
     values.push(1);
-    handover.offer();
+    handover.wake();
     expect(await waiting).toEqual(DONE);
     expect(await handover.next()).toEqual(DONE);
     expect(closes()).toBe(1);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
+import { ByteBudget } from '../../../src/fanout/client/PendingEvents.ts';
 import { Inbox } from '../../../src/fanout/client/Inbox.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 

@@ -1,14 +1,14 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { frameReader } from '../../support/frameReader.ts';
-import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
-import { DeliveryMeter } from '../../../src/fanout/DeliveryMeter.ts';
-import { Emission } from '../../../src/fanout/Emission.ts';
-import type { Encoder } from '../../../src/fanout/PerEncoder.ts';
-import { Outbox } from '../../../src/fanout/Outbox.ts';
-import type { OutboxStream, Way } from '../../../src/fanout/Outbox.ts';
-import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
-import { Turn } from '../../../src/fanout/Turn.ts';
+import { ByteBudget } from '../../../src/fanout/client/PendingEvents.ts';
+import { DeliveryMeter } from '../../../src/fanout/client/DeliveryMeter.ts';
+import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
+import type { Encoder } from '../../../src/fanout/frames/EncodingCache.ts';
+import { Outbox } from '../../../src/fanout/client/Outbox.ts';
+import type { OutboxStream, OperationTarget } from '../../../src/fanout/client/Outbox.ts';
+import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
+import { FlushScheduler } from '../../../src/fanout/routing/FlushScheduler.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { book, key, tick, trade } from '../../support/events.ts';
@@ -61,42 +61,42 @@ class Wire extends EventEmitter {
 
 const encoder: Encoder = { isShared: true, encode: ({ type, sequence }) => `"${type} ${sequence}"` };
 const bulky: Encoder = { isShared: true, encode: () => 'x'.repeat(70_000) };
-const plain: Way = { encoder, id: null };
-const withId = (id: string): Way => ({ encoder, id: Buffer.from(JSON.stringify(id)) });
+const plain: OperationTarget = { encoder, id: null };
+const withId = (id: string): OperationTarget => ({ encoder, id: Buffer.from(JSON.stringify(id)) });
 
 function outbox(limitBytes = 10_000, compressFromBytes: number | null = null) {
   const wire = new Wire();
   const clock = new FakeClock();
-  const turn = new Turn(clock);
+  const scheduler = new FlushScheduler(clock);
   const metrics = new Metrics();
   const subject = new Outbox({
     socket: wire,
     stream: wire as unknown as OutboxStream,
-    turn,
+    scheduler,
     compressFromBytes,
     budget: new ByteBudget(limitBytes),
     clock,
     meter: new DeliveryMeter({ protocol: 'raw', clock, metrics }),
     metrics,
     protocol: 'raw',
-    lastWords: ({ code }) => code,
+    finalMessage: ({ code }) => code,
   });
-  return { wire, clock, subject, turn };
+  return { wire, clock, subject, scheduler };
 }
 
 /** A connection that has so much under way that it does not keep up. */
 async function stall({ wire, clock, subject }: ReturnType<typeof outbox>): Promise<void> {
   wire.stalled = true;
-  subject.deliver(new Emission(key('tick', 'OTHER'), tick(0)), { encoder: bulky, id: null });
+  subject.deliver(new SharedEvent(key('tick', 'OTHER'), tick(0)), { encoder: bulky, id: null });
   await clock.advance(0);
 }
 
 describe('Outbox', () => {
   it('writes what one turn brings in one write, in order, whatever the subscriptions', async () => {
     const { wire, clock, subject } = outbox();
-    subject.deliver(new Emission(key('tick'), tick(1)), plain);
-    subject.deliver(new Emission(key('trade'), trade(2)), withId('a'));
-    subject.deliver(new Emission(key('tick'), tick(3)), plain);
+    subject.deliver(new SharedEvent(key('tick'), tick(1)), plain);
+    subject.deliver(new SharedEvent(key('trade'), trade(2)), withId('a'));
+    subject.deliver(new SharedEvent(key('tick'), tick(3)), plain);
     expect(wire.read).toEqual([]);
     await clock.advance(0);
     expect(wire.read).toEqual(['"tick 1"', '{"id":"a","type":"next","payload":"trade 2"}', '"tick 3"']);
@@ -105,7 +105,7 @@ describe('Outbox', () => {
 
   it('writes nothing after a reply that was asked for later, and everything before it that came earlier', async () => {
     const { wire, clock, subject } = outbox();
-    subject.deliver(new Emission(key('tick'), tick(1)), plain);
+    subject.deliver(new SharedEvent(key('tick'), tick(1)), plain);
     void subject.send('complete');
     await clock.advance(0);
     expect(wire.read).toEqual(['"tick 1"', 'complete']);
@@ -114,9 +114,9 @@ describe('Outbox', () => {
   it('keeps the shared frame of a client that does not read apart from the others’ ids', async () => {
     const [slow, quick] = [outbox(), outbox()];
     slow.wire.stalled = true;
-    const emission = new Emission(key('tick'), tick(1));
-    slow.subject.deliver(emission, withId('s'));
-    quick.subject.deliver(emission, withId('q'));
+    const sharedEvent = new SharedEvent(key('tick'), tick(1));
+    slow.subject.deliver(sharedEvent, withId('s'));
+    quick.subject.deliver(sharedEvent, withId('q'));
     await slow.clock.advance(0);
     await quick.clock.advance(0);
     slow.wire.drain();
@@ -128,9 +128,9 @@ describe('Outbox', () => {
     const [slow, quick] = [outbox(), outbox()];
     slow.wire.stalled = true;
     for (let sequence = 1; sequence <= 3; sequence += 1) {
-      const emission = new Emission(key('trade'), trade(sequence));
-      slow.subject.deliver(emission, withId('s'));
-      quick.subject.deliver(emission, withId('q'));
+      const sharedEvent = new SharedEvent(key('trade'), trade(sequence));
+      slow.subject.deliver(sharedEvent, withId('s'));
+      quick.subject.deliver(sharedEvent, withId('q'));
     }
     await slow.clock.advance(0);
     await quick.clock.advance(0);
@@ -146,7 +146,7 @@ describe('Outbox', () => {
       encode: ({ sequence }) => `"${'x'.repeat(sequence === 2 ? 70_000 : 30_000)}"`,
     };
     for (let sequence = 1; sequence <= 4; sequence += 1) {
-      subject.deliver(new Emission(key('orderbook'), book(sequence, 'snapshot', {})), { encoder: large, id: null });
+      subject.deliver(new SharedEvent(key('orderbook'), book(sequence, 'snapshot', {})), { encoder: large, id: null });
     }
     await clock.advance(0);
     expect(wire.read.map(({ length }) => length)).toEqual([30_002, 70_002, 30_002, 30_002]);
@@ -157,8 +157,8 @@ describe('Outbox', () => {
     await stall(scene);
     const { wire, subject } = scene;
     for (let sequence = 1; sequence <= 4; sequence += 1) {
-      subject.deliver(new Emission(key('tick'), tick(sequence)), plain);
-      subject.deliver(new Emission(key('trade'), trade(sequence)), plain);
+      subject.deliver(new SharedEvent(key('tick'), tick(sequence)), plain);
+      subject.deliver(new SharedEvent(key('trade'), trade(sequence)), plain);
     }
     wire.drain();
     const rest = wire.read.slice(1);
@@ -171,14 +171,14 @@ describe('Outbox', () => {
     const { wire, clock, subject } = scene;
     const [ended, other] = [withId('e'), withId('o')];
     let opened = subject.open(ended);
-    subject.deliver(new Emission(key('tick'), tick(1)), ended);
-    subject.deliver(new Emission(key('tick'), tick(1)), other);
+    subject.deliver(new SharedEvent(key('tick'), tick(1)), ended);
+    subject.deliver(new SharedEvent(key('tick'), tick(1)), other);
     opened[Symbol.dispose]();
     await clock.advance(0);
     await stall(scene);
     opened = subject.open(ended);
-    subject.deliver(new Emission(key('tick'), tick(2)), ended);
-    subject.deliver(new Emission(key('tick'), tick(2)), other);
+    subject.deliver(new SharedEvent(key('tick'), tick(2)), ended);
+    subject.deliver(new SharedEvent(key('tick'), tick(2)), other);
     opened[Symbol.dispose]();
     wire.drain();
     expect(wire.read.filter((text) => text.includes('"e"'))).toEqual([]);
@@ -190,7 +190,7 @@ describe('Outbox', () => {
     await stall(scene);
     const { wire, clock, subject } = scene;
     for (let sequence = 1; sequence <= 10; sequence += 1) {
-      subject.deliver(new Emission(key('trade'), trade(sequence)), plain);
+      subject.deliver(new SharedEvent(key('trade'), trade(sequence)), plain);
     }
     expect(wire.closed).toEqual([{ code: 1013, reason: expect.stringContaining('did not read') }]);
     // What is under way to it comes before what it is told.
@@ -250,7 +250,7 @@ describe('Outbox', () => {
   it('sends nothing after it was closed, and leaves neither timer nor listener when it is disposed of', async () => {
     const { wire, clock, subject } = outbox();
     subject.close(1001, 'bye');
-    subject.deliver(new Emission(key('tick'), tick(1)), plain);
+    subject.deliver(new SharedEvent(key('tick'), tick(1)), plain);
     void subject.send('late');
     subject[Symbol.dispose]();
     await clock.advance(0);
@@ -261,7 +261,7 @@ describe('Outbox', () => {
 
   it('gives up the client that a fault of ours keeps from being told, and no other of the same turn', async () => {
     const [broken, well] = [outbox(), outbox()];
-    const faulty: Way = {
+    const faulty: OperationTarget = {
       encoder: {
         isShared: true,
         encode: () => {
@@ -270,10 +270,10 @@ describe('Outbox', () => {
       },
       id: null,
     };
-    const turn = new Turn(broken.clock);
-    const index = new SubscriptionIndex(turn);
-    index.join(key('tick'), { deliver: (delivery) => broken.subject.deliver(delivery, faulty) });
-    index.join(key('tick'), { deliver: (delivery) => well.subject.deliver(delivery, plain) });
+    const scheduler = new FlushScheduler(broken.clock);
+    const index = new SubscriptionIndex(scheduler);
+    index.join(key('tick'), { deliver: (update) => broken.subject.deliver(update, faulty) });
+    index.join(key('tick'), { deliver: (update) => well.subject.deliver(update, plain) });
     index.open(key('tick')).topic.publish(tick(1), null);
     await broken.clock.advance(0);
     await well.clock.advance(0);
@@ -283,9 +283,9 @@ describe('Outbox', () => {
   });
 
   it('writes what a turn brought of one stream at once, where it brought nothing else', async () => {
-    const { wire, clock, subject, turn } = outbox();
-    const index = new SubscriptionIndex(turn);
-    index.join(key('trade'), { deliver: (delivery) => subject.deliver(delivery, withId('a')) });
+    const { wire, clock, subject, scheduler } = outbox();
+    const index = new SubscriptionIndex(scheduler);
+    index.join(key('trade'), { deliver: (update) => subject.deliver(update, withId('a')) });
     const { topic } = index.open(key('trade'));
     for (const sequence of [1, 2, 3]) topic.publish(trade(sequence), null);
     await clock.advance(0);
@@ -294,11 +294,11 @@ describe('Outbox', () => {
   });
 
   it('writes it in one write to a client that has several subscriptions to the stream', async () => {
-    const { wire, clock, subject, turn } = outbox();
-    const index = new SubscriptionIndex(turn);
-    const ways = ['a', 'b'].map(withId);
-    const opened = ways.map((way) => subject.open(way));
-    for (const way of ways) index.join(key('trade'), { deliver: (delivery) => subject.deliver(delivery, way) });
+    const { wire, clock, subject, scheduler } = outbox();
+    const index = new SubscriptionIndex(scheduler);
+    const targets = ['a', 'b'].map(withId);
+    const opened = targets.map((target) => subject.open(target));
+    for (const target of targets) index.join(key('trade'), { deliver: (update) => subject.deliver(update, target) });
     const { topic } = index.open(key('trade'));
     topic.publish(trade(1), null);
     await clock.advance(0);
@@ -311,7 +311,7 @@ describe('Outbox', () => {
     const { wire, clock, subject } = outbox(3_000_000);
     wire.stalled = true;
     for (let sequence = 1; sequence <= 20; sequence += 1) {
-      subject.deliver(new Emission(key('trade'), trade(sequence)), { encoder: bulky, id: null });
+      subject.deliver(new SharedEvent(key('trade'), trade(sequence)), { encoder: bulky, id: null });
     }
     await clock.advance(0);
     expect(wire.writes).toBe(1);
@@ -320,12 +320,12 @@ describe('Outbox', () => {
   });
 
   it('writes no more of one stream’s events than a client takes that stops reading in the middle of them', async () => {
-    const { wire, clock, subject, turn } = outbox(3_000_000);
-    const index = new SubscriptionIndex(turn);
+    const { wire, clock, subject, scheduler } = outbox(3_000_000);
+    const index = new SubscriptionIndex(scheduler);
     index.join(key('trade'), {
-      deliver: (delivery) => {
+      deliver: (update) => {
         wire.stalled = true;
-        subject.deliver(delivery, { encoder: bulky, id: null });
+        subject.deliver(update, { encoder: bulky, id: null });
       },
     });
     const { topic } = index.open(key('trade'));
@@ -337,9 +337,9 @@ describe('Outbox', () => {
   });
 
   it('tells what was published before a reply before it', () => {
-    const { wire, subject, turn } = outbox();
-    const index = new SubscriptionIndex(turn);
-    index.join(key('tick'), { deliver: (delivery) => subject.deliver(delivery, plain) });
+    const { wire, subject, scheduler } = outbox();
+    const index = new SubscriptionIndex(scheduler);
+    index.join(key('tick'), { deliver: (update) => subject.deliver(update, plain) });
     index.open(key('tick')).topic.publish(tick(1), null);
     void subject.send('pong');
     expect(wire.read).toEqual(['"tick 1"', 'pong']);

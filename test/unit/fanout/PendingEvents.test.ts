@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
-import { Emission } from '../../../src/fanout/Emission.ts';
-import { PendingEvents } from '../../../src/fanout/PendingEvents.ts';
+import { ByteBudget, PendingEvents } from '../../../src/fanout/client/PendingEvents.ts';
+import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
 import { book, key, tick, trade } from '../../support/events.ts';
 
 function pendingEvents(limitBytes = 100_000) {
@@ -13,22 +12,24 @@ function pendingEvents(limitBytes = 100_000) {
 
 const sequences = (pending: PendingEvents): number[] => {
   const found: number[] = [];
-  for (let next = pending.shift(); next !== undefined; next = pending.shift()) found.push(next.emission.event.sequence);
+  for (let next = pending.shift(); next !== undefined; next = pending.shift())
+    found.push(next.sharedEvent.event.sequence);
   return found;
 };
 
-const delta = (sequence: number): Emission =>
-  new Emission(key('orderbook'), book(sequence, 'delta', {}), { whole: book(sequence, 'snapshot', {}) });
+const delta = (sequence: number): SharedEvent =>
+  new SharedEvent(key('orderbook'), book(sequence, 'delta', {}), { whole: book(sequence, 'snapshot', {}) });
 
 /** Trades that take more than half of the budget: whoever has not taken these is behind. */
 function fallBehind(pending: PendingEvents, budget: ByteBudget): void {
-  while (budget.used <= budget.limit / 2) pending.push(new Emission(key('trade', 'OTHER'), trade(0)), null);
+  while (budget.used <= budget.limit / 2) pending.push(new SharedEvent(key('trade', 'OTHER'), trade(0)), null);
 }
 
 describe('PendingEvents', () => {
   it('keeps everything while little waits: a burst is no slowness', () => {
     const { pending, conflated } = pendingEvents();
-    for (let sequence = 1; sequence <= 50; sequence += 1) pending.push(new Emission(key('tick'), tick(sequence)), null);
+    for (let sequence = 1; sequence <= 50; sequence += 1)
+      pending.push(new SharedEvent(key('tick'), tick(sequence)), null);
     expect(sequences(pending)).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
     expect(conflated).toEqual([]);
   });
@@ -36,9 +37,9 @@ describe('PendingEvents', () => {
   it('keeps of ticks only the newest of each stream, in the place of the one before, once the subscriber is behind', () => {
     const { pending, budget, conflated } = pendingEvents();
     fallBehind(pending, budget);
-    pending.push(new Emission(key('tick', 'A'), tick(1)), null);
-    pending.push(new Emission(key('tick', 'B'), tick(10)), null);
-    pending.push(new Emission(key('tick', 'A'), tick(2)), null);
+    pending.push(new SharedEvent(key('tick', 'A'), tick(1)), null);
+    pending.push(new SharedEvent(key('tick', 'B'), tick(10)), null);
+    pending.push(new SharedEvent(key('tick', 'A'), tick(2)), null);
     expect(sequences(pending).filter((sequence) => sequence > 0)).toEqual([2, 10]);
     expect(conflated).toEqual(['tick']);
   });
@@ -46,7 +47,7 @@ describe('PendingEvents', () => {
   it('never drops a trade', () => {
     const { pending, conflated } = pendingEvents();
     for (let sequence = 1; sequence <= 50; sequence += 1)
-      pending.push(new Emission(key('trade'), trade(sequence)), null);
+      pending.push(new SharedEvent(key('trade'), trade(sequence)), null);
     expect(sequences(pending)).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
     expect(conflated).toEqual([]);
   });
@@ -55,8 +56,8 @@ describe('PendingEvents', () => {
     const { pending, budget } = pendingEvents();
     fallBehind(pending, budget);
     for (const sequence of [1, 2, 3]) pending.push(delta(sequence), null);
-    let left: Emission | undefined;
-    do left = pending.shift()?.emission;
+    let left: SharedEvent | undefined;
+    do left = pending.shift()?.sharedEvent;
     while (left?.event.type === 'trade');
     expect(left?.event).toEqual(book(3, 'snapshot', {}));
     expect(pending.shift()).toBeUndefined();
@@ -66,7 +67,7 @@ describe('PendingEvents', () => {
     const { pending } = pendingEvents();
     const single = delta(4);
     pending.push(single, null);
-    expect(pending.shift()?.emission).toBe(single);
+    expect(pending.shift()?.sharedEvent).toBe(single);
   });
 
   it('counts what a delta keeps of the whole book', () => {
@@ -75,18 +76,18 @@ describe('PendingEvents', () => {
     const before = budget.used;
     const levels = Array.from({ length: 100 }, (_, at): [string, string] => [String(at), '1']);
     const whole = book(2, 'snapshot', { bids: levels.toReversed() });
-    pending.push(new Emission(key('orderbook'), book(2, 'delta', {}), { whole }), null);
+    pending.push(new SharedEvent(key('orderbook'), book(2, 'delta', {}), { whole }), null);
     expect(budget.used - before).toBe(before + 800);
   });
 
   it('refuses what goes over the budget, and gives the budget back as events leave', () => {
     const { pending, budget } = pendingEvents(1_000);
-    expect(pending.push(new Emission(key('trade'), trade(1)), null)).toBe(true);
-    expect(pending.push(new Emission(key('trade'), trade(2)), null)).toBe(true);
-    expect(pending.push(new Emission(key('trade'), trade(3)), null)).toBe(false);
+    expect(pending.push(new SharedEvent(key('trade'), trade(1)), null)).toBe(true);
+    expect(pending.push(new SharedEvent(key('trade'), trade(2)), null)).toBe(true);
+    expect(pending.push(new SharedEvent(key('trade'), trade(3)), null)).toBe(false);
     expect(sequences(pending)).toEqual([1, 2]);
     expect(budget.used).toBe(0);
-    pending.push(new Emission(key('trade'), trade(4)), null);
+    pending.push(new SharedEvent(key('trade'), trade(4)), null);
     pending.clear();
     expect(budget.used).toBe(0);
   });
@@ -95,15 +96,16 @@ describe('PendingEvents', () => {
     const budget = new ByteBudget(10_000);
     const pending = new PendingEvents<string>({ budget, onConflated: () => undefined });
     for (let sequence = 1; sequence <= 1_000; sequence += 1) {
-      for (const way of ['a', 'b']) expect(pending.push(new Emission(key('tick'), tick(sequence)), way)).toBe(true);
+      for (const target of ['a', 'b'])
+        expect(pending.push(new SharedEvent(key('tick'), tick(sequence)), target)).toBe(true);
     }
     const left = new Map<string, number[]>();
     for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
-      left.set(next.way, [...(left.get(next.way) ?? []), next.emission.event.sequence]);
+      left.set(next.target, [...(left.get(next.target) ?? []), next.sharedEvent.event.sequence]);
     }
-    for (const way of ['a', 'b']) {
-      expect(left.get(way)?.at(-1)).toBe(1_000);
-      expect(left.get(way)).toEqual(left.get(way)?.toSorted((one, other) => one - other));
+    for (const target of ['a', 'b']) {
+      expect(left.get(target)?.at(-1)).toBe(1_000);
+      expect(left.get(target)).toEqual(left.get(target)?.toSorted((one, other) => one - other));
     }
     expect(budget.used).toBe(0);
   });
@@ -111,14 +113,14 @@ describe('PendingEvents', () => {
   it('tells each way of a book nothing that the whole one had in it', () => {
     const pending = new PendingEvents<string>({ budget: new ByteBudget(1_000), onConflated: () => undefined });
     for (let sequence = 1; sequence <= 20; sequence += 1) {
-      for (const way of ['a', 'b']) expect(pending.push(delta(sequence), way)).toBe(true);
+      for (const target of ['a', 'b']) expect(pending.push(delta(sequence), target)).toBe(true);
     }
     const told = new Map<string, number[]>([
       ['a', []],
       ['b', []],
     ]);
     for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
-      told.get(next.way)?.push(next.emission.event.sequence);
+      told.get(next.target)?.push(next.sharedEvent.event.sequence);
     }
     for (const sequenceList of told.values()) {
       expect(sequenceList.at(-1)).toBe(20);
@@ -130,36 +132,41 @@ describe('PendingEvents', () => {
     const { pending, budget, conflated } = pendingEvents(4_000);
     // Half of the budget before anything is conflated.
     for (let sequence = 1; sequence <= 5; sequence += 1)
-      pending.push(new Emission(key('tick', 'A'), tick(sequence)), null);
+      pending.push(new SharedEvent(key('tick', 'A'), tick(sequence)), null);
     const symbols = Array.from({ length: 50 }, (_, at) => `S${at}`);
     for (const symbol of symbols) {
       for (const sequence of [10, 11]) {
-        expect(pending.push(new Emission(key('tick', symbol), tick(sequence)), null)).toBe(true);
+        expect(pending.push(new SharedEvent(key('tick', symbol), tick(sequence)), null)).toBe(true);
       }
     }
     expect(conflated.length).toBe(4 + 50);
-    expect(pending.push(new Emission(key('trade'), trade(1)), null)).toBe(false);
+    expect(pending.push(new SharedEvent(key('trade'), trade(1)), null)).toBe(false);
     expect(sequences(pending)).toEqual([5, ...symbols.map(() => 11)]);
     expect(budget.used).toBe(0);
-    expect(pending.push(new Emission(key('trade'), trade(1)), null)).toBe(true);
+    expect(pending.push(new SharedEvent(key('trade'), trade(1)), null)).toBe(true);
   });
 
   it('leaves a whole book where deltas that piled up are let go', () => {
     const { pending } = pendingEvents(1_300);
     for (const sequence of [1, 2]) pending.push(delta(sequence), null);
-    pending.push(new Emission(key('trade'), trade(1)), null);
-    pending.push(new Emission(key('trade'), trade(2)), null);
+    pending.push(new SharedEvent(key('trade'), trade(1)), null);
+    pending.push(new SharedEvent(key('trade'), trade(2)), null);
     const left = [pending.shift(), pending.shift(), pending.shift(), pending.shift()];
-    expect(left.map((each) => each?.emission.event)).toEqual([book(2, 'snapshot', {}), trade(1), trade(2), undefined]);
+    expect(left.map((each) => each?.sharedEvent.event)).toEqual([
+      book(2, 'snapshot', {}),
+      trade(1),
+      trade(2),
+      undefined,
+    ]);
   });
 
   it('counts bytes, whatever their kind: an encoder that makes much of an event takes more of the budget', () => {
     const { pending, budget } = pendingEvents();
-    pending.push(new Emission(key('trade'), trade(1)), null);
+    pending.push(new SharedEvent(key('trade'), trade(1)), null);
     const plain = budget.used;
-    pending.push(new Emission(key('trade'), trade(2)), null, 20);
+    pending.push(new SharedEvent(key('trade'), trade(2)), null, 20);
     expect(budget.used - plain).toBe(20 * plain);
-    expect(pending.push(new Emission(key('trade'), trade(3)), null, 1_000)).toBe(false);
+    expect(pending.push(new SharedEvent(key('trade'), trade(3)), null, 1_000)).toBe(false);
     expect(sequences(pending)).toEqual([1, 2]);
     expect(budget.used).toBe(0);
   });
@@ -167,11 +174,11 @@ describe('PendingEvents', () => {
   it('keeps nothing that was encoded of what it keeps over the budget', () => {
     const { pending } = pendingEvents(1_000);
     const encoder = { isShared: true, encode: () => 'text' };
-    const emissions = ['A', 'B', 'C'].map((symbol) => new Emission(key('tick', symbol), tick(1)));
-    const frames = emissions.map((emission) => emission.frames(encoder));
-    for (const emission of emissions) expect(pending.push(emission, null)).toBe(true);
-    const left = emissions.map(() => pending.shift()?.emission);
-    expect(left.map((emission, at) => emission?.frames(encoder) === frames[at])).toEqual([true, true, false]);
-    expect(left.map((emission) => emission?.event)).toEqual(emissions.map(({ event }) => event));
+    const events = ['A', 'B', 'C'].map((symbol) => new SharedEvent(key('tick', symbol), tick(1)));
+    const frames = events.map((sharedEvent) => sharedEvent.frames(encoder));
+    for (const sharedEvent of events) expect(pending.push(sharedEvent, null)).toBe(true);
+    const left = events.map(() => pending.shift()?.sharedEvent);
+    expect(left.map((sharedEvent, at) => sharedEvent?.frames(encoder) === frames[at])).toEqual([true, true, false]);
+    expect(left.map((sharedEvent) => sharedEvent?.event)).toEqual(events.map(({ event }) => event));
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Delivery } from '../../../src/fanout/Emission.ts';
-import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
-import { Turn } from '../../../src/fanout/Turn.ts';
+import type { SharedUpdate } from '../../../src/fanout/frames/SharedEvent.ts';
+import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
+import { FlushScheduler } from '../../../src/fanout/routing/FlushScheduler.ts';
 import type { BookUpdateKind } from '../../../src/market/marketData.ts';
 import { OrderBook } from '../../../src/market/OrderBook.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -9,8 +9,8 @@ import { book, key, levels, tick, trade } from '../../support/events.ts';
 
 function subject() {
   const clock = new FakeClock();
-  const turn = new Turn(clock);
-  const index = new SubscriptionIndex(turn);
+  const scheduler = new FlushScheduler(clock);
+  const index = new SubscriptionIndex(scheduler);
   const sources = { ticks: index.open(key('tick')), trades: index.open(key('trade')) };
   const ticks = sources.ticks.topic;
   const trades = sources.trades.topic;
@@ -18,8 +18,8 @@ function subject() {
   const listen = (...keys: ReturnType<typeof key>[]) => {
     const heard: { readonly sequences: number[]; readonly direct: boolean }[] = [];
     const subscriber = {
-      deliver: ({ emissions }: Delivery) => {
-        heard.push({ sequences: emissions.map(({ event }) => event.sequence), direct: turn.isDirect });
+      deliver: ({ events }: SharedUpdate) => {
+        heard.push({ sequences: events.map(({ event }) => event.sequence), direct: scheduler.isDirect });
       },
     };
     const memberships = keys.map((each) => index.join(each, subscriber).membership);
@@ -110,9 +110,9 @@ describe('SubscriptionIndex', () => {
     const { clock, index } = subject();
     const { topic } = index.open(key('orderbook'));
     const source = new OrderBook();
-    const heard = new Map<string, Delivery[]>();
+    const heard = new Map<string, SharedUpdate[]>();
     const join = (name: string, depth: number, kind: BookUpdateKind): void => {
-      const told: Delivery[] = [];
+      const told: SharedUpdate[] = [];
       heard.set(name, told);
       index.join(key('orderbook'), { deliver: (each) => told.push(each) }, { view: { depth, kind }, known: null });
     };

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { Emission } from '../../../src/fanout/Emission.ts';
-import type { Subscriber } from '../../../src/fanout/Audience.ts';
-import { Throttle } from '../../../src/fanout/Throttle.ts';
+import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
+import type { Subscriber } from '../../../src/fanout/routing/SubscriberGroup.ts';
+import { Throttle } from '../../../src/fanout/routing/Throttle.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { book, key, tick, trade } from '../../support/events.ts';
 
 function throttle(throttleMs = 100) {
   const clock = new FakeClock();
-  const received: Emission[] = [];
-  const subscriber: Subscriber = { deliver: ({ emissions }) => received.push(...emissions) };
+  const received: SharedEvent[] = [];
+  const subscriber: Subscriber = { deliver: ({ events }) => received.push(...events) };
   const subject = new Throttle({ subscriber, throttleMs, clock });
   return { clock, received, subject };
 }
@@ -17,7 +17,7 @@ describe('Throttle', () => {
   it('passes the first at once, then at most one each period, always the latest, and the last one arrives', async () => {
     const { clock, received, subject } = throttle();
     for (let sequence = 1; sequence <= 25; sequence += 1) {
-      subject.deliver(new Emission(key('tick'), tick(sequence)));
+      subject.deliver(new SharedEvent(key('tick'), tick(sequence)));
       await clock.advance(10);
     }
     await clock.advance(500);
@@ -27,21 +27,22 @@ describe('Throttle', () => {
 
   it('keeps a rhythm of its own for each stream', () => {
     const { received, subject } = throttle();
-    subject.deliver(new Emission(key('tick', 'A'), tick(1)));
-    subject.deliver(new Emission(key('tick', 'B'), tick(2)));
+    subject.deliver(new SharedEvent(key('tick', 'A'), tick(1)));
+    subject.deliver(new SharedEvent(key('tick', 'B'), tick(2)));
     expect(received.map(({ event }) => event.sequence)).toEqual([1, 2]);
   });
 
   it('never holds a trade back', () => {
     const { received, subject } = throttle();
-    for (let sequence = 1; sequence <= 5; sequence += 1) subject.deliver(new Emission(key('trade'), trade(sequence)));
+    for (let sequence = 1; sequence <= 5; sequence += 1)
+      subject.deliver(new SharedEvent(key('trade'), trade(sequence)));
     expect(received).toHaveLength(5);
   });
 
   it('merges the deltas it holds into one that does the same', async () => {
     const { clock, received, subject } = throttle();
-    const delta = (sequence: number, bids: [string, string][]): Emission =>
-      new Emission(key('orderbook'), book(sequence, 'delta', { bids }), { whole: book(sequence, 'snapshot', {}) });
+    const delta = (sequence: number, bids: [string, string][]): SharedEvent =>
+      new SharedEvent(key('orderbook'), book(sequence, 'delta', { bids }), { whole: book(sequence, 'snapshot', {}) });
     subject.deliver(delta(1, [['10', '1']]));
     subject.deliver(
       delta(2, [
@@ -70,17 +71,17 @@ describe('Throttle', () => {
   it('turns a held snapshot and the deltas after it into the book as it is now', async () => {
     const { clock, received, subject } = throttle();
     const whole = book(3, 'snapshot', { bids: [['1', '1']] });
-    subject.deliver(new Emission(key('orderbook'), book(1, 'snapshot', {})));
-    subject.deliver(new Emission(key('orderbook'), book(2, 'snapshot', {})));
-    subject.deliver(new Emission(key('orderbook'), book(3, 'delta', {}), { whole }));
+    subject.deliver(new SharedEvent(key('orderbook'), book(1, 'snapshot', {})));
+    subject.deliver(new SharedEvent(key('orderbook'), book(2, 'snapshot', {})));
+    subject.deliver(new SharedEvent(key('orderbook'), book(3, 'delta', {}), { whole }));
     await clock.advance(100);
     expect(received[1]?.event).toMatchObject({ kind: 'snapshot', sequence: 3 });
   });
 
   it('leaves no timer behind', async () => {
     const { clock, received, subject } = throttle();
-    subject.deliver(new Emission(key('tick'), tick(1)));
-    subject.deliver(new Emission(key('tick'), tick(2)));
+    subject.deliver(new SharedEvent(key('tick'), tick(1)));
+    subject.deliver(new SharedEvent(key('tick'), tick(2)));
     subject[Symbol.dispose]();
     await clock.advance(1_000);
     expect(clock.pending).toBe(0);

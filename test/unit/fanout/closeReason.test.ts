@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { closeReason } from '../../../src/fanout/closeReason.ts';
+import { closeReason } from '../../../src/fanout/client/closeReason.ts';
 
 it('a close reason fits a close frame and is the beginning of the text, cut between characters', () => {
   fc.assert(

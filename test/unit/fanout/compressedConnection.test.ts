@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as ws from 'ws';
-import { DeflateChain } from '../../../src/fanout/DeflateChain.ts';
+import { DeflateChain } from '../../../src/fanout/frames/DeflateChain.ts';
 import { DeflateClient } from '../../support/DeflateClient.ts';
 import { books, trades } from '../../support/marketPayloads.ts';
 import { waitFor } from '../../support/waitFor.ts';

@@ -1,10 +1,9 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
-import type { Delivery } from '../../../src/fanout/Emission.ts';
-import { PendingEvents } from '../../../src/fanout/PendingEvents.ts';
-import { SubscriptionIndex } from '../../../src/fanout/SubscriptionIndex.ts';
-import { Turn } from '../../../src/fanout/Turn.ts';
+import { ByteBudget, PendingEvents } from '../../../src/fanout/client/PendingEvents.ts';
+import type { SharedUpdate } from '../../../src/fanout/frames/SharedEvent.ts';
+import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
+import { FlushScheduler } from '../../../src/fanout/routing/FlushScheduler.ts';
 import { OrderBook } from '../../../src/market/OrderBook.ts';
 import { book, key } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -30,8 +29,8 @@ it('a client that is behind now and then has the right book after every event th
   let collapsed = 0;
   fc.assert(
     fc.property(fc.array(step, { minLength: 10, maxLength: 160 }), (steps) => {
-      using turn = new Turn(new FakeClock());
-      const index = new SubscriptionIndex(turn);
+      using scheduler = new FlushScheduler(new FakeClock());
+      const index = new SubscriptionIndex(scheduler);
       const { topic } = index.open(key('orderbook'));
       const source = new OrderBook();
       const pending = new PendingEvents<string>({
@@ -40,18 +39,18 @@ it('a client that is behind now and then has the right book after every event th
       });
       const truth = new Map<number, unknown>();
       const view = { depth: DEPTH, kind: 'delta' } as const;
-      const clients = new Map(WAYS.map((way) => [way as string, { book: new OrderBook(), told: 0 }]));
-      for (const way of WAYS) {
-        const deliver = ({ emissions }: Delivery): void => {
-          for (const emission of emissions) expect(pending.push(emission, way)).toBe(true);
+      const clients = new Map(WAYS.map((target) => [target as string, { book: new OrderBook(), told: 0 }]));
+      for (const target of WAYS) {
+        const deliver = ({ events }: SharedUpdate): void => {
+          for (const sharedEvent of events) expect(pending.push(sharedEvent, target)).toBe(true);
         };
         index.join(key('orderbook'), { deliver }, { view, known: null });
       }
       const take = (): boolean => {
         const next = pending.shift();
-        const client = clients.get(next?.way ?? '');
-        if (next?.emission.event.type !== 'orderbook' || client === undefined) return false;
-        const { event } = next.emission;
+        const client = clients.get(next?.target ?? '');
+        if (next?.sharedEvent.event.type !== 'orderbook' || client === undefined) return false;
+        const { event } = next.sharedEvent;
         expect(event.sequence).toBeGreaterThan(client.told);
         client.told = event.sequence;
         client.book.apply(event);
@@ -69,10 +68,10 @@ it('a client that is behind now and then has the right book after every event th
       publish([['89', '1']]);
       for (const what of steps) {
         if ('take' in what) for (let count = 0; count < what.take; count += 1) take();
-        else if ('end' in what) turn.end();
+        else if ('end' in what) scheduler.flushNow();
         else publish([[what.price, what.size]]);
       }
-      turn.end();
+      scheduler.flushNow();
       while (take());
       expect([...clients.values()].map(({ told }) => told)).toEqual([sequence, sequence]);
     }),

@@ -1,7 +1,7 @@
 import { constants, inflateRawSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { deflated, repeated, storedHeader, WINDOW_BYTES } from '../../../src/fanout/deflate.ts';
+import { deflated, repeated, storedHeader, WINDOW_BYTES } from '../../../src/fanout/frames/deflate.ts';
 
 const FLUSH_END = Buffer.from([0, 0, 0xff, 0xff]);
 

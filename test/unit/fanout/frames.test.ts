@@ -1,8 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { frameReader } from '../../support/frameReader.ts';
-import { SharedFrames } from '../../../src/fanout/SharedFrames.ts';
-import { SharedPayload } from '../../../src/fanout/SharedPayload.ts';
+import { SharedFrames, SharedPayload } from '../../../src/fanout/frames/SharedFrames.ts';
 
 /** What ws's own receiver, as a client, reads out of these bytes. */
 function received(...frames: Buffer[]): string[] {
@@ -47,7 +46,7 @@ describe('frames', () => {
   it('that were given away are not changed any more', () => {
     const frames = framesOf(['{}', '[]']);
     const kept = frames.bytes(Buffer.from('"a"'), null);
-    frames.give();
+    frames.detach();
     frames.bytes(Buffer.from('"b"'), null);
     expect(received(kept)).toEqual(['{"id":"a","type":"next","payload":{}}', '{"id":"a","type":"next","payload":[]}']);
   });

@@ -1,6 +1,6 @@
 import { parse } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { DocumentCache } from '../../../src/graphql/DocumentCache.ts';
+import { DocumentCache } from '../../../src/graphql/documents/DocumentCache.ts';
 
 const document = parse('{ a }');
 

@@ -1,22 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { ByteBudget } from '../../../src/fanout/ByteBudget.ts';
-import { Emission } from '../../../src/fanout/Emission.ts';
+import { ByteBudget } from '../../../src/fanout/client/PendingEvents.ts';
+import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
 import { EventBatches } from '../../../src/graphql/EventBatches.ts';
 import type { MarketData } from '../../../src/market/marketData.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { book, key, tick, trade } from '../../support/events.ts';
 
-const delta = (sequence: number): Emission =>
-  new Emission(key('orderbook'), book(sequence, 'delta', {}), { whole: book(sequence, 'snapshot', {}) });
+const delta = (sequence: number): SharedEvent =>
+  new SharedEvent(key('orderbook'), book(sequence, 'delta', {}), { whole: book(sequence, 'snapshot', {}) });
 
 function nameOf(event: MarketData): string {
   const isWhole = event.type === 'orderbook' && event.kind === 'snapshot';
   return `${event.type} ${event.sequence}${isWhole ? ' whole' : ''}`;
 }
 
-const tickAt = (sequence: number): Emission => new Emission(key('tick'), tick(sequence));
-const tradeAt = (sequence: number): Emission => new Emission(key('trade'), trade(sequence));
+const tickAt = (sequence: number): SharedEvent => new SharedEvent(key('tick'), tick(sequence));
+const tradeAt = (sequence: number): SharedEvent => new SharedEvent(key('trade'), trade(sequence));
 
 /** As real timers are, which count whole milliseconds from the beginning of their turn. */
 class EarlyClock extends FakeClock {

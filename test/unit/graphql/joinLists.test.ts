@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { joinLists } from '../../../src/graphql/joinLists.ts';
+import { joinLists } from '../../../src/graphql/shapes/SharedShapes.ts';
 
 it.each<[string, string[], string | null]>([
   ['one list', ['{"data":{"a":[{"x":1}]}}'], '{"data":{"a":[{"x":1}]}}'],

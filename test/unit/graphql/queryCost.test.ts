@@ -1,8 +1,8 @@
 import { buildSchema, getIntrospectionQuery, isListType, getNullableType, isObjectType, parse } from 'graphql';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { queryCost } from '../../../src/graphql/queryCost.ts';
-import { countCost } from '../../../src/graphql/queryLimits.ts';
+import { queryCost } from '../../../src/graphql/documents/queryCost.ts';
+import { countCost } from '../../../src/graphql/documents/queryLimits.ts';
 import { loadSchema } from '../../../src/graphql/schema.ts';
 import { GatewayError } from '../../../src/shared/errors.ts';
 

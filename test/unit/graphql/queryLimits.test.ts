@@ -1,6 +1,6 @@
 import { buildSchema, getIntrospectionQuery, parse } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { boundedParse, boundedValidate, refuseLength } from '../../../src/graphql/queryLimits.ts';
+import { boundedParse, boundedValidate, refuseLength } from '../../../src/graphql/documents/queryLimits.ts';
 import { GatewayError } from '../../../src/shared/errors.ts';
 
 const schema = buildSchema('type Query { a: Query, b: Int }');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Candle, FeedStatus } from '../../../src/market/marketData.ts';
 import { decimal } from '../../../src/market/decimal.ts';
 import { fromEpochMs } from '../../../src/market/timestamp.ts';
-import { encodeEvent } from '../../../src/raw/encodeEvent.ts';
+import { encodeEvent } from '../../../src/raw/messages.ts';
 import { book, tick, trade } from '../../support/events.ts';
 
 const frame = (event: Parameters<typeof encodeEvent>[0]): unknown => JSON.parse(encodeEvent(event));

@@ -136,7 +136,7 @@ export class RestApi {
     const { world, faults } = this.#options;
     const untilMs = faults.bannedUntilMs;
     if (untilMs === null || untilMs <= world.now()) return null;
-    const msg = `Way too much request weight used; IP banned until ${Math.floor(untilMs)}. Please use WebSocket Streams for live updates to avoid bans.`;
+    const msg = `OperationTarget too much request weight used; IP banned until ${Math.floor(untilMs)}. Please use WebSocket Streams for live updates to avoid bans.`;
     const retryAfterSeconds = Math.ceil((untilMs - world.now()) / 1000);
     return { status: 418, body: JSON.stringify({ code: -1003, msg }), retryAfterSeconds };
   }

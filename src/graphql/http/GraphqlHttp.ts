@@ -1,0 +1,222 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ConnectedClient } from '../../core/ConnectedClient.ts';
+import { evidenceFromHeaders } from '../../core/login/loginEvidence.ts';
+import type { Services } from '../../core/Services.ts';
+import { ByteBudget } from '../../fanout/client/PendingEvents.ts';
+import { GatewayError } from '../../shared/errors.ts';
+import { httpRefusal } from '../../shared/httpRefusal.ts';
+import type { ClientErrors } from '../ClientErrors.ts';
+import type { DeliveryMeter } from '../../fanout/client/DeliveryMeter.ts';
+import { EventStream } from './EventStream.ts';
+import type { GraphiqlPage } from './GraphiqlPage.ts';
+import { graphqlUrl, readBody, refuseRequest } from './httpRequest.ts';
+import type { Refusal } from './httpRequest.ts';
+import type { SharedShapes } from '../shapes/SharedShapes.ts';
+import { abandon } from '../executeOperation.ts';
+import type { StreamOutcome } from '../executeOperation.ts';
+import type { HttpContext, Yoga } from '../yoga.ts';
+
+export interface GraphqlHttpOptions {
+  readonly services: Services;
+  readonly yoga: Yoga;
+  readonly errors: ClientErrors;
+  readonly meter: DeliveryMeter;
+  readonly shapes: SharedShapes;
+  /** Null: a browser gets what everybody gets. */
+  readonly graphiql: GraphiqlPage | null;
+  readonly heartbeatMs: number;
+  readonly maxPayloadBytes: number;
+  /** May pages of this origin read the answers? */
+  readonly allowsOrigin: (origin: string) => boolean;
+}
+
+/** However little it holds, an answer that is under way takes memory for itself. */
+const LEAST_VALUES = 500;
+
+/** GraphQL over HTTP: queries, mutations by POST, subscriptions as server-sent events, and GraphiQL for browsers. */
+export class GraphqlHttp {
+  readonly #options: GraphqlHttpOptions;
+  readonly #streams = new Set<EventStream>();
+
+  constructor(options: GraphqlHttpOptions) {
+    this.#options = options;
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    this.#answer(request, response).catch((error: unknown) => {
+      this.#fail(response, error);
+    });
+  }
+
+  /** Ends every stream of events. */
+  close(): void {
+    for (const stream of this.#streams) stream.close();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { graphiql, maxPayloadBytes } = this.#options;
+    response.setHeader('x-content-type-options', 'nosniff');
+    response.setHeader('vary', 'Accept, Origin');
+    if (this.#answerOrigin(request, response)) return;
+    if (graphiql?.isAskedFor(request) === true) {
+      await graphiql.send(request, response);
+      return;
+    }
+    const url = graphqlUrl(request);
+    const refusal = refuseRequest(request, url);
+    if (refusal !== null) {
+      this.#refuse(response, refusal);
+      return;
+    }
+    // Before its body is read: who may not come in costs no more than that.
+    using client = await this.#admit(request);
+    const body = request.method === 'POST' ? await readBody(request, maxPayloadBytes) : undefined;
+    if (body === null) return;
+    if (typeof body === 'object') this.#refuse(response, body);
+    else await this.#execute({ request, response, url, body, client });
+  }
+
+  #admit(request: IncomingMessage): Promise<ConnectedClient> {
+    const { services } = this.#options;
+    const { headers } = request;
+    const session = headers['x-session'];
+    return ConnectedClient.admit({
+      services,
+      address: services.clientOf(request),
+      evidence: evidenceFromHeaders(headers),
+      sessionToken: typeof session === 'string' && session !== '' ? session : null,
+    });
+  }
+
+  /** CORS. True where that was all that was asked. */
+  #answerOrigin({ headers, method }: IncomingMessage, response: ServerResponse): boolean {
+    const { origin } = headers;
+    const isAllowed = origin !== undefined && this.#options.allowsOrigin(origin);
+    if (isAllowed) response.setHeader('access-control-allow-origin', origin);
+    if (method !== 'OPTIONS') return false;
+    if (isAllowed) {
+      response.setHeader('access-control-allow-methods', 'GET, POST');
+      response.setHeader('access-control-allow-headers', 'content-type, authorization, x-api-key, x-session');
+      response.setHeader('access-control-max-age', '600');
+    }
+    response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
+    return true;
+  }
+
+  async #execute(exchange: Exchange): Promise<void> {
+    const { yoga } = this.#options;
+    const { request, response, url, body, client } = exchange;
+    const { turns } = this.#options.services;
+    const budget = new ByteBudget(client.limits.queueBytesPerConnection);
+    let results: StreamOutcome | null = null;
+    await turns.turn(client.asker);
+    const answer = await yoga.fetch(
+      new yoga.fetchAPI.Request(url, {
+        method: request.method ?? 'GET',
+        headers: { accept: request.headers.accept ?? 'application/json', 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body }),
+      }),
+      this.#context(exchange, {
+        budget,
+        onStream: (streamed) => {
+          results = streamed;
+        },
+      }),
+    );
+    const headers = { ...carriedOver(answer.headers), 'cache-control': 'no-store' };
+    if (results === null) {
+      this.#end(response, answer.status, headers, await answer.text());
+      return;
+    }
+    using _place = this.#takePlace(exchange, results);
+    const stream = this.#stream(response, { ...headers, 'x-accel-buffering': 'no' }, budget);
+    client.watchLogin({
+      endsSoon: null,
+      ended: () => {
+        stream.close();
+      },
+    });
+    await stream.run(results).finally(() => this.#streams.delete(stream));
+  }
+
+  #context({ client, response }: Exchange, rest: Pick<HttpContext, 'budget' | 'onStream'>): HttpContext {
+    const { services } = this.#options;
+    const { asker } = client;
+    return {
+      services,
+      client,
+      protocol: 'graphql-sse',
+      ...rest,
+      admit: async (values) => {
+        const gone = new AbortController();
+        response.once('close', () => {
+          gone.abort(new GatewayError('BAD_REQUEST', 'The client has left.'));
+        });
+        const share = await services.answers.take(asker, Math.max(values, LEAST_VALUES), gone.signal);
+        if (response.closed) share[Symbol.dispose]();
+        response.once('close', () => {
+          share[Symbol.dispose]();
+        });
+        await services.turns.turn(asker);
+        gone.signal.throwIfAborted();
+      },
+    };
+  }
+
+  /** What turns out to be a stream counts as a connection, also as one of its API key. Throws LIMIT_EXCEEDED. */
+  #takePlace({ client, request }: Exchange, stream: StreamOutcome): Disposable {
+    try {
+      client.takePlace();
+      return this.#options.services.holdConnection(request);
+    } catch (error) {
+      abandon(stream);
+      throw error;
+    }
+  }
+
+  #stream(response: ServerResponse, headers: Record<string, string>, budget: ByteBudget): EventStream {
+    const stream = new EventStream({ ...this.#options, response, headers, budget });
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  #refuse(response: ServerResponse, { status, message, headers = {} }: Refusal): void {
+    const { errors } = this.#options;
+    const body = JSON.stringify({ errors: errors.format([errors.tell(new GatewayError('BAD_REQUEST', message))]) });
+    this.#end(response, status, { ...headers, 'content-type': 'application/json; charset=utf-8' }, body);
+  }
+
+  // oxlint-disable-next-line max-params -- the parts of a response
+  #end(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
+    const bytes = Buffer.from(body, 'utf8');
+    this.#options.services.metrics.bytesSent.inc({ protocol: 'graphql-http' }, bytes.length);
+    response.writeHead(status, { ...headers, 'content-length': bytes.length }).end(bytes);
+  }
+
+  #fail(response: ServerResponse, thrown: unknown): void {
+    const { errors } = this.#options;
+    const error = GatewayError.from(thrown);
+    const body = JSON.stringify({ errors: errors.format([errors.tell(error)]) });
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const { status, headers } = httpRefusal(error);
+    const always = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
+    this.#end(response, status, { ...always, ...headers }, body);
+  }
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  readonly body: string | undefined;
+  readonly client: ConnectedClient;
+}
+
+/** What is said of the answer itself; how it is carried is for whoever writes it to say. */
+function carriedOver(headers: Headers): Record<string, string> {
+  const names = ['content-type', 'allow', 'accept'];
+  return Object.fromEntries(names.flatMap((name) => (headers.has(name) ? [[name, headers.get(name) ?? '']] : [])));
+}
