@@ -63,9 +63,12 @@ export class SkippableClock implements Clock {
   /** Hurries until the promise is settled. */
   async hurry<T>(promise: Promise<T>): Promise<T> {
     let isSettled = false;
-    const settled = promise.finally(() => (isSettled = true));
-    await this.hurryUntil(() => isSettled || undefined, 'a promise to be settled').catch(() => undefined);
-    return settled;
+    const settle = (): void => {
+      isSettled = true;
+    };
+    promise.then(settle, settle);
+    await this.hurryUntil(() => isSettled, 'a promise to be settled');
+    return promise;
   }
 
   #add(delayMs: number, periodMs: number | null, task: () => void): Disposable {

@@ -6,7 +6,7 @@ import { ENDPOINTS } from './restEndpoints.ts';
 import type { Endpoint, RestWorld } from './restEndpoints.ts';
 import { RestError, RestParams } from './restParams.ts';
 import { parseTimeUnit } from './time.ts';
-import type { Timers } from './time.ts';
+import type { Timers } from '../timing.ts';
 
 /** One request as it arrived. `status` is 0 until it was answered. */
 export interface RecordedRequest {

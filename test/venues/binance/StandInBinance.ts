@@ -19,8 +19,8 @@ import type { SocketTimings, StandInSocket } from './StandInSocket.ts';
 import { StreamServer } from './StreamServer.ts';
 import type { ControlFrame } from './StreamServer.ts';
 import type { SymbolSource } from './SymbolSource.ts';
-import { Timers } from './time.ts';
-import type { Now } from './time.ts';
+import { Timers } from '../timing.ts';
+import type { Now } from '../timing.ts';
 
 export interface StandInOptions {
   /** 0: any that is free. @default 0 */

@@ -3,8 +3,10 @@ import { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import type { Clock } from '../../../src/shared/clock.ts';
 import type { ControlTarget } from './controlFrames.ts';
-import { Timers } from './time.ts';
-import type { Now, TimeUnit } from './time.ts';
+import { Timers } from '../timing.ts';
+import { Writes } from '../Writes.ts';
+import type { Now } from '../timing.ts';
+import type { TimeUnit } from './time.ts';
 
 export interface SocketTimings {
   readonly pingPeriodMs: number;
@@ -46,8 +48,7 @@ export class StandInSocket implements ControlTarget {
   readonly #frameTimes: number[] = [];
   readonly #unanswered = new Set<string>();
   readonly #closing = Promise.withResolvers<void>();
-  #unwritten = 0;
-  #flushWaiters: (() => void)[] = [];
+  readonly #writes = new Writes();
 
   constructor(options: StandInSocketOptions) {
     this.#options = options;
@@ -72,7 +73,7 @@ export class StandInSocket implements ControlTarget {
     });
     webSocket.on('close', () => {
       this.#timers[Symbol.dispose]();
-      this.#wakeFlushed();
+      this.#writes.end();
       options.onClose();
       this.#closing.resolve();
     });
@@ -111,10 +112,7 @@ export class StandInSocket implements ControlTarget {
 
   /** Resolves when all that was sent before has gone to the operating system, or the socket has closed. */
   flushed(): Promise<void> {
-    if (this.#unwritten === 0 || !this.open) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#flushWaiters.push(resolve);
-    return promise;
+    return this.#writes.done();
   }
 
   /** With a close frame where a code is given; without, the connection just ends, which clients see as 1006. */
@@ -139,17 +137,7 @@ export class StandInSocket implements ControlTarget {
 
   #write(data: string | Buffer): void {
     if (!this.open || this.#silent) return;
-    this.#unwritten += 1;
-    this.#options.webSocket.send(data, () => {
-      this.#unwritten -= 1;
-      if (this.#unwritten === 0) this.#wakeFlushed();
-    });
-  }
-
-  #wakeFlushed(): void {
-    const waiters = this.#flushWaiters;
-    this.#flushWaiters = [];
-    for (const wake of waiters) wake();
+    this.#options.webSocket.send(data, this.#writes.begin());
   }
 
   #onMessage(data: RawData, isBinary: boolean): void {

@@ -14,7 +14,7 @@ import { StandInSocket } from './StandInSocket.ts';
 import type { SocketTimings } from './StandInSocket.ts';
 import { parseStream } from './streamNames.ts';
 import type { Stream } from './streamNames.ts';
-import type { Now, Timers } from './time.ts';
+import type { Now, Timers } from '../timing.ts';
 
 export interface ControlFrame {
   /** The `id` of the socket. */

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { Clock } from '../../../src/shared/clock.ts';
-import type { Timers } from '../binance/time.ts';
+import type { Timers } from '../timing.ts';
 import type { Faults } from './Faults.ts';
 import type { Reply, ReplyFaults } from './ReplyFaults.ts';
 

@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { sleep, systemClock } from '../../../src/shared/clock.ts';
 import type { Clock } from '../../../src/shared/clock.ts';
-import { Timers } from '../binance/time.ts';
+import { Timers } from '../timing.ts';
+import { Writes } from '../Writes.ts';
 import type { StreamSwitches } from './StreamSwitches.ts';
 import { PLAIN_STYLE, renderHeartbeat, renderPrice } from './prices.ts';
 import type { ClientPrice, PriceStyle } from './prices.ts';
@@ -65,8 +66,7 @@ export class StandInStream {
   #flushing = false;
   #holds = 0;
   #turn: string[] = [];
-  #unwritten = 0;
-  #flushWaiters: (() => void)[] = [];
+  readonly #writes = new Writes();
   #gone = false;
 
   constructor(options: StandInStreamOptions) {
@@ -176,11 +176,7 @@ export class StandInStream {
   /** These bytes as they are, one HTTP chunk: not cut, no line end, not stopped by `hold`. */
   send(bytes: Buffer | string): void {
     if (!this.open || this.#silent || bytes.length === 0) return;
-    this.#unwritten += 1;
-    this.#options.response.write(bytes, () => {
-      this.#unwritten -= 1;
-      if (this.#unwritten === 0) this.#wakeFlushed();
-    });
+    this.#options.response.write(bytes, this.#writes.begin());
     if (this.#options.socket.writableLength > MAX_BACKLOG_BYTES) this.end('reset');
   }
 
@@ -200,10 +196,7 @@ export class StandInStream {
 
   /** Resolves when all that was sent before has gone to the operating system, or the stream has closed. */
   flushed(): Promise<void> {
-    if (this.#unwritten === 0 || this.#gone) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#flushWaiters.push(resolve);
-    return promise;
+    return this.#writes.done();
   }
 
   end(how: Ending): void {
@@ -258,13 +251,7 @@ export class StandInStream {
     if (this.#gone) return;
     this.#gone = true;
     this.#timers[Symbol.dispose]();
-    this.#wakeFlushed();
+    this.#writes.end();
     this.#options.onClose();
-  }
-
-  #wakeFlushed(): void {
-    const waiters = this.#flushWaiters;
-    this.#flushWaiters = [];
-    for (const wake of waiters) wake();
   }
 }
