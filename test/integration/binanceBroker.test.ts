@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BOOK, CANDLE, TICK, TRADE, feedOf, startBinanceBroker } from '../support/startBinanceBroker.ts';
+import { feedOf } from '../support/BrokerRecord.ts';
+import { BOOK, CANDLE, TICK, TRADE, startBinanceBroker } from '../support/startBinanceBroker.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 function expectConsecutive(ids: readonly number[]): void {

@@ -3,7 +3,8 @@ import type { Feed } from '../../src/brokers/BaseBroker.ts';
 import { OandaBudgets } from '../../src/brokers/oanda/OandaBudgets.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import { seededRandom } from '../../src/shared/random.ts';
-import { ACCOUNT, OTHER_ACCOUNT, feedOf, startOandaBroker } from '../support/startOandaBroker.ts';
+import { feedOf } from '../support/BrokerRecord.ts';
+import { ACCOUNT, OTHER_ACCOUNT, startOandaBroker } from '../support/startOandaBroker.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { StandInOanda } from '../venues/oanda/StandInOanda.ts';
 

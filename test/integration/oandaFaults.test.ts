@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ACCOUNT, OTHER_ACCOUNT, feedOf, startOandaBroker } from '../support/startOandaBroker.ts';
+import { feedOf } from '../support/BrokerRecord.ts';
+import { ACCOUNT, OTHER_ACCOUNT, startOandaBroker } from '../support/startOandaBroker.ts';
 import { FakeClock } from '../support/FakeClock.ts';
 import { waitFor } from '../support/waitFor.ts';
 import type { Ending } from '../venues/oanda/StandInStream.ts';
