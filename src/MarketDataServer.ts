@@ -25,6 +25,7 @@ import type { UpgradeHandler } from './http/HttpServer.ts';
 import { isAllowedOrigin } from './http/origin.ts';
 import { RawProtocol } from './raw/RawProtocol.ts';
 import { systemClock } from './shared/clock.ts';
+import type { Clock } from './shared/clock.ts';
 import type { Logger } from './shared/logger.ts';
 import { FairPool } from './shared/FairPool.ts';
 import { FairTurns } from './shared/FairTurns.ts';
@@ -39,6 +40,8 @@ export interface MarketDataServerOptions {
   readonly version: string;
   /** How long a stream stays open upstream after its last subscriber has left. @default the manager's */
   readonly lingerMs?: number;
+  /** @default the system's */
+  readonly clock?: Clock;
 }
 
 /** The WebSocket close code of a server that shuts down (RFC 6455, 7.4.1). */
@@ -104,8 +107,7 @@ interface Admission {
   readonly connections: ClientConnections;
 }
 
-function buildAdmission({ config }: MarketDataServerOptions): Admission {
-  const clock = systemClock;
+function buildAdmission({ config, clock = systemClock }: MarketDataServerOptions): Admission {
   const proxies = new TrustedProxies(config.server.trustedProxies);
   const heap = new HeapWatch({ clock });
   const connections = new ClientConnections({
@@ -119,11 +121,10 @@ function buildAdmission({ config }: MarketDataServerOptions): Admission {
 }
 
 function buildServices(options: MarketDataServerOptions, admission: Admission, owned: AsyncDisposableStack): Services {
-  const { config, logger } = options;
+  const { config, logger, clock = systemClock } = options;
   const { proxies, heap, connections } = admission;
   const metrics = new Metrics();
   collectDefaultMetrics({ register: metrics.registry });
-  const clock = systemClock;
   const scheduler = owned.use(new FlushScheduler(clock));
   const index = new SubscriptionIndex(scheduler);
   const manager = owned.use(buildManager(options, { index, metrics, bus: owned.use(new MemoryBus()) }));
@@ -161,13 +162,13 @@ function buildServices(options: MarketDataServerOptions, admission: Admission, o
 }
 
 function buildManager(
-  { config, lingerMs }: MarketDataServerOptions,
+  { config, lingerMs, clock = systemClock }: MarketDataServerOptions,
   parts: Pick<BrokerManagerOptions, 'index' | 'metrics' | 'bus'>,
 ): BrokerManager {
   const { staleAfterMs } = config.feeds;
   return new BrokerManager({
     ...parts,
-    clock: systemClock,
+    clock,
     staleAfterMs,
     ...(lingerMs === undefined ? {} : { lingerMs }),
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BOOK, CANDLE, TICK, TRADE, feedOf, startBinanceBroker } from '../support/startBinanceBroker.ts';
+import { feedOf } from '../support/BrokerRecord.ts';
+import { BOOK, CANDLE, TICK, TRADE, startBinanceBroker } from '../support/startBinanceBroker.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 function expectConsecutive(ids: readonly number[]): void {
@@ -60,8 +61,8 @@ describe('the Binance broker and its venue', () => {
     await gateway.venue.faults.resetInMidFrame();
     market.trade();
     market.depth();
-    await waitFor(() => gateway.tradeIds().length === 2);
-    await gateway.waitForState('live', TRADE, BOOK);
+    await gateway.clock.hurryUntil(() => gateway.tradeIds().length === 2, 'the trade of the next connection');
+    await gateway.clock.hurryUntil(() => gateway.state(BOOK) === 'live', 'the book to be live');
     market.depth();
     await gateway.waitForOracle();
     expectConsecutive(gateway.tradeIds());
@@ -92,7 +93,7 @@ describe('the Binance broker and its venue', () => {
     const running = gateway.venue.run({ everyMs: 20 });
     await waitFor(() => gateway.events(TICK).length > 20);
     gateway.venue.faults.silenceOpenSockets();
-    await gateway.waitForState('stale', TICK);
+    await gateway.clock.hurryUntil(() => gateway.state(TICK) === 'stale', 'the feed to be stale');
     await gateway.venue.faults.hangUp();
     await gateway.waitForState('live', TICK);
     running[Symbol.dispose]();
@@ -126,7 +127,7 @@ describe('the Binance broker and its venue', () => {
     });
     await gateway.waitForState('live', TRADE);
     const running = gateway.venue.run({ everyMs: 5 });
-    await waitFor(() => gateway.venue.handshakes >= 3, 'three connections', 20_000);
+    await gateway.clock.hurryUntil(() => gateway.venue.handshakes >= 3, 'three connections');
     running[Symbol.dispose]();
     expectConsecutive(gateway.tradeIds());
     expect(gateway.conditions(TRADE).map(({ kind }) => kind)).toEqual(['recovering', 'live']);
@@ -255,7 +256,7 @@ describe('the Binance broker and its venue', () => {
     await gateway.venue.waitForSubscription('btcusdt@depth@100ms');
     const market = gateway.venue.market('BTCUSDT');
     market.depth();
-    await gateway.waitForState('live', BOOK);
+    await gateway.clock.hurryUntil(() => gateway.state(BOOK) === 'live', 'the book to be live');
     const asked = gateway.venue.requests.filter(({ path }) => path.includes('depth'));
     expect(asked).toHaveLength(2);
     market.depth();

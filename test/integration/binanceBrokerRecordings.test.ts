@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hasRecordings } from '../support/recordings.ts';
-import { feedOf, startBinanceBroker } from '../support/startBinanceBroker.ts';
+import { feedOf } from '../support/BrokerRecord.ts';
+import { startBinanceBroker } from '../support/startBinanceBroker.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { bookDigest, expectedBooks } from '../venues/binance/expectedBooks.ts';
 import { SessionPlayer } from '../venues/binance/SessionPlayer.ts';

@@ -1,7 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { FairTurns } from '../../src/shared/FairTurns.ts';
 import { systemClock } from '../../src/shared/clock.ts';
@@ -19,6 +21,10 @@ const FIELDS =
   'broker symbol type time receivedAt sequence cursor interval openTime closeTime open high low close volume';
 const CANDLES = (limit: number, fields = FIELDS): string =>
   `candles(broker: "binance", symbol: "BTCUSDT", limit: ${limit}) { ${fields} }`;
+/** Names so long that few values make many bytes. */
+const LONG_FIELDS = ['open', 'high', 'low', 'close', 'volume', 'time']
+  .map((field) => `${field}${'x'.repeat(40)}: ${field}`)
+  .join(' ');
 const TOO_MUCH = `{ ${Array.from({ length: 30 }, (_, n) => `a${n}: ${CANDLES(5_000)}`).join(' ')} }`;
 
 /** Counts what the venue is asked for, and answers with as many candles as were wanted. */
@@ -126,7 +132,7 @@ describe('for a client that does not read', () => {
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     await using other = await TransportWsClient.connect(gateway.wsUrl);
     client.socket.pause();
-    for (let id = 0; id < 60; id += 1) client.subscribe(String(id), `{ ${CANDLES(5_000)} }`);
+    for (let id = 0; id < 60; id += 1) client.subscribe(String(id), `{ ${CANDLES(5_000, LONG_FIELDS)} }`);
     await waitFor(() => count.asked > 0);
     // Whoever reads is served meanwhile, also of the same address.
     for (let id = 0; id < 3; id += 1) {
@@ -145,7 +151,7 @@ describe('for a client that does not read', () => {
     const count = countCandles(gateway);
     const client = await TransportWsClient.connect(gateway.wsUrl);
     client.socket.pause();
-    for (let id = 0; id < 40; id += 1) client.subscribe(String(id), `{ ${CANDLES(5_000)} }`);
+    for (let id = 0; id < 40; id += 1) client.subscribe(String(id), `{ ${CANDLES(5_000, LONG_FIELDS)} }`);
     await waitFor(() => count.asked > 0);
     client.socket.terminate();
     await waitFor(() => gateway.services.answers.used === 0, 'what the answers took to be given back');
@@ -160,26 +166,34 @@ describe('for a client that does not read', () => {
     await using gateway = await startGateway({
       config: {
         heartbeat: { graphqlMs: 100 },
-        limits: { queryCost: 2_000_000 },
+        limits: { queryCost: 2_000_000, queryAliases: 100 },
         brokers: { mock: { kind: 'mock-binance', symbols: { A: 100 } } },
       },
     });
     // More than the kernel takes for a client that does not read.
-    const candles = `candles(broker: "mock", symbol: "A", interval: ONE_SECOND, limit: 5000) { ${FIELDS} }`;
+    const candles = `candles(broker: "mock", symbol: "A", interval: ONE_SECOND, limit: 5000) { ${LONG_FIELDS} }`;
     const query = `{ ${candles} ${Array.from({ length: 12 }, (_, n) => `a${n}: ${candles}`).join(' ')} }`;
     const sent = request(gateway.urls.graphql, {
       method: 'POST',
       agent: new Agent(),
       headers: { 'content-type': 'application/json' },
     });
+    const arrived = Promise.withResolvers<Socket>();
+    const note = (message: unknown): void => {
+      arrived.resolve((message as { readonly socket: Socket }).socket);
+    };
+    subscribe('http.server.request.start', note);
     sent.end(JSON.stringify({ query }));
+    const served = await arrived.promise;
+    unsubscribe('http.server.request.start', note);
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(200);
     response.pause();
     const cut = once(response, 'error');
     sent.on('error', () => undefined);
     await waitFor(() => response.socket.bytesRead > 0);
     // It reads again once nothing more can come.
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await waitFor(() => served.destroyed, 'the gateway to cut it off');
     response.resume();
     await cut;
     const answer = await fetch(gateway.urls.graphql, {
@@ -201,7 +215,8 @@ describe('for a client that does not read', () => {
     let bytes = 0;
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes % 7 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      // It takes its time: another request is answered before it reads on.
+      await (await fetch(`${gateway.urls.http}/health`)).text();
     }
     expect(bytes).toBe(Number(response.headers['content-length']));
   });

@@ -65,11 +65,7 @@ describe('limits', () => {
     await using gateway = await startGuarded({ clock, limits });
     await using client = await logIn(gateway, { apiKey: 'key-of-plain' });
     for (let count = 0; count < 500; count += 1) client.send({ type: 'ping' });
-    for (let step = 0; step < 40 && client.closed === null; step += 1) {
-      await clock.advance(500);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    expect((await client.closing()).code).toBe(1013);
+    expect((await clock.advanceUntil(500, () => client.closed, 'the client to be closed')).code).toBe(1013);
   });
 
   const page = (levels: string): string => `{ instruments(broker: "binance") { ${levels} } }`;

@@ -187,17 +187,12 @@ describe('a client of event streams that reads nothing', () => {
     });
     const wide = Array.from({ length: 29 }, (_, n) => `${'x'.repeat(100)}${n}: cursor`).join(' ');
     const query = `subscription { marketData(broker: "mock", symbols: ${JSON.stringify(Object.keys(symbols))}, types: [TICK]) { ${wide} } }`;
-    const open = async (): Promise<string | undefined> =>
-      (await (await fetch(`${gateway.urls.http}/metrics`)).text()).match(
-        /subscriptions\{protocol="graphql-sse"\} (\d+)/,
-      )?.[1];
+    const open = async (): Promise<number | undefined> =>
+      (await gateway.metrics.subscriptions.get()).values.find(({ labels }) => labels.protocol === 'graphql-sse')?.value;
     await using stalled = await SseClient.subscribe(gateway.urls.graphql, query);
     await stalled.count(10);
-    expect(await open()).toBe('1');
+    expect(await open()).toBe(1);
     stalled.response.pause();
-    for (let look = 0; look < 500 && (await open()) !== '0'; look += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    expect(await open()).toBe('0');
+    await waitFor(async () => (await open()) === 0, 'the subscription to be ended');
   });
 });

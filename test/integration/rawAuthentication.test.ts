@@ -5,7 +5,7 @@ import { tick, trade } from '../support/events.ts';
 import { FakeClock } from '../support/FakeClock.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { RawGateway } from '../support/RawGateway.ts';
-import type { BrokerScript } from '../support/RawGateway.ts';
+import type { BrokerScript } from '../support/ScriptedGateway.ts';
 import { startGateway } from '../support/startGateway.ts';
 import { waitFor } from '../support/waitFor.ts';
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/shared/clock.ts';
+import { waitFor } from './waitFor.ts';
 
 interface Entry {
   at: number;
@@ -70,6 +71,16 @@ export class FakeClock implements Clock {
     }
     this.#moveTo(end);
     await settle();
+  }
+
+  /** Moves time on step by step, with real sockets served between two steps, until `probe` finds the fact. */
+  advanceUntil<T>(stepMs: number, probe: () => T | undefined | null | false, what: string): Promise<T> {
+    return waitFor(async () => {
+      const fact = probe();
+      if (fact !== undefined && fact !== null && fact !== false) return fact;
+      await this.advance(stepMs);
+      return probe();
+    }, what);
   }
 
   #moveTo(monotonic: number): void {

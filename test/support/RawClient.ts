@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
-import type { ClientOptions, RawData } from 'ws';
+import type { ClientOptions } from 'ws';
+import { SocketClient } from './SocketClient.ts';
 import { waitFor } from './waitFor.ts';
 
 /** A message from the server as it came: any JSON object. */
@@ -9,30 +10,21 @@ export interface RawMessage {
 }
 
 /** A small real client of the raw JSON protocol, over a real WebSocket. */
-export class RawClient implements AsyncDisposable {
-  /** Everything the server sent, in order. */
-  readonly messages: RawMessage[] = [];
-  readonly socket: WebSocket;
-  /** Of the close frame, once there was one; 1006 where the connection just broke. */
-  closed: { readonly code: number; readonly reason: string } | null = null;
+export class RawClient extends SocketClient<RawMessage> {
   #nextId = 1;
 
   private constructor(socket: WebSocket) {
-    this.socket = socket;
-    socket.on('message', (data) => {
-      this.messages.push(toMessage(data));
-    });
-    socket.on('close', (code, reason) => {
-      this.closed = { code, reason: reason.toString('utf8') };
-    });
-    socket.on('error', () => undefined);
+    super(socket, toMessage);
   }
 
-  /** Resolves once the server has greeted. `url` may be that of the HTTP server. */
+  /** Resolves once the server has greeted; rejects if it lets nobody in. `url` may be that of the HTTP server. */
   static async connect(url: string, options: ClientOptions = {}): Promise<RawClient> {
     const target = new URL('/ws', url.replace(/^http/, 'ws'));
     const client = new RawClient(new WebSocket(target, options));
-    await client.waitFor((message) => message['status'] === 'connected');
+    await waitFor(() => {
+      if (client.closed !== null) throw new Error(`closed with ${client.closed.code} in place of a greeting`);
+      return client.messages.some((message) => message['status'] === 'connected');
+    }, 'the greeting');
     return client;
   }
 
@@ -67,30 +59,15 @@ export class RawClient implements AsyncDisposable {
     });
   }
 
-  /** The first message, of those that came and those to come, that the predicate accepts. */
-  waitFor(predicate: (message: RawMessage) => boolean, what = 'a message'): Promise<RawMessage> {
-    return waitFor(() => this.messages.find(predicate), what);
-  }
-
-  /** Resolves with the close code and reason. */
-  waitForClose(): Promise<{ readonly code: number; readonly reason: string }> {
-    return waitFor(() => this.closed, 'the connection to be closed');
-  }
-
   async close(): Promise<void> {
     if (this.closed !== null) return;
     this.socket.close();
     await this.waitForClose();
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.socket.terminate();
-    await this.waitForClose();
-  }
 }
 
-function toMessage(data: RawData): RawMessage {
-  const json: unknown = JSON.parse(Buffer.isBuffer(data) ? data.toString('utf8') : '');
+function toMessage(text: string): RawMessage {
+  const json: unknown = JSON.parse(text);
   if (!isRecord(json) || typeof json['type'] !== 'string') throw new TypeError('the server sent no message');
   return { ...json, type: json['type'] };
 }

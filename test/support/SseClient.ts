@@ -12,7 +12,10 @@ export interface SseEvent {
 export class SseClient implements AsyncDisposable {
   readonly response: IncomingMessage;
   readonly #request: ClientRequest;
-  #text = '';
+  /** What came of a block that is not whole yet. */
+  #rest = '';
+  readonly #events: SseEvent[] = [];
+  #beats = 0;
   /** True once the server has ended the stream or the connection. */
   ended = false;
 
@@ -20,7 +23,11 @@ export class SseClient implements AsyncDisposable {
     this.#request = sent;
     this.response = response;
     response.setEncoding('utf8');
-    response.on('data', (text: string) => (this.#text += text));
+    response.on('data', (text: string) => {
+      const [rest = '', ...blocks] = `${this.#rest}${text}`.split('\n\n').toReversed();
+      this.#rest = rest;
+      for (const block of blocks.toReversed()) this.#read(block);
+    });
     response.on('error', () => {});
     response.on('close', () => (this.ended = true));
   }
@@ -37,23 +44,17 @@ export class SseClient implements AsyncDisposable {
     return new SseClient(sent, response);
   }
 
-  get events(): SseEvent[] {
-    return this.#text
-      .split('\n\n')
-      .slice(0, -1)
-      .filter((block) => block.startsWith('event: '))
-      .map((block) => {
-        const [event = '', data = ''] = block.split('\n');
-        return { event: event.slice('event: '.length), data: data.slice('data:'.length).trim() };
-      });
+  /** In the order of their arrival. */
+  get events(): readonly SseEvent[] {
+    return this.#events;
   }
 
   /** How often the server has shown that it is there. */
   get beats(): number {
-    return this.#text.split('\n\n').filter((block) => block === ':').length;
+    return this.#beats;
   }
 
-  async count(wanted: number): Promise<SseEvent[]> {
+  async count(wanted: number): Promise<readonly SseEvent[]> {
     await waitFor(() => this.events.length >= wanted, `${wanted} events`);
     return this.events;
   }
@@ -65,5 +66,12 @@ export class SseClient implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     this.leave();
     return Promise.resolve();
+  }
+
+  #read(block: string): void {
+    if (block === ':') this.#beats += 1;
+    if (!block.startsWith('event: ')) return;
+    const [event = '', data = ''] = block.split('\n');
+    this.#events.push({ event: event.slice('event: '.length), data: data.slice('data:'.length).trim() });
   }
 }

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
-import { waitFor } from './waitFor.ts';
+import { SocketClient } from './SocketClient.ts';
+import type { Closed } from './SocketClient.ts';
 
 export interface TransportMessage {
   readonly type: string;
@@ -10,20 +11,9 @@ export interface TransportMessage {
 }
 
 /** A bare WebSocket that speaks graphql-transport-ws only as far as a test makes it. */
-export class TransportWsClient implements AsyncDisposable {
-  readonly socket: WebSocket;
-  readonly messages: TransportMessage[] = [];
-  closed: { readonly code: number; readonly reason: string } | null = null;
-
+export class TransportWsClient extends SocketClient<TransportMessage> {
   private constructor(socket: WebSocket) {
-    this.socket = socket;
-    socket.on('error', () => {});
-    socket.on('message', (data: Buffer) => {
-      this.messages.push(JSON.parse(data.toString('utf8')) as TransportMessage);
-    });
-    socket.on('close', (code, reason) => {
-      this.closed = { code, reason: reason.toString('utf8') };
-    });
+    super(socket, (text) => JSON.parse(text) as TransportMessage);
   }
 
   /** Opened, and nothing said yet. */
@@ -59,15 +49,15 @@ export class TransportWsClient implements AsyncDisposable {
 
   /** The first message that fits, now or later. */
   message(fits: (message: TransportMessage) => boolean): Promise<TransportMessage> {
-    return waitFor(() => this.messages.find(fits), 'a message from the server');
+    return this.waitFor(fits);
   }
 
   typed(type: string, id: string): Promise<TransportMessage> {
     return this.message((message) => message.type === type && message.id === id);
   }
 
-  closing(): Promise<{ readonly code: number; readonly reason: string }> {
-    return waitFor(() => this.closed, 'the server to close the socket');
+  closing(): Promise<Closed> {
+    return this.waitForClose();
   }
 
   /** Everything that was sent to the server has been seen by it: a ping after it was answered. */
@@ -77,11 +67,5 @@ export class TransportWsClient implements AsyncDisposable {
     await this.message(
       ({ type, payload }) => type === 'pong' && (payload as { token?: string } | undefined)?.token === token,
     );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.closed !== null) return;
-    this.socket.terminate();
-    await waitFor(() => this.closed, 'the socket to close');
   }
 }

@@ -1,23 +1,17 @@
-import type { BrokerStatus, Feed, FeedCondition } from '../../src/brokers/BaseBroker.ts';
+import type { Feed } from '../../src/brokers/BaseBroker.ts';
 import { BinanceBroker } from '../../src/brokers/binance/BinanceBroker.ts';
 import type { BinanceBrokerOptions } from '../../src/brokers/binance/BinanceBroker.ts';
 import { BinanceHosts } from '../../src/brokers/binance/BinanceHosts.ts';
-import type { CandleInterval, FeedEventDraft, FeedType } from '../../src/market/marketData.ts';
 import { OrderBook } from '../../src/market/OrderBook.ts';
-import { systemClock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
 import { systemRandom } from '../../src/shared/random.ts';
 import { bookDigest } from '../venues/binance/expectedBooks.ts';
 import { StandInBinance } from '../venues/binance/StandInBinance.ts';
 import type { StandInOptions } from '../venues/binance/StandInBinance.ts';
+import { BrokerRecord, feedOf } from './BrokerRecord.ts';
+import { SkippableClock } from './SkippableClock.ts';
 import { waitFor } from './waitFor.ts';
-
-export const feedOf = (symbol: string, type: FeedType, interval: CandleInterval | null = null): Feed => ({
-  symbol,
-  type,
-  interval,
-});
 
 export const TICK = feedOf('BTCUSDT', 'tick');
 export const TRADE = feedOf('BTCUSDT', 'trade');
@@ -36,46 +30,35 @@ export async function startBinanceBroker(
   } = {},
 ) {
   await using stack = new AsyncDisposableStack();
-  const venue = stack.use(options.standIn ?? (await StandInBinance.start(options.venue)));
-  const events = new Map<Feed, FeedEventDraft[]>();
-  const conditions = new Map<Feed, FeedCondition[]>();
-  const statuses: BrokerStatus[] = [];
+  const clock = new SkippableClock();
+  const venue = stack.use(options.standIn ?? (await StandInBinance.start({ clock, ...options.venue })));
+  const record = new BrokerRecord();
   const books = new Map<Feed, OrderBook>();
   const metrics = new Metrics();
-  const note = <T>(map: Map<Feed, T[]>, feed: Feed, value: T): void => {
-    const list = map.get(feed);
-    if (list === undefined) map.set(feed, [value]);
-    else list.push(value);
-  };
   const broker = new BinanceBroker(
     {
       id: 'binance',
-      clock: systemClock,
+      clock,
       random: systemRandom,
       logger: silentLogger(),
       metrics,
       staleAfterMs: options.staleAfterMs ?? 10_000,
       reconnect: { baseMs: 50, maxMs: 500 },
       sink: {
+        ...record.sink,
         onEvent: (feed, event) => {
-          note(events, feed, event);
+          record.sink.onEvent(feed, event);
           if (event.type !== 'orderbook') return;
           const book = books.get(feed) ?? new OrderBook();
           books.set(feed, book);
           book.apply(event);
         },
-        onFeed: (feed, condition) => {
-          note(conditions, feed, condition);
-        },
-        onStatus: (status) => void statuses.push(status),
-        onActivity: () => {},
-        onCatalog: () => {},
       },
     },
     {
       websocketUrl: venue.websocketUrl,
       restUrl: venue.restUrl,
-      hosts: new BinanceHosts({ clock: systemClock, random: systemRandom }),
+      hosts: new BinanceHosts({ clock, random: systemRandom }),
       trades: 'individual',
       ...options.broker,
     },
@@ -83,19 +66,19 @@ export async function startBinanceBroker(
   stack.use(broker);
   broker.setWanted(new Set(wanted));
   broker.start();
-  const eventsOf = (feed: Feed): readonly FeedEventDraft[] => events.get(feed) ?? [];
-  const conditionsOf = (feed: Feed): readonly FeedCondition[] => conditions.get(feed) ?? [];
-  const state = (feed: Feed): string | undefined => conditionsOf(feed).findLast(({ kind }) => kind !== 'gap')?.kind;
+  const { statuses, events, conditions, state, gaps } = record;
   const harness = {
+    /** Of the broker and of a venue that is started with it: it hurries when a test says so. */
+    clock,
     venue,
     broker,
     metrics,
     statuses,
-    events: eventsOf,
-    conditions: conditionsOf,
+    events,
+    conditions,
     state,
-    gaps: (feed: Feed) => conditionsOf(feed).filter(({ kind }) => kind === 'gap'),
-    tradeIds: (feed = TRADE) => eventsOf(feed).map((event) => (event.type === 'trade' ? Number(event.id) : Number.NaN)),
+    gaps,
+    tradeIds: (feed = TRADE) => events(feed).map((event) => (event.type === 'trade' ? Number(event.id) : Number.NaN)),
     waitForState: (kind: string, ...feeds: Feed[]) =>
       waitFor(() => feeds.every((feed) => state(feed) === kind), `${kind} feeds`),
     rows: (feed = BOOK) => {

@@ -1,11 +1,10 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import type { BrokerStatus, Feed, FeedCondition } from '../../src/brokers/BaseBroker.ts';
+import type { Feed } from '../../src/brokers/BaseBroker.ts';
 import { OandaBroker } from '../../src/brokers/oanda/OandaBroker.ts';
 import { OandaBudgets } from '../../src/brokers/oanda/OandaBudgets.ts';
 import type { OandaBrokerOptions } from '../../src/brokers/oanda/OandaBroker.ts';
-import type { CandleDraft, FeedEventDraft, OrderBookDraft, TickDraft } from '../../src/market/marketData.ts';
-import { systemClock } from '../../src/shared/clock.ts';
+import type { CandleDraft, OrderBookDraft, TickDraft } from '../../src/market/marketData.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { serializeError } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
@@ -13,6 +12,8 @@ import { systemRandom } from '../../src/shared/random.ts';
 import { DEFAULT_ACCOUNTS } from '../venues/oanda/accounts.ts';
 import { StandInOanda } from '../venues/oanda/StandInOanda.ts';
 import type { StandInOptions } from '../venues/oanda/StandInOanda.ts';
+import { BrokerRecord } from './BrokerRecord.ts';
+import { SkippableClock } from './SkippableClock.ts';
 import { waitFor } from './waitFor.ts';
 
 export const [ACCOUNT, OTHER_ACCOUNT] = DEFAULT_ACCOUNTS;
@@ -26,17 +27,22 @@ export async function startOandaBroker(
     standIn?: StandInOanda;
     broker?: Partial<OandaBrokerOptions>;
     account?: { readonly id: string; readonly token: string };
+    /** The broker's own. @default one that hurries while a test waits for the broker, and that the venue shares */
     clock?: Clock;
     /** Done with the venue before the broker starts. */
     before?: (venue: StandInOanda) => void;
   } = {},
 ) {
   await using stack = new AsyncDisposableStack();
-  const { account = ACCOUNT, clock = systemClock } = options;
-  const venue = options.standIn ?? stack.use(await StandInOanda.start({ heartbeatMs: 100, ...options.venue }));
+  const shared = new SkippableClock();
+  const { account = ACCOUNT, clock = shared } = options;
+  const own = { heartbeatMs: 100, ...(clock === shared ? { clock } : {}), ...options.venue };
+  const venue = options.standIn ?? stack.use(await StandInOanda.start(own));
+  const isHurried = clock === shared && options.standIn === undefined;
+  const wait = <T>(probe: () => T | undefined | null | false, what: string): Promise<T> =>
+    isHurried ? shared.hurryUntil(probe, what) : waitFor(probe, what);
   options.before?.(venue);
-  const told: { readonly feed: Feed; readonly event?: FeedEventDraft; readonly condition?: FeedCondition }[] = [];
-  const statuses: BrokerStatus[] = [];
+  const record = new BrokerRecord();
   const log: string[] = [];
   const metrics = new Metrics();
   const budgets = options.broker?.budgets ?? new OandaBudgets({ clock });
@@ -49,13 +55,7 @@ export async function startOandaBroker(
       metrics,
       staleAfterMs: 10_000,
       reconnect: { baseMs: 50, maxMs: 500 },
-      sink: {
-        onEvent: (feed, event) => void told.push({ feed, event }),
-        onFeed: (feed, condition) => void told.push({ feed, condition }),
-        onStatus: (status) => void statuses.push(status),
-        onActivity: () => {},
-        onCatalog: () => {},
-      },
+      sink: record.sink,
     },
     {
       environment: 'practice',
@@ -70,13 +70,11 @@ export async function startOandaBroker(
   stack.use(broker);
   broker.setWanted(new Set(wanted));
   broker.start();
-  const events = (feed: Feed): FeedEventDraft[] =>
-    told.flatMap((each) => (each.feed === feed && each.event !== undefined ? [each.event] : []));
-  const conditions = (feed: Feed): FeedCondition[] =>
-    told.flatMap((each) => (each.feed === feed && each.condition !== undefined ? [each.condition] : []));
-  const state = (feed: Feed): string | undefined => conditions(feed).findLast(({ kind }) => kind !== 'gap')?.kind;
+  const { told, statuses, events, conditions, state, gaps } = record;
   const owned = stack.move();
   return {
+    /** Of the broker and its venue, unless a test has brought another. */
+    clock: shared,
     venue,
     broker,
     budgets,
@@ -93,17 +91,13 @@ export async function startOandaBroker(
     ticks: (feed: Feed) => events(feed).filter((event): event is TickDraft => event.type === 'tick'),
     books: (feed: Feed) => events(feed).filter((event): event is OrderBookDraft => event.type === 'orderbook'),
     candles: (feed: Feed) => events(feed).filter((event): event is CandleDraft => event.type === 'candle'),
-    gaps: (feed: Feed) => conditions(feed).filter(({ kind }) => kind === 'gap'),
+    gaps,
     waitForState: (kind: string, ...feeds: Feed[]) =>
-      waitFor(() => feeds.every((feed) => state(feed) === kind), `${kind} feeds`),
+      wait(() => feeds.every((feed) => state(feed) === kind), `${kind} feeds`),
     waitForTicks: (feed: Feed, count: number) =>
-      waitFor(() => events(feed).length >= count, `${count} ticks of ${feed.symbol}`),
+      wait(() => events(feed).length >= count, `${count} ticks of ${feed.symbol}`),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-export function feedOf(symbol: string, type: Feed['type'], interval: Feed['interval'] = null): Feed {
-  return { symbol, type, interval };
 }
 
 function lineSink(lines: string[]): Writable {

@@ -86,7 +86,9 @@ describe('handshakes that fail', () => {
 
 describe('silence', () => {
   it('keeps sockets open and gives them neither data, answers, pings nor pongs', async () => {
-    await using venue = await StandInBinance.start({ socket: { pingPeriodMs: 20, pongDeadlineMs: 5000 } });
+    const socket = { pingPeriodMs: 20, pongDeadlineMs: 5000 };
+    await using venue = await StandInBinance.start({ socket });
+    await using lively = await StandInBinance.start({ socket });
     venue.faults.silence = true;
     using client = await hearing(venue);
     let pongs = 0;
@@ -97,7 +99,9 @@ describe('silence', () => {
     client.send({ method: 'LIST_SUBSCRIPTIONS', id: 1 });
     venue.market('BTCUSDT').tick();
     await waitFor(() => venue.sockets[0]?.framesReceived === 2, 'two frames of the client');
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    // Meanwhile a venue that is not silent pings several times.
+    using witness = await hearing(lively);
+    await waitFor(() => witness.pings.length >= 3, 'pings of the other venue');
     expect([client.frames.length, client.pings.length, pongs, client.closed]).toEqual([0, 0, 0, null]);
     venue.faults.silence = false;
     await waitFor(() => client.pings.length > 0, 'a ping');

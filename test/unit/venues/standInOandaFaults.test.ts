@@ -104,10 +104,13 @@ describe('ends of streams', () => {
 describe('silence', () => {
   it('keeps streams open without a byte, all or those that are open now', async () => {
     await using venue = await start({ heartbeatMs: 10 });
+    await using lively = await start({ heartbeatMs: 10 });
     venue.faults.stream.silence = true;
     using client = await hearing(venue);
     venue.price(FIRST.id, EURO);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    // Meanwhile a venue that is not silent beats several times.
+    using witness = await hearing(lively);
+    await witness.waitForLines(6);
     expect([client.chunks.length, client.ended, venue.streams.length]).toEqual([0, null, 1]);
     venue.faults.stream.silence = false;
     await client.waitForLines(1);
@@ -283,18 +286,20 @@ describe('idle connections', () => {
   it('are ended when the venue is told to', async () => {
     await using venue = await start();
     const agent = new Agent({ keepAlive: true });
-    const ended = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<void>();
     const options = { agent, headers: { authorization: `Bearer ${FIRST.token}` } };
+    let isEnded = false;
     get(`${venue.restUrl}/v3/accounts`, options, (response) => {
       response.resume();
-      response.socket.once('close', ended.resolve);
-      response.once('end', () => {
-        setTimeout(() => {
-          venue.faults.closeIdleConnections();
-        }, 10);
-      });
+      response.socket.once('close', () => (isEnded = true));
+      response.once('end', answered.resolve);
     });
-    await ended.promise;
+    await answered.promise;
+    // The client may have the whole answer before the venue counts the connection as idle.
+    await waitFor(() => {
+      venue.faults.closeIdleConnections();
+      return isEnded;
+    }, 'the idle connection to be ended');
     agent.destroy();
     expect(venue.connections).toBe(1);
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { hasRecordings, recordingJson } from '../../support/recordings.ts';
 import { DEFAULT_ACCOUNT } from '../../venues/binance/account.ts';
+import { waitFor } from '../../support/waitFor.ts';
 import { StandInBinance } from '../../venues/binance/StandInBinance.ts';
 
 const NOW = Date.UTC(2026, 4, 5, 6, 7, 30);
@@ -231,7 +232,7 @@ describe('scripted answers', () => {
     venue.faults.rest.delayMs = 60_000;
     const pending = get(venue, 'ping');
     const rejected = expect(pending).rejects.toThrow(/fetch failed/);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await waitFor(() => venue.requests.length === 2, 'the request to arrive');
     await venue[Symbol.asyncDispose]();
     await rejected;
   });

@@ -149,13 +149,16 @@ describe('the rules of a connection', () => {
     await using venue = await StandInBinance.start();
     using client = await VenueClient.connect(`${venue.websocketUrl}/ws/btcusdt@trade`);
     const socket = venue.sockets[0];
+    using quick = await VenueClient.connect(`${venue.websocketUrl}/ws/btcusdt@trade`);
     client.socket.pause();
     for (let count = 0; count < 20; count += 1) venue.publish('btcusdt@trade', `"${'x'.repeat(1_000_000)}"`);
     let taken = false;
     const flushed = socket?.flushed().finally(() => {
       taken = true;
     });
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    // As much is taken by a client that reads.
+    await quick.waitForFrames(20);
+    await venue.sockets[1]?.flushed();
     expect(taken).toBe(false);
     client.socket.resume();
     await flushed;

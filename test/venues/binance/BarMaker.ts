@@ -1,7 +1,7 @@
 import { nextOpen, openOf, previousOpen } from './intervals.ts';
 import type { Interval } from './intervals.ts';
 import type { Bar, BarQuery, TradeRecord } from './SymbolSource.ts';
-import type { Now } from './time.ts';
+import type { Now } from '../timing.ts';
 import type { TradeTape } from './TradeTape.ts';
 import { product, toText, toUnits } from './units.ts';
 import type { Units } from './units.ts';

@@ -1,7 +1,7 @@
 import { RestFaults } from './RestFaults.ts';
 import type { SocketHub } from './SocketHub.ts';
 import type { Alignment, DiffFault, StandInMarket } from './StandInMarket.ts';
-import type { Now } from './time.ts';
+import type { Now } from '../timing.ts';
 
 export interface FaultsHands {
   readonly hub: SocketHub;

@@ -3,7 +3,7 @@ import type { BarMaker } from './BarMaker.ts';
 import { nextOpen, openOf } from './intervals.ts';
 import type { Interval } from './intervals.ts';
 import type { KlineUpdate } from './payloads.ts';
-import type { Now } from './time.ts';
+import type { Now } from '../timing.ts';
 
 export interface KlineTimings {
   /** Between two updates of a bar; of `1s` never above 1000. */

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../../src/shared/clock.ts';
 import type { RestFaults } from './RestFaults.ts';
 import { ENDPOINTS } from './restEndpoints.ts';
 import type { Endpoint, RestWorld } from './restEndpoints.ts';
 import { RestError, RestParams } from './restParams.ts';
 import { parseTimeUnit } from './time.ts';
-import type { Timers } from './time.ts';
+import type { Timers } from '../timing.ts';
 
 /** One request as it arrived. `status` is 0 until it was answered. */
 export interface RecordedRequest {
@@ -32,6 +33,7 @@ export interface RestApiOptions {
   readonly world: RestWorld;
   readonly limits: RestLimits;
   readonly faults: RestFaults;
+  readonly clock: Clock;
   readonly timers: Timers;
 }
 
@@ -65,7 +67,7 @@ export class RestApi {
       path,
       query: new URLSearchParams(rawQuery),
       headers: request.headers,
-      atMs: performance.timeOrigin + performance.now(),
+      atMs: performance.timeOrigin + this.#options.clock.monotonic(),
       status: 0,
     };
     this.requests.push(record);
@@ -111,8 +113,8 @@ export class RestApi {
 
   /** Charges the request's weight; the refusal where that is more than the window allows. */
   #charge(endpoint: Endpoint, query: URLSearchParams): Reply | null {
-    const { limits, world, faults } = this.#options;
-    const now = performance.now();
+    const { clock, limits, world, faults } = this.#options;
+    const now = clock.monotonic();
     if (now - this.#windowStartMs >= limits.windowMs) {
       this.#windowStartMs = now;
       this.#usedWeight = 0;

@@ -1,5 +1,7 @@
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
+import { systemClock } from '../../../src/shared/clock.ts';
+import type { Clock } from '../../../src/shared/clock.ts';
 import { seededRandom } from '../../../src/shared/random.ts';
 import type { Random } from '../../../src/shared/random.ts';
 import { waitFor } from '../../support/waitFor.ts';
@@ -17,8 +19,8 @@ import type { SocketTimings, StandInSocket } from './StandInSocket.ts';
 import { StreamServer } from './StreamServer.ts';
 import type { ControlFrame } from './StreamServer.ts';
 import type { SymbolSource } from './SymbolSource.ts';
-import { Timers } from './time.ts';
-import type { Now } from './time.ts';
+import { Timers } from '../timing.ts';
+import type { Now } from '../timing.ts';
 
 export interface StandInOptions {
   /** 0: any that is free. @default 0 */
@@ -44,11 +46,13 @@ export interface StandInOptions {
   readonly klineCloseDelayMs: readonly [number, number];
   /** Offers permessage-deflate. @default false */
   readonly compression: boolean;
-  /** The venue's clock, for what it says; its timers run by real time. @default the machine's */
+  /** What its timers and its limits run by. @default the machine's */
+  readonly clock: Clock;
+  /** The venue's wall time, for what it says. @default the clock's */
   readonly now: Now;
 }
 
-const DEFAULT_OPTIONS: StandInOptions = {
+const DEFAULT_OPTIONS: Omit<StandInOptions, 'now'> = {
   port: 0,
   listings: DEFAULT_LISTINGS,
   generatedSymbols: 0,
@@ -62,7 +66,7 @@ const DEFAULT_OPTIONS: StandInOptions = {
   klinePeriodMs: 2000,
   klineCloseDelayMs: [100, 2400],
   compression: false,
-  now: () => performance.timeOrigin + performance.now(),
+  clock: systemClock,
 };
 
 const SOCKET_DEFAULTS: SocketTimings = {
@@ -89,7 +93,7 @@ export class StandInBinance implements AsyncDisposable {
   readonly #life = new AbortController();
   readonly #options: StandInOptions;
   readonly #hub = new SocketHub();
-  readonly #timers = new Timers();
+  readonly #timers: Timers;
   readonly #listings = new Map<string, Listing>();
   readonly #markets = new Map<string, StandInMarket>();
   readonly #sources = new Map<string, SymbolSource>();
@@ -102,6 +106,7 @@ export class StandInBinance implements AsyncDisposable {
 
   private constructor(options: StandInOptions) {
     this.#options = options;
+    this.#timers = new Timers(options.clock);
     this.random = seededRandom(options.seed);
     const listings = options.exchangeInfo === null ? options.listings : listingsOf(options.exchangeInfo);
     for (const entry of [...listings, ...generatedListings(options.generatedSymbols)]) this.list(entry);
@@ -110,6 +115,7 @@ export class StandInBinance implements AsyncDisposable {
     this.#streams = new StreamServer({
       hub: this.#hub,
       faults: this.faults,
+      clock: options.clock,
       timers: this.#timers,
       timings: { ...SOCKET_DEFAULTS, ...options.socket },
       maxStreams: options.maxStreams,
@@ -120,7 +126,8 @@ export class StandInBinance implements AsyncDisposable {
       },
     });
     const limits = { ...REST_DEFAULTS, ...options.rest };
-    this.#rest = new RestApi({ world: this.#world(limits), limits, faults: this.faults.rest, timers: this.#timers });
+    const parts = { clock: options.clock, timers: this.#timers, faults: this.faults.rest };
+    this.#rest = new RestApi({ ...parts, world: this.#world(limits), limits });
     this.#server.on('connection', (socket) => {
       this.#onConnection(socket);
     });
@@ -134,7 +141,9 @@ export class StandInBinance implements AsyncDisposable {
   }
 
   static async start(options: Partial<StandInOptions> = {}): Promise<StandInBinance> {
-    const standIn = new StandInBinance({ ...DEFAULT_OPTIONS, ...options });
+    const { clock = systemClock } = options;
+    const now = (): number => performance.timeOrigin + clock.monotonic();
+    const standIn = new StandInBinance({ ...DEFAULT_OPTIONS, now, ...options });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     standIn.#server.once('error', reject);
     standIn.#server.listen(standIn.#options.port, '127.0.0.1', resolve);

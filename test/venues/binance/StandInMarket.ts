@@ -23,7 +23,8 @@ import type {
   TradeQuery,
   TradeRecord,
 } from './SymbolSource.ts';
-import type { Now, TimeUnit } from './time.ts';
+import type { Now } from '../timing.ts';
+import type { TimeUnit } from './time.ts';
 import { TradeTape } from './TradeTape.ts';
 import { toText, toUnits } from './units.ts';
 

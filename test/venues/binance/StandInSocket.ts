@@ -1,9 +1,12 @@
 import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
+import type { Clock } from '../../../src/shared/clock.ts';
 import type { ControlTarget } from './controlFrames.ts';
-import { Timers } from './time.ts';
-import type { Now, TimeUnit } from './time.ts';
+import { Timers } from '../timing.ts';
+import { Writes } from '../Writes.ts';
+import type { Now } from '../timing.ts';
+import type { TimeUnit } from './time.ts';
 
 export interface SocketTimings {
   readonly pingPeriodMs: number;
@@ -22,6 +25,7 @@ export interface StandInSocketOptions {
   readonly combined: boolean;
   readonly unit: TimeUnit;
   readonly timings: SocketTimings;
+  readonly clock: Clock;
   readonly now: Now;
   /** True: not a byte goes to the client, and what it sends is not answered. */
   readonly silent: () => boolean;
@@ -40,15 +44,15 @@ export class StandInSocket implements ControlTarget {
   /** This socket alone falls silent; new ones are not concerned. */
   silenced = false;
   readonly #options: StandInSocketOptions;
-  readonly #timers = new Timers();
+  readonly #timers: Timers;
   readonly #frameTimes: number[] = [];
   readonly #unanswered = new Set<string>();
   readonly #closing = Promise.withResolvers<void>();
-  #unwritten = 0;
-  #flushWaiters: (() => void)[] = [];
+  readonly #writes = new Writes();
 
   constructor(options: StandInSocketOptions) {
     this.#options = options;
+    this.#timers = new Timers(options.clock);
     this.id = options.id;
     this.unit = options.unit;
     this.streams = new Set(options.streams);
@@ -69,7 +73,7 @@ export class StandInSocket implements ControlTarget {
     });
     webSocket.on('close', () => {
       this.#timers[Symbol.dispose]();
-      this.#wakeFlushed();
+      this.#writes.end();
       options.onClose();
       this.#closing.resolve();
     });
@@ -108,10 +112,7 @@ export class StandInSocket implements ControlTarget {
 
   /** Resolves when all that was sent before has gone to the operating system, or the socket has closed. */
   flushed(): Promise<void> {
-    if (this.#unwritten === 0 || !this.open) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#flushWaiters.push(resolve);
-    return promise;
+    return this.#writes.done();
   }
 
   /** With a close frame where a code is given; without, the connection just ends, which clients see as 1006. */
@@ -136,17 +137,7 @@ export class StandInSocket implements ControlTarget {
 
   #write(data: string | Buffer): void {
     if (!this.open || this.#silent) return;
-    this.#unwritten += 1;
-    this.#options.webSocket.send(data, () => {
-      this.#unwritten -= 1;
-      if (this.#unwritten === 0) this.#wakeFlushed();
-    });
-  }
-
-  #wakeFlushed(): void {
-    const waiters = this.#flushWaiters;
-    this.#flushWaiters = [];
-    for (const wake of waiters) wake();
+    this.#options.webSocket.send(data, this.#writes.begin());
   }
 
   #onMessage(data: RawData, isBinary: boolean): void {
@@ -157,7 +148,7 @@ export class StandInSocket implements ControlTarget {
 
   /** False when this frame was one too many. */
   #countFrame(): boolean {
-    const now = performance.now();
+    const now = this.#options.clock.monotonic();
     this.framesReceived += 1;
     this.#frameTimes.push(now);
     while (this.#frameTimes[0] !== undefined && this.#frameTimes[0] <= now - 1000) this.#frameTimes.shift();

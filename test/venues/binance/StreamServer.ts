@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { assertNever } from '../../../src/shared/errors.ts';
+import type { Clock } from '../../../src/shared/clock.ts';
 import { answerControlFrame } from './controlFrames.ts';
 import type { ControlOutcome } from './controlFrames.ts';
 import type { Faults } from './Faults.ts';
@@ -13,7 +14,7 @@ import { StandInSocket } from './StandInSocket.ts';
 import type { SocketTimings } from './StandInSocket.ts';
 import { parseStream } from './streamNames.ts';
 import type { Stream } from './streamNames.ts';
-import type { Now, Timers } from './time.ts';
+import type { Now, Timers } from '../timing.ts';
 
 export interface ControlFrame {
   /** The `id` of the socket. */
@@ -28,6 +29,7 @@ export interface ControlFrame {
 export interface StreamServerOptions {
   readonly hub: SocketHub;
   readonly faults: Faults;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly timings: SocketTimings;
   readonly maxStreams: number;
@@ -76,13 +78,14 @@ export class StreamServer {
   }
 
   #open(webSocket: WebSocket, tcp: Duplex, handshake: Handshake): void {
-    const { hub, faults, timings, now } = this.#options;
+    const { hub, faults, timings, clock, now } = this.#options;
     const socket: StandInSocket = new StandInSocket({
       ...handshake,
       id: this.#nextSocketId,
       webSocket,
       tcp,
       timings: { ...timings, lifetimeMs: faults.lifetimeMs },
+      clock,
       now,
       silent: () => faults.silence,
       onText: (text) => {
@@ -97,7 +100,7 @@ export class StreamServer {
   }
 
   #onText(socket: StandInSocket, text: string): void {
-    const atMs = performance.timeOrigin + performance.now();
+    const atMs = performance.timeOrigin + this.#options.clock.monotonic();
     this.controlFrames.push({ socket: socket.id, atMs, bytes: Buffer.byteLength(text), message: parsed(text) });
     const { maxStreams, faults } = this.#options;
     this.#carryOut(socket, answerControlFrame(text, socket, { maxStreams, stringIds: faults.stringIds }));

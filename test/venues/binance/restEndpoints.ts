@@ -5,7 +5,8 @@ import { RestError } from './restParams.ts';
 import type { RestParams } from './restParams.ts';
 import type { AggTradeRecord, Bar, RangeQuery, SymbolSource, TradeRecord } from './SymbolSource.ts';
 import { inUnit, justBefore } from './time.ts';
-import type { Now, TimeUnit } from './time.ts';
+import type { Now } from '../timing.ts';
+import type { TimeUnit } from './time.ts';
 
 /** What the endpoints look at. */
 export interface RestWorld {

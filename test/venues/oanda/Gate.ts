@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Clock } from '../../../src/shared/clock.ts';
 import type { AccountTable } from './accounts.ts';
 import type { TimeFormat } from './time.ts';
 import { forbidden, invalid, limited, notTradable, unauthorized, VenueError } from './VenueError.ts';
@@ -31,6 +32,7 @@ export const DEFAULT_LIMITS: Limits = {
 export interface GateOptions {
   readonly accounts: AccountTable;
   readonly limits: Limits;
+  readonly clock: Clock;
   /** For a well-formed account that the token may not use. */
   readonly foreignAccountStatus: 401 | 403;
   /** How many streams are open of that token; null: of everybody. */
@@ -98,7 +100,7 @@ export class Gate {
 
   /** False beyond so many in a rolling second; those are not counted. */
   #take(key: string, limit: number): boolean {
-    const now = performance.now();
+    const now = this.#options.clock.monotonic();
     const recent = (this.#recent.get(key) ?? []).filter((at) => now - at < WINDOW_MS);
     this.#recent.set(key, recent);
     if (recent.length >= limit) return false;

@@ -2,7 +2,8 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import type { Timers } from '../binance/time.ts';
+import type { Clock } from '../../../src/shared/clock.ts';
+import type { Timers } from '../timing.ts';
 import type { Faults } from './Faults.ts';
 import type { Reply, ReplyFaults } from './ReplyFaults.ts';
 
@@ -31,6 +32,7 @@ export interface HttpHostOptions {
   readonly host: RecordedRequest['host'];
   readonly requests: RecordedRequest[];
   readonly faults: Faults;
+  readonly clock: Clock;
   readonly timers: Timers;
   /** The switches that concern requests of that path. */
   readonly repliesOf: (path: string) => ReplyFaults;
@@ -58,6 +60,11 @@ export class HttpHost {
     this.#server.on('request', (request, response) => {
       this.#onRequest(request, response);
     });
+  }
+
+  /** TCP connections that are open now. */
+  get openConnections(): number {
+    return this.#sockets.size;
   }
 
   get port(): number {
@@ -100,7 +107,7 @@ export class HttpHost {
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
-    const { requests, host, faults, repliesOf, timers } = this.#options;
+    const { clock, requests, host, faults, repliesOf, timers } = this.#options;
     const url = request.url ?? '';
     const mark = url.indexOf('?');
     const path = mark === -1 ? url : url.slice(0, mark);
@@ -112,7 +119,7 @@ export class HttpHost {
       path,
       query,
       headers: request.headers,
-      atMs: performance.timeOrigin + performance.now(),
+      atMs: performance.timeOrigin + clock.monotonic(),
       get status(): number {
         return response.headersSent ? response.statusCode : 0;
       },

@@ -1,8 +1,10 @@
+import { systemClock } from '../../../src/shared/clock.ts';
+import type { Clock } from '../../../src/shared/clock.ts';
 import { seededRandom } from '../../../src/shared/random.ts';
 import type { Random } from '../../../src/shared/random.ts';
 import { waitFor } from '../../support/waitFor.ts';
-import { Timers } from '../binance/time.ts';
-import type { Now } from '../binance/time.ts';
+import { Timers } from '../timing.ts';
+import type { Now } from '../timing.ts';
 import { AccountMarket } from './AccountMarket.ts';
 import { AccountTable, DEFAULT_ACCOUNTS } from './accounts.ts';
 import type { AccountDraft } from './accounts.ts';
@@ -43,11 +45,13 @@ export interface StandInOptions {
   readonly includeFirst: boolean;
   /** Of the time before the start: no price in that slot. @default a fifth of the slots below a minute */
   readonly isQuiet: (granularity: Granularity, startMs: number) => boolean;
-  /** The venue's clock, for what it says; its timers run by real time. @default the machine's */
+  /** What its timers and its limits run by. @default the machine's */
+  readonly clock: Clock;
+  /** The venue's wall time, for what it says. @default the clock's */
   readonly now: Now;
 }
 
-const DEFAULT_OPTIONS: StandInOptions = {
+const DEFAULT_OPTIONS: Omit<StandInOptions, 'now'> = {
   listings: DEFAULT_LISTINGS,
   accounts: DEFAULT_ACCOUNTS,
   seed: 1,
@@ -58,7 +62,7 @@ const DEFAULT_OPTIONS: StandInOptions = {
   foreignAccountStatus: 403,
   includeFirst: true,
   isQuiet: (granularity, startMs) => granularity.startsWith('S') && (startMs / 5000) % 5 === 2,
-  now: () => performance.timeOrigin + performance.now(),
+  clock: systemClock,
 };
 
 /**
@@ -73,7 +77,7 @@ export class StandInOanda implements AsyncDisposable {
   readonly #options: StandInOptions;
   readonly #accounts: AccountTable;
   readonly #hub = new StreamHub();
-  readonly #timers = new Timers();
+  readonly #timers: Timers;
   readonly #time: VenueTime;
   readonly #markets = new Map<string, VenueMarket>();
   readonly #requests: RecordedRequest[] = [];
@@ -86,6 +90,7 @@ export class StandInOanda implements AsyncDisposable {
 
   private constructor(options: StandInOptions) {
     this.#options = options;
+    this.#timers = new Timers(options.clock);
     this.random = seededRandom(options.seed);
     this.#time = new VenueTime(options.now);
     this.#accounts = new AccountTable(options.accounts);
@@ -110,6 +115,7 @@ export class StandInOanda implements AsyncDisposable {
       faults: this.faults,
       time: this.#time,
       timings: this.#timings(),
+      clock: options.clock,
       random: seededRandom(options.seed + 1),
     });
     this.#rest = this.#host('rest');
@@ -117,7 +123,9 @@ export class StandInOanda implements AsyncDisposable {
   }
 
   static async start(options: Partial<StandInOptions> = {}): Promise<StandInOanda> {
-    const standIn = new StandInOanda({ ...DEFAULT_OPTIONS, ...options });
+    const { clock = systemClock } = options;
+    const now = (): number => performance.timeOrigin + clock.monotonic();
+    const standIn = new StandInOanda({ ...DEFAULT_OPTIONS, now, ...options });
     await Promise.all([...standIn.#hosts].map((host) => host.listen(0)));
     return standIn;
   }
@@ -153,6 +161,11 @@ export class StandInOanda implements AsyncDisposable {
   /** TCP connections that arrived at either host. */
   get connections(): number {
     return [...this.#hosts].reduce((sum, host) => sum + host.connections, 0);
+  }
+
+  /** TCP connections to both hosts that are open now. */
+  get openConnections(): number {
+    return [...this.#hosts].reduce((sum, host) => sum + host.openConnections, 0);
   }
 
   /** Requests to open a stream, of one account or of all: refused ones too. */
@@ -302,6 +315,7 @@ export class StandInOanda implements AsyncDisposable {
     return new HttpHost({
       host,
       requests: this.#requests,
+      clock: this.#options.clock,
       faults: this.faults,
       timers: this.#timers,
       repliesOf: (path) => (streamAccount(path) === null ? this.faults.rest : this.faults.opening),
@@ -331,6 +345,7 @@ export class StandInOanda implements AsyncDisposable {
       accounts: this.#accounts,
       limits,
       foreignAccountStatus: this.#options.foreignAccountStatus,
+      clock: this.#options.clock,
       openStreams: (token) => this.streams.filter((stream) => token === null || stream.token === token).length,
     });
   }

@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { sleep, systemClock } from '../../../src/shared/clock.ts';
-import { Timers } from '../binance/time.ts';
+import type { Clock } from '../../../src/shared/clock.ts';
+import { Timers } from '../timing.ts';
+import { Writes } from '../Writes.ts';
 import type { StreamSwitches } from './StreamSwitches.ts';
 import { PLAIN_STYLE, renderHeartbeat, renderPrice } from './prices.ts';
 import type { ClientPrice, PriceStyle } from './prices.ts';
@@ -24,6 +26,7 @@ export interface StandInStreamOptions {
   readonly socket: Socket;
   readonly time: VenueTime;
   readonly timings: StreamTimings;
+  readonly clock: Clock;
   /** Of the first window, in [0, 1): windows of different connections are not in step. */
   readonly phase: number;
   readonly switches: StreamSwitches;
@@ -46,14 +49,14 @@ export class StandInStream {
   readonly snapshot: boolean;
   readonly timeFormat: TimeFormat;
   /** Wall time at which it opened, with a fraction. */
-  readonly since: number = performance.timeOrigin + performance.now();
+  readonly since: number;
   /** This stream alone falls silent. */
   silenced = false;
   /** Its prices come so much later than those of other streams. */
   lagMs: number;
   readonly #options: StandInStreamOptions;
-  readonly #timers = new Timers();
-  readonly #opened = performance.now();
+  readonly #timers: Timers;
+  readonly #openedMs: number;
   readonly #wanted: ReadonlySet<string>;
   readonly #pending = new Map<string, ClientPrice>();
   readonly #sentTimes = new Map<string, Nanos>();
@@ -63,12 +66,14 @@ export class StandInStream {
   #flushing = false;
   #holds = 0;
   #turn: string[] = [];
-  #unwritten = 0;
-  #flushWaiters: (() => void)[] = [];
+  readonly #writes = new Writes();
   #gone = false;
 
   constructor(options: StandInStreamOptions) {
     this.#options = options;
+    this.#timers = new Timers(options.clock);
+    this.#openedMs = options.clock.monotonic();
+    this.since = performance.timeOrigin + this.#openedMs;
     this.id = options.id;
     this.accountId = options.accountId;
     this.token = options.token;
@@ -133,12 +138,13 @@ export class StandInStream {
   /** Sends a price at the end of its window, unless a later one comes. */
   offer(price: ClientPrice): void {
     if (!this.has(price.instrument)) return;
-    const { windowMs } = this.#options.timings;
+    const { clock, phase, timings } = this.#options;
+    const { windowMs } = timings;
     if (windowMs === 0 && this.#holds === 0) return this.deliver(price);
     this.#pending.set(price.instrument, price);
     if (this.#flushing || windowMs === 0) return;
     this.#flushing = true;
-    const age = performance.now() - this.#opened + this.#options.phase * windowMs;
+    const age = clock.monotonic() - this.#openedMs + phase * windowMs;
     this.#timers.after(windowMs - (age % windowMs), () => {
       this.#flushing = false;
       this.#flush();
@@ -170,11 +176,7 @@ export class StandInStream {
   /** These bytes as they are, one HTTP chunk: not cut, no line end, not stopped by `hold`. */
   send(bytes: Buffer | string): void {
     if (!this.open || this.#silent || bytes.length === 0) return;
-    this.#unwritten += 1;
-    this.#options.response.write(bytes, () => {
-      this.#unwritten -= 1;
-      if (this.#unwritten === 0) this.#wakeFlushed();
-    });
+    this.#options.response.write(bytes, this.#writes.begin());
     if (this.#options.socket.writableLength > MAX_BACKLOG_BYTES) this.end('reset');
   }
 
@@ -194,10 +196,7 @@ export class StandInStream {
 
   /** Resolves when all that was sent before has gone to the operating system, or the stream has closed. */
   flushed(): Promise<void> {
-    if (this.#unwritten === 0 || this.#gone) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#flushWaiters.push(resolve);
-    return promise;
+    return this.#writes.done();
   }
 
   end(how: Ending): void {
@@ -252,13 +251,7 @@ export class StandInStream {
     if (this.#gone) return;
     this.#gone = true;
     this.#timers[Symbol.dispose]();
-    this.#wakeFlushed();
+    this.#writes.end();
     this.#options.onClose();
-  }
-
-  #wakeFlushed(): void {
-    const waiters = this.#flushWaiters;
-    this.#flushWaiters = [];
-    for (const wake of waiters) wake();
   }
 }

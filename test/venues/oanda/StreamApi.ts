@@ -1,3 +1,4 @@
+import type { Clock } from '../../../src/shared/clock.ts';
 import type { Random } from '../../../src/shared/random.ts';
 import type { AccountMarket } from './AccountMarket.ts';
 import type { Faults } from './Faults.ts';
@@ -17,6 +18,7 @@ export interface StreamApiOptions {
   readonly faults: Faults;
   readonly time: VenueTime;
   readonly timings: StreamTimings;
+  readonly clock: Clock;
   readonly random: Random;
   /** Null for what the account is not offered. */
   readonly market: (accountId: string, instrument: string) => AccountMarket | null;
@@ -67,7 +69,7 @@ export class StreamApi {
   }
 
   #open({ request, response }: Call, wish: Wish): void {
-    const { hub, faults, time, timings, random } = this.#options;
+    const { hub, faults, time, timings, clock, random } = this.#options;
     response.writeHead(200, { 'content-type': 'application/octet-stream', connection: 'close' });
     response.flushHeaders();
     const stream: StandInStream = new StandInStream({
@@ -77,6 +79,7 @@ export class StreamApi {
       socket: request.socket,
       time,
       timings,
+      clock,
       phase: random(),
       switches: faults.stream,
       onClose: () => {

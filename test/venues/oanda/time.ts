@@ -1,4 +1,4 @@
-import type { Now } from '../binance/time.ts';
+import type { Now } from '../timing.ts';
 
 /** Nanoseconds since the epoch. */
 export type Nanos = bigint;
