@@ -1,12 +1,12 @@
 import type { BrokerSink, Feed } from '../../src/brokers/BaseBroker.ts';
 import { BinanceSocket } from '../../src/brokers/binance/BinanceSocket.ts';
 import type { MarketStream, StreamContext } from '../../src/brokers/binance/MarketStream.ts';
-import { memoizedStamp } from '../../src/brokers/binance/BinanceBroker.ts';
+import { memoizedStamp } from '../../src/brokers/binance/MarketStream.ts';
 import { TradeStream } from '../../src/brokers/binance/TradeStream.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import { GatewayError } from '../../src/shared/errors.ts';
 import { seededRandom } from '../../src/shared/random.ts';
-import type { OpenWebSocket, SocketListener } from '../../src/transport/openWebSocket.ts';
+import type { OpenWebSocket, SocketListener } from '../../src/transport/WebSocketFeed.ts';
 import { SlidingWindow } from '../../src/transport/SlidingWindow.ts';
 import { brokerContext } from '../../test/support/ScriptedBroker.ts';
 

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { CompressionSettings } from '../fanout/client/SocketUpgrades.ts';
 import type { Services } from '../core/Services.ts';
 import { ClientErrors } from './ClientErrors.ts';
-import { DeliveryMeter } from '../fanout/client/DeliveryMeter.ts';
+import { DeliveryMeter } from '../shared/metrics.ts';
 import { GraphiqlPage } from './http/GraphiqlPage.ts';
 import { GraphqlHttp } from './http/GraphqlHttp.ts';
 import { GraphqlWsServer } from './socket/GraphqlWsServer.ts';

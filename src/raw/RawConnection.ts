@@ -6,7 +6,7 @@ import type { Services } from '../core/Services.ts';
 import { ByteBudget } from '../fanout/client/PendingEvents.ts';
 import { Inbox, MinuteCount } from '../fanout/client/Inbox.ts';
 import type { ServedConnection, UpgradedSocket } from '../fanout/client/SocketServer.ts';
-import type { DeliveryMeter } from '../fanout/client/DeliveryMeter.ts';
+import type { DeliveryMeter } from '../shared/metrics.ts';
 import { POLICY_VIOLATION, TRY_AGAIN_LATER, UNSUPPORTED_DATA } from '../fanout/client/closeReason.ts';
 import { Outbox } from '../fanout/client/Outbox.ts';
 import type { OperationTarget } from '../fanout/client/Outbox.ts';

@@ -5,7 +5,7 @@ import { evidenceFromHeaders } from '../core/login/loginEvidence.ts';
 import type { Services } from '../core/Services.ts';
 import { SocketServer } from '../fanout/client/SocketServer.ts';
 import type { SocketServerOptions } from '../fanout/client/SocketServer.ts';
-import { DeliveryMeter } from '../fanout/client/DeliveryMeter.ts';
+import { DeliveryMeter } from '../shared/metrics.ts';
 import { RawConnection } from './RawConnection.ts';
 
 export interface RawProtocolOptions extends Pick<

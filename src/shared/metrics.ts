@@ -1,5 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Histogram } from 'prom-client';
+import type { Clock } from './clock.ts';
 
 /** The values of the label `protocol`. */
 export type ClientProtocol = 'graphql-ws' | 'graphql-sse' | 'graphql-http' | 'raw';
@@ -255,5 +256,51 @@ export class TalliedHistogram<Label extends string> {
       { metricName: `${name}_sum`, labels: own, value: sum },
       { metricName: `${name}_count`, labels: own, value: count },
     ];
+  }
+}
+
+/** Events that are sent to clients together, as far as they are counted. */
+interface Delivery {
+  readonly type: EventType;
+  readonly size: number;
+  readonly events: readonly { readonly event: { readonly receivedAt: string } }[];
+  isFirstDelivery(protocol: ClientProtocol): boolean;
+}
+
+export interface DeliveryMeterOptions {
+  readonly protocol: ClientProtocol;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Counts what the clients of one protocol are sent, and how late. Latency is observed once for each event, not for each
+ * client.
+ */
+export class DeliveryMeter {
+  readonly #options: DeliveryMeterOptions;
+  readonly #tally: DeliveryTally;
+
+  constructor(options: DeliveryMeterOptions) {
+    this.#options = options;
+    this.#tally = options.metrics.deliveryTally(options.protocol);
+  }
+
+  delivered(update: Delivery): void {
+    this.#tally.events[update.type] += update.size;
+    if (update.isFirstDelivery(this.#options.protocol)) this.#observe(update);
+  }
+
+  sent(bytes: number): void {
+    this.#tally.bytes += bytes;
+  }
+
+  #observe({ events }: Delivery): void {
+    const { clock, metrics, protocol } = this.#options;
+    const now = clock.now();
+    for (const { event } of events) {
+      const tookMs = now - Date.parse(event.receivedAt);
+      metrics.deliveryLatency.observe({ protocol }, Math.max(0, tookMs) / 1_000);
+    }
   }
 }

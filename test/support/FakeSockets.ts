@@ -1,4 +1,4 @@
-import type { OpenWebSocket, SocketListener } from '../../src/transport/openWebSocket.ts';
+import type { OpenWebSocket, SocketListener } from '../../src/transport/WebSocketFeed.ts';
 
 /** A socket that a test plays the other end of. */
 export class FakeSocket {

@@ -1,7 +1,7 @@
 import type { CandleDraft, FeedType, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
-import { openWebSocket } from '../../transport/openWebSocket.ts';
-import type { OpenWebSocket } from '../../transport/openWebSocket.ts';
+import { openWebSocket } from '../../transport/WebSocketFeed.ts';
+import type { OpenWebSocket } from '../../transport/WebSocketFeed.ts';
 import { impatientOptions } from '../../transport/RequestQueue.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
@@ -10,6 +10,7 @@ import { CatalogKeeper } from '../CatalogKeeper.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
 import { BinanceRest } from './BinanceRest.ts';
 import { BinanceSocket, MAX_STREAMS } from './BinanceSocket.ts';
+import { createStreamContext } from './MarketStream.ts';
 import type { MarketStream, StreamContext, StreamOptions } from './MarketStream.ts';
 import { isPossibleSymbol, streamOf, toStreamName } from './streamNames.ts';
 import type { VenueStreamAddress, TradeMode } from './streamNames.ts';
@@ -19,8 +20,6 @@ import { KlineStream } from './KlineStream.ts';
 import { DepthStream } from './DepthStream.ts';
 import { TickStream } from './TickStream.ts';
 import { TradeStream } from './TradeStream.ts';
-import { fromEpochMs } from '../../market/timestamp.ts';
-import type { Timestamp } from '../../market/timestamp.ts';
 
 export interface BinanceBrokerOptions {
   /** Without a path: `wss://host`. */
@@ -72,7 +71,6 @@ export class BinanceBroker extends BaseBroker {
   readonly #abort = new AbortController();
   readonly #placed = new Map<string, Placed>();
   readonly #leaving = new Set<Promise<void>>();
-  readonly #labels: { readonly broker: string };
   #sockets: BinanceSocket[] = [];
   #unlisted: ReadonlySet<Feed> = new Set();
   #closing: Promise<void> | null = null;
@@ -83,21 +81,13 @@ export class BinanceBroker extends BaseBroker {
     const { clock, random, logger, metrics, id } = context;
     const { restUrl, websocketUrl, hosts, trades } = options;
     const queue = hosts.requests(restUrl);
-    this.#labels = { broker: id };
     this.#rest =
       options.rest ?? new BinanceRest({ brokerId: id, restUrl, queue, trades, clock, random, logger, metrics });
     this.#attempts = hosts.attempts(websocketUrl);
-    const latency = metrics.venueLatency.labels(this.#labels);
-    this.#streamContext = {
-      broker: context,
+    this.#streamContext = createStreamContext(context, {
       history: this.#rest,
       bookLevels: options.bookLevels ?? BOOK_LEVELS,
-      stamp: memoizedStamp(),
-      // Clocks differ: an event that seems to come from the future has no delay.
-      noteLatency: (venueMs, receivedMs) => {
-        latency.observe(Math.max(0, receivedMs - venueMs) / 1000);
-      },
-    };
+    });
     this.#catalogKeeper = new CatalogKeeper({
       broker: context,
       fetch: (signal) => this.#rest.fetchCatalog({ patience: 'wait', signal }),
@@ -298,17 +288,4 @@ function openStream({ kind }: VenueStreamAddress, options: StreamOptions): Marke
     default:
       return assertNever(kind);
   }
-}
-
-/** Formats times; remembers the last one, for many events come in one millisecond. */
-export function memoizedStamp(): (epochMs: number) => Timestamp {
-  let lastMs = 0;
-  let last = fromEpochMs(0);
-  return (epochMs) => {
-    if (epochMs !== lastMs) {
-      last = fromEpochMs(epochMs);
-      lastMs = epochMs;
-    }
-    return last;
-  };
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { WebSocketFeed } from '../../transport/WebSocketFeed.ts';
-import type { OpenWebSocket, SocketEnd } from '../../transport/openWebSocket.ts';
+import type { OpenWebSocket, SocketEnd } from '../../transport/WebSocketFeed.ts';
 import { parseFrame } from './streamMessages.ts';
 
 export interface BinanceConnectionOptions {

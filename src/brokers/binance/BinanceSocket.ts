@@ -1,6 +1,6 @@
 import { ConnectionRelay } from '../../transport/ConnectionRelay.ts';
 import type { RelayState } from '../../transport/ConnectionRelay.ts';
-import type { OpenWebSocket, SocketEnd } from '../../transport/openWebSocket.ts';
+import type { OpenWebSocket, SocketEnd } from '../../transport/WebSocketFeed.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import { BinanceConnection } from './BinanceConnection.ts';
@@ -40,6 +40,8 @@ export class BinanceSocket implements AsyncDisposable {
   readonly #byLowerCase = new Map<string, MarketStream>();
   /** Streams of which something has come over the successor. */
   readonly #delivered = new Set<MarketStream>();
+  /** The last connection over which data came while it was the current one. */
+  #flowing: BinanceConnection | null = null;
   #settledForMs = 0;
   #silence: string | null = null;
 
@@ -185,8 +187,13 @@ export class BinanceSocket implements AsyncDisposable {
     this.#watch.noteData();
     if (this.#silence !== null) this.#setSilence(null);
     if (!stream.receive(data, this.#options.broker.clock.now())) return false;
-    if (connection === this.#relay.successor) this.#delivered.add(stream);
-    else this.#relay.flowing();
+    if (connection === this.#flowing) return true;
+    if (connection === this.#relay.successor) {
+      this.#delivered.add(stream);
+    } else {
+      this.#flowing = connection;
+      this.#relay.flowing();
+    }
     return true;
   }
 

@@ -7,8 +7,7 @@ import type { DiffRange } from './DepthSequencer.ts';
 import { MarketStream, StuckWatch } from './MarketStream.ts';
 import type { StreamOptions } from './MarketStream.ts';
 import type { DepthSnapshot } from './restReplies.ts';
-import { toBookDelta, toBookSnapshot } from './streamMapping.ts';
-import { parseDepth } from './streamMessages.ts';
+import { parseDepth, toBookDelta, toBookSnapshot } from './streamMessages.ts';
 import type { Clock } from '../../shared/clock.ts';
 
 /**

@@ -5,8 +5,7 @@ import { CandleSequencer, SecondsJoiner } from './CandleSequencer.ts';
 import type { CandlePlace } from './CandleSequencer.ts';
 import { MarketStream } from './MarketStream.ts';
 import type { StreamOptions } from './MarketStream.ts';
-import { fromKline } from './streamMapping.ts';
-import { parseCandle } from './streamMessages.ts';
+import { fromKline, parseCandle } from './streamMessages.ts';
 import type { KlineInterval } from './streamNames.ts';
 
 /**

@@ -1,4 +1,5 @@
 import type { FeedEventDraft } from '../../market/marketData.ts';
+import { fromEpochMs } from '../../market/timestamp.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/clock.ts';
@@ -24,6 +25,36 @@ export interface StreamContext {
   readonly stamp: (epochMs: number) => Timestamp;
   /** Reports to the metrics how old an event was on receipt. */
   readonly noteLatency: (venueMs: number, receivedMs: number) => void;
+}
+
+/** Makes what all streams of one broker share. */
+export function createStreamContext(
+  broker: BrokerContext,
+  rest: Pick<StreamContext, 'history' | 'bookLevels'>,
+): StreamContext {
+  const latency = broker.metrics.venueLatency.labels({ broker: broker.id });
+  return {
+    broker,
+    ...rest,
+    stamp: memoizedStamp(),
+    // Clocks differ: an event that seems to come from the future has no delay.
+    noteLatency: (venueMs, receivedMs) => {
+      latency.observe(Math.max(0, receivedMs - venueMs) / 1000);
+    },
+  };
+}
+
+/** Formats times; remembers the last one, for many events come in one millisecond. */
+export function memoizedStamp(): (epochMs: number) => Timestamp {
+  let lastMs = 0;
+  let last = fromEpochMs(0);
+  return (epochMs) => {
+    if (epochMs !== lastMs) {
+      last = fromEpochMs(epochMs);
+      lastMs = epochMs;
+    }
+    return last;
+  };
 }
 
 export interface StreamOptions {

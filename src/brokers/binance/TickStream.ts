@@ -1,6 +1,5 @@
 import { MarketStream, StuckWatch } from './MarketStream.ts';
-import { toBinanceTick } from './streamMapping.ts';
-import { parseTick } from './streamMessages.ts';
+import { parseTick, toBinanceTick } from './streamMessages.ts';
 
 /** Best bid and ask. Only the newest counts, so nothing that was missed is fetched. */
 export class TickStream extends MarketStream {

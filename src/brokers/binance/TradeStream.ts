@@ -5,8 +5,7 @@ import type { StreamOptions } from './MarketStream.ts';
 import { TradeSequencer } from './TradeSequencer.ts';
 import type { TradeVerdict } from './TradeSequencer.ts';
 import type { TradeMode } from './streamNames.ts';
-import { toTrade } from './streamMapping.ts';
-import { parseAggregateTrade, parseTrade } from './streamMessages.ts';
+import { parseAggregateTrade, parseTrade, toTrade } from './streamMessages.ts';
 
 /** Bound of the trades that wait behind a hole; beyond it the hole is given up. */
 const MAX_HELD = 5_000;

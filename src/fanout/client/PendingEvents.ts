@@ -1,5 +1,6 @@
+import { bytesOfEvent, levelsOf } from '../frames/SharedEvent.ts';
 import type { SharedEvent } from '../frames/SharedEvent.ts';
-import type { MarketData, OrderBookUpdate, StreamKey } from '../../market/marketData.ts';
+import type { MarketData, StreamKey } from '../../market/marketData.ts';
 import { assertNever } from '../../shared/errors.ts';
 
 /** The bytes that one connection may have waiting, in all its queues together. */
@@ -185,16 +186,4 @@ function isKept(type: MarketData['type']): boolean {
 /** The memory that an event takes while it waits. The levels of the whole book behind a delta are mostly shared. */
 function approximateBytes({ event, book }: SharedEvent): number {
   return bytesOfEvent(event) + 8 * levelsOf(book);
-}
-
-/**
- * The memory that an event takes, as an object or as text. Correct within a factor of two, which is enough for a bound. A
- * malformed event, which becomes an error for the client, counts as a small one.
- */
-export function bytesOfEvent(event: MarketData | undefined): number {
-  return event?.type === 'orderbook' ? 300 + 60 * levelsOf(event) : 400;
-}
-
-function levelsOf(book: Partial<OrderBookUpdate> | null): number {
-  return (book?.bids?.length ?? 0) + (book?.asks?.length ?? 0);
 }

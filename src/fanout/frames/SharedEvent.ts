@@ -279,3 +279,16 @@ export class SharedBatch extends SharedUpdate {
     return new SharedFrames(this.events.flatMap((sharedEvent) => sharedEvent.frames(encoder).payloads));
   }
 }
+
+/**
+ * The memory that an event takes, as an object or as text. Correct within a factor of two, which is enough for a bound. A
+ * malformed event, which becomes an error for the client, counts as a small one.
+ */
+export function bytesOfEvent(event: MarketData | undefined): number {
+  return event?.type === 'orderbook' ? 300 + 60 * levelsOf(event) : 400;
+}
+
+/** The number of levels in a book. */
+export function levelsOf(book: Partial<OrderBookUpdate> | null): number {
+  return (book?.bids?.length ?? 0) + (book?.asks?.length ?? 0);
+}

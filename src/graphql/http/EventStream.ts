@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { ExecutionResult } from 'graphql';
 import type { Services } from '../../core/Services.ts';
 import type { ByteBudget } from '../../fanout/client/PendingEvents.ts';
-import type { DeliveryMeter } from '../../fanout/client/DeliveryMeter.ts';
+import type { DeliveryMeter } from '../../shared/metrics.ts';
 import { COMPLETE_EVENT, nextEvent } from '../../fanout/frames/framing.ts';
 import { Outbox } from '../../fanout/client/Outbox.ts';
 import type { OutboxSocket } from '../../fanout/client/Outbox.ts';

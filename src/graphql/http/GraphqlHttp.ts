@@ -5,7 +5,7 @@ import type { Services } from '../../core/Services.ts';
 import { ByteBudget } from '../../fanout/client/PendingEvents.ts';
 import { GatewayError, toHttpHead } from '../../shared/errors.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
-import type { DeliveryMeter } from '../../fanout/client/DeliveryMeter.ts';
+import type { DeliveryMeter } from '../../shared/metrics.ts';
 import { EventStream } from './EventStream.ts';
 import type { GraphiqlPage } from './GraphiqlPage.ts';
 import { graphqlUrl, readBody, refuseRequest } from './httpRequest.ts';

@@ -1,8 +1,7 @@
 import { Kind, execute, parse, print, visit } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema } from 'graphql';
-import { bytesOfEvent } from '../../fanout/client/PendingEvents.ts';
+import { bytesOfEvent, SharedFrames, SharedPayload } from '../../fanout/frames/SharedEvent.ts';
 import type { Encoder, SharedEvent } from '../../fanout/frames/SharedEvent.ts';
-import { SharedFrames, SharedPayload } from '../../fanout/frames/SharedEvent.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
 import type { OperationRequest } from '../context.ts';
 import type { eventOf, eventsOf } from '../resolvers/marketData.ts';

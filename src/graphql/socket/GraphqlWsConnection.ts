@@ -15,7 +15,7 @@ import type { OperationTarget } from '../../fanout/client/Outbox.ts';
 import { assertNever, GatewayError } from '../../shared/errors.ts';
 import { logFault } from '../../shared/logger.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
-import type { DeliveryMeter } from '../../fanout/client/DeliveryMeter.ts';
+import type { DeliveryMeter } from '../../shared/metrics.ts';
 import type { SharedShapes } from '../shapes/SharedShapes.ts';
 import type { ExecuteOperation } from '../executeOperation.ts';
 import { closeOfRefusal, loginEndsSoon, socketCredentials } from './socketLogin.ts';

@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import { DeflateChains } from '../../../src/fanout/frames/DeflateChain.ts';
-import { DeliveryMeter } from '../../../src/fanout/client/DeliveryMeter.ts';
+import { DeliveryMeter, Metrics } from '../../../src/shared/metrics.ts';
 import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
-import { Metrics } from '../../../src/shared/metrics.ts';
 import { key, tick } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 

@@ -2,14 +2,13 @@ import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { frameReader } from '../../support/frameReader.ts';
 import { ByteBudget } from '../../../src/fanout/client/PendingEvents.ts';
-import { DeliveryMeter } from '../../../src/fanout/client/DeliveryMeter.ts';
+import { DeliveryMeter, Metrics } from '../../../src/shared/metrics.ts';
 import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
 import type { Encoder } from '../../../src/fanout/frames/SharedEvent.ts';
 import { Outbox } from '../../../src/fanout/client/Outbox.ts';
-import type { OutboxStream, OperationTarget } from '../../../src/fanout/client/Outbox.ts';
+import type { OperationTarget, OutboxStream } from '../../../src/fanout/client/Outbox.ts';
 import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
 import { FlushScheduler } from '../../../src/fanout/routing/FlushScheduler.ts';
-import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { book, key, tick, trade } from '../../support/events.ts';
 

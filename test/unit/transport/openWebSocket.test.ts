@@ -6,8 +6,8 @@ import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
-import { openWebSocket } from '../../../src/transport/openWebSocket.ts';
-import type { SocketEnd } from '../../../src/transport/openWebSocket.ts';
+import { openWebSocket } from '../../../src/transport/WebSocketFeed.ts';
+import type { SocketEnd } from '../../../src/transport/WebSocketFeed.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
 type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;

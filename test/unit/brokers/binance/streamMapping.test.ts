@@ -1,18 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  toBookDelta,
-  toBookSnapshot,
   fromKline,
-  toBinanceTick,
-  toTrade,
-} from '../../../../src/brokers/binance/streamMapping.ts';
-import {
   parseCandle,
   parseDepth,
   parseFrame,
   parseTick,
   parseTrade,
+  toBinanceTick,
+  toBookDelta,
+  toBookSnapshot,
+  toTrade,
 } from '../../../../src/brokers/binance/streamMessages.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
 import { fromEpochMs } from '../../../../src/market/timestamp.ts';

@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { projectFolder } from '../support/GatewayProcess.ts';
+
+interface Walks {
+  readonly tradeOverGraphql: readonly string[];
+  readonly tradeOverRaw: readonly string[];
+  readonly subscription: readonly string[];
+}
+
+/** What any code uses is no step of a walk; ARCHITECTURE.md says so. */
+const NO_STEP = /^src\/(?:market|shared)\/|^src\/graphql\/scalars\.ts$|^src\/transport\/json\.ts$/;
+const SHAPES = /^src\/graphql\/shapes\//;
+const MOST_FILES = 18;
+
+const page = readFileSync(join(projectFolder, 'ARCHITECTURE.md'), 'utf8');
+
+/** The source files that a part of the page names, from one text to another. */
+function filesNamed(from: string, to: string): readonly string[] {
+  const part = page.slice(page.indexOf(from), page.indexOf(to, page.indexOf(from)));
+  return [...new Set(part.match(/src\/[\w/]+\.ts/g))];
+}
+
+const trade = filesNamed('**A trade from', 'In the raw protocol');
+const inRaw = filesNamed('In the raw protocol', '**The arguments of');
+const subscription = filesNamed('**The arguments of', 'On the way');
+
+describe('the walks that ARCHITECTURE.md describes', () => {
+  let walks: Walks;
+
+  beforeAll(async () => {
+    const script = join(projectFolder, 'test/support/recordWalks.ts');
+    const { stdout } = await promisify(execFile)(process.execPath, [script], { cwd: projectFolder });
+    walks = JSON.parse(stdout) as Walks;
+  });
+
+  const steps = (walk: readonly string[]): readonly string[] => walk.filter((file) => !NO_STEP.test(file)).toSorted();
+
+  it('are a trade’s over GraphQL, every file and no other', () => {
+    expect(steps(walks.tradeOverGraphql)).toEqual(trade.toSorted());
+  });
+
+  it('are a trade’s in the raw protocol, but for the files that differ', () => {
+    const expected = [...trade.filter((file) => !SHAPES.test(file)), ...inRaw.filter((file) => existsSync(file))];
+    expect(steps(walks.tradeOverRaw)).toEqual(expected.toSorted());
+  });
+
+  it('are a subscription’s: it enters every file that is named', () => {
+    expect(subscription.length).toBeGreaterThan(10);
+    expect(subscription.filter((file) => !walks.subscription.includes(file))).toEqual([]);
+  });
+
+  it('are short enough to be followed', () => {
+    expect(trade.length).toBeLessThanOrEqual(MOST_FILES);
+    expect(subscription.length).toBeLessThanOrEqual(MOST_FILES);
+  });
+});
