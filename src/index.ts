@@ -16,12 +16,12 @@ if (versionError === null) {
 
 async function main(): Promise<void> {
   // These are imported here, so that an older Node gets as far as the message above.
-  const { run } = await import('./cli/program.ts');
+  const { runCommand } = await import('./cli/program.ts');
   const { BoundedOutput } = await import('./shared/BoundedOutput.ts');
   const { systemClock } = await import('./shared/clock.ts');
   const output = new BoundedOutput(process.stdout);
   const errorOutput = new BoundedOutput(process.stderr);
-  const code = await run(process.argv.slice(2), {
+  const code = await runCommand(process.argv.slice(2), {
     version: packageJson.version,
     env: process.env,
     cwd: process.cwd(),

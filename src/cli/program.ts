@@ -5,7 +5,7 @@ import { serve } from './serve.ts';
 import type { CommandContext } from './process.ts';
 
 /** Runs the command that the arguments (without the program's name) select, and resolves with the exit code. */
-export async function run(args: readonly string[], context: CommandContext): Promise<number> {
+export async function runCommand(args: readonly string[], context: CommandContext): Promise<number> {
   let code: number = EXIT_CODES.ok;
   const program = commands(context, (result) => {
     code = result;

@@ -260,7 +260,7 @@ export class TalliedHistogram<Label extends string> {
 }
 
 /** Events that are sent to clients together, as far as they are counted. */
-interface Delivery {
+interface CountedUpdate {
   readonly type: EventType;
   readonly size: number;
   readonly events: readonly { readonly event: { readonly receivedAt: string } }[];
@@ -286,7 +286,7 @@ export class DeliveryMeter {
     this.#tally = options.metrics.deliveryTally(options.protocol);
   }
 
-  delivered(update: Delivery): void {
+  delivered(update: CountedUpdate): void {
     this.#tally.events[update.type] += update.size;
     if (update.isFirstDelivery(this.#options.protocol)) this.#observe(update);
   }
@@ -295,7 +295,7 @@ export class DeliveryMeter {
     this.#tally.bytes += bytes;
   }
 
-  #observe({ events }: Delivery): void {
+  #observe({ events }: CountedUpdate): void {
     const { clock, metrics, protocol } = this.#options;
     const now = clock.now();
     for (const { event } of events) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { nodeTooOld } from '../../../src/cli/process.ts';
-import { run } from '../../../src/cli/program.ts';
+import { runCommand } from '../../../src/cli/program.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { valid } from '../config/support.ts';
 import { FakeProcess } from './FakeProcess.ts';
@@ -11,7 +11,7 @@ describe('the command line', () => {
     'prints the version for %s %s',
     async (...args) => {
       const host = new FakeProcess();
-      expect(await run(args.filter(Boolean), host)).toBe(0);
+      expect(await runCommand(args.filter(Boolean), host)).toBe(0);
       expect(host.out).toBe('1.2.3\n');
     },
   );
@@ -23,7 +23,7 @@ describe('the command line', () => {
     [['help', 'serve'], /--config <file>/],
   ])('prints help for %j', async (args, expected) => {
     const host = new FakeProcess();
-    expect(await run(args, host)).toBe(0);
+    expect(await runCommand(args, host)).toBe(0);
     expect(host.out).toMatch(expected);
     expect(host.err).toBe('');
   });
@@ -37,7 +37,7 @@ describe('the command line', () => {
     [['check-config', 'a', 'b']],
   ])('ends with 2 for bad usage, says why, and starts nothing: %j', async (args) => {
     const host = new FakeProcess();
-    expect(await run(args, host)).toBe(2);
+    expect(await runCommand(args, host)).toBe(2);
     expect(host.err).not.toBe('');
     expect(host.out).toBe('');
     expect(host.started).toEqual([]);
@@ -50,7 +50,7 @@ describe('check-config', () => {
       { TICKGRAPH_METRICS__TOKEN: 'canary', TICKGRAPH_SERVER__PORT: '5000' },
       { '/etc/tickgraph/my.yaml': 'brokers: { mock-binance: { symbols: { BTCUSDT: 1.50 } } }' },
     );
-    expect(await run(['check-config', 'my.yaml'], host)).toBe(0);
+    expect(await runCommand(['check-config', 'my.yaml'], host)).toBe(0);
     expect(host.out).toMatch(/^# defaults < my\.yaml < environment\n/);
     expect(host.out).not.toContain('canary');
     const printed: unknown = parse(host.out);
@@ -64,7 +64,7 @@ describe('check-config', () => {
 
   it('prints all faults and ends with 2', async () => {
     const host = new FakeProcess({ PORT: 'x' }, { '/etc/tickgraph/config.yaml': 'server: { prot: 1 }' });
-    expect(await run(['check-config'], host)).toBe(2);
+    expect(await runCommand(['check-config'], host)).toBe(2);
     expect(host.out).toBe('');
     expect(host.err).toMatch(/\(2 faults\)\n {2}PORT: server\.port: .*\n {2}config\.yaml:1: server\.prot: .*\n$/);
   });
@@ -79,7 +79,7 @@ describe('a login configuration that can never work', () => {
     ['check-config', 'auth.jwt.publicKey', jwt('publicKey: "-----BEGIN PUBLIC KEY-----"')],
   ])('is a fault: %s ends with 2, names %s, and starts nothing', async (command, path, yaml) => {
     const host = new FakeProcess({}, { '/etc/tickgraph/config.yaml': yaml });
-    expect(await run([command], host)).toBe(2);
+    expect(await runCommand([command], host)).toBe(2);
     expect(host.err).toContain(`config.yaml:1: ${path}: found `);
     expect(host.started).toEqual([]);
   });
