@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { run } from '../../../src/cli/program.ts';
+import { runCommand } from '../../../src/cli/program.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { FakeProcess } from './FakeProcess.ts';
 
 async function listening(host: FakeProcess): Promise<{ exited: Promise<number> }> {
-  const exited = run(['serve'], host);
+  const exited = runCommand(['serve'], host);
   await waitFor(() => host.logged('listening'), 'the line that says that it listens');
   return { exited };
 }
@@ -12,7 +12,7 @@ async function listening(host: FakeProcess): Promise<{ exited: Promise<number> }
 describe('serve', () => {
   it('prints all faults and ends with 2 before anything is started', async () => {
     const host = new FakeProcess({ PORT: 'x', TICKGRAPH_LOG__LEVEL: 'loud' });
-    expect(await run(['serve'], host)).toBe(2);
+    expect(await runCommand(['serve'], host)).toBe(2);
     expect(host.err).toContain('(2 faults)');
     expect(host.started).toEqual([]);
     expect(host.listeners).toBe(0);
@@ -22,7 +22,7 @@ describe('serve', () => {
     'does not start with a setting that is not supported yet: %j',
     async (env, path) => {
       const host = new FakeProcess(env);
-      expect(await run(['serve'], host)).toBe(2);
+      expect(await runCommand(['serve'], host)).toBe(2);
       expect(host.err).toContain(path);
       expect(host.started).toEqual([]);
     },
@@ -30,7 +30,7 @@ describe('serve', () => {
 
   it('reads the file that --config names', async () => {
     const host = new FakeProcess({}, { '/a.yaml': 'server: { port: 5 }' });
-    const exited = run(['serve', '--config', '/a.yaml'], host);
+    const exited = runCommand(['serve', '--config', '/a.yaml'], host);
     await waitFor(() => host.logged('listening'));
     expect(host.started[0]?.config.server.port).toBe(5);
     host.events.emit('SIGTERM');
@@ -96,7 +96,7 @@ describe('serve', () => {
     const host = new FakeProcess();
     const gate = Promise.withResolvers<void>();
     host.onStart = () => gate.promise;
-    const exited = run(['serve'], host);
+    const exited = runCommand(['serve'], host);
     await waitFor(() => host.started.length === 1);
     host.events.emit('SIGTERM');
     gate.resolve();
@@ -111,7 +111,7 @@ describe('serve', () => {
   ])('logs the reason and ends with 1 if it cannot start: %s', async (code, message) => {
     const host = new FakeProcess({ PORT: '4001' });
     host.onStart = () => Promise.reject(Object.assign(new Error(`listen ${code}`), { code }));
-    expect(await run(['serve'], host)).toBe(1);
+    expect(await runCommand(['serve'], host)).toBe(1);
     expect(host.logged(message)).toMatchObject({ level: 'fatal', host: '127.0.0.1', port: 4001, err: { code } });
     expect(host.listeners).toBe(0);
   });
