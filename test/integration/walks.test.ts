@@ -21,7 +21,7 @@ const page = readFileSync(join(projectFolder, 'ARCHITECTURE.md'), 'utf8');
 /** The source files that a part of the page names, from one text to another. */
 function filesNamed(from: string, to: string): readonly string[] {
   const part = page.slice(page.indexOf(from), page.indexOf(to, page.indexOf(from)));
-  return [...new Set(part.match(/src\/[\w/]+\.ts/g))];
+  return [...new Set(part.matchAll(/`([\w/]+\.ts)`/g).map(([, path]) => `src/${path}`))];
 }
 
 const trade = filesNamed('**A trade from', 'In the raw protocol');
@@ -44,7 +44,10 @@ describe('the walks that ARCHITECTURE.md describes', () => {
   });
 
   it('are a trade’s in the raw protocol, but for the files that differ', () => {
-    const expected = [...trade.filter((file) => !SHAPES.test(file)), ...inRaw.filter((file) => existsSync(file))];
+    const expected = [
+      ...trade.filter((file) => !SHAPES.test(file)),
+      ...inRaw.filter((file) => existsSync(join(projectFolder, file))),
+    ];
     expect(steps(walks.tradeOverRaw)).toEqual(expected.toSorted());
   });
 
