@@ -174,7 +174,7 @@ export class MinuteCount {
     this.#clock = clock;
   }
 
-  /** Counts one more. False, and it is not counted, where there are as many as may be; that is given at each use. */
+  /** Counts one more. Returns false, without counting, if there are `limit` already; the limit may differ at each use. */
   add(most: number): boolean {
     const now = this.#clock.monotonic();
     this.#moments = this.#moments.filter((at) => now - at < MINUTE_MS);
