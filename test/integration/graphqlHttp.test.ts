@@ -352,7 +352,7 @@ describe('unusual requests', () => {
   });
 
   it.each([
-    ['no JSON', 400, '{', {}],
+    ['text that is not JSON', 400, '{', {}],
     ['a number', 400, '7', {}],
     ['a batch', 400, '[{"query":"{__typename}"}]', {}],
     ['an unknown parameter', 400, '{"query":"{__typename}","sql":"x"}', {}],

@@ -70,7 +70,7 @@ describe('a well-formed message', () => {
 
 describe('a bad message is refused as BAD_REQUEST, which names the field, what was found and what was expected:', () => {
   it.each<[string, string, RegExp]>([
-    ['no JSON', '{', /not valid JSON/],
+    ['text that is not JSON', '{', /not valid JSON/],
     ['nothing', '', /not valid JSON/],
     ['a list', '[]', /not a JSON object/],
     ['a string', '"subscribe"', /not a JSON object/],

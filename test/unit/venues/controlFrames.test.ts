@@ -29,7 +29,7 @@ describe('a control frame gets the venue’s answer:', () => {
     ['an id that is an object', '{"method":"SUBSCRIBE","params":[],"id":{}}', idError()],
     ['a name in upper case', '{"method":"SUBSCRIBE","params":["BTCUSDT@trade"],"id":2}', '{"result":null,"id":2}'],
     [
-      'a name that is no text',
+      'a name that is not text',
       '{"method":"SUBSCRIBE","params":[7],"id":2}',
       error(2, 'Invalid request: invalid stream', 2),
     ],
@@ -48,22 +48,22 @@ describe('a control frame gets the venue’s answer:', () => {
     ['GET_PROPERTY', '{"method":"GET_PROPERTY","params":["combined"],"id":5}', '{"result":false,"id":5}'],
     ['an unknown property', '{"method":"GET_PROPERTY","params":["speed"],"id":5}', error(0, 'Unknown property', 5)],
     [
-      'a property without name',
+      'a property without a name',
       '{"method":"SET_PROPERTY","params":[],"id":5}',
       error(2, 'Invalid request: property name must be a string', 5),
     ],
     [
-      'a property of no boolean',
+      'a property that is not a boolean',
       '{"method":"SET_PROPERTY","params":["combined",1],"id":5}',
       error(1, 'Invalid value type: expected Boolean', 5),
     ],
     [
-      'what is no JSON, without any id',
+      'text that is not JSON, without any id',
       'hello',
       '{"error":{"code":3,"msg":"Invalid JSON: expected value at line 1 column 1"}}',
     ],
     ['an empty frame', '', '{"error":{"code":3,"msg":"Invalid JSON: EOF while parsing a value"}}'],
-    ['a string as id: not at all', '{"method":"SUBSCRIBE","params":["a@trade"],"id":"abc"}', null],
+    ['a string as id, which gets none', '{"method":"SUBSCRIBE","params":["a@trade"],"id":"abc"}', null],
   ])('%s', (_name, text, expected) => {
     expect(reply(text)).toBe(expected);
   });
