@@ -9,7 +9,7 @@ export interface RigOptions {
   readonly name: CaseName;
   readonly document: DocumentName;
   readonly clients: number;
-  /** Different documents among the clients. @default 1 */
+  /** This many different documents are spread over the clients. @default 1 */
   readonly documents?: number;
   /** @default one symbol, which every client has */
   readonly symbols?: SymbolSpread;
@@ -20,40 +20,42 @@ export interface Phase {
   readonly events: number;
   readonly delivered: number;
   readonly bytesPerMessage: number;
-  /** Of the delivered messages. */
+  /** Counts those of the delivered messages that were compressed. */
   readonly compressed: number;
-  /** From the first event to the last message's arrival. */
+  /** From the first event to the arrival of the last message. */
   readonly elapsedMs: number;
   readonly userUs: number;
   readonly systemUs: number;
-  /** For which another process had the server's core. */
+  /** The time in which another process had the server's core. */
   readonly heldUpUs: number;
 }
 
 export interface PacedPhase extends Phase {
-  /** From the publishing of an event to its arrival at a client, microseconds, ascending; of sampled events. */
+  /** Microseconds from the publishing of an event to its arrival at a client, ascending, for the sampled events. */
   readonly latencies: Float64Array;
   readonly loopDelayP99Us: number;
-  /** False where the events were not published at their pace, or did not all arrive. */
+  /** False if the events were not published at their pace, or did not all arrive. */
   readonly keptUp: boolean;
 }
 
-// Stock yoga has all its subscribers on one EventTarget, of which Node warns.
+// Stock yoga has all its subscribers on one EventTarget, which makes Node print a warning.
 const SERVER_FLAGS = ['--expose-gc', '--max-semi-space-size=16', '--disable-warning=MaxListenersExceededWarning'];
 const SERVER_CORE = 1;
 const CLIENT_CORE = 0;
 const POLL_MS = 20;
 const READY_DEADLINE_MS = 20_000;
-/** With no message in so long, none is coming. */
+/** If no message comes for this long, none is expected any more. */
 const QUIET_MS = 3_000;
-/** A server that takes longer than this for what it was to publish in 1 did not keep the pace. */
+/** A server that needs this many times the planned duration did not keep the pace. */
 const LATE_FACTOR = 1.1;
 const MOST_SAMPLES = 400_000;
 const WARM_UP_EVENTS = 400;
 const WARM_UP_MESSAGES = 200_000;
 const WARM_UP_SECONDS = 1;
 
-/** One server with its clients, each in a process of its own, for one case. Disposed of, both processes have ended. */
+/**
+ * One server with its clients, each side in a process of its own, for one case. On disposal both processes have ended.
+ */
 export class Rig implements AsyncDisposable {
   readonly #options: RigOptions;
   readonly #server = new Child<ServerCalls>({ file: './server.ts', core: SERVER_CORE, nodeFlags: SERVER_FLAGS });
@@ -65,7 +67,7 @@ export class Rig implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Resolves when every client has had a message and nothing is under way. */
+  /** Resolves when every client has had a message and nothing is on the way. */
   static async start(options: RigOptions): Promise<Rig> {
     await using owned = new AsyncDisposableStack();
     const rig = owned.use(new Rig(options));
@@ -76,7 +78,7 @@ export class Rig implements AsyncDisposable {
     return rig;
   }
 
-  /** So many clients more. Gives the milliseconds until each of them has had its first message. */
+  /** Adds this many clients. Returns the milliseconds until each of them has had its first message. */
   async connect(count: number): Promise<number> {
     const { name, document, documents = 1, symbols = null } = this.#options;
     const before = performance.now();
@@ -94,19 +96,19 @@ export class Rig implements AsyncDisposable {
     await this.saturate({ events, perTurn, seconds: WARM_UP_SECONDS });
   }
 
-  /** Throws where a client got fewer messages than there were events, or more. */
+  /** Throws if a client got fewer messages than there were events, or more. */
   async saturate(request: SaturateRequest): Promise<Phase> {
     await this.#client.call('reset', { samples: 0, every: 1 });
     const { events, elapsedMs } = await this.#server.call('saturate', request, request.seconds * 1_000 + 60_000);
     const counts = await this.#untilDelivered(events, this.#connected);
     const cpu = await this.#server.call('cpu', null);
-    // What is too much may come late.
+    // Surplus messages may come late.
     await sleep(POLL_MS);
     this.#expectAll(await this.counts(), events);
     return phase({ events, elapsedMs, counts, cpu });
   }
 
-  /** Clients that have stopped reading are left out of every figure. */
+  /** Publishes events at a pace. Clients that have stopped reading are left out of every figure. */
   async pace({ events, eventsPerSecond }: Omit<PaceRequest, 'sampleEvery'>, stalled = 0): Promise<PacedPhase> {
     const reading = this.#connected - stalled;
     const sampleEvery = Math.ceil((events * reading) / MOST_SAMPLES);
@@ -121,7 +123,7 @@ export class Rig implements AsyncDisposable {
     const samples = await this.#client.call('samples', null);
     const isWhole = counts.least === events && counts.most === events;
     const keptUp = isWhole && tookMs < (events * LATE_FACTOR * 1_000) / eventsPerSecond;
-    // The n-th message is the n-th event only where none is missing.
+    // The n-th message is the n-th event only if none is missing.
     const latencies = isWhole ? latenciesOf(at, samples.at) : new Float64Array(0);
     return { ...phase({ events, elapsedMs, counts, cpu }), latencies, loopDelayP99Us, keptUp };
   }
@@ -150,13 +152,13 @@ export class Rig implements AsyncDisposable {
       const counts = await this.counts();
       if (counts.begun === this.#connected) break;
       if (performance.now() > deadline || counts.closed > 0) {
-        const told = `${counts.begun} of ${this.#connected} clients began, ${counts.closed} were closed`;
-        throw new Error(`${this.#options.name}: ${told}; the first was sent:\n${counts.beginning}`);
+        const state = `${counts.begun} of ${this.#connected} clients began, ${counts.closed} were closed`;
+        throw new Error(`${this.#options.name}: ${state}; the first was sent:\n${counts.beginning}`);
       }
     }
   }
 
-  /** Of so many events, which are whole rounds, a client gets so many. */
+  /** Returns how many of these events, which are whole rounds, a client receives. */
   #shareOf(events: number): number {
     const { universe, perClient } = this.#options.symbols ?? { universe: 1, perClient: 1 };
     return (events / universe) * perClient;
@@ -166,7 +168,7 @@ export class Rig implements AsyncDisposable {
     return this.#untilQuiet(QUIET_MS, ({ messages }) => messages >= this.#shareOf(events) * clients);
   }
 
-  /** Until nothing has come for a while, or enough has. */
+  /** Resolves when nothing has come for a while, or enough has. */
   async #untilQuiet(quietMs: number, isEnough: (counts: Counts) => boolean): Promise<Counts> {
     let counts = await this.counts();
     let changed = performance.now();
@@ -208,7 +210,7 @@ function phase({ events, elapsedMs, counts, cpu }: Measured): Phase {
   };
 }
 
-/** Both clocks are the machine's own. */
+/** Both clocks are the machine's monotonic clock. */
 function latenciesOf(published: Float64Array, arrived: Float64Array): Float64Array {
   return arrived.map((at, index) => at - (published[index % published.length] ?? 0)).toSorted();
 }

@@ -1,27 +1,27 @@
 import type { CaseName } from './cases.ts';
 import type { Options, ScenarioName } from './options.ts';
 
-/** What one run of one case measured. The figures' names are the table's columns. */
+/** The figures of one case in one batch. Their names are the table's columns. */
 export interface Sample {
   readonly scenario: ScenarioName;
-  /** What the case was run with; cases with the same one are held against each other. */
+  /** The parameters of the case; cases with the same setting are compared with each other. */
   readonly setting: string;
   readonly name: CaseName;
   readonly round: number;
   readonly figures: Readonly<Record<string, number>>;
 }
 
-/** Of one case, in one round. */
+/** The result of one case in one round. */
 export type Outcome = Omit<Sample, 'scenario' | 'name' | 'round'>;
 
-/** What has one pair of processes to itself. */
+/** Runs with one pair of processes to itself. */
 export type Batch = (name: CaseName) => Promise<readonly Outcome[]>;
 
 export interface Scenario {
-  /** In place of all, where none were chosen. */
+  /** These cases are used if none were chosen. */
   readonly cases: readonly CaseName[];
-  /** The figure whose ratios are told: less is better. */
+  /** The figure whose ratios are reported: less is better. */
   readonly main: string;
-  /** Different runs of the same case in one round. */
-  readonly runs: (options: Options) => readonly Batch[];
+  /** The different batches of the same case in one round. */
+  readonly batches: (options: Options) => readonly Batch[];
 }

@@ -11,17 +11,17 @@ import { Neighbour } from './attack/Neighbour.ts';
 import { ROWS } from './attack/rows.ts';
 import type { Row } from './attack/rows.ts';
 
-// Each way in which one client could harm the others, tried against a gateway with a small heap and a healthy client of each
-// protocol beside it. `node bench/attack.ts [ROW …]`; on loopback alone.
+// Tries every known way in which one client could harm the others, against a gateway with a small heap and a healthy
+// client of each protocol beside it. `node bench/attack.ts [ROW …]`; on loopback only.
 
 const HEAP_MB = 512;
 const ATTACK_MS = 12_000;
 const SETTLE_MS = 3_000;
-/** Longer than streams are kept open for those who have left. */
+/** This is longer than streams are kept open at the venue once nobody wants them. */
 const WARMED_MS = 6_000;
-/** In which the mock broker comes to have as many trades of each symbol as it ever keeps. */
+/** In this time the mock broker collects as many trades of each symbol as it ever keeps. */
 const FILL_MS = 75_000;
-/** Of the stand-in venue and of the mock broker. */
+/** Both the stand-in venue and the mock broker have this many symbols. */
 const SYMBOLS = 1_500;
 const LIMITS = { silenceMs: 1_000, growth: 1.1, exitMs: 5_500 };
 const folder = fileURLToPath(new URL('.', import.meta.url));
@@ -34,7 +34,7 @@ interface Venue {
 interface Started {
   readonly gateway: ChildProcess;
   readonly http: string;
-  /** Where its debugger listens. */
+  /** The URL of its debugger. */
   readonly inspector: string;
 }
 
@@ -72,7 +72,7 @@ async function start(row: Row, venue: Venue, work: string): Promise<Started> {
   writeFileSync(config, JSON.stringify({ server: { port: 0 }, log: { pretty: false }, brokers }));
   const node = [
     `--max-old-space-size=${HEAP_MB}`,
-    // The young generation has its full size from the start: what RSS gains is then what something keeps.
+    // The young generation has its full size from the start, so that growth of RSS is memory that is really kept.
     '--min-semi-space-size=16',
     '--max-semi-space-size=16',
     '--inspect=127.0.0.1:0',
@@ -102,7 +102,7 @@ async function start(row: Row, venue: Venue, work: string): Promise<Started> {
   return { gateway, http, inspector };
 }
 
-/** What the output says somewhere; all of it is read. */
+/** Resolves with the first match in the output; all of the output is read. */
 function said(output: Readable | null, what: RegExp): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
@@ -114,7 +114,7 @@ function said(output: Readable | null, what: RegExp): Promise<string> {
   });
 }
 
-/** What the process takes after a collection: what has become garbage is not what anybody keeps. */
+/** The memory of the process after a collection, so that garbage does not count. */
 async function keptMb(gateway: ChildProcess, inspector: string): Promise<number> {
   const socket = new WebSocket(inspector);
   const collected = new Promise((resolve) => {
@@ -132,7 +132,7 @@ function attackWith(row: Row, http: string): ChildProcess {
   return spawn(process.execPath, [join(folder, 'attack/attacker.ts'), row.name, http], { stdio: 'ignore' });
 }
 
-/** What ordinary clients do, so that the process has its ordinary size before it is attacked, and again afterwards. */
+/** Does what ordinary clients do, so that the process has its ordinary size before the attack, and again afterwards. */
 async function warmUp(http: string, ms = 0): Promise<void> {
   const listeners = await Promise.all([...Array.from({ length: 6 }, () => listen(http)), holdBooks(http)]);
   const fields = 'time receivedAt sequence cursor openTime closeTime open high low close volume tradeCount closed';
@@ -147,7 +147,7 @@ async function warmUp(http: string, ms = 0): Promise<void> {
   for (const listener of listeners) listener.close();
 }
 
-/** Two hundred symbols of every type. */
+/** Subscribes to two hundred symbols of every type. */
 async function listen(http: string): Promise<WebSocket> {
   const socket = new WebSocket(`${http.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws');
   const query =
@@ -162,7 +162,7 @@ async function listen(http: string): Promise<WebSocket> {
   return socket;
 }
 
-/** Some books of the venue; it bears few of them a minute. */
+/** Subscribes to some books of the venue, which allows few of them a minute. */
 async function holdBooks(http: string): Promise<WebSocket> {
   const socket = new WebSocket(`${http.replace(/^http/, 'ws')}/ws`);
   await new Promise((resolve) => {
@@ -173,7 +173,7 @@ async function holdBooks(http: string): Promise<WebSocket> {
   return socket;
 }
 
-/** How long another client waits for a book that nobody has asked for. */
+/** Measures how long another client waits for a book that nobody has subscribed to. */
 async function nextBook(http: string, symbol: string): Promise<number | null> {
   const socket = new WebSocket(`${http.replace(/^http/, 'ws')}/ws`);
   const began = performance.now();
@@ -203,7 +203,8 @@ async function attack(row: Row): Promise<Outcome> {
   try {
     await warmUp(http, FILL_MS);
     await sleep(WARMED_MS);
-    if (neighbours.some(({ heard }) => heard === 0)) throw new Error('a neighbour heard nothing before the attack');
+    if (neighbours.some(({ received }) => received === 0))
+      throw new Error('a neighbour received nothing before the attack');
     for (const neighbour of neighbours) neighbour.takeLongestMs();
     const beforeMb = await keptMb(gateway, inspector);
     let peakMb = beforeMb;
@@ -240,7 +241,7 @@ async function attack(row: Row): Promise<Outcome> {
   }
 }
 
-/** From SIGTERM to the end of the process; null where it did not end by itself with 0. */
+/** Measures the time from SIGTERM to the end of the process; null if it did not end by itself with 0. */
 async function exit(gateway: ChildProcess): Promise<number | null> {
   const began = performance.now();
   const ended = once(gateway, 'exit');

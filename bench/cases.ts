@@ -4,14 +4,17 @@ import type { Wish } from './documents.ts';
 
 type PlainCase = 'tcp' | 'ws' | 'gateway-raw' | 'gateway' | 'gateway-sse' | 'stock';
 
-/** Those with compression, and the same without it. */
+/** Maps each case with compression to the same case without it. */
 const PLAIN = {
   'gateway-raw-deflate': 'gateway-raw',
   'gateway-deflate': 'gateway',
   'stock-deflate': 'stock',
 } as const satisfies Record<string, PlainCase>;
 
-/** What is measured: the gateway over its three protocols, and three servers to compare it with; some also compressed. */
+/**
+ * The measured cases: the gateway over its three protocols, and three servers for comparison; some also with
+ * compression.
+ */
 export const CASES = [
   'tcp',
   'ws',
@@ -29,7 +32,7 @@ export function isCompressed(name: CaseName): name is keyof typeof PLAIN {
   return name in PLAIN;
 }
 
-/** The case without compression. */
+/** Returns the same case without compression. */
 export function plainOf(name: CaseName): PlainCase {
   return isCompressed(name) ? PLAIN[name] : name;
 }
@@ -37,20 +40,20 @@ export function plainOf(name: CaseName): PlainCase {
 interface Upgrade {
   readonly path: string;
   readonly protocol: string | null;
-  /** True: permessage-deflate is offered, and a server that does not take it has failed. */
+  /** If true, permessage-deflate is offered, and a server that does not accept it fails. */
   readonly compressed: boolean;
 }
 
-/** How a client opens a connection and what it says. */
+/** How a client opens a connection and what it sends. */
 export type Conversation =
-  /** A bare TCP connection with frames on it; the client says nothing. */
+  /** A bare TCP connection that carries frames; the client sends nothing. */
   | { readonly kind: 'tcp' }
   | {
       readonly kind: 'websocket';
       readonly upgrade: Upgrade;
-      /** `says[n]` is sent when n text frames have come. `{id}` becomes a new UUID. */
+      /** `says[n]` is sent after n text frames have come. `{id}` becomes a new UUID. */
       readonly says: readonly string[];
-      /** Text frames before the first that counts. */
+      /** This many text frames come before the first that counts. */
       readonly preamble: number;
     }
   /** A POST that is answered with server-sent events. */

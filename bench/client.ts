@@ -9,36 +9,40 @@ import { CLIENT_PONG, clientTextFrame, EventCounter, FrameCounter } from './fram
 import type { FrameKind } from './frames.ts';
 import { serveCalls } from './rpc.ts';
 
-// The child that has the clients: bare sockets that count frames, so that the reader is never what is measured.
+// This is the child process with the clients. They are bare sockets that count frames, so that the reader is never the
+// bottleneck.
 
 export interface ConnectRequest {
   readonly port: number;
   readonly name: CaseName;
   readonly document: DocumentName;
   readonly count: number;
-  /** The clients have so many different documents between them. */
+  /** This many different documents are spread over the clients. */
   readonly documents: number;
-  /** Null: there is one symbol, and every client has it. */
+  /** Null if there is one symbol, which every client has. */
   readonly symbols: SymbolSpread | null;
 }
 
 export interface Counts {
-  /** Of all clients that read, since the last `reset`. */
+  /** The messages of all reading clients since the last `reset`. */
   readonly messages: number;
   readonly bytes: number;
-  /** Of the messages. */
+  /** Counts the compressed ones among the messages. */
   readonly compressed: number;
-  /** Messages of the client that got the fewest, and of the one that got the most. */
+  /** The messages of the client that got the fewest, and of the one that got the most. */
   readonly least: number;
   readonly most: number;
-  /** Connections that have had at least one message. */
+  /** Counts the connections that have had at least one message. */
   readonly begun: number;
   readonly closed: number;
-  /** What the first client was sent first: for whoever looks for a fault. */
+  /** The first bytes that the first client received, for diagnosis. */
   readonly beginning: string;
 }
 
-/** For each sampled event, when each client that reads had it: client after client, microseconds of the monotonic clock. */
+/**
+ * The time at which each reading client received each sampled event: client after client, microseconds of the monotonic
+ * clock.
+ */
 export interface Samples {
   readonly perClient: number;
   readonly at: Float64Array;
@@ -47,15 +51,18 @@ export interface Samples {
 export interface ClientCalls {
   connect(request: ConnectRequest): Promise<void>;
   counts(argument: null): Counts;
-  /** Counts from nothing again; `samples` for each client, one of every `every` messages. */
+  /**
+   * Starts all counts from zero; `samples` is the room of each client, which keeps the time of every `every`-th
+   * message.
+   */
   reset(request: { readonly samples: number; readonly every: number }): void;
   samples(argument: null): Samples;
-  /** One client in so many stops reading. Gives their number. */
+  /** Makes one client in this many stop reading. Returns how many do. */
   stall(oneIn: number): number;
 }
 
 const SHOWN_BYTES = 1_500;
-/** Connections that are being opened at the same time. */
+/** This many connections are opened at the same time. */
 const AT_ONCE = 50;
 const DEFLATE_OFFER = 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits';
 const DEFLATE_ACCEPTED = /^sec-websocket-extensions:[ \t]*permessage-deflate/im;
@@ -67,7 +74,7 @@ class Client {
   readonly #conversation: Conversation;
   readonly #frames: FrameCounter | EventCounter;
   readonly #opened = Promise.withResolvers<void>();
-  /** The head of the server's answer as far as it has come; null once it is whole. */
+  /** The part of the answer's head that has come; null once it is complete. */
   #head: string | null;
   #texts = 0;
   #at = new Float64Array(0);
@@ -99,12 +106,12 @@ class Client {
     });
   }
 
-  /** Resolves when all that the client has to say is said. */
+  /** Resolves when the client has sent everything that it has to send. */
   get opened(): Promise<void> {
     return this.#opened.promise;
   }
 
-  /** When it had each of the sampled events. */
+  /** The times at which it received the sampled events. */
   get samples(): Float64Array {
     return this.#at;
   }
@@ -168,7 +175,7 @@ class Client {
     if (end + 4 < head.length) this.#receive(Buffer.from(head.slice(end + 4), 'latin1'));
   }
 
-  /** What is wrong with the server's answer; null: nothing. */
+  /** Returns what is wrong with the server's answer; null if nothing is. */
   #refusal(head: string): string | null {
     const conversation = this.#conversation;
     if (conversation.kind !== 'websocket') return head.startsWith('HTTP/1.1 200') ? null : 'no stream of events';
@@ -188,7 +195,7 @@ class Client {
   }
 }
 
-/** What a client sends first; null: nothing. */
+/** Returns what a client sends first; null if it sends nothing. */
 function requestOf(conversation: Conversation, host: string): string | null {
   if (conversation.kind === 'tcp') return null;
   const lines = conversation.kind === 'websocket' ? upgradeLines(conversation) : postLines(conversation);

@@ -1,14 +1,14 @@
-/** What is fanned out: a trade (10 fields), or a book of 20 levels a side. */
+/** The kinds of events: a trade (10 fields), or a book of 20 levels a side. */
 export const DOCUMENTS = ['trade', 'book'] as const;
 export type DocumentName = (typeof DOCUMENTS)[number];
 
 type Level = readonly [price: string, size: string];
 
 interface Header {
-  /** Its place among the events. */
+  /** Its position among the events. */
   readonly index: number;
   readonly symbol: string;
-  /** ISO 8601. */
+  /** The time in ISO 8601. */
   readonly time: string;
   readonly receivedAt: string;
 }
@@ -32,31 +32,31 @@ export type BenchEvent = Header & (Trade | Book);
 export const BROKER = 'bench';
 const LEVELS = 20;
 const SYMBOL = 'BTCUSDT';
-/** When the first event happened, and how long after it the next one did: the same bytes in every run. */
+/** The time of the first event, and the distance to each next one: the same bytes in every measurement. */
 const FIRST_TIME_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 const STEP_MS = 37;
 const TRAVEL_MS = 3;
 
-/** At least so many different events; they come again and again in this order. */
+/** There are at least this many different events, which are repeated in the same order. */
 const VARIETY = 256;
-/** From one book to the next this part of the sizes changes. */
+/** This part of the sizes changes from one book to the next. */
 const CHANGED_SIZES = 0.25;
 /** In this part of the books both sides have moved by a step. */
 const MOVED_BOOKS = 0.2;
 
-/** All the symbols that there are, in the order in which their events come. Their names are of one length. */
+/** All symbols, in the order of their events. Their names have the same length. */
 export function symbolsOf(universe: number): readonly string[] {
   if (universe === 1) return [SYMBOL];
   return Array.from({ length: universe }, (_, index) => `S${String(index).padStart(6, '0')}`);
 }
 
-/** How many symbols there are, and how many different ones of them each client subscribes to. */
+/** The number of symbols, and the number of different ones that each client subscribes to. */
 export interface SymbolSpread {
   readonly universe: number;
   readonly perClient: number;
 }
 
-/** What the client with this number subscribes to: drawn, but the same in every run. */
+/** Draws the symbols of the client with this number, in the same way in every measurement. */
 export function drawSymbols({ universe, perClient }: SymbolSpread, client: number): readonly string[] {
   const left = [...symbolsOf(universe)];
   const next = sequenceOf(client + 1);
@@ -64,8 +64,8 @@ export function drawSymbols({ universe, perClient }: SymbolSpread, client: numbe
 }
 
 /**
- * The same events for every server, symbol after symbol, in whole rounds. Made beforehand: what they cost is no part of any
- * figure.
+ * Makes the same events for every server, symbol after symbol, in whole rounds. They are made beforehand, so that their
+ * cost is not part of any figure.
  */
 export function makeEvents(document: DocumentName, universe = 1): readonly BenchEvent[] {
   const next = sequenceOf(1);
@@ -94,13 +94,13 @@ function tradesOf(next: () => number): (index: number) => Trade {
   });
 }
 
-/** One book as time goes by. */
+/** Returns one book as it changes over time. */
 function booksOf(next: () => number): () => Book {
   const size = (): string => `${(next() * 5).toFixed(5)}000`;
-  // From the best level outwards.
+  // The levels go from the best one outwards.
   const bids = Array.from({ length: LEVELS }, size);
   const asks = Array.from({ length: LEVELS }, size);
-  /** Between the two sides, in hundredths. */
+  /** The middle between the two sides, in hundredths. */
   let middle = 8_305_000;
   const move = (isUp: boolean): void => {
     middle += isUp ? 1 : -1;
@@ -121,7 +121,7 @@ function booksOf(next: () => number): () => Book {
   };
 }
 
-/** Numbers from 0 to 1 that look random and are always the same. */
+/** Returns numbers from 0 to 1 that look random and are always the same. */
 function sequenceOf(seed: number): () => number {
   let state = seed;
   return () => {
@@ -132,16 +132,18 @@ function sequenceOf(seed: number): () => number {
 
 const HEADER = 'broker symbol type time receivedAt sequence';
 
-/** What a client subscribes to. */
+/** The subscription of one client. */
 export interface Wish {
   readonly document: DocumentName;
   /** Makes documents that differ, with results of nearly the same size. */
   readonly variant: number;
-  /** Null: the one symbol that there is. */
+  /** Null if there is only one symbol. */
   readonly symbols: readonly string[] | null;
 }
 
-/** One symbol stands in the document itself; lists of them are a variable, so that the document is the same for everybody. */
+/**
+ * One symbol is written in the document itself; a list is a variable, so that the document is the same for all clients.
+ */
 export function graphqlPayload({ document, variant, symbols }: Wish): Readonly<Record<string, unknown>> {
   const alias = variant === 0 ? '' : `v${variant}: `;
   const [type, fields] =
@@ -162,7 +164,7 @@ export function rawSubscribe({ document, symbols }: Wish): Readonly<Record<strin
   return { action: 'subscribe', broker: BROKER, symbols: symbols ?? [SYMBOL], types, options: { depth: LEVELS } };
 }
 
-/** An event as the GraphQL schema tells it: what stock resolvers are given, and what goes into the prepared bytes. */
+/** An event in the form of the GraphQL schema: the input of stock resolvers, and the content of the prepared bytes. */
 export function graphqlEvent(event: BenchEvent, sequence: number): Readonly<Record<string, unknown>> {
   const header = {
     broker: BROKER,
@@ -186,11 +188,11 @@ export function graphqlEvent(event: BenchEvent, sequence: number): Readonly<Reco
   };
 }
 
-/** The `next` message that a client of the GraphQL gateway gets, but for the id. */
+/** The `next` message that a client of the GraphQL gateway receives, without the id. */
 export function graphqlNext(event: BenchEvent, sequence: number): string {
-  const told = graphqlEvent(event, sequence);
-  const { broker, symbol, type, time, receivedAt } = told;
-  const { id, price, size, side, kind, bids, asks } = told;
+  const fields = graphqlEvent(event, sequence);
+  const { broker, symbol, type, time, receivedAt } = fields;
+  const { id, price, size, side, kind, bids, asks } = fields;
   const selected =
     event.kind === 'trade'
       ? { broker, symbol, type, time, receivedAt, sequence, id, price, size, side }

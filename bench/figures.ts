@@ -15,7 +15,7 @@ export function throughputOf({ delivered, elapsedMs }: Phase): Record<string, nu
   return { 'k msgs/s': delivered / elapsedMs };
 }
 
-/** What was published, whether anybody listened to it or not. */
+/** The cost for each published event, whether anybody subscribes to it or not. */
 export function eventCostOf({ userUs, systemUs, events, delivered }: Phase): Record<string, number> {
   return { 'us/event': (userUs + systemUs) / events, 'msgs/event': delivered / events };
 }

@@ -1,14 +1,14 @@
-/** A text frame as a server writes it. */
+/** Returns a text frame as a server writes it. */
 export function serverTextFrame(text: string): Buffer {
   return frame(text, false);
 }
 
-/** A text frame as a client writes it, its mask all zeros: what is masked with it stays as it is. */
+/** Returns a text frame as a client writes it. The mask is all zeros, so the payload stays as it is. */
 export function clientTextFrame(text: string): Buffer {
   return frame(text, true);
 }
 
-/** The answer to a ping, without the ping's payload, which no server here looks at. */
+/** The answer to a ping, without the ping's payload, which no server here checks. */
 export const CLIENT_PONG: Buffer = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 
 const TEXT = 0x81;
@@ -31,10 +31,10 @@ function frame(text: string, masked: boolean): Buffer {
 
 export type FrameKind = 'text' | 'ping' | 'close' | 'other';
 
-/** A result ends so; comments and the empty event at the end don't. */
+/** The end of a result; comments and the empty event at the end do not end like this. */
 const EVENT_END = Buffer.from('}\n\n');
 
-/** Counts the results in a stream of server-sent events, without looking at what is in them. */
+/** Counts the results in a stream of server-sent events, without parsing them. */
 export class EventCounter {
   #tail: Buffer = Buffer.alloc(0);
 
@@ -50,7 +50,7 @@ export class EventCounter {
   }
 }
 
-/** Finds the frames in what a server sends, without looking at what is in them. */
+/** Finds the frames in what a server sends, without parsing their payloads. */
 export class FrameCounter {
   /** The beginning of a header whose rest has not come yet. */
   #begun: Buffer = Buffer.alloc(0);

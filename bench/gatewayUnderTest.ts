@@ -12,9 +12,9 @@ import { BROKER, makeEvents, symbolsOf } from './documents.ts';
 import type { BenchEvent } from './documents.ts';
 import type { StartServer } from './servers/ServerUnderTest.ts';
 
-// Every edge from the servers and scenarios to the gateway is in this file (bench/micro.ts has its own).
+// All imports of the gateway by the servers and scenarios are in this file (bench/micro.ts has its own).
 
-/** Nothing is lifted that belongs to the work itself; only what one address may not do, because all clients have one. */
+/** Only limits for one address are lifted, because all clients have the same one; limits of the work itself stay. */
 const CONFIG = {
   server: { port: 0 },
   limits: { connections: 100_000, connectionsPerAddress: 100_000, symbolsPerSubscription: 10_000 },
@@ -23,7 +23,7 @@ const CONFIG = {
 };
 const COMPRESSION = { enabled: true, thresholdBytes: 1 };
 
-/** The whole gateway, as it runs in production, with one broker that says what the benchmark has it say. */
+/** The whole gateway, as it runs in production, with one broker whose events come from the benchmark. */
 export const startGateway: StartServer = async ({ document, universe, compressed }) => {
   const settings = compressed ? { ...CONFIG, server: { ...CONFIG.server, compression: COMPRESSION } } : CONFIG;
   const parsed = parseConfig(settings, 'bench');
@@ -46,7 +46,7 @@ export const startGateway: StartServer = async ({ document, universe, compressed
   broker.lists(...symbols);
   broker.sink.onStatus({ kind: 'connected' });
   const type = document === 'trade' ? 'trade' : 'orderbook';
-  // The venue sends all of them: what no client listens to is numbered and kept, and looked up in vain.
+  // The venue sends all symbols: events that no client subscribes to are numbered and kept, and looked up in vain.
   for (const symbol of symbols) {
     server.manager.want({ broker: BROKER, symbol, scope: SHARED }, { symbol, type, interval: null }, ASKER);
   }
@@ -72,7 +72,7 @@ export const startGateway: StartServer = async ({ document, universe, compressed
 class BenchBroker extends ScriptedBroker {
   readonly #wanted = Promise.withResolvers<ReadonlyMap<string, Feed>>();
 
-  /** By symbol, once something is wanted: all of it at once. */
+  /** The feeds by symbol; resolves once something is wanted, which is everything at once. */
   get feeds(): Promise<ReadonlyMap<string, Feed>> {
     return this.#wanted.promise;
   }

@@ -5,22 +5,23 @@ import type { MicroCase } from './micro/MicroCase.ts';
 import { upstreamCases } from './micro/upstream.ts';
 import { median } from './statistics.ts';
 
-// What an event costs before it reaches a socket, in processor time: everything on its way is a plain call. One line each.
+// Measures the processor time of an event before it reaches a socket: everything on its way is a plain call. One line
+// each.
 
-/** Every case comes up in every round: what slows the machine down for a while hits them all alike. */
+/** Every case is measured in every round, so that a temporary slowdown of the machine affects all of them. */
 const ROUNDS = 7;
 const ROUND = { time: 150, warmupTime: 50, now: cpuMs };
 
-/** Of the whole process, the collector's threads included; what others do with the machine is not in it. */
+/** The processor time of the whole process, including the collector's threads but no other process. */
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
 }
 
-/** What was computed is kept, so that it has to be. */
+/** Results are kept here, so that the engine has to compute them. */
 let kept: unknown;
 
-/** Nanoseconds for each case, in their order. */
+/** Returns the nanoseconds for each case, in order. */
 async function playRound(cases: readonly MicroCase[]): Promise<number[]> {
   const bench = new Bench(ROUND);
   for (const { name, prepare = () => undefined, run } of cases) {

@@ -20,22 +20,22 @@ export type ScenarioName = (typeof SCENARIOS)[number];
 export interface Options {
   readonly scenarios: readonly ScenarioName[];
   readonly cases: readonly CaseName[];
-  /** True where the cases were named on the command line. */
+  /** True if the cases were named on the command line. */
   readonly chosen: boolean;
   readonly documents: readonly DocumentName[];
   readonly perTurn: readonly number[];
   readonly clients: number;
   readonly events: number;
   readonly rounds: number;
-  /** Bound of one measured phase. */
+  /** The longest duration of one measured phase. */
   readonly seconds: number;
-  /** Undefined: as the scenario has it. */
+  /** Undefined leaves the choice to the scenario. */
   readonly eventsPerSecond: number | undefined;
   readonly slowOneIn: number;
   readonly distinct: readonly number[];
   readonly connections: readonly number[];
   readonly counts: readonly number[];
-  /** As `clients`, where each has symbols of its own. */
+  /** The number of clients if each has symbols of its own. */
   readonly routedClients: number;
   readonly symbolsPerClient: readonly number[];
   readonly universe: number;
@@ -47,21 +47,21 @@ export const USAGE = `node bench/run.ts [options]
   --scenario saturated      of ${SCENARIOS.join(', ')}; or all
   --only ${CASES.join(',')}
                             the cases to run (default: all that the scenario can run)
-  --case trade,book         what is fanned out
+  --case trade,book         kinds of events
   --per-turn 1,5,20         events in one turn of the event loop (saturated; books: 1 alone)
   --clients 500             connections, one subscription each (symbols: 200)
   --events 2000             events in one measured phase, at most
   --seconds 4               length of one measured phase, at most (slow cases publish fewer events)
   --rounds 5                every case once a round
-  --rate N                  events a second where they are paced (latency: 20, throughput: 2000, slow: 500)
-  --slow-every 100          one client in so many stops reading (slow)
+  --rate N                  events a second in paced scenarios (latency: 20, throughput: 2000, slow: 500)
+  --slow-every 100          one client in this many stops reading (slow)
   --distinct 1,10,50,250,500  different documents among the clients (documents)
   --connections 2000        connections that are added (memory)
   --counts 1,10,100,1000,2000  connections, one subscription each (clients)
   --symbols-per-client 1,10,100  symbols of one subscription (symbols)
-  --universe 1000           symbols that there are (symbols)
-  --universes 1,100,1000,10000  the same, with one symbol a client (symbols)
-  --out bench/results       where the results go`;
+  --universe 1000           number of symbols (symbols)
+  --universes 1,100,1000,10000  numbers of symbols, with one a client (symbols)
+  --out bench/results       folder for the results`;
 
 /** Throws an error that says what is wrong with the command line. */
 export function readOptions(args: readonly string[]): Options | null {
@@ -120,7 +120,7 @@ export function readOptions(args: readonly string[]): Options | null {
 function oneOf<Name extends string>(flag: string, text: string, names: readonly Name[]): readonly Name[] {
   return text.split(',').map((part) => {
     const found = names.find((name) => name === part);
-    if (found === undefined) throw new Error(`--${flag}: ${part} is none of ${names.join(', ')}`);
+    if (found === undefined) throw new Error(`--${flag}: ${part} is not one of ${names.join(', ')}`);
     return found;
   });
 }
@@ -132,7 +132,7 @@ function numbers(flag: string, text: string): readonly number[] {
 function number(flag: string, text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 1_000_000) {
-    throw new Error(`--${flag}: ${text} is no whole number from 1 to 1000000`);
+    throw new Error(`--${flag}: ${text} is not a whole number from 1 to 1000000`);
   }
   return value;
 }

@@ -6,12 +6,12 @@ import { Rig } from './Rig.ts';
 import type { Outcome } from './Scenario.ts';
 import { quantile } from './statistics.ts';
 
-// Runs in which events come at a pace of their own; what is asked is time and memory.
+// In these batches events come at a fixed pace; they measure time and memory.
 
 interface Paced {
   readonly name: CaseName;
   readonly document: DocumentName;
-  /** Where the command line says nothing. */
+  /** Used if the command line does not say. */
   readonly rate: number;
 }
 
@@ -33,7 +33,10 @@ export async function paced({ name, document, rate }: Paced, options: Options): 
   return [{ setting: `${document}, ${eventsPerSecond} events/s`, figures }];
 }
 
-/** What a connection takes beyond the first hundred, which pay for what is loaded once; and one event to all of them. */
+/**
+ * Measures the memory for each connection beyond the first hundred, which pay for what is loaded once; and one event to
+ * all of them.
+ */
 export async function memory({
   name,
   connections,
@@ -42,7 +45,7 @@ export async function memory({
   readonly connections: number;
 }): Promise<readonly Outcome[]> {
   await using rig = await Rig.start({ name, document: 'trade', clients: 100 });
-  // No warm-up: the garbage it leaves room for would hide what is added.
+  // There is no warm-up, because its garbage would hide the added memory.
   const before = await rig.memory();
   const connectMs = await rig.connect(connections);
   const after = await rig.memory();
@@ -59,7 +62,7 @@ export async function memory({
   return [{ setting: `${connections} connections`, figures }];
 }
 
-/** Some clients stop reading while books go out: what does that cost the server, and the others? */
+/** Measures the cost for the server and the other clients if some clients stop reading while books are sent. */
 export async function slow(name: CaseName, options: Options): Promise<readonly Outcome[]> {
   const { clients, seconds, slowOneIn, eventsPerSecond = 500 } = options;
   await using rig = await Rig.start({ name, document: 'book', clients });
@@ -67,7 +70,7 @@ export async function slow(name: CaseName, options: Options): Promise<readonly O
   const reference = await rig.pace({ events: eventsPerSecond * seconds, eventsPerSecond });
   const stalled = await rig.stall(slowOneIn);
   const before = await rig.memory();
-  // The kernel alone takes megabytes for each of them before anything shows.
+  // The kernel alone takes megabytes for each of them before anything is noticeable.
   const phase = await rig.pace({ events: eventsPerSecond * seconds * 3, eventsPerSecond }, stalled);
   const after = await rig.memory();
   const { closed } = await rig.counts();

@@ -8,15 +8,15 @@ interface Ratio {
   readonly title: string;
   /** @default the main one */
   readonly figure?: string;
-  /** What a case is held against; null: nothing. */
+  /** The case to compare with; null if there is none. */
   readonly peerOf: (name: CaseName) => CaseName | null;
-  /** How many times less it is, in place of more. */
+  /** If true, the ratio says how many times less it is, instead of more. */
   readonly inverted?: boolean;
 }
 
 const plainPeer = (name: CaseName): CaseName | null => (isCompressed(name) ? plainOf(name) : null);
 
-/** Taken within each round. */
+/** The ratios, which are computed within each round. */
 const RATIOS: readonly Ratio[] = [
   { title: 'x tcp', peerOf: () => 'tcp' },
   { title: 'stock / it', peerOf: () => 'stock', inverted: true },
@@ -24,17 +24,17 @@ const RATIOS: readonly Ratio[] = [
   { title: 'B x plain', figure: 'B/msg', peerOf: plainPeer },
 ];
 
-/** One case under one setting, over all rounds. */
+/** One case with one setting, over all rounds. */
 export interface Row {
   readonly scenario: Sample['scenario'];
   readonly setting: string;
   readonly name: CaseName;
   readonly rounds: number;
-  /** Medians. */
+  /** The medians of the figures. */
   readonly figures: Readonly<Record<string, number>>;
-  /** The main figure, its least and its greatest. */
+  /** The main figure, with its lowest and its highest value. */
   readonly main: { readonly name: string; readonly value: number; readonly least: number; readonly greatest: number };
-  /** Medians of the ratios that were taken within each round; those that there are. */
+  /** The medians of the available ratios, which were computed within each round. */
   readonly ratios: Readonly<Record<string, number>>;
 }
 
@@ -43,12 +43,12 @@ export function rowsOf(samples: readonly Sample[]): readonly Row[] {
   return [...groups.values()].flatMap((own) => rowOf(own, samples)).toSorted((a, b) => order(a.name) - order(b.name));
 }
 
-/** A table for each scenario and setting, as Markdown. */
+/** Returns a table for each scenario and setting, as Markdown. */
 export function tablesOf(rows: readonly Row[]): string {
   return [...bySetting(rows).values()].map(tableOf).join('\n\n');
 }
 
-/** The main figure of every row, as bars. */
+/** Returns the main figure of every row, as bars. */
 export function svgOf(rows: readonly Row[]): string {
   const width = 720;
   const lines: string[] = [];

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-// Calls between the parent and its two children, over the IPC channel that Node gives them. One call at a time.
+// Calls between the parent and its two children use the IPC channel that Node gives them, one call at a time.
 
 interface Call {
   readonly call: string;
@@ -13,10 +13,10 @@ interface Call {
 
 type Answer = { readonly result: unknown } | { readonly error: string };
 
-/** What a child can be asked, by name: every function has one argument. */
+/** The functions of a child, by name; each has one argument. */
 export type CallsOf<Calls> = { readonly [Name in keyof Calls]: (argument: never) => unknown };
 
-/** In a child: answers the parent's calls until the parent is gone, and ends with it. */
+/** Runs in a child: answers the parent's calls until the parent has ended, and then ends. */
 export function serveCalls<Calls extends CallsOf<Calls>>(calls: Calls): void {
   const byName = new Map<string, (argument: never) => unknown>(Object.entries(calls));
   process.on('message', ({ call, argument }: Call) => {
@@ -27,7 +27,7 @@ export function serveCalls<Calls extends CallsOf<Calls>>(calls: Calls): void {
         return { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
       }
     };
-    void answer().then((told) => process.send?.(told));
+    void answer().then((answered) => process.send?.(answered));
   });
   process.on('disconnect', () => {
     process.exit(0);
@@ -36,7 +36,7 @@ export function serveCalls<Calls extends CallsOf<Calls>>(calls: Calls): void {
 
 export interface ChildOptions {
   readonly file: string;
-  /** The core that it is pinned to, where `taskset` can do that; null: any. */
+  /** The core to which it is pinned, if `taskset` is available; null for any core. */
   readonly core: number | null;
   readonly nodeFlags: readonly string[];
 }
@@ -53,7 +53,7 @@ export class Child<Calls extends CallsOf<Calls>> implements AsyncDisposable {
     this.#process = start(options);
   }
 
-  /** Rejects where the child throws, ends, or does not answer in time. */
+  /** Rejects if the child throws, ends, or does not answer in time. */
   async call<Name extends keyof Calls & string>(
     name: Name,
     argument: Parameters<Calls[Name]>[0],
@@ -66,10 +66,10 @@ export class Child<Calls extends CallsOf<Calls>> implements AsyncDisposable {
     const ended = once(this.#process, 'exit', { signal }).then(([code, by]): never => {
       throw new Error(`${this.#file} ended (${String(by ?? code)}) during ${name}`);
     });
-    const told = once(this.#process, 'message', { signal });
+    const reply = once(this.#process, 'message', { signal });
     this.#process.send({ call: name, argument });
     try {
-      const [answer] = (await Promise.race([told, ended])) as [Answer];
+      const [answer] = (await Promise.race([reply, ended])) as [Answer];
       if ('error' in answer) throw new Error(`${this.#file}, ${name}: ${answer.error}`);
       return answer.result as Awaited<ReturnType<Calls[Name]>>;
     } catch (error) {
@@ -79,7 +79,7 @@ export class Child<Calls extends CallsOf<Calls>> implements AsyncDisposable {
     } finally {
       settled.abort();
       ended.catch(() => {});
-      told.catch(() => {});
+      reply.catch(() => {});
     }
   }
 
@@ -95,7 +95,7 @@ export class Child<Calls extends CallsOf<Calls>> implements AsyncDisposable {
   }
 }
 
-/** True where processes can be pinned to a core of their own. */
+/** True if processes can be pinned to a core. */
 export const canPin: boolean =
   process.platform === 'linux' && availableParallelism() >= 2 && spawnSync('taskset', ['-V']).status === 0;
 

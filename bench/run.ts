@@ -14,18 +14,18 @@ interface Results {
   readonly failures: string[];
 }
 
-/** Every case once a round, so that what the machine does meanwhile falls on all of them. */
+/** Measures every case once in each round, so that changes of the machine affect all of them. */
 async function measure(options: Options): Promise<Results> {
   const results: Results = { samples: [], failures: [] };
   for (const scenario of options.scenarios) {
-    const { cases, runs } = SCENARIO_TABLE[scenario];
+    const { cases, batches } = SCENARIO_TABLE[scenario];
     const names = options.chosen ? options.cases : cases;
     for (let round = 1; round <= options.rounds; round += 1) {
-      for (const run of runs(options)) {
-        // Each round begins with another.
+      for (const batch of batches(options)) {
+        // Each round begins with another case.
         for (let turn = 0; turn < names.length; turn += 1) {
           const name = names[(turn + round) % names.length];
-          if (name !== undefined) await once({ scenario, name, round, run }, results);
+          if (name !== undefined) await once({ scenario, name, round, batch }, results);
         }
       }
     }
@@ -37,21 +37,21 @@ interface Attempt {
   readonly scenario: ScenarioName;
   readonly name: CaseName;
   readonly round: number;
-  readonly run: Batch;
+  readonly batch: Batch;
 }
 
-async function once({ scenario, name, round, run }: Attempt, { samples, failures }: Results): Promise<void> {
+async function once({ scenario, name, round, batch }: Attempt, { samples, failures }: Results): Promise<void> {
   const before = performance.now();
   try {
-    for (const outcome of await run(name)) {
+    for (const outcome of await batch(name)) {
       samples.push({ ...outcome, scenario, name, round });
       const { main: figure } = SCENARIO_TABLE[scenario];
       console.error(`round ${round}  ${name}  ${outcome.setting}: ${outcome.figures[figure]?.toFixed(2)} ${figure}`);
     }
   } catch (error) {
-    const told = `round ${round}, ${scenario}, ${name}: ${error instanceof Error ? error.message : String(error)}`;
-    failures.push(told);
-    console.error(`FAILED ${told}`);
+    const failure = `round ${round}, ${scenario}, ${name}: ${error instanceof Error ? error.message : String(error)}`;
+    failures.push(failure);
+    console.error(`FAILED ${failure}`);
   }
   console.error(`  (${((performance.now() - before) / 1_000).toFixed(1)} s)`);
 }

@@ -5,10 +5,10 @@ import type { Options } from './options.ts';
 import { Rig } from './Rig.ts';
 import type { Outcome } from './Scenario.ts';
 
-// Runs in which the server has as much to do as it can take; what is asked is CPU for each message.
+// In these batches the server is fully loaded; they measure CPU time for each message.
 
 const SYMBOL_EVENTS_PER_TURN = 50;
-/** With few clients there are more events: the cost of so few messages could not be told. */
+/** With few clients there are more events, because the cost of too few messages cannot be measured. */
 const LEAST_MESSAGES = 200_000;
 
 interface What {
@@ -21,7 +21,7 @@ export async function saturated({ name, document }: What, options: Options): Pro
   await using rig = await Rig.start({ name, document, clients });
   await rig.warmUp();
   const outcomes: Outcome[] = [];
-  // Of the books of one turn a client may be given the last alone.
+  // If several books come in one turn, a client may receive only the last.
   for (const batch of document === 'book' ? [1] : perTurn) {
     const phase = await rig.saturate({ events, perTurn: batch, seconds });
     outcomes.push({ setting: `${document}, ${batch} a turn`, figures: { ...costOf(phase), ...throughputOf(phase) } });
@@ -50,7 +50,7 @@ export async function clientCount(
   return [{ setting: `trade, ${clients} clients`, figures: { ...costOf(phase), ...throughputOf(phase) } }];
 }
 
-/** The answer of a server that can't compress fails the run. */
+/** Fails if the server's answer does not accept compression. */
 export async function compression({ name, document }: What, options: Options): Promise<readonly Outcome[]> {
   const { clients, events, seconds } = options;
   await using rig = await Rig.start({ name, document, clients });
@@ -59,7 +59,7 @@ export async function compression({ name, document }: What, options: Options): P
   return [{ setting: `${document}, 1 a turn`, figures: { ...costOf(phase), ...compressedShareOf(phase) } }];
 }
 
-/** Every symbol has as many events as the others, so that it is known what each client is to get. */
+/** Every symbol has as many events as the others, so that the number for each client is known. */
 export async function symbols(
   { name, spread }: { readonly name: CaseName; readonly spread: SymbolSpread },
   { routedClients: clients, events, seconds }: Options,

@@ -18,52 +18,52 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
   saturated: {
     cases: PLAIN,
     main: 'us/msg',
-    runs: (options) => options.documents.map((document) => (name) => saturated({ name, document }, options)),
+    batches: (options) => options.documents.map((document) => (name) => saturated({ name, document }, options)),
   },
   latency: {
     cases: PLAIN,
     main: 'p50 us',
-    runs: (options) => options.documents.map((document) => (name) => paced({ name, document, rate: 20 }, options)),
+    batches: (options) => options.documents.map((document) => (name) => paced({ name, document, rate: 20 }, options)),
   },
   throughput: {
-    // Stock servers fall behind at a fortieth of it.
+    // Stock servers fall behind at a fortieth of this rate.
     cases: ['tcp', 'ws', 'gateway-raw', 'gateway'],
     main: 'CPU %',
-    runs: (options) => [(name) => paced({ name, document: 'trade', rate: 2_000 }, options)],
+    batches: (options) => [(name) => paced({ name, document: 'trade', rate: 2_000 }, options)],
   },
   memory: {
     cases: ['tcp', 'ws', ...COMPRESSING],
     main: 'KiB/conn',
-    runs: (options) => options.connections.map((connections) => (name) => memory({ name, connections })),
+    batches: (options) => options.connections.map((connections) => (name) => memory({ name, connections })),
   },
   slow: {
     cases: ['ws', 'gateway-raw', 'gateway'],
     main: 'RSS growth MiB',
-    runs: (options) => [(name) => slow(name, options)],
+    batches: (options) => [(name) => slow(name, options)],
   },
   documents: {
     cases: ['gateway', 'stock'],
     main: 'us/msg',
-    runs: (options) => options.distinct.map((distinct) => (name) => distinctDocuments({ name, distinct }, options)),
+    batches: (options) => options.distinct.map((distinct) => (name) => distinctDocuments({ name, distinct }, options)),
   },
   clients: {
     cases: ['tcp', 'gateway-raw', 'gateway', 'stock'],
     main: 'us/msg',
-    runs: (options) => options.counts.map((clients) => (name) => clientCount({ name, clients }, options)),
+    batches: (options) => options.counts.map((clients) => (name) => clientCount({ name, clients }, options)),
   },
   symbols: {
     cases: ['gateway-raw', 'gateway', 'stock'],
     main: 'us/msg',
-    runs: (options) => spreadsOf(options).map((spread) => (name) => symbols({ name, spread }, options)),
+    batches: (options) => spreadsOf(options).map((spread) => (name) => symbols({ name, spread }, options)),
   },
   compression: {
     cases: COMPRESSING,
     main: 'us/msg',
-    runs: (options) => options.documents.map((document) => (name) => compression({ name, document }, options)),
+    batches: (options) => options.documents.map((document) => (name) => compression({ name, document }, options)),
   },
 };
 
-/** More symbols a client, and then one symbol a client among more of them. */
+/** First come more symbols a client, then one symbol a client among more symbols. */
 function spreadsOf({ universe, universes, symbolsPerClient }: Options): readonly SymbolSpread[] {
   const denser = symbolsPerClient.map((perClient) => ({ universe, perClient }));
   const wider = universes.map((all) => ({ universe: all, perClient: 1 }));

@@ -11,27 +11,27 @@ import type { BenchEvent, DocumentName } from './documents.ts';
 import { serveCalls } from './rpc.ts';
 import type { ServerUnderTest, StartServer } from './servers/ServerUnderTest.ts';
 
-// The child that has the server. Only the server that is asked for is loaded.
+// This is the child process with the server. Only the requested server is loaded.
 
 export interface StartRequest {
   readonly name: CaseName;
   readonly document: DocumentName;
-  /** Symbols that there are. */
+  /** The number of symbols. */
   readonly universe: number;
 }
 
 export interface SaturateRequest {
-  /** So many, or the next more that are whole rounds: every symbol has as many as the others. */
+  /** This many events, rounded up to whole rounds: every symbol has as many as the others. */
   readonly events: number;
   readonly perTurn: number;
-  /** No more rounds are begun after so long. */
+  /** No more rounds begin after this time. */
   readonly seconds: number;
 }
 
 export interface PaceRequest {
   readonly events: number;
   readonly eventsPerSecond: number;
-  /** Every so many-th event's time is kept. */
+  /** The time of every `sampleEvery`-th event is kept. */
   readonly sampleEvery: number;
 }
 
@@ -41,36 +41,36 @@ export interface Published {
 }
 
 export interface Paced extends Published {
-  /** When each sampled event was published, microseconds of the machine's monotonic clock. */
+  /** The times at which the sampled events were published, in microseconds of the machine's monotonic clock. */
   readonly at: Float64Array;
   readonly loopDelayP99Us: number;
 }
 
-/** Microseconds. */
+/** Times in microseconds. */
 export interface Cpu {
-  /** Of all threads of the process. */
+  /** The user time of all threads of the process. */
   readonly user: number;
-  /** The same, in the kernel. */
+  /** The system time of all threads of the process. */
   readonly system: number;
-  /** In which the main thread could have run and another process had the core; NaN where that is not told. */
+  /** The time in which the main thread could have run but another process had the core; NaN if it is unknown. */
   readonly heldUp: number;
 }
 
 export interface ServerCalls {
-  /** Gives the port. */
+  /** Returns the port. */
   start(what: StartRequest): Promise<number>;
-  /** One event of each symbol at once; resolves when every socket has taken what came of it. */
+  /** Publishes one event of each symbol at once; resolves when every socket has accepted the resulting bytes. */
   publish(argument: null): Promise<void>;
-  /** One turn after the other, each when every socket has taken what the one before it wrote. */
+  /** Publishes turn after turn, each when every socket has accepted the bytes of the one before it. */
   saturate(request: SaturateRequest): Promise<Published>;
   pace(request: PaceRequest): Promise<Paced>;
-  /** Since it began to measure last. */
+  /** The CPU times since the last start of measuring. */
   cpu(argument: null): Cpu;
-  /** Of the process and of the heap, after a collection; bytes. */
+  /** The bytes of the process and of the heap, after a collection. */
   memory(argument: null): { readonly rss: number; readonly heap: number };
 }
 
-/** Events that are overdue: more than so many do not go out in one turn. */
+/** No more than this many overdue events are published in one turn. */
 const MOST_AT_ONCE = 100;
 
 const sockets = new Set<Socket>();
@@ -149,7 +149,10 @@ function beginMeasuring(): void {
   heldUpBefore = heldUp();
 }
 
-/** What Linux tells of the main thread: nanoseconds on a core, nanoseconds of waiting for one, and turns. */
+/**
+ * Returns the time for which the main thread waited for a core, as Linux reports it: nanoseconds on a core, nanoseconds
+ * of waiting, and time slices.
+ */
 function heldUp(): number {
   try {
     return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1_000;
@@ -170,7 +173,7 @@ function publish(count: number): void {
 
 async function settled(): Promise<void> {
   await turn();
-  // By timer, so that waiting for the reader costs nothing that would be counted.
+  // This waits by timer, so that waiting for the reader costs no measured time.
   while (isBehind()) await sleep(1);
 }
 

@@ -4,24 +4,24 @@ import { WebSocket } from 'ws';
 
 const QUERY = 'subscription { marketData(broker: "mock-binance", symbols: ["S0"]) { sequence } }';
 
-/** A client that does nothing but listen to ticks, and notes for how long it heard none. */
+/** A client that only listens to ticks, and notes for how long it received none. */
 export class Neighbour {
   readonly protocol: string;
   #longestMs = 0;
   #lastAt = performance.now();
-  #heard = 0;
+  #received = 0;
   readonly #leave: () => void;
 
-  private constructor(protocol: string, open: (heard: () => void) => () => void) {
+  private constructor(protocol: string, open: (received: () => void) => () => void) {
     this.protocol = protocol;
     this.#leave = open(() => {
       this.#note();
-      this.#heard += 1;
+      this.#received += 1;
     });
   }
 
   static overGraphql(http: string): Neighbour {
-    return new Neighbour('graphql-ws', (heard) => {
+    return new Neighbour('graphql-ws', (received) => {
       const socket = new WebSocket(`${http.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws');
       socket.on('error', () => undefined);
       socket.on('open', () => {
@@ -31,7 +31,7 @@ export class Neighbour {
         const { type } = JSON.parse(data.toString()) as { type: string };
         if (type === 'connection_ack')
           socket.send(JSON.stringify({ id: 'n', type: 'subscribe', payload: { query: QUERY } }));
-        if (type === 'next') heard();
+        if (type === 'next') received();
       });
       return () => {
         socket.terminate();
@@ -40,14 +40,14 @@ export class Neighbour {
   }
 
   static overRaw(http: string): Neighbour {
-    return new Neighbour('raw', (heard) => {
+    return new Neighbour('raw', (received) => {
       const socket = new WebSocket(`${http.replace(/^http/, 'ws')}/ws`);
       socket.on('error', () => undefined);
       socket.on('open', () => {
         socket.send('{"action":"subscribe","broker":"mock-binance","symbols":["S0"]}');
       });
       socket.on('message', (data: Buffer) => {
-        if ((JSON.parse(data.toString()) as { type: string }).type === 'data') heard();
+        if ((JSON.parse(data.toString()) as { type: string }).type === 'data') received();
       });
       return () => {
         socket.terminate();
@@ -56,14 +56,14 @@ export class Neighbour {
   }
 
   static overEvents(http: string): Neighbour {
-    return new Neighbour('graphql-sse', (heard) => {
+    return new Neighbour('graphql-sse', (received) => {
       const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
       let response: IncomingMessage | null = null;
       const sent = request(`${http}/graphql`, { method: 'POST', headers, agent: new Agent() }, (answer) => {
         response = answer;
         answer.on('error', () => undefined);
         answer.on('data', (data: Buffer) => {
-          if (data.includes('event: next')) heard();
+          if (data.includes('event: next')) received();
         });
       });
       sent.on('error', () => undefined);
@@ -74,11 +74,11 @@ export class Neighbour {
     });
   }
 
-  get heard(): number {
-    return this.#heard;
+  get received(): number {
+    return this.#received;
   }
 
-  /** The longest silence since it was asked last, in milliseconds; that which lasts included. */
+  /** Returns the longest silence since the last call in milliseconds, including one that still lasts. */
   takeLongestMs(): number {
     this.#note();
     const longestMs = this.#longestMs;

@@ -1,6 +1,6 @@
 import { ROWS } from './rows.ts';
 
-// Attacks in a process of its own, so that what it costs is not in what the neighbours feel. Ended by who started it.
+// Attacks from a process of its own, so that its cost does not slow the neighbours down. Whoever starts it ends it.
 const [name, http = '', book = ''] = process.argv.slice(2);
 const row = ROWS.find((each) => each.name === name);
 if (row === undefined) throw new Error(`there is no attack ${String(name)}`);

@@ -3,24 +3,24 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 
-/** Where the gateway is, as an attacker sees it. */
+/** The addresses of the gateway, as an attacker sees them. */
 export interface Target {
   readonly http: string;
-  /** One that every address may have, told by the gateway's own configuration. */
+  /** The symbol of a book that every address may subscribe to. */
   readonly book: string;
 }
 
 export interface Row {
-  /** As it was reported, or `b` for the most that the limits allow of the same kind. */
+  /** The name of the report, or `b` for the most that the limits allow of the same kind. */
   readonly name: string;
   readonly what: string;
   /** Goes on until the process is ended. */
   readonly attack: (target: Target) => Promise<void>;
-  /** Environment variables of the gateway beside the usual ones. */
+  /** Environment variables of the gateway besides the usual ones. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Descriptors that the gateway may have open. */
+  /** The number of file descriptors that the gateway may have open. */
   readonly maxFiles?: number;
-  /** Stops the gateway for so long in the middle of it. */
+  /** Stops the gateway for this long during the attack. */
   readonly suspendMs?: number;
 }
 
@@ -39,7 +39,7 @@ function candles(aliases: number, limit: number, fields = FIELDS): string {
 }
 
 const WHOLE = candles(ALIASES, 5_000);
-/** As much as the default limit lets through. */
+/** The most that the default limit allows. */
 const MOST = candles(1, 5_000);
 
 async function socket(url: string, protocol?: string): Promise<WebSocket> {
@@ -67,7 +67,7 @@ function subscribe(opened: WebSocket, id: string, query: string, variables?: obj
     opened.send(JSON.stringify({ id, type: 'subscribe', payload: { query, variables } }));
 }
 
-/** Again and again, with a new socket whenever the old one was closed. */
+/** Repeats an attack, with a new socket whenever the old one was closed. */
 async function onSocket(
   target: Target,
   reads: boolean,
@@ -194,7 +194,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'B4b',
-    what: 'ten sockets with ever new documents of 30 names of 128 characters, and comments of 50 KB',
+    what: 'ten sockets with a new document each time, of 30 names of 128 characters, and comments of 50 KB',
     attack: async (target) => {
       await times(10, (which) =>
         onSocket(target, true, async (opened, n) => {
@@ -242,7 +242,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'B6',
-    what: 'seven messages that want 1,400 books of the venue',
+    what: 'seven messages that subscribe to 1,400 books of the venue',
     attack: async (target) => {
       const books = (n: number): object => ({
         action: 'subscribe',
@@ -257,7 +257,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'B7',
-    what: 'authenticateBroker with the credentials of the mock, as often as it goes',
+    what: 'authenticateBroker with the credentials of the mock, as often as possible',
     attack: async (target) => {
       const query =
         'mutation { authenticateBroker(broker: "mock-oanda", credentials: { token: "mock-token", accountId: "mock-account" }) { session } }';
@@ -296,13 +296,13 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'B13',
-    what: 'the process stopped for ten seconds, then on',
+    what: 'the process is stopped for ten seconds, then continued',
     suspendMs: 10_000,
     attack: () => new Promise(() => undefined),
   },
   {
     name: 'B14',
-    what: '400 connections that say nothing, with 200 descriptors',
+    what: '400 connections that send nothing, with 200 descriptors',
     maxFiles: 200,
     attack: async ({ http }) => {
       const { hostname, port } = new URL(http);

@@ -1,15 +1,15 @@
 /** Something small that is measured many times. */
 export interface MicroCase {
   readonly name: string;
-  /** How often one run does what the name says: one reading of the clock covers all of it. */
+  /** How often one call of `run` repeats the named work: one reading of the clock covers all of it. */
   readonly count: number;
-  /** Before each run, and not measured. */
+  /** Runs before each measurement, and is not measured. */
   readonly prepare?: () => void;
-  /** What it returns is kept, so that it has to be computed. */
+  /** Its result is kept, so that it has to be computed. */
   readonly run: () => unknown;
 }
 
-/** One reading of the clock costs as much as the smallest of calls. */
+/** Repeats a call, because one reading of the clock costs as much as the smallest of calls. */
 export function calls(name: string, call: () => unknown, count = 1_000): MicroCase {
   return {
     name,

@@ -40,7 +40,7 @@ export class TradePlayer {
     return this.#frames.length;
   }
 
-  /** Begins the stream anew: to it, the ids that are played again are new. */
+  /** Starts the stream anew, so that the repeated ids are new to it. */
   rewind(): void {
     if (this.#stream !== null) {
       this.#socket.remove(this.#stream);
@@ -119,7 +119,7 @@ function tradeFrames(symbol: string): readonly string[] {
     const size = `${(random() * 2 + 0.001).toFixed(5)}000`;
     const head = `"e":"trade","E":${tradedAt + 1},"s":"${symbol}","t":${FIRST_ID + index}`;
     const rest = `"p":"${price}","q":"${size}","T":${tradedAt},"m":${random() < 0.5},"M":true`;
-    // Through bytes, as from a socket: its text is one piece.
+    // The text goes through bytes, as from a socket, so that it is one piece.
     return Buffer.from(`{"stream":"${symbol.toLowerCase()}@trade","data":{${head},${rest}}}`).toString();
   });
 }

@@ -9,11 +9,11 @@ import type { MicroCase } from './MicroCase.ts';
 
 const BEST_BID = 8_300_000;
 const CHANGES = 500;
-/** In each change, half of them on either side. */
+/** The number of levels in each change, half of them on either side. */
 const LEVELS_CHANGED = 10;
 const DEPTH = 20;
 
-/** How many steps from the best price something happens. */
+/** Returns the number of steps between the best price and a change. */
 type Distance = () => number;
 
 interface Shape {
@@ -21,7 +21,7 @@ interface Shape {
   readonly where: 'near the top' | 'anywhere';
 }
 
-/** Books that stay as deep as they are: every other step has a level, and half of what comes takes one away. */
+/** Books with a constant depth: every other step has a level, and half of the changes remove one. */
 export function bookCases(): MicroCase[] {
   return [100, 500, 1_000].flatMap((levels) => [
     levelCase({ levels, where: 'near the top' }),
@@ -96,7 +96,7 @@ function size(random: Random): string {
   return `${(random() * 5 + 0.001).toFixed(5)}000`;
 }
 
-/** Text as it comes from a frame: no two of them are one object. */
+/** Returns text as it comes from a frame: no two of them are the same object. */
 function asParsed(text: string): string {
   return String(JSON.parse(JSON.stringify(text)));
 }

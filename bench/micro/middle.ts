@@ -27,7 +27,7 @@ const TRADE: Trade = {
   side: 'sell',
 };
 
-/** What one numbered event costs, where everything is a plain call. */
+/** The cost of one numbered event, where everything is a plain call. */
 export function middleCases(): MicroCase[] {
   return [candleCase(), publishCase(), calls('raw protocol: encode a trade', () => encodeEvent(TRADE))];
 }
@@ -45,16 +45,16 @@ function publishCase(): MicroCase {
   const key = streamKey({ scope: 'shared', broker: 'binance', symbol: 'BTCUSDT', type: 'trade', interval: null });
   const index = new SubscriptionIndex(dispatchAtOnce);
   const { topic } = index.open(key);
-  let deliveries = 0;
+  let updates = 0;
   for (let subscriber = 0; subscriber < SUBSCRIBERS; subscriber += 1) {
     index.join(key, {
       deliver: () => {
-        deliveries += 1;
+        updates += 1;
       },
     });
   }
   return calls(`index: publish to ${SUBSCRIBERS}`, () => {
     topic.publish(TRADE, null);
-    return deliveries;
+    return updates;
   });
 }

@@ -18,7 +18,7 @@ const BROKER = 'binance';
 const DAY_MS = 86_400_000;
 const EVENTS = 20_000;
 
-/** From the venue's frame, or from a mapped event, to the index of who listens. Nobody does. */
+/** From the venue's frame, or from a mapped event, to the index of subscribers. There are none. */
 export async function upstreamCases(owned: AsyncDisposableStack): Promise<MicroCase[]> {
   const whole = await startCore(owned, 1);
   const small = await startCore(owned, 1);
@@ -32,17 +32,17 @@ export async function upstreamCases(owned: AsyncDisposableStack): Promise<MicroC
   ];
 }
 
-/** Where events are put, and of what. */
+/** The sink that takes the events, and the feeds that they belong to. */
 interface Core {
   readonly sink: BrokerSink;
   readonly feeds: readonly Feed[];
 }
 
 const FEED: Feed = { symbol: 'BTCUSDT', type: 'trade', interval: null };
-let heard: unknown;
+let last: unknown;
 const DEAF_SINK: BrokerSink = {
   onEvent: (_feed, event) => {
-    heard = event;
+    last = event;
   },
   onFeed: () => undefined,
   onStatus: () => undefined,
@@ -61,7 +61,7 @@ async function frameCase(owned: AsyncDisposableStack, name: string, { sink, feed
     },
     run: () => {
       player.play();
-      return heard;
+      return last;
     },
   };
 }
@@ -111,7 +111,7 @@ async function startCore(owned: AsyncDisposableStack, symbols: number): Promise<
   return started;
 }
 
-/** Tells what is wanted of it. */
+/** A broker that records what is wanted of it. */
 class AttentiveBroker extends ScriptedBroker {
   readonly #onWanted: (core: Core) => void;
 

@@ -3,15 +3,15 @@ import type { DocumentName, BenchEvent } from '../documents.ts';
 /** A server that sends everything that is published to every client that has subscribed. */
 export interface ServerUnderTest extends AsyncDisposable {
   readonly port: number;
-  /** All of them in one turn of the event loop, as if they had come in one read from a venue. */
+  /** Publishes all events in one turn of the event loop, as if they had come in one read from a venue. */
   publish(events: readonly BenchEvent[]): void;
-  /** True while it holds back what its sockets have not been given yet. Not there: it never does. */
+  /** True while it holds back bytes that its sockets have not received yet. A server without this member never does. */
   readonly isBehind?: () => boolean;
 }
 
 export interface StartOptions {
   readonly document: DocumentName;
-  /** Symbols that there are. */
+  /** The number of symbols. */
   readonly universe: number;
   readonly compressed: boolean;
 }

@@ -12,7 +12,7 @@ interface StockEvent extends Readonly<Record<string, unknown>> {
   readonly __typename?: string;
 }
 
-/** What yoga's documentation has one do beside `args`: the executor travels as the root value. */
+/** The documentation of yoga asks for this besides `args`: the executor travels as the root value. */
 interface YogaRoot {
   readonly execute: (args: ExecutionArgs) => unknown;
   readonly subscribe: (args: ExecutionArgs) => unknown;
@@ -21,7 +21,7 @@ interface YogaRoot {
 const folder = new URL('../../schema/', import.meta.url);
 
 /**
- * The schema of the gateway served by graphql-yoga and graphql-ws, put together as their documentation has it, and one
+ * The schema of the gateway served by graphql-yoga and graphql-ws, combined as their documentation shows, with one
  * subscription field fed by yoga's own publish and subscribe, with a topic for each symbol.
  */
 export const startStock: StartServer = async ({ compressed }) => {

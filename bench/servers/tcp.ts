@@ -6,8 +6,8 @@ import { listen } from './listen.ts';
 import type { StartServer } from './ServerUnderTest.ts';
 
 /**
- * The floor: bytes that were prepared beforehand, as long as those that a GraphQL client gets, written to each socket.
- * The events of one turn are one write, and nothing at all is done for an event itself.
+ * The lower bound: bytes that were prepared beforehand, as long as those of a GraphQL client, written to each socket.
+ * The events of one turn are one write, and no work at all is done for an event itself.
  */
 export const startTcp: StartServer = async ({ document }) => {
   const [event] = makeEvents(document);

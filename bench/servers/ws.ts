@@ -4,7 +4,7 @@ import { rawData } from '../documents.ts';
 import { listen } from './listen.ts';
 import type { StartServer } from './ServerUnderTest.ts';
 
-/** What one would write by hand: each event is turned into text once, and `send` is called for every client. */
+/** The obvious implementation: each event is turned into text once, and `send` is called for every client. */
 export const startWs: StartServer = async () => {
   const server = createServer();
   const sockets = new WebSocketServer({ server });

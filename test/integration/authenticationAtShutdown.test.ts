@@ -7,12 +7,12 @@ import { StandInOanda } from '../venues/oanda/StandInOanda.ts';
 const ACCOUNT = { id: '101-004-1000001-001', token: `${'1'.repeat(32)}-${'a'.repeat(32)}` };
 const CREDENTIALS = { token: ACCOUNT.token, accountId: ACCOUNT.id };
 
-it('who waits for a venue when the gateway ends is told so or closed, and the venue is asked for nothing more', async () => {
+it('a client that waits for a venue when the gateway closes gets an error or is closed, and the venue gets no request', async () => {
   await using stack = new AsyncDisposableStack();
   const venue = stack.use(await StandInOanda.start({ accounts: [ACCOUNT] }));
   venue.faults.rest.hold = true;
   const oanda = { kind: 'oanda', restUrl: venue.restUrl, streamUrl: venue.streamUrl };
-  // Whoever had to wait for the venue would wait for as long as this test may take.
+  // A client that really had to wait for the venue would wait longer than this test may take.
   const gateway = stack.use(
     await startGateway({ config: { server: { shutdownTimeoutMs: 60_000 }, brokers: { oanda } } }),
   );

@@ -17,6 +17,6 @@ const byRequest: LogIn = async ({ urls }, key, headers) => {
   return response.statusCode ?? 0;
 };
 
-it('ten thousand bad logins by requests of GraphQL over HTTP are heard ten times, leave nothing behind, and hold up nobody else', async () => {
+it('ten thousand bad logins over GraphQL HTTP are checked ten times, leave nothing behind, and delay nobody else', async () => {
   await expectHarmlessFlood(byRequest, { good: 200, bad: 401, limited: 429 });
 }, 180_000);

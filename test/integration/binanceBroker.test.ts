@@ -9,7 +9,7 @@ function expectConsecutive(ids: readonly number[]): void {
 }
 
 describe('the Binance broker and its venue', () => {
-  it('carries all four kinds of data, digit for digit', async () => {
+  it('carries all four types of data, digit for digit', async () => {
     await using gateway = await startBinanceBroker([TICK, TRADE, BOOK, CANDLE]);
     await gateway.waitForState('live', TICK, TRADE, CANDLE);
     const market = gateway.venue.market('BTCUSDT');
@@ -34,7 +34,7 @@ describe('the Binance broker and its venue', () => {
     await gateway.waitForOracle();
   });
 
-  it('reconnects after the venue hung up, and misses no trade (F2)', async () => {
+  it('reconnects after the venue closed the connection, and misses no trade', async () => {
     await using gateway = await startBinanceBroker([TRADE, TICK]);
     await gateway.waitForState('live', TRADE);
     const market = gateway.venue.market('BTCUSDT');
@@ -51,7 +51,7 @@ describe('the Binance broker and its venue', () => {
     expect(gateway.conditions(TRADE).map(({ kind }) => kind)).toContain('recovering');
   });
 
-  it('discards half a frame with the connection that it came over (F1)', async () => {
+  it('discards half a frame together with the connection that it came over', async () => {
     await using gateway = await startBinanceBroker([TRADE, BOOK]);
     await gateway.waitForState('live', TRADE);
     const market = gateway.venue.market('BTCUSDT');
@@ -70,7 +70,7 @@ describe('the Binance broker and its venue', () => {
     expect(values).toEqual([]);
   });
 
-  it('tells which trades the venue has no more', async () => {
+  it('reports which trades the venue no longer has', async () => {
     await using gateway = await startBinanceBroker([TRADE]);
     await gateway.waitForState('live', TRADE);
     const market = gateway.venue.market('BTCUSDT');
@@ -87,7 +87,7 @@ describe('the Binance broker and its venue', () => {
     expectConsecutive(gateway.tradeIds().slice(1));
   });
 
-  it('notices a connection that is open and silent (F3)', async () => {
+  it('notices a connection that is open and silent', async () => {
     await using gateway = await startBinanceBroker([TICK], { staleAfterMs: 600 });
     await gateway.waitForState('live', TICK);
     const running = gateway.venue.run({ everyMs: 20 });
@@ -99,7 +99,7 @@ describe('the Binance broker and its venue', () => {
     running[Symbol.dispose]();
   });
 
-  it('changes connections without a hole and without a doublet when a server goes down (F4)', async () => {
+  it('changes connections without a gap and without a duplicate when a server goes down', async () => {
     await using gateway = await startBinanceBroker([TRADE, TICK, BOOK, CANDLE]);
     await gateway.waitForState('live', TRADE, TICK);
     const running = gateway.venue.run({ everyMs: 5 });
@@ -120,7 +120,7 @@ describe('the Binance broker and its venue', () => {
     expect(gateway.events(BOOK).filter((event) => 'kind' in event && event.kind === 'snapshot')).toHaveLength(1);
   });
 
-  it('changes connections by itself in time, again and again (F4)', async () => {
+  it('changes connections by itself in time, again and again', async () => {
     await using gateway = await startBinanceBroker([TRADE], {
       broker: { connectionLifetimeMs: 1_000 },
       venue: { socket: { lifetimeMs: 10_000 } },
@@ -134,7 +134,7 @@ describe('the Binance broker and its venue', () => {
   });
 
   it.each(['natural', 'exact', 'straddle'] as const)(
-    'begins a book from a snapshot that lies %s to its diffs',
+    'begins a book if the alignment of its snapshot and diffs is %s',
     async (alignment) => {
       await using gateway = await startBinanceBroker([BOOK]);
       gateway.venue.faults.snapshotAlignment('BTCUSDT', alignment);
@@ -147,7 +147,7 @@ describe('the Binance broker and its venue', () => {
     },
   );
 
-  it('says that a book is out of step, and puts it right (F5)', async () => {
+  it('reports that a book is out of step, and rebuilds it', async () => {
     await using gateway = await startBinanceBroker([BOOK]);
     const market = gateway.venue.market('BTCUSDT');
     await gateway.venue.waitForSubscription('btcusdt@depth@100ms');
@@ -167,7 +167,7 @@ describe('the Binance broker and its venue', () => {
     ).toEqual(['live', 'recovering', 'live']);
   });
 
-  it('never applies a snapshot that is older than its diffs (F6)', async () => {
+  it('never applies a snapshot that is older than its diffs', async () => {
     await using gateway = await startBinanceBroker([]);
     await waitFor(() => gateway.venue.sockets.length === 1);
     gateway.venue.faults.snapshotLag('BTCUSDT', 2);
@@ -181,7 +181,7 @@ describe('the Binance broker and its venue', () => {
     expect(gateway.venue.requests.filter(({ path }) => path.includes('depth'))).toHaveLength(3);
   });
 
-  it('comes out right of diffs that come twice, overlap or change places (F7)', async () => {
+  it('ends with the right book if diffs come twice, overlap or change places', async () => {
     await using gateway = await startBinanceBroker([BOOK]);
     const market = gateway.venue.market('BTCUSDT');
     await gateway.venue.waitForSubscription('btcusdt@depth@100ms');
@@ -202,7 +202,7 @@ describe('the Binance broker and its venue', () => {
     await gateway.waitForState('live', BOOK);
   });
 
-  it('drops what is malformed, counts it, and keeps the connection (F9)', async () => {
+  it('drops malformed frames, counts them, and keeps the connection', async () => {
     await using gateway = await startBinanceBroker([TRADE, TICK]);
     await gateway.waitForState('live', TRADE, TICK);
     const { faults } = gateway.venue;
@@ -224,7 +224,7 @@ describe('the Binance broker and its venue', () => {
     expect(gateway.venue.handshakes).toBe(1);
   });
 
-  it('ends a connection that sends too large a frame, and connects anew (F10)', async () => {
+  it('closes a connection on which a frame is too large, and reconnects', async () => {
     await using gateway = await startBinanceBroker([TRADE]);
     await gateway.waitForState('live', TRADE);
     gateway.venue.faults.malformed('x'.repeat(5 * 1024 * 1024));
@@ -232,7 +232,7 @@ describe('the Binance broker and its venue', () => {
     await gateway.waitForState('live', TRADE);
   });
 
-  it('waits out refusals of every kind, and then begins by itself (F12)', async () => {
+  it('waits out refusals of every kind, and then begins by itself', async () => {
     await using gateway = await startBinanceBroker([TRADE]);
     await gateway.waitForState('live', TRADE);
     const { faults } = gateway.venue;
@@ -248,7 +248,7 @@ describe('the Binance broker and its venue', () => {
     expect(gateway.statuses.at(-1)?.kind).toBe('connected');
   });
 
-  it('begins a book after the end of a ban, without asking in between (F13)', async () => {
+  it('begins a book after the end of a ban, without a request in between', async () => {
     await using gateway = await startBinanceBroker([]);
     await gateway.broker.catalogTried;
     gateway.venue.faults.rest.nextStatus(418, { retryAfterSeconds: 1 });
@@ -263,7 +263,7 @@ describe('the Binance broker and its venue', () => {
     await gateway.waitForOracle();
   });
 
-  it('subscribes 1500 streams over two sockets within the limit of control frames (F16, F17)', async () => {
+  it('subscribes 1500 streams over two sockets within the limit of control frames', async () => {
     const wanted = Array.from({ length: 1_500 }, (_, index) => feedOf(`GEN${index + 1}USDT`, 'tick'));
     await using gateway = await startBinanceBroker(wanted, { venue: { generatedSymbols: 1_500 } });
     await gateway.waitForState('live', ...wanted);
@@ -276,7 +276,7 @@ describe('the Binance broker and its venue', () => {
     }
   });
 
-  it('is not led astray by data before the answer, or after the end of a subscription', async () => {
+  it('is not confused by data before the reply to a subscription, or after its end', async () => {
     await using gateway = await startBinanceBroker([]);
     gateway.venue.faults.dataBeforeAck = true;
     gateway.venue.faults.dataAfterUnsubscribe = true;

@@ -7,13 +7,13 @@ import { bookDigest, expectedBooks } from '../venues/binance/expectedBooks.ts';
 import { SessionPlayer } from '../venues/binance/SessionPlayer.ts';
 import { StandInBinance } from '../venues/binance/StandInBinance.ts';
 
-describe.runIf(hasRecordings)('a recorded session, played through the broker', () => {
+describe.runIf(hasRecordings)('a recorded session that is played through the broker', () => {
   it.each([
     'session-2021-04-05-binance-10sym',
     'session-2021-04-17-binanceus-10sym',
     'session-2021-08-14-binance-4sym',
     'session-2021-10-12-binance-4sym',
-  ])('%s comes out whole', async (name) => {
+  ])('%s arrives whole', async (name) => {
     const standIn = await StandInBinance.start();
     const session = new SessionPlayer(standIn, `binance/${name}.jsonl`);
     const expected = expectedBooks(name.concat('.jsonl'));

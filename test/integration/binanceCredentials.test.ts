@@ -28,7 +28,7 @@ afterEach(async () => {
   stack = new AsyncDisposableStack();
 });
 
-/** One gateway's side of a check, and all that it wrote. */
+/** One gateway's side of a check, with everything that it wrote. */
 class Asker {
   readonly clock = new FakeClock();
   readonly random = seededRandom(1);
@@ -54,7 +54,7 @@ class Asker {
     });
   }
 
-  /** Lets time pass until the promise has settled. */
+  /** Advances time until the promise has settled. */
   async settle<T>(promise: Promise<T>): Promise<T> {
     let settled = false;
     const note = (): void => {
@@ -62,7 +62,7 @@ class Asker {
     };
     promise.then(note, note);
     await waitFor(() => {
-      // Not so much in all that an exchange on loopback would run into its deadline.
+      // Time advances so little in total that an exchange on loopback does not run into its deadline.
       if (!settled && this.clock.pending > 0) void this.clock.advance(10);
       return settled;
     });
@@ -78,11 +78,11 @@ interface Scene {
   readonly venue: StandInBinance;
   readonly asker: Asker;
   readonly check: (credentials?: BinanceCredentials) => Promise<void>;
-  /** The paths that the venue was asked for, in order. */
+  /** Returns the paths that were requested from the venue, in order. */
   readonly paths: () => string[];
 }
 
-/** `aheadMs`: by how much the venue's clock is ahead of ours. Nothing secret may be written, whatever happens. */
+/** Starts a venue whose clock is `aheadMs` ahead of ours, and checks in the end that nothing secret was written. */
 async function set({ aheadMs = 0, ...options }: Partial<StandInOptions> & { aheadMs?: number } = {}): Promise<Scene> {
   const asker = new Asker();
   const venue = stack.use(await StandInBinance.start({ now: () => asker.clock.now() + aheadMs, ...options }));
@@ -100,7 +100,7 @@ async function set({ aheadMs = 0, ...options }: Partial<StandInOptions> & { ahea
   return { venue, asker, check, paths: () => venue.requests.map(({ path }) => path) };
 }
 
-/** A private key by its lines: what was written may have other line ends. */
+/** Returns the secrets, a private key line by line because written text may have other line ends. */
 function secretsOf({ apiKey, apiSecret }: BinanceCredentials): string[] {
   return [apiKey, ...apiSecret.split('\n')].filter((text) => text !== '' && !text.startsWith('-----'));
 }
@@ -117,7 +117,7 @@ function accountOf({ publicKey, privateKey }: typeof rsa): { credentials: Binanc
 }
 
 describe('checkBinanceCredentials', () => {
-  it('asks once, signed, with the key in a header alone', async () => {
+  it('asks once, with a signature, and sends the key in a header only', async () => {
     const { check, venue, asker } = await set();
     await check();
     const [request] = venue.requests;
@@ -135,10 +135,10 @@ describe('checkBinanceCredentials', () => {
   it.each([
     ['Ed25519', ed25519],
     ['RSA', rsa],
-  ])('signs with the private key where the secret is one: %s', async (_name, pair) => {
+  ])('signs with the private key if the secret is one: %s', async (_name, pair) => {
     const { credentials, publicKey } = accountOf(pair);
     const { check, venue, asker } = await set({ accounts: [{ apiKey: credentials.apiKey, publicKey }] });
-    // Each moment has a signature of its own: among so many there are some with every character that has to be encoded.
+    // The signature depends on the time: among so many there are some with every character that has to be encoded.
     for (let round = 0; round < 10; round += 1) {
       await check(credentials);
       await asker.clock.advance(1);
@@ -155,7 +155,7 @@ describe('checkBinanceCredentials', () => {
       { ...accountOf(ed25519).credentials, apiKey: HMAC.apiKey },
       /secret does not belong/,
     ],
-  ])('says that the venue refuses %s, and asks only once', async (_name, credentials, message) => {
+  ])('reports that the venue refuses %s, and asks only once', async (_name, credentials, message) => {
     const { check, paths } = await set();
     await expect(check(credentials)).rejects.toMatchObject({
       code: 'BROKER_AUTHENTICATION_FAILED',
@@ -164,14 +164,14 @@ describe('checkBinanceCredentials', () => {
     expect(paths()).toEqual([ACCOUNT]);
   });
 
-  it('says that the venue refuses a key without leave to read the account (-1002)', async () => {
+  it('reports that the venue refuses a key without permission to read the account (-1002)', async () => {
     const { check, venue } = await set();
     venue.faults.rest.nextStatus(401, { body: '{"code":-1002,"msg":"You are not authorized."}' });
     await expect(check()).rejects.toMatchObject({ code: 'BROKER_AUTHENTICATION_FAILED' });
   });
 
   it.each([3_600_000, -3_600_000])(
-    "corrects a clock that is off by %i ms by the venue's, once (-1021)",
+    "corrects a clock that is off by %i ms by the venue's clock, once (-1021)",
     async (aheadMs) => {
       const { check, paths, venue } = await set({ aheadMs });
       await check();
@@ -180,14 +180,14 @@ describe('checkBinanceCredentials', () => {
     },
   );
 
-  it('still tells wrong credentials from right ones where the clock was off', async () => {
+  it('still distinguishes wrong credentials from right ones after the clock was off', async () => {
     const { check } = await set({ aheadMs: 3_600_000 });
     await expect(check({ ...HMAC, apiSecret: 'y'.repeat(64) })).rejects.toMatchObject({
       code: 'BROKER_AUTHENTICATION_FAILED',
     });
   });
 
-  it('does not blame the credentials where the venue refuses its own time, nor asks again and again', async () => {
+  it('does not blame the credentials if the venue refuses its own time, and does not ask again and again', async () => {
     const { check, paths, venue } = await set();
     venue.faults.rest.nextStatus(400, { path: ACCOUNT, times: 9, body: '{"code":-1021,"msg":"Timestamp …"}' });
     await expect(check()).rejects.toMatchObject({
@@ -200,7 +200,7 @@ describe('checkBinanceCredentials', () => {
   it.each([
     [429, 7],
     [418, 120],
-  ])('does not ask again before the venue wants it (%i)', async (status, retryAfterSeconds) => {
+  ])('does not ask again before the venue allows it (%i)', async (status, retryAfterSeconds) => {
     const { check, paths, venue, asker } = await set();
     venue.faults.rest.nextStatus(status, { retryAfterSeconds });
     await expect(check()).rejects.toMatchObject({
@@ -212,7 +212,7 @@ describe('checkBinanceCredentials', () => {
   });
 
   it.each([429, 418])(
-    'heeds the pause that the answer to another check ordered, until it ends (%i)',
+    'observes the pause that the answer to another check ordered, until it ends (%i)',
     async (status) => {
       const { check, paths, venue, asker } = await set();
       venue.faults.rest.nextStatus(status, { retryAfterSeconds: 7 });
@@ -228,9 +228,9 @@ describe('checkBinanceCredentials', () => {
     },
   );
 
-  it('heeds what all checks of a minute used together, whichever credentials they were for', async () => {
+  it('observes the limit that all checks of a minute use up together, whichever credentials they were for', async () => {
     const { check, asker, venue } = await set();
-    // At 20 of the 6000 that the venue bears in a minute, of which clients have 60 %.
+    // Each check weighs 20; the venue allows 6000 in a minute, of which clients may use 60 %.
     for (let count = 0; count < 180; count += 1) await check();
     await expect(check({ ...HMAC, apiKey: 'x'.repeat(64) })).rejects.toMatchObject({
       code: 'RATE_LIMITED',
@@ -241,7 +241,7 @@ describe('checkBinanceCredentials', () => {
     await check();
   });
 
-  it('shares pauses with the broker, either way, where its market data comes from the same host', async () => {
+  it('shares pauses with the broker, in both directions, if its market data comes from the same host', async () => {
     const { check, paths, venue, asker } = await set();
     const { clock, random, hosts, metrics } = asker;
     const rest = stack.use(
@@ -270,14 +270,14 @@ describe('checkBinanceCredentials', () => {
     expect(paths()).toEqual([ACCOUNT, '/api/v3/depth', '/api/v3/ticker/bookTicker']);
   });
 
-  it('gets over a fault of the venue’s server that does not last', async () => {
+  it('tolerates a short fault of the venue’s server', async () => {
     const { check, paths, venue, asker } = await set();
     venue.faults.rest.nextStatus(503, { times: 2 });
     await asker.settle(check());
     expect(paths()).toEqual([ACCOUNT, ACCOUNT, ACCOUNT]);
   });
 
-  it('calls a venue unavailable whose server has a lasting fault', async () => {
+  it('reports a venue as unavailable if its server has a lasting fault', async () => {
     const { check, venue, asker } = await set();
     venue.faults.rest.nextStatus(500, { times: 9 });
     await expect(asker.settle(check())).rejects.toMatchObject({
@@ -286,7 +286,7 @@ describe('checkBinanceCredentials', () => {
     });
   });
 
-  it('calls a venue unavailable that can’t be reached', async () => {
+  it('reports a venue as unavailable if it cannot be reached', async () => {
     const { check, venue, asker } = await set();
     venue.faults.refuseConnections = true;
     await expect(asker.settle(check())).rejects.toMatchObject({
@@ -296,8 +296,8 @@ describe('checkBinanceCredentials', () => {
   });
 
   it.each([
-    ['no JSON', 200, 'certainly', 'Broker binance got an invalid answer.', 1],
-    ['no account', 200, '{"accountType":7}', "The venue's answer to broker binance is invalid.", 1],
+    ['text that is not JSON', 200, 'certainly', 'Broker binance got an invalid answer.', 1],
+    ['JSON that is not an account', 200, '{"accountType":7}', "The venue's answer to broker binance is invalid.", 1],
     [
       'an error that claims success',
       200,
@@ -326,12 +326,12 @@ describe('checkBinanceCredentials', () => {
     await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
   });
 
-  it('does not blame the credentials where the host knows no accounts', async () => {
+  it('does not blame the credentials if the host has no accounts', async () => {
     const { check } = await set({ rest: { marketDataOnly: true } });
     await expect(check()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
   });
 
-  it("gives nothing of the venue's own words to a client, nor to the log", async () => {
+  it("passes none of the venue's own words to a client or to the log", async () => {
     const { check, venue, asker } = await set();
     venue.faults.rest.nextStatus(401, { body: `{"code":-2015,"msg":"RAW ${HMAC.apiKey}"}` });
     venue.faults.rest.nextStatus(200, { body: `{"canTrade":"RAW ${HMAC.apiSecret}"}` });
@@ -348,7 +348,7 @@ describe('checkBinanceCredentials', () => {
     ['no secret', { ...HMAC, apiSecret: '' }, /^apiSecret: /],
     ['a secret with a blank', { ...HMAC, apiSecret: 'se cret' }, /^apiSecret: /],
     ['a broken private key', { ...HMAC, apiSecret: '-----BEGIN PRIVATE KEY-----\nAAAA\n' }, /^apiSecret: /],
-  ])('does not trouble the venue with %s', async (_name, credentials, message) => {
+  ])('does not send the venue %s', async (_name, credentials, message) => {
     const asker = new Asker();
     const venue = stack.use(await StandInBinance.start());
     await expect(asker.check(venue.restUrl, credentials)).rejects.toMatchObject({
@@ -374,13 +374,13 @@ describe('checkBinanceCredentials', () => {
   it('keeps no connection once it has its answer', async () => {
     const server = stack.use(await ScriptedServer.start(() => ({ body: { canTrade: false, accountType: 'SPOT' } })));
     await new Asker().check(server.url, HMAC);
-    // Sooner than a server gives up an idle connection by itself.
+    // This is sooner than a server closes an idle connection by itself.
     await waitFor(() => server.openConnections === 0, 'the connection to close', 2_000);
     expect(server.connections).toBe(1);
   });
 });
 
-it('brokers of one gateway that ask the same host heed one pause', async () => {
+it('brokers of one gateway that use the same host observe one pause together', async () => {
   const venue = stack.use(await StandInBinance.start());
   const brokers = { one: standInBroker(venue), two: standInBroker(venue) };
   const gateway = stack.use(await startGateway({ config: { brokers } }));

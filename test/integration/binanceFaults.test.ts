@@ -9,7 +9,7 @@ import type { StandInOptions } from '../venues/binance/StandInBinance.ts';
 
 const STALE_AFTER_MS = 600;
 
-/** Stand-in, gateway and one raw client: what a subscriber is told of each thing that a venue may do. */
+/** A stand-in, a gateway and one raw client, to see what a subscriber gets for each fault of a venue. */
 class Scene implements AsyncDisposable {
   readonly venue: StandInBinance;
   readonly gateway: MarketDataServer;
@@ -48,14 +48,14 @@ class Scene implements AsyncDisposable {
     return this.#stack.disposeAsync();
   }
 
-  /** The states that the client was told of a symbol, in order. */
+  /** The states that the client received for a symbol, in order. */
   states(symbol = 'BTCUSDT'): unknown[] {
     return this.client.messages
       .filter((message) => message.type === 'status' && message['symbol'] === symbol)
       .map(({ status }) => status);
   }
 
-  toldState(status: string, symbol = 'BTCUSDT'): Promise<RawMessage> {
+  seesState(status: string, symbol = 'BTCUSDT'): Promise<RawMessage> {
     return this.client.waitFor((message) => message['status'] === status && message['symbol'] === symbol);
   }
 
@@ -63,7 +63,7 @@ class Scene implements AsyncDisposable {
     return this.client.data('orderbook', 'BTCUSDT').at(-1);
   }
 
-  /** Until what the client was told last is what the venue's own book says. */
+  /** Resolves when the last book that the client received is the venue's own. */
   async untilInStep(): Promise<void> {
     await waitFor(() => {
       this.venue.market('BTCUSDT').depth();
@@ -79,12 +79,12 @@ class Scene implements AsyncDisposable {
   }
 }
 
-describe('what a subscriber sees of the venue’s faults', () => {
-  it('a stream that is acknowledged and never delivers is told as stale, and as live when it does', async () => {
+describe('a subscriber during faults of the venue', () => {
+  it('sees a stream that is acknowledged and never delivers as stale, and as live once it does', async () => {
     await using scene = await Scene.start();
     scene.venue.faults.ackButSilent('btcusdt@bookTicker');
     await scene.client.subscribe('binance', ['BTCUSDT'], ['tick']);
-    await scene.toldState('stale');
+    await scene.seesState('stale');
     scene.venue.faults.ackButSilent(null);
     await waitFor(() => {
       scene.venue.market('BTCUSDT').tick();
@@ -92,14 +92,14 @@ describe('what a subscriber sees of the venue’s faults', () => {
     });
   });
 
-  it('a gap in the book is told, and the book is rebuilt', async () => {
+  it('is notified of a gap in the book, and the book is rebuilt', async () => {
     await using scene = await Scene.start();
     await scene.subscribeBook();
     await scene.untilInStep();
     scene.venue.faults.skipDiff('BTCUSDT');
     scene.venue.market('BTCUSDT').depth();
     scene.venue.market('BTCUSDT').depth();
-    await scene.toldState('recovering');
+    await scene.seesState('recovering');
     await scene.untilInStep();
     expect(scene.states().slice(-2)).toEqual(['recovering', 'live']);
     expect(await scene.gateway.metrics.registry.metrics()).toMatch(
@@ -107,7 +107,7 @@ describe('what a subscriber sees of the venue’s faults', () => {
     );
   });
 
-  it('a snapshot older than the first diff is never applied', async () => {
+  it('never gets a snapshot older than the first diff', async () => {
     await using scene = await Scene.start();
     scene.venue.faults.snapshotLag('BTCUSDT', 2);
     await scene.subscribeBook();
@@ -117,7 +117,7 @@ describe('what a subscriber sees of the venue’s faults', () => {
   });
 
   it.each(['exact', 'straddle'] as const)(
-    'a first diff that lies %s to the snapshot begins the book',
+    'gets a book if the alignment of snapshot and first diff is %s',
     async (alignment) => {
       await using scene = await Scene.start();
       scene.venue.faults.snapshotAlignment('BTCUSDT', alignment);
@@ -127,7 +127,7 @@ describe('what a subscriber sees of the venue’s faults', () => {
     },
   );
 
-  it('a reset in the middle of a frame loses nothing that the venue still has', async () => {
+  it('loses nothing that the venue still has if a connection is reset in the middle of a frame', async () => {
     await using scene = await Scene.start();
     const market = scene.venue.market('BTCUSDT');
     await scene.client.subscribe('binance', ['BTCUSDT'], ['trade', 'orderbook'], { depth: 5 });
@@ -139,7 +139,7 @@ describe('what a subscriber sees of the venue’s faults', () => {
     );
     await scene.venue.faults.resetInMidFrame();
     for (let count = 0; count < 5; count += 1) market.trade();
-    await scene.toldState('recovering');
+    await scene.seesState('recovering');
     await scene.venue.waitForSubscription('btcusdt@trade');
     market.trade();
     await waitFor(() => scene.client.data('trade').length >= 7, 'all seven trades');
@@ -150,7 +150,7 @@ describe('what a subscriber sees of the venue’s faults', () => {
     expect(scene.states()).not.toContain('gap');
   });
 
-  it('a silence is told as stale, and its end as live', async () => {
+  it('sees a silence as stale, and its end as live', async () => {
     await using scene = await Scene.start();
     await scene.client.subscribe('binance', ['BTCUSDT'], ['tick']);
     await scene.venue.waitForSubscription('btcusdt@bookTicker');
@@ -158,14 +158,14 @@ describe('what a subscriber sees of the venue’s faults', () => {
       using _market = scene.venue.run({ everyMs: 20 });
       await waitFor(() => scene.client.data('tick').length > 20, 'ticks');
       scene.venue.faults.silence = true;
-      await scene.toldState('stale');
+      await scene.seesState('stale');
       scene.venue.faults.silence = false;
       await waitFor(() => scene.states().at(-1) === 'live', 'the feed to be live again');
     }
     expect(scene.states().filter((state) => state === 'stale')).toHaveLength(1);
   });
 
-  it('a ban is waited out without a single request, and then the book begins', async () => {
+  it('gets a book after a ban, during which not a single request is sent', async () => {
     await using scene = await Scene.start();
     scene.venue.faults.rest.nextStatus(418, { retryAfterSeconds: 2, path: '/api/v3/depth' });
     const before = performance.now();
@@ -178,7 +178,7 @@ describe('what a subscriber sees of the venue’s faults', () => {
     expect((asked[1]?.atMs ?? 0) - (asked[0]?.atMs ?? 0)).toBeGreaterThanOrEqual(2_000);
   });
 
-  it('300 symbols in two subscriptions reach the venue in frames that it answers', async () => {
+  it('has 300 symbols in two subscriptions sent to the venue in frames that it answers', async () => {
     await using scene = await Scene.start({ generatedSymbols: 300 });
     const symbols = Array.from({ length: 300 }, (_, index) => `GEN${index + 1}USDT`);
     await scene.client.subscribe('binance', symbols.slice(0, 150), ['tick', 'trade']);
@@ -197,7 +197,7 @@ describe('what a subscriber sees of the venue’s faults', () => {
     expect(scene.venue.handshakes).toBe(1);
   });
 
-  it('a disconnect with 50 symbols wanted has all 50 wanted again', async () => {
+  it('has all 50 symbols subscribed again after a disconnect', async () => {
     await using scene = await Scene.start({ generatedSymbols: 50 });
     const symbols = Array.from({ length: 50 }, (_, index) => `GEN${index + 1}USDT`);
     await scene.client.subscribe('binance', symbols, ['tick']);
@@ -214,13 +214,13 @@ describe('what a subscriber sees of the venue’s faults', () => {
     expect(new Set(symbols.map((symbol) => scene.states(symbol).at(-1)))).toEqual(new Set(['live']));
   });
 
-  it('a venue that can not be reached is told, retried, and begins by itself', async () => {
+  it('is notified that a venue cannot be reached, which is retried, and begins by itself', async () => {
     await using scene = await Scene.start();
     await scene.client.subscribe('binance', ['BTCUSDT'], ['tick']);
     await scene.venue.waitForSubscription('btcusdt@bookTicker');
     scene.venue.faults.refuseConnections = true;
     await scene.venue.faults.hangUp();
-    await scene.toldState('recovering');
+    await scene.seesState('recovering');
     scene.venue.faults.refuseConnections = false;
     await scene.venue.waitForSubscription('btcusdt@bookTicker');
     await waitFor(() => {

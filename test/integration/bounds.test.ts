@@ -1,13 +1,9 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
-import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { FairTurns } from '../../src/shared/FairTurns.ts';
 import { systemClock } from '../../src/shared/clock.ts';
-import { closedCandles } from '../support/candles.ts';
+import { CANDLES, TOO_MUCH, countCandles } from '../support/costlyQueries.ts';
 import { GraphqlGateway } from '../support/GraphqlGateway.ts';
 import type { GraphqlResponse, GraphqlResponseError } from '../support/GraphqlGateway.ts';
 import { RawClient } from '../support/RawClient.ts';
@@ -17,31 +13,11 @@ import { startGateway } from '../support/startGateway.ts';
 import { TransportWsClient } from '../support/TransportWsClient.ts';
 import { waitFor } from '../support/waitFor.ts';
 
-const FIELDS =
-  'broker symbol type time receivedAt sequence cursor interval openTime closeTime open high low close volume';
-const CANDLES = (limit: number, fields = FIELDS): string =>
-  `candles(broker: "binance", symbol: "BTCUSDT", limit: ${limit}) { ${fields} }`;
-/** Names so long that few values make many bytes. */
-const LONG_FIELDS = ['open', 'high', 'low', 'close', 'volume', 'time']
-  .map((field) => `${field}${'x'.repeat(40)}: ${field}`)
-  .join(' ');
-const TOO_MUCH = `{ ${Array.from({ length: 30 }, (_, n) => `a${n}: ${CANDLES(5_000)}`).join(' ')} }`;
-
-/** Counts what the venue is asked for, and answers with as many candles as were wanted. */
-function countCandles(gateway: GraphqlGateway): { asked: number } {
-  const count = { asked: 0 };
-  gateway.broker().fetchCandles = ({ limit }: { limit?: number } = {}) => {
-    count.asked += 1;
-    return Promise.resolve(closedCandles(limit ?? 0));
-  };
-  return count;
-}
-
 function firstError(payload: unknown): GraphqlResponseError | undefined {
   return (payload as GraphqlResponseError[])[0];
 }
 
-describe('an operation whose answer may become too large is refused before anything is done for it', () => {
+describe('an operation whose answer may become too large is refused before any work is done for it', () => {
   it('over WebSocket', async () => {
     await using gateway = await GraphqlGateway.start();
     const count = countCandles(gateway);
@@ -65,7 +41,7 @@ describe('an operation whose answer may become too large is refused before anyth
     expect(count.asked).toBe(0);
   });
 
-  it('also an event of a subscription, over server-sent events and WebSocket', async () => {
+  it('as well as an event of a subscription, over server-sent events and WebSocket', async () => {
     await using gateway = await GraphqlGateway.start({ limits: { queryCost: 100 } });
     const query =
       'subscription { marketData(symbols: ["BTCUSDT"], types: [ORDERBOOK], options: { depth: 60 }) { ... on OrderBook { bids { price size } } } }';
@@ -79,7 +55,7 @@ describe('an operation whose answer may become too large is refused before anyth
     expect(firstError((await client.typed('error', '2')).payload)?.extensions['code']).toBe('LIMIT_EXCEEDED');
   });
 
-  it('by the bound that an API key has of its own', async () => {
+  it('by the limit of the client’s own API key', async () => {
     const { createHash } = await import('node:crypto');
     const key = (id: string, queryCost: number) => ({
       id,
@@ -98,13 +74,13 @@ describe('an operation whose answer may become too large is refused before anyth
   });
 });
 
-describe('a name of more than 128 characters is refused, whatever it is a name of', () => {
+describe('a name of more than 128 characters is refused', () => {
   it.each([
     ['a field of a list', `{ ${CANDLES(10, `${'x'.repeat(129)}: open`)} }`],
     ['a field of a fragment', `{ ${CANDLES(10, '...F')} } fragment F on Candle { ${'x'.repeat(129)}: open }`],
     ['an operation’s own field', `{ ${'x'.repeat(60_000)}: __typename }`],
     ['a field of an event', `subscription { marketData(symbols: ["BTCUSDT"]) { ${'x'.repeat(129)}: time } }`],
-  ])('%s', async (_what, query) => {
+  ])('as the name of %s', async (_what, query) => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     client.subscribe('1', query);
@@ -115,7 +91,7 @@ describe('a name of more than 128 characters is refused, whatever it is a name o
     expect((await stream.count(1))[0]?.data).toContain('"LIMIT_EXCEEDED"');
   });
 
-  it('but an id of an operation may be long, up to a bound', async () => {
+  it('an id of an operation may be long, up to a limit', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     client.subscribe('i'.repeat(4_096), '{ __typename }');
@@ -125,105 +101,8 @@ describe('a name of more than 128 characters is refused, whatever it is a name o
   });
 });
 
-describe('for a client that does not read', () => {
-  it('no more answers are computed than a few, over WebSocket', async () => {
-    await using gateway = await GraphqlGateway.start({ limits: { subscriptionsPerConnection: 1_000 } });
-    const count = countCandles(gateway);
-    await using client = await TransportWsClient.connect(gateway.wsUrl);
-    await using other = await TransportWsClient.connect(gateway.wsUrl);
-    client.socket.pause();
-    for (let id = 0; id < 60; id += 1) client.subscribe(String(id), `{ ${CANDLES(5_000, LONG_FIELDS)} }`);
-    await waitFor(() => count.asked > 0);
-    // Whoever reads is served meanwhile, also of the same address.
-    for (let id = 0; id < 3; id += 1) {
-      other.subscribe(String(id), `{ ${CANDLES(10, 'open')} }`);
-      await other.typed('complete', String(id));
-    }
-    const before = count.asked;
-    expect(before).toBeLessThan(3 + 15);
-    client.socket.resume();
-    for (let id = 0; id < 60; id += 1) await client.typed('complete', String(id));
-    expect(count.asked).toBe(63);
-  });
-
-  it('nothing is kept of what it asked for when it leaves', async () => {
-    await using gateway = await GraphqlGateway.start({ limits: { subscriptionsPerConnection: 1_000 } });
-    const count = countCandles(gateway);
-    const client = await TransportWsClient.connect(gateway.wsUrl);
-    client.socket.pause();
-    for (let id = 0; id < 40; id += 1) client.subscribe(String(id), `{ ${CANDLES(5_000, LONG_FIELDS)} }`);
-    await waitFor(() => count.asked > 0);
-    client.socket.terminate();
-    await waitFor(() => gateway.services.answers.used === 0, 'what the answers took to be given back');
-    const asked = count.asked;
-    await using other = await TransportWsClient.connect(gateway.wsUrl);
-    other.subscribe('1', `{ ${CANDLES(10, 'open')} }`);
-    await other.typed('complete', '1');
-    expect(count.asked).toBe(asked + 1);
-  });
-
-  it('an answer over HTTP is cut off in time, and its share is free again', async () => {
-    await using gateway = await startGateway({
-      config: {
-        heartbeat: { graphqlMs: 100 },
-        limits: { queryCost: 2_000_000, queryAliases: 100 },
-        brokers: { mock: { kind: 'mock-binance', symbols: { A: 100 } } },
-      },
-    });
-    // More than the kernel takes for a client that does not read.
-    const candles = `candles(broker: "mock", symbol: "A", interval: ONE_SECOND, limit: 5000) { ${LONG_FIELDS} }`;
-    const query = `{ ${candles} ${Array.from({ length: 12 }, (_, n) => `a${n}: ${candles}`).join(' ')} }`;
-    const sent = request(gateway.urls.graphql, {
-      method: 'POST',
-      agent: new Agent(),
-      headers: { 'content-type': 'application/json' },
-    });
-    const arrived = Promise.withResolvers<Socket>();
-    const note = (message: unknown): void => {
-      arrived.resolve((message as { readonly socket: Socket }).socket);
-    };
-    subscribe('http.server.request.start', note);
-    sent.end(JSON.stringify({ query }));
-    const served = await arrived.promise;
-    unsubscribe('http.server.request.start', note);
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    expect(response.statusCode).toBe(200);
-    response.pause();
-    const cut = once(response, 'error');
-    sent.on('error', () => undefined);
-    await waitFor(() => response.socket.bytesRead > 0);
-    // It reads again once nothing more can come.
-    await waitFor(() => served.destroyed, 'the gateway to cut it off');
-    response.resume();
-    await cut;
-    const answer = await fetch(gateway.urls.graphql, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query }),
-    });
-    expect(((await answer.json()) as GraphqlResponse).data?.['candles']).toHaveLength(5_000);
-  });
-
-  it('a long answer reaches who reads it slowly, but reads', async () => {
-    await using gateway = await startGateway({
-      config: { heartbeat: { graphqlMs: 200 }, brokers: { mock: { kind: 'mock-binance', symbols: { A: 100 } } } },
-    });
-    const query = `{ candles(broker: "mock", symbol: "A", interval: ONE_SECOND, limit: 5000) { ${FIELDS} } }`;
-    const sent = request(gateway.urls.graphql, { method: 'POST', headers: { 'content-type': 'application/json' } });
-    sent.end(JSON.stringify({ query }));
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    let bytes = 0;
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      // It takes its time: another request is answered before it reads on.
-      await (await fetch(`${gateway.urls.http}/health`)).text();
-    }
-    expect(bytes).toBe(Number(response.headers['content-length']));
-  });
-});
-
-describe('what a client’s text makes the gateway keep is bounded', () => {
-  it('the texts of the operations of one connection together, queries and subscriptions alike', async () => {
+describe('the memory for a client’s text is bounded', () => {
+  it('for the texts of all operations of one connection, queries and subscriptions together', async () => {
     await using gateway = await GraphqlGateway.start({ limits: { queueBytesPerConnection: 100_000 } });
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     const padded = (id: number): string =>
@@ -242,7 +121,7 @@ describe('what a client’s text makes the gateway keep is bounded', () => {
     ['a symbol', `{ tick(broker: "binance", symbol: "${'S'.repeat(50_000)}") { bid } }`],
     ['a symbol of a subscription', `subscription { marketData(symbols: ["${'S'.repeat(50_000)}"]) { time } }`],
     ['a broker', `{ tick(broker: "${'b'.repeat(50_000)}", symbol: "BTCUSDT") { bid } }`],
-    ['a field that there is not', `{ ${'f'.repeat(100)}${'x'.repeat(50_000)} }`],
+    ['an unknown field', `{ ${'f'.repeat(100)}${'x'.repeat(50_000)} }`],
     ['an enum value', `{ candles(broker: "b", symbol: "s", interval: ${'E'.repeat(50_000)}) { open } }`],
     [
       'the name of an operation, in each of many errors',
@@ -253,7 +132,7 @@ describe('what a client’s text makes the gateway keep is bounded', () => {
         .slice(0, 30)
         .join(' ')} }`,
     ],
-  ])('%s of many kilobytes is not repeated', async (_what, query) => {
+  ])('by not repeating %s of many kilobytes', async (_what, query) => {
     await using gateway = await GraphqlGateway.start();
     const { body } = await gateway.post(query);
     expect(body.errors?.length).toBeGreaterThan(0);
@@ -264,7 +143,7 @@ describe('what a client’s text makes the gateway keep is bounded', () => {
     expect(JSON.stringify(payload).length).toBeLessThan(30_000);
   });
 
-  it('a symbol over raw JSON is not repeated either', async () => {
+  it('by not repeating a symbol in the raw protocol', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     const answer = await client.subscribe('binance', ['S'.repeat(50_000)]);
@@ -272,10 +151,10 @@ describe('what a client’s text makes the gateway keep is bounded', () => {
   });
 });
 
-describe('what is nested too deeply', () => {
+describe('a value that is nested too deeply', () => {
   const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
 
-  it('in a variable that means nothing changes nothing', async () => {
+  it('in an unused variable changes nothing', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     const query = 'subscription { marketData(symbols: [\\"BTCUSDT\\"]) { ... on Tick { bid } } }';
@@ -286,7 +165,7 @@ describe('what is nested too deeply', () => {
     expect(gateway.logged.filter((line) => line.includes('"level":"error"'))).toEqual([]);
   });
 
-  it('in a variable that means something is BAD_REQUEST', async () => {
+  it('in a used variable is BAD_REQUEST', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     const query = 'subscription ($a: [String!]!) { marketData(symbols: $a) { time } }';
@@ -319,7 +198,7 @@ describe('what is nested too deeply', () => {
 describe('work that grows with what a client sends', () => {
   const typos = Array.from({ length: 200 }, (_, n) => `BTXUSD${n}`);
 
-  it('is bounded for each message: few of many mistyped symbols are told the nearest one', async () => {
+  it('is bounded for each message: only a few of many mistyped symbols get the nearest one suggested', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     const { rejected } = await client.subscribe(
@@ -334,8 +213,8 @@ describe('work that grows with what a client sends', () => {
   });
 
   it.each(['raw', 'graphql'] as const)('is done in turns that all clients share: %s', async (protocol) => {
-    /** Says who had a turn, in which order. */
-    class Told extends FairTurns {
+    /** Records which owner had a turn, in order. */
+    class RecordingTurns extends FairTurns {
       readonly owners: string[] = [];
 
       override async turn(asker: { readonly owner: string }): Promise<void> {
@@ -343,7 +222,7 @@ describe('work that grows with what a client sends', () => {
         this.owners.push(asker.owner);
       }
     }
-    const turns = new Told(systemClock);
+    const turns = new RecordingTurns(systemClock);
     if (protocol === 'raw') {
       await using gateway = await RawGateway.start({ wrap: (services) => ({ ...services, turns }) });
       await using client = await RawClient.connect(gateway.url);
@@ -360,14 +239,14 @@ describe('work that grows with what a client sends', () => {
   });
 });
 
-describe('what turns out to be a stream counts as a connection', () => {
+describe('a response that becomes a stream counts as a connection', () => {
   it.each([
     'text /event-stream',
     'text/event-stream',
     'TEXT/EVENT-STREAM;q=1',
     '*/*',
     'application/json, text/event-stream',
-  ])('whatever the Accept header looks like: %s', async (accept) => {
+  ])('with an Accept header of %s', async (accept) => {
     await using gateway = await startGateway({
       config: {
         limits: { connectionsPerAddress: 2 },
@@ -390,13 +269,13 @@ describe('what turns out to be a stream counts as a connection', () => {
     const first = await ask();
     const outcomes = [first, await ask(), await ask(), await ask()];
     for (const each of open) each.abort();
-    // Where it is no stream, nothing is: else there are two, and no more.
+    // If the response is not a stream, none is; otherwise two are, and no more.
     expect(outcomes).toEqual(first === 200 ? [200, 200, 429, 429] : outcomes.map(() => 406));
   });
 });
 
-describe('connections that say nothing', () => {
-  it('do not keep anybody out, and go in the end', async () => {
+describe('connections that send nothing', () => {
+  it('keep nobody out, and are closed in the end', async () => {
     await using gateway = await startGateway({
       config: {
         limits: { connectionsPerAddress: 3 },
@@ -416,7 +295,7 @@ describe('connections that say nothing', () => {
     for (const socket of idle) socket.destroy();
   });
 
-  it('leave the health checks answered', async () => {
+  it('do not keep the health checks from being answered', async () => {
     await using gateway = await startGateway({ config: { limits: { connectionsPerAddress: 1 } } });
     const { hostname, port } = new URL(gateway.urls.http);
     const idle = Array.from({ length: 60 }, () => connect(Number(port), hostname).on('error', () => undefined));

@@ -6,18 +6,18 @@ import { RawClient } from '../support/RawClient.ts';
 import { TransportWsClient } from '../support/TransportWsClient.ts';
 import { waitFor } from '../support/waitFor.ts';
 
-// What only the process itself can show: it obeys while it is busy, and keeps sockets back.
+// These tests need a real process: it obeys signals while it is busy, and keeps sockets in reserve.
 
 const LISTED = Object.fromEntries(Array.from({ length: 1_500 }, (_, n) => [`SYMBOL${n}`, 100]));
 const BUSY = { ...OFFLINE, TICKGRAPH_BROKERS__MOCK_BINANCE__SYMBOLS: JSON.stringify(LISTED) };
 
 it.each(['raw', 'graphql'] as const)(
-  'SIGTERM is obeyed in time while clients ask for all they can: %s',
+  'SIGTERM is obeyed in time while clients request as much as they can: %s',
   async (protocol) => {
     await using gateway = new GatewayProcess({ env: BUSY });
     const url = await gateway.listening();
     const answered = await Promise.all(Array.from({ length: 10 }, () => flood(url, protocol)));
-    // By the first answer the gateway is at work, and every client waits for very much more.
+    // With the first answer the gateway is at work, and every client waits for very much more.
     await waitFor(() => answered.some((count) => count() > 0), 'the first answer', 20_000);
     const began = performance.now();
     gateway.child.kill('SIGTERM');
@@ -27,7 +27,7 @@ it.each(['raw', 'graphql'] as const)(
   30_000,
 );
 
-/** A client that always waits for a hundred answers that are much work. Gives the number of those that came. */
+/** A client that always waits for a hundred expensive answers. Returns the number of those that came. */
 async function flood(url: string, protocol: 'raw' | 'graphql'): Promise<() => number> {
   const typos = Array.from({ length: 200 }, (_, n) => `SYNBOL${n}X`);
   const list = 'candles(broker: "mock-binance", symbol: "SYMBOL1", limit: 5000) { open high low close }';
@@ -48,7 +48,7 @@ async function flood(url: string, protocol: 'raw' | 'graphql'): Promise<() => nu
 }
 
 it.runIf(process.platform === 'linux')(
-  'idle connections take no socket from who asks, though there are few',
+  'idle connections take no socket from active clients, even if sockets are few',
   async () => {
     await using gateway = new GatewayProcess({
       command: '/bin/sh',
@@ -62,15 +62,15 @@ it.runIf(process.platform === 'linux')(
       connect(Number(port), hostname).on('error', () => undefined),
     );
     await waitFor(() => idle.some(({ destroyed }) => destroyed), 'the first of them to be closed');
-    // A connection has a second to say something before it makes room for others: then somebody new is let in again.
+    // A connection has a second to send something before it makes room for others; then a new client is accepted.
     await using client = await waitFor(() => RawClient.connect(url).catch(() => null), 'the idle to make room', 5_000);
     for (let n = 0; n < 10; n += 1) {
       const response = await fetch(`${url}/health`, { headers: { connection: 'close' } });
       expect(response.status).toBe(200);
     }
     expect(await client.subscribe('mock-binance', ['BTCUSDT'])).toMatchObject({ status: 'subscribed' });
-    const heard = neighbour.data('tick').length;
-    await waitFor(() => neighbour.data('tick').length > heard, 'the neighbour to hear more');
+    const before = neighbour.data('tick').length;
+    await waitFor(() => neighbour.data('tick').length > before, 'the neighbour to receive more');
     for (const socket of idle) socket.destroy();
   },
 );

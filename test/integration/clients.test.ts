@@ -12,7 +12,7 @@ import { StandInBinance } from '../venues/binance/StandInBinance.ts';
 
 const TICKS = `subscription Ticks { marketData(broker: "binance", symbols: ["BTCUSDT"]) { symbol ... on Tick { bid ask } } }`;
 
-/** A client that has begun to listen: what it received so far, and how it goes. */
+/** A client that has begun to listen, with what it has received so far and a way to leave. */
 interface Listener {
   readonly received: unknown[];
   /** Ends the subscription, then the client. */
@@ -90,7 +90,7 @@ const withUrql: Listen = (gateway) => {
   };
 };
 
-/** urql's own way over server-sent events. */
+/** urql has its own implementation of server-sent events. */
 const withUrqlOverHttp: Listen = (gateway) => {
   const client = new UrqlClient({
     url: gateway.urls.graphql,
@@ -151,11 +151,11 @@ describe.each<[string, Listen]>([
     await expect.poll(() => total(gateway, 'tickgraph_subscriptions')).toBe(0);
     await expect.poll(() => total(gateway, 'tickgraph_connections')).toBe(0);
     expect(venue.sockets.flatMap(({ streams }) => [...streams])).toEqual([]);
-    await waitFor(() => timers() <= timersBefore, 'every timer to be gone');
+    await waitFor(() => timers() <= timersBefore, 'every timer to end');
   });
 });
 
-it('a query of a client that takes event streams as well is answered as JSON', async () => {
+it('a query of a client that also accepts event streams is answered as JSON', async () => {
   await using gateway = await startGateway({ config: { brokers: { mock: { kind: 'mock-binance' } } } });
   const client = new UrqlClient({ url: gateway.urls.graphql, preferGetMethod: false, exchanges: [fetchExchange] });
   const { data, error } = await client.query('{ brokers { id kind } }', {}).toPromise();

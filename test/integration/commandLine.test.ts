@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { GatewayProcess, OFFLINE, projectFolder } from '../support/GatewayProcess.ts';
 
-describe('the command line of a real process', () => {
+describe('the command line in a real process', () => {
   it('is an executable file that knows its version', async () => {
     await using gateway = new GatewayProcess({ command: `${projectFolder}src/index.ts`, args: ['--version'], env: {} });
     expect(await gateway.exited()).toBe(0);
@@ -32,7 +32,7 @@ describe('the command line of a real process', () => {
     expect(gateway.err).toMatch(/TICKGRAPH_SERVER__PROT: .*\n.*PORT: server\.port: found 70000/);
   });
 
-  it('ends with 1 and a line that says why where the port is in use', async () => {
+  it('ends with 1 and a line with the reason if the port is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const address = other.address();
@@ -46,7 +46,7 @@ describe('the command line of a real process', () => {
     }
   });
 
-  it('logs what nobody caught without its secrets, and ends with 1', async () => {
+  it('logs an uncaught error without its secrets, and ends with 1', async () => {
     const thrower = "process.on('SIGUSR2', () => { throw new Error('GET /?token=can' + 'ary failed') })";
     await using gateway = new GatewayProcess({
       args: ['--import', `data:text/javascript,${encodeURIComponent(thrower)}`, 'src/index.ts', 'serve'],
@@ -58,7 +58,7 @@ describe('the command line of a real process', () => {
     expect(gateway.out + gateway.err).not.toContain('canary');
   });
 
-  it('goes on serving where the reader of its log goes away', async () => {
+  it('goes on serving if the reader of its log goes away', async () => {
     await using gateway = new GatewayProcess({ env: { ...OFFLINE, LOG_LEVEL: 'trace' } });
     const url = await gateway.listening();
     gateway.child.stdout?.destroy();
@@ -68,7 +68,7 @@ describe('the command line of a real process', () => {
   });
 });
 
-it('lets a process end whose log nobody reads, however much was logged', async () => {
+it('lets a process end although nobody reads its log, however much was logged', async () => {
   const shared = pathToFileURL(`${projectFolder}src/shared`).href;
   const script = `
     import { BoundedOutput } from '${shared}/BoundedOutput.ts';

@@ -31,7 +31,7 @@ const LISTS = `subscription {
   }
 }`;
 
-/** What happens: so many events of a stream in one turn of the event loop, or a newcomer, or somebody leaves. */
+/** Either this many events of a stream come in one turn of the event loop, or a client joins, or a client leaves. */
 const step = fc.oneof(
   {
     weight: 8,
@@ -50,12 +50,12 @@ async function subscribed(gateway: GraphqlGateway, options: object, id: string):
   return client;
 }
 
-/** What a client was told, without the ids it chose. */
-const told = (client: TransportWsClient, name: string): unknown[] =>
+/** What a client received, without the ids that it chose. */
+const received = (client: TransportWsClient, name: string): unknown[] =>
   client.messages.filter(({ type, id }) => type === 'next' && id?.endsWith(name)).map(({ payload }) => payload);
 
 describe('compressed messages', () => {
-  it('say what plain ones say, to clients that come, go and subscribe to several streams', async () => {
+  it('carry the same as plain ones to clients that come, go and subscribe to several streams', async () => {
     let linked = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
@@ -71,7 +71,7 @@ describe('compressed messages', () => {
         let next = 1;
         for (const { what, count } of steps) {
           if (what === 'join') {
-            const from = told(plain, 'all').length;
+            const from = received(plain, 'all').length;
             late.push({ client: owned.use(await subscribed(gateway, {}, `l${late.length}`)), from });
             continue;
           }
@@ -88,17 +88,18 @@ describe('compressed messages', () => {
           await whole.roundTrip();
           for (const { client } of late) await client.roundTrip();
         }
-        expect(told(whole, 'trades')).toEqual(told(plain, 'trades'));
-        expect(told(whole, 'all')).toEqual(told(plain, 'all'));
-        for (const { client, from } of late) expect(told(client, 'all')).toEqual(told(plain, 'all').slice(from));
-        linked += told(whole, 'all').length;
+        expect(received(whole, 'trades')).toEqual(received(plain, 'trades'));
+        expect(received(whole, 'all')).toEqual(received(plain, 'all'));
+        for (const { client, from } of late)
+          expect(received(client, 'all')).toEqual(received(plain, 'all').slice(from));
+        linked += received(whole, 'all').length;
       }),
       { numRuns: 15 },
     );
     expect(linked).toBeGreaterThan(100);
   });
 
-  it('are each its own subscription’s, whatever else its client was sent between', async () => {
+  it('belong to the right subscription, whatever else its client was sent in between', async () => {
     await using owned = new AsyncDisposableStack();
     const gateway = owned.use(await GraphqlGateway.start({ options: { compression: ON } }));
     const begin = async (subscriptions: Readonly<Record<string, string[]>>): Promise<TransportWsClient> => {
@@ -130,7 +131,7 @@ describe('compressed messages', () => {
     for (const id of ['c1', 'c2']) expect(ids(twice, id)).toEqual(odd);
   });
 
-  it('of lists say what plain ones say, beside single events on the same socket, and are the same for all in step', async () => {
+  it('of lists carry the same as plain ones, besides single events, and are shared by all clients in step', async () => {
     const clock = new FakeClock();
     await using owned = new AsyncDisposableStack();
     const options = { heartbeatMs: 10_000_000, compression: ON };
@@ -154,7 +155,7 @@ describe('compressed messages', () => {
         .of('list')
         .map(({ payload }) => (payload as { data: { marketDataBatch: { id: string }[] } }).data.marketDataBatch)
         .map((list) => list.map(({ id }) => Number(id)));
-    /** When the last of them came. */
+    /** The number of events that came before the last client joined. */
     let missed = 0;
     for (let round = 1; round <= 10; round += 1) {
       await bring(round);
@@ -172,13 +173,13 @@ describe('compressed messages', () => {
     expect(plain?.map(({ length }) => length)).toEqual(Array.from({ length: 10 }, (_, at) => at + 41));
     expect(plain?.flat()).toEqual(all);
     expect([first, second]).toEqual([plain, plain]);
-    // Who comes in the middle of a list is in step from the next one on.
+    // A client that joins in the middle of a list is in step from the next list on.
     expect(late?.flat()).toEqual(all.slice(missed));
     expect(late?.slice(1)).toEqual(plain?.slice(5));
     expect(clients.map((client) => client.of('each').length)).toEqual([...Array(3).fill(next - 1), next - 1 - missed]);
   });
 
-  it('are a fraction of the plain ones', async () => {
+  it('are a fraction of the size of the plain ones', async () => {
     const gateways = [
       await GraphqlGateway.start({ options: { compression: ON } }),
       await GraphqlGateway.start({ options: { compression: { enabled: false, thresholdBytes: 0 } } }),
@@ -198,7 +199,7 @@ describe('compressed messages', () => {
       bytes.push(await gateway.metric('bytes_sent_total', { protocol: 'graphql-ws' }));
     }
     const [compressed = 0, plain = 1] = bytes;
-    // The answers to the client's pings are among them, and plain.
+    // The answers to the client's pings are among them, and they are not compressed.
     expect(compressed).toBeLessThan(plain / 2.5);
   });
 
@@ -210,7 +211,7 @@ describe('compressed messages', () => {
     await gateway.wanted('orderbook BTCUSDT');
     const broker = gateway.broker();
     let published = 0;
-    /** Digits that don't compress well, and the number of the book as its best bid. */
+    /** Publishes a book of digits that don't compress well, with the book's number as its best bid. */
     const publish = (): void => {
       published += 1;
       const bids = Array.from({ length: 400 }, (_, level): [string, string] => [
@@ -244,7 +245,7 @@ describe('compressed messages', () => {
     'permessage-deflate; server_no_context_takeover',
     'permessage-deflate; server_max_window_bits=10',
     'permessage-deflate; nonsense',
-  ])('are not sent to a client whose offer we can’t take, which is served all the same: %s', async (offer) => {
+  ])('are not sent to a client with an offer that we cannot accept, which is still served: %s', async (offer) => {
     await using gateway = await RawGateway.start({ compression: ON });
     const headers = { 'sec-websocket-extensions': offer };
     await using client = await RawClient.connect(gateway.url, { perMessageDeflate: false, headers });
@@ -252,7 +253,7 @@ describe('compressed messages', () => {
     expect((await client.subscribe('binance', ['BTCUSDT']))['status']).toBe('subscribed');
   });
 
-  it('of a client are understood, and held to the size of what they say', async () => {
+  it('from a client are understood, and limited by their uncompressed size', async () => {
     await using gateway = await RawGateway.start({ compression: ON, maxPayloadBytes: 2_000 });
     await using client = await RawClient.connect(gateway.url, { perMessageDeflate: { threshold: 0 } });
     expect((await client.ask({ action: 'ping' }))['status']).toBe('pong');

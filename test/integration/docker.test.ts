@@ -7,11 +7,11 @@ import { parseConfig } from '../../src/config/load.ts';
 import { GatewayProcess, OFFLINE, projectFolder } from '../support/GatewayProcess.ts';
 
 const dockerfile = read('Dockerfile').replaceAll(/\\\n\s*/g, '');
-/** What the last stage says: the stage that runs. */
+/** The last stage of the Dockerfile, which is the one that runs. */
 const lastStage = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
 
 describe('the image', () => {
-  it('copies only what is there and not ignored', () => {
+  it('copies only what exists and is not ignored', () => {
     const sources = copies(dockerfile).flatMap(({ sources: paths }) => paths);
     expect(sources).toContain('package-lock.json');
     for (const path of sources) {
@@ -20,13 +20,13 @@ describe('the image', () => {
     }
   });
 
-  it('takes nothing of the working folder with it that the server does not need', () => {
+  it('takes nothing from the working folder that the server does not need', () => {
     for (const path of ['node_modules', 'test', '.git', 'config.yaml', '.env', 'bench']) {
       expect(isIgnored(path), path).toBe(true);
     }
   });
 
-  it('runs as no one in particular, tells the platform its port and its signal, and starts node itself', () => {
+  it('runs without privileges, declares its port and its signal, and starts node itself', () => {
     const config = parseConfig({}, 'defaults');
     expect(lastStage).toMatch(/^USER [1-9]\d*:[1-9]\d*$/m);
     expect(lastStage).toMatch(config.ok ? new RegExp(`^EXPOSE ${config.config.server.port}$`, 'm') : /never/);
@@ -42,7 +42,7 @@ describe('the image', () => {
     expect(imported.size).toBeGreaterThan(5);
   });
 
-  it('serves, is found healthy, stops on its signal, and writes nothing', async () => {
+  it('serves, is reported healthy, stops on its signal, and writes nothing', async () => {
     const folder = buildImage();
     try {
       const before = files(folder);
@@ -66,7 +66,9 @@ async function healthCheck(folder: string, port: string): Promise<number | strin
   return await check.exited();
 }
 
-/** A folder as the image has it: what the last stage copies, and the packages of an install for production. */
+/**
+ * A folder with the content of the image: what the last stage copies, and the packages of an install for production.
+ */
 function buildImage(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tickgraph-image-'));
   for (const { sources, target } of copies(lastStage)) {
@@ -114,7 +116,7 @@ function command(instruction: string): string[] {
   return parsed.map(String);
 }
 
-/** As Docker reads the file: the last line that matches a path or a folder above it decides. */
+/** Decides as Docker does: the last line that matches a path or a folder above it counts. */
 function isIgnored(path: string): boolean {
   let ignored = false;
   for (const line of read('.dockerignore').split('\n')) {
@@ -128,7 +130,7 @@ function isIgnored(path: string): boolean {
 
 const IMPORTS = [/^(?:import|export)(?! type)[^;'"]*?from '([^']+)'/gm, /^import '([^']+)'/gm, /import\('([^']+)'\)/g];
 
-/** The packages imported, other than for their types, by a module and all modules of ours that it imports. */
+/** The packages imported, other than for their types, by a module and all our modules that it imports. */
 function bareImports(entry: string): Set<string> {
   const found = new Set<string>();
   const seen = new Set<string>();

@@ -6,15 +6,16 @@ import { TransportWsClient } from '../support/TransportWsClient.ts';
 import { StandInBinance } from '../venues/binance/StandInBinance.ts';
 import { StandInOanda } from '../venues/oanda/StandInOanda.ts';
 
-// Pools that all clients share: who asks for much waits for itself.
+// All clients share these resources; a client that asks for a lot must delay only itself.
 
 const LISTED = 1_400;
 const many = (from: number): string[] => Array.from({ length: 200 }, (_, n) => `GEN${from + n + 1}USDT`);
 
-describe('the books of a venue that bears few requests', () => {
+describe('a venue that allows few requests', () => {
   async function start(stack: AsyncDisposableStack) {
     const clock = new SkippableClock();
-    // The venue's limit on control frames is not the matter here: what was spread over a second may arrive within less.
+    // The venue's limit on control frames is not tested here: frames that were spread over a second may arrive within
+    // less.
     const socket = { framesPerSecond: 1_000 };
     const venue = stack.use(await StandInBinance.start({ clock, generatedSymbols: LISTED, socket }));
     const gateway = stack.use(
@@ -27,7 +28,7 @@ describe('the books of a venue that bears few requests', () => {
   }
 
   it.each(['raw', 'graphql'] as const)(
-    'come to who asks for one while another waits for 1,400: %s',
+    'gives a client its book while another waits for 1,400 books: %s',
     { timeout: 30_000 },
     async (protocol) => {
       await using stack = new AsyncDisposableStack();
@@ -50,12 +51,12 @@ describe('the books of a venue that bears few requests', () => {
       await other.subscribe('binance', ['BTCUSDT'], ['orderbook']);
       using _running = venue.run({ everyMs: 50 });
       await clock.hurryUntil(() => other.data('orderbook', 'BTCUSDT').length > 0, 'the other’s book');
-      // In the five seconds after which a client would lose patience, about this many books can be had.
+      // About this many books can be fetched in the five seconds after which a client would lose patience.
       expect(booksAsked()).toBeLessThan(90);
     },
   );
 
-  it('and candles, which are asked of it once, likewise', async () => {
+  it('gives a client its candles, which are requested once, in the same way', async () => {
     await using stack = new AsyncDisposableStack();
     const { gateway } = await start(stack);
     const greedy = stack.use(await TransportWsClient.connect(gateway.urls.graphql.replace('http', 'ws')));
@@ -69,7 +70,7 @@ describe('the books of a venue that bears few requests', () => {
   });
 });
 
-it('a crowd of sessions ends none of another owner', { timeout: 30_000 }, async () => {
+it('a crowd of sessions ends no session of another owner', { timeout: 30_000 }, async () => {
   await using gateway = await startGateway({
     config: {
       server: { trustedProxies: ['127.0.0.1/32'] },
@@ -102,7 +103,7 @@ it('a crowd of sessions ends none of another owner', { timeout: 30_000 }, async 
 describe('an account whose credentials the venue refused for a while', () => {
   const ACCOUNT = { id: '101-004-1000001-001', token: `${'1'.repeat(32)}-${'a'.repeat(32)}` };
 
-  it.each(['raw', 'graphql'] as const)('lives again when the venue accepts them: %s', async (protocol) => {
+  it.each(['raw', 'graphql'] as const)('works again when the venue accepts them: %s', async (protocol) => {
     await using stack = new AsyncDisposableStack();
     const clock = new SkippableClock();
     const limits = { connectionsPerSecond: 1_000 };

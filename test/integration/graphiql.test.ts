@@ -18,7 +18,7 @@ const gateway = await GraphqlGateway.start({
 });
 afterAll(() => gateway[Symbol.asyncDispose]());
 
-/** Without fetch's own unpacking. */
+/** Does not unpack the body, as fetch would. */
 async function get(headers: Record<string, string>): Promise<{ response: IncomingMessage; body: Buffer }> {
   const sent = request(gateway.url, { headers: { accept: 'text/html,*/*;q=0.8', ...headers } });
   sent.end();
@@ -28,7 +28,7 @@ async function get(headers: Record<string, string>): Promise<{ response: Incomin
 
 describe('GraphiQL', () => {
   // Compressing takes seconds, more on a busy machine.
-  it('comes compressed: nine megabytes in two', { timeout: 90_000 }, async () => {
+  it('is sent compressed: nine megabytes in two', { timeout: 90_000 }, async () => {
     const brotli = await get({ 'accept-encoding': 'gzip, deflate, br, zstd' });
     expect(brotli.response.headers['content-encoding']).toBe('br');
     expect(brotli.body.length).toBeLessThan(2_500_000);
@@ -61,7 +61,7 @@ describe('GraphiQL', () => {
     expect(body.toString('utf8')).not.toMatch(/<(script|link|img)[^>]+(src|href)="?https?:/);
   });
 
-  it('is for browsers: a program gets JSON, and so does everybody where it is turned off', async () => {
+  it('is for browsers: a program gets JSON, and so does everybody if it is turned off', async () => {
     const program = await fetch(`${gateway.url}?query={__typename}`);
     expect(program.headers.get('content-type')).toContain('json');
     await using own = await GraphqlGateway.start({ graphql: { graphiql: false } });

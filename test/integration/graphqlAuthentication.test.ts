@@ -23,7 +23,7 @@ const ACCOUNTS: GraphqlGatewayOptions['brokers'] = {
   second: { lists: ['EUR_USD'], traits: { requiresAuthentication: true }, check },
 };
 
-/** Knows everybody but for a few, each of which stands for something else that a venue may say. */
+/** Accepts every token except a few, each of which stands for another answer of the venue. */
 function check({ token }: BrokerCredentials): Promise<void> {
   const refusals: Record<string, GatewayError> = {
     wrong: new GatewayError('BROKER_AUTHENTICATION_FAILED', 'The venue does not know this token.'),
@@ -47,7 +47,7 @@ async function authenticate(gateway: GraphqlGateway, token: string, broker = 'oa
   return body.data?.['authenticateBroker'] as Authentication;
 }
 
-/** One operation over a socket: its first result. */
+/** Runs one operation over a socket and returns its first result. */
 async function ask(client: TransportWsClient, query: string, variables?: object): Promise<GraphqlResponse> {
   const id = `ask-${client.messages.length}-${Math.random()}`;
   client.subscribe(id, query, variables as Record<string, unknown>);
@@ -60,15 +60,15 @@ async function open(gateway: GraphqlGateway, params?: object): Promise<Transport
   return client;
 }
 
-const told = (client: TransportWsClient, id: string): unknown[] =>
+const results = (client: TransportWsClient, id: string): unknown[] =>
   client.of(id).map(({ payload }) => (payload as GraphqlResponse).data?.['marketData']);
 
-describe('what a venue says to credentials', () => {
+describe('the venue’s verdict on credentials', () => {
   it.each([
     ['wrong', 'BROKER_AUTHENTICATION_FAILED', 'does not know this token'],
     ['unreachable', 'BROKER_UNAVAILABLE', 'can’t be reached'],
     ['malformed', 'BAD_REQUEST', 'no token of this venue'],
-  ])('is told with a code and a sentence of its own: %s', async (token, code, sentence) => {
+  ])('is reported with a code and a sentence of its own: %s', async (token, code, sentence) => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     const { status, body } = await gateway.post(AUTHENTICATE, withToken(token));
     expect(status).toBe(200);
@@ -79,7 +79,7 @@ describe('what a venue says to credentials', () => {
     });
   });
 
-  it('of the mock broker: one token and account are right, all else is told apart', async () => {
+  it('on the mock broker accepts one token and account, and reports each error by itself', async () => {
     await using gateway = await startGateway({ config: { brokers: { 'mock-oanda': {}, 'mock-binance': {} } } });
     const post = async (broker: string, credentials: object): Promise<GraphqlResponse> => {
       const response = await fetch(gateway.urls.graphql, {
@@ -105,7 +105,7 @@ describe('what a venue says to credentials', () => {
     });
   });
 
-  it('counts against an address that fails again and again, until it is not heard any more', async () => {
+  it('counts against an address that fails again and again, until no more of its attempts are checked', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     for (let time = 0; time < 10; time += 1) await gateway.post(AUTHENTICATE, withToken('wrong'));
     const { body } = await gateway.post(AUTHENTICATE, withToken('alice'));
@@ -118,23 +118,23 @@ describe('what a venue says to credentials', () => {
 });
 
 describe('credentials', () => {
-  it('are not taken over plain text from afar', async () => {
+  it('are not accepted over plain text from another machine', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS, secure: false });
     const { body } = await gateway.post(AUTHENTICATE, withToken('alice'));
     expect(body.errors?.[0]?.extensions['code']).toBe('FORBIDDEN');
   });
 
-  it('are taken so where the operator allows it', async () => {
+  it('are accepted over plain text if the operator allows it', async () => {
     const options = { brokers: ACCOUNTS, secure: false, allowInsecureCredentials: true };
     await using gateway = await GraphqlGateway.start(options);
     await authenticate(gateway, 'alice');
   });
 
   it.each([
-    ['a field that there is not', { token: 'hunter2', pin: 'hunter2' }],
-    ['no object', 'hunter2'],
+    ['an unknown field', { token: 'hunter2', pin: 'hunter2' }],
+    ['text for the object', 'hunter2'],
     ['a number for text', { token: 4242 }],
-  ])('that can’t be any are refused without being quoted: %s', async (_name, credentials) => {
+  ])('that are malformed are refused and never quoted: %s', async (_name, credentials) => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     const { body } = await gateway.post(AUTHENTICATE, { variables: { broker: 'oanda', credentials } });
     expect(body.errors?.[0]?.extensions['code']).toBe('BAD_REQUEST');
@@ -149,7 +149,7 @@ describe('credentials', () => {
     ['mutation { authenticateBroker(broker: "oanda", credentials: { token: 42hunter2 }) { session } }'],
     ['mutation { renewLogin(token: 4242) { expiresAt } }'],
     ['{ authenticateBroker(broker: "oanda", credentials: { token: hunter2 }) { session } }'],
-  ])('that stand in a document gone wrong are not quoted: %s', async (query) => {
+  ])('in an invalid document are not quoted: %s', async (query) => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     const { body } = await gateway.post(query);
     expect(body.errors?.[0]?.extensions['code']).toBe('BAD_REQUEST');
@@ -162,7 +162,7 @@ describe('credentials', () => {
     expect((await gateway.post(query)).body.errors).toBeUndefined();
   });
 
-  it('are in nothing that is logged, whatever becomes of them', async () => {
+  it('never appear in the log, whatever happens to them', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     for (const token of ['alice-hunter2', 'wrong', 'unreachable']) await gateway.post(AUTHENTICATE, withToken(token));
     await gateway.post('mutation { authenticateBroker(broker: "oanda", credentials: { token: hunter2 }) { session } }');
@@ -176,7 +176,7 @@ describe('credentials', () => {
 });
 
 describe('a session over HTTP', () => {
-  it('is resumed by its header, and nobody else has what it has', async () => {
+  it('is resumed by its header, and no other client shares what it holds', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     const { session } = await authenticate(gateway, 'alice');
     const mine = await gateway.post(AUTHENTICATED, { headers: { 'x-session': session } });
@@ -193,7 +193,7 @@ describe('a session over HTTP', () => {
     expect((await gateway.post(query)).body.errors?.[0]?.extensions['code']).toBe('BROKER_AUTHENTICATION_REQUIRED');
   });
 
-  it('that is unknown is UNAUTHENTICATED, and nothing is executed', async () => {
+  it('with an unknown token is UNAUTHENTICATED, and nothing is executed', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     const { status, body } = await gateway.post(AUTHENTICATED, { headers: { 'x-session': 'x'.repeat(43) } });
     expect(status).toBe(401);
@@ -201,7 +201,7 @@ describe('a session over HTTP', () => {
     expect(body.errors?.[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED', retryable: false });
   });
 
-  it('takes more brokers, and gives up the one that is named and no other', async () => {
+  it('accepts more brokers, and gives up only the one that is named', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     const { session } = await authenticate(gateway, 'alice');
     const headers = { 'x-session': session };
@@ -218,7 +218,7 @@ describe('a session over HTTP', () => {
     });
   });
 
-  it('is still there when its last credentials are given up: for what needs none, and for others', async () => {
+  it('still exists after its last credentials are given up: for operations that need none, and for others', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     const { session } = await authenticate(gateway, 'alice');
     const headers = { 'x-session': session };
@@ -231,14 +231,14 @@ describe('a session over HTTP', () => {
     expect(again.body.data).toMatchObject({ authenticateBroker: { session } });
   });
 
-  it('without credentials is gone with its request', async () => {
+  it('without credentials ends with its request', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     await gateway.post(AUTHENTICATED);
     await gateway.post(AUTHENTICATE, withToken('wrong'));
     expect(gateway.services.sessions.size).toBe(0);
   });
 
-  it('lives for as long as it is used, and a while longer', async () => {
+  it('lasts for as long as it is used, and a while longer', async () => {
     const clock = new FakeClock();
     const options = { brokers: ACCOUNTS, clock, idleTimeoutMs: 60_000 };
     await using gateway = await GraphqlGateway.start(options);
@@ -267,7 +267,7 @@ describe('a session over HTTP', () => {
 });
 
 describe('a session over WebSocket', () => {
-  it('is the socket’s own: what one client authenticated another does not see', async () => {
+  it('belongs to its socket: no client sees what another authenticated', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     await using alice = await TransportWsClient.connect(gateway.wsUrl);
     await using bob = await TransportWsClient.connect(gateway.wsUrl);
@@ -280,10 +280,10 @@ describe('a session over WebSocket', () => {
     gateway.tick('1.1', 'EUR_USD', 'oanda alice');
     gateway.tick('2.2', 'EUR_USD', 'oanda bob');
     gateway.tick('1.2', 'EUR_USD', 'oanda alice');
-    await waitFor(() => JSON.stringify(told(alice, 't')).includes('1.2'));
-    await waitFor(() => JSON.stringify(told(bob, 't')).includes('2.2'));
-    expect(JSON.stringify(told(alice, 't'))).not.toContain('2.2');
-    expect(JSON.stringify(told(bob, 't'))).not.toContain('1.1');
+    await waitFor(() => JSON.stringify(results(alice, 't')).includes('1.2'));
+    await waitFor(() => JSON.stringify(results(bob, 't')).includes('2.2'));
+    expect(JSON.stringify(results(alice, 't'))).not.toContain('2.2');
+    expect(JSON.stringify(results(bob, 't'))).not.toContain('1.1');
   });
 
   it('that was begun over HTTP is resumed by connectionParams with a graphql-ws client', async () => {
@@ -305,7 +305,7 @@ describe('a session over WebSocket', () => {
 
   it.each([
     ['is unknown', { session: 'x'.repeat(43) }, 4403],
-    ['is no text', { session: 7 }, 4400],
+    ['is not text', { session: 7 }, 4400],
   ])('that %s is refused', async (_name, params, code) => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     await using client = await open(gateway, params);
@@ -313,7 +313,7 @@ describe('a session over WebSocket', () => {
     expect(client.messages).toEqual([]);
   });
 
-  it('may go on over HTTP after its socket has gone', async () => {
+  it('may continue over HTTP after its socket has closed', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     await using alice = await TransportWsClient.connect(gateway.wsUrl);
     const { data } = await ask(alice, AUTHENTICATE, withToken('alice').variables);
@@ -324,7 +324,7 @@ describe('a session over WebSocket', () => {
     expect(body.data).toMatchObject({ brokers: [{ authenticated: true }, { authenticated: false }] });
   });
 
-  it('is not given credentials that were checked only after its last client had left', async () => {
+  it('gets no credentials whose check ends only after its last client has left', async () => {
     const gates: (() => void)[] = [];
     const slow = { ...ACCOUNTS['oanda'], check: () => new Promise<void>((resolve) => gates.push(resolve)) };
     await using gateway = await GraphqlGateway.start({ brokers: { oanda: slow } });
@@ -345,24 +345,24 @@ describe('a session over WebSocket', () => {
     client.subscribe('t', TICKS);
     await gateway.wanted('tick EUR_USD', 'oanda alice');
     gateway.tick('1.1', 'EUR_USD', 'oanda alice');
-    await waitFor(() => JSON.stringify(told(client, 't')).includes('1.1'));
+    await waitFor(() => JSON.stringify(results(client, 't')).includes('1.1'));
 
-    const before = told(client, 't').length;
+    const before = results(client, 't').length;
     await ask(client, AUTHENTICATE, withToken('bob').variables);
     await gateway.wanted('tick EUR_USD', 'oanda bob');
     gateway.tick('2.2', 'EUR_USD', 'oanda bob');
-    await waitFor(() => JSON.stringify(told(client, 't')).includes('2.2'));
-    expect(told(client, 't')[before]).toMatchObject({ state: 'RECOVERING' });
-    expect(JSON.stringify(told(client, 't').slice(before))).not.toContain('1.1');
+    await waitFor(() => JSON.stringify(results(client, 't')).includes('2.2'));
+    expect(results(client, 't')[before]).toMatchObject({ state: 'RECOVERING' });
+    expect(JSON.stringify(results(client, 't').slice(before))).not.toContain('1.1');
     expect(gateway.broker('oanda alice').closed).toBe(true);
 
     expect((await ask(client, DEAUTHENTICATE, { broker: 'oanda' })).data).toEqual({ deauthenticateBroker: true });
-    await waitFor(() => told(client, 't').some((event) => (event as { state?: string }).state === 'CLOSED'));
+    await waitFor(() => results(client, 't').some((event) => (event as { state?: string }).state === 'CLOSED'));
     expect(client.closed).toBeNull();
     expect(gateway.broker('oanda bob').closed).toBe(true);
   });
 
-  it('keeps what it had where new credentials are refused', async () => {
+  it('keeps its old credentials if new ones are refused', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     await ask(client, AUTHENTICATE, withToken('alice').variables);
@@ -370,7 +370,7 @@ describe('a session over WebSocket', () => {
     expect((await ask(client, AUTHENTICATED)).data).toMatchObject({ brokers: [{ authenticated: true }, {}] });
   });
 
-  it('tells brokerStatus of its own standing, and not of another’s', async () => {
+  it('reports in brokerStatus its own account’s state, and not another’s', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     await using alice = await TransportWsClient.connect(gateway.wsUrl);
     await using bob = await TransportWsClient.connect(gateway.wsUrl);
@@ -385,8 +385,8 @@ describe('a session over WebSocket', () => {
   });
 });
 
-describe('errors of operations that need credentials', () => {
-  it('say so for a subscription, over the socket', async () => {
+describe('an operation that needs credentials', () => {
+  it('fails with an error that says so, for a subscription over the socket', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: ACCOUNTS });
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     client.subscribe('t', TICKS);

@@ -11,7 +11,7 @@ import type { GraphqlResponse } from '../support/GraphqlGateway.ts';
 
 const BROKERS = '{ brokers { id state supportedTypes authenticated } }';
 
-/** Sends bytes as they are and gives the whole answer as text. */
+/** Sends bytes as they are and returns the whole answer as text. */
 async function raw(port: number, text: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   let answer = '';
@@ -35,12 +35,12 @@ afterAll(() => gateway[Symbol.asyncDispose]());
 describe('the GraphQL over HTTP specification', () => {
   it.each(audits.map((audit) => [audit.id, audit.name, audit] as const))('%s: %s', async (_id, name, audit) => {
     const result = await audit.fn();
-    // What a server may do it need not: we post no forms, and take a mutation by POST only.
+    // What a server MAY do is optional: we accept no forms, and a mutation by POST only.
     if (name.startsWith('MAY')) expect(['ok', 'notice', 'warn']).toContain(result.status);
     else expect(result).toMatchObject({ status: 'ok' });
   });
 
-  it('is passed without an error or a warning', async () => {
+  it('passes without an error or a warning', async () => {
     const results = await auditServer({ url: gateway.url, fetchFn: fetch });
     expect(results.length).toBeGreaterThan(50);
     expect(results.filter(({ status }) => status === 'error' || status === 'warn')).toEqual([]);
@@ -67,7 +67,7 @@ describe('a query', () => {
     expect(await got.json()).toEqual(body);
   });
 
-  it('of a client that takes JSON and event streams at once is answered with JSON', async () => {
+  it('from a client that accepts JSON and event streams at once is answered with JSON', async () => {
     const accept = 'application/graphql-response+json, application/json, text/event-stream, multipart/mixed';
     const { status, headers } = await gateway.post(BROKERS, { headers: { accept } });
     expect(status).toBe(200);
@@ -84,7 +84,7 @@ describe('a query', () => {
     ['multipart alone', 'multipart/mixed', 200, /\{"data":\{"__typename":"Query"\}\}/],
     ['anything', '*/*', 200, /^\{"data":\{"__typename":"Query"\}\}$/],
     ['pictures', 'image/png', 406, /^$/],
-  ])('of a client that takes %s is answered in kind', async (_name, accept, status, body) => {
+  ])('from a client that accepts %s is answered accordingly', async (_name, accept, status, body) => {
     const response = await fetch(`${gateway.url}?query={__typename}`, { headers: { accept } });
     expect(response.status).toBe(status);
     expect(await response.text()).toMatch(body);
@@ -131,12 +131,12 @@ describe('a query', () => {
     });
   });
 
-  it('for a broker that is not there is null', async () => {
+  it('for an unknown broker gives null', async () => {
     expect((await gateway.post('{ broker(id: "x") { id } }')).body).toEqual({ data: { broker: null } });
   });
 });
 
-describe('what is out of bounds', () => {
+describe('an argument out of bounds', () => {
   it.each([
     ['first', '{ instruments(broker: "binance", first: 0) { totalCount } }', 'from 1 to 1000, found 0'],
     ['first', '{ instruments(broker: "binance", first: 1001) { totalCount } }', 'from 1 to 1000, found 1001'],
@@ -170,12 +170,12 @@ describe('what is out of bounds', () => {
       'from 1 to 60000, found 0',
     ],
     ['everyMs', 'subscription { marketDataBatch(symbols: ["BTCUSDT"], everyMs: 60001) { symbol } }', 'found 60001'],
-  ])('is refused with BAD_REQUEST that names it: %s', async (name, query, told) => {
+  ])('is refused with BAD_REQUEST that names it: %s', async (name, query, expected) => {
     const { body } = await gateway.post(query, { headers: { accept: 'application/json, text/event-stream' } });
     expect(body.errors).toHaveLength(1);
     expect(body.errors?.[0]?.extensions).toEqual({ code: 'BAD_REQUEST', retryable: false });
     if (name !== 'symbols') expect(body.errors?.[0]?.message).toContain(name);
-    expect(body.errors?.[0]?.message).toContain(told);
+    expect(body.errors?.[0]?.message).toContain(expected);
     expect(gateway.index.size).toBe(0);
   });
 
@@ -188,7 +188,7 @@ describe('what is out of bounds', () => {
     ],
     ['tokens', `{ ${'__typename '.repeat(2_001)} }`, 'LIMIT_EXCEEDED'],
     ['nesting', '{a'.repeat(16_000), 'LIMIT_EXCEEDED'],
-  ])('as a whole is refused too: %s', async (_name, query, code) => {
+  ])('makes the whole document refused: %s', async (_name, query, code) => {
     const { status, body } = await gateway.post(query);
     expect(status).toBe(400);
     expect(body.errors?.map(({ extensions }) => extensions['code'])).toContain(code);
@@ -204,14 +204,14 @@ describe('an error', () => {
     ['a syntax error', '{', 400],
     ['an unknown field', '{ nonsense }', 400],
     ['a missing operation', 'query A { __typename } query B { __typename }', 400],
-  ])('says BAD_REQUEST for %s', async (_name, query, status) => {
+  ])('is BAD_REQUEST for %s', async (_name, query, status) => {
     const answer = await gateway.post(query);
     expect(answer.status).toBe(status);
     expect(answer.body.data).toBeUndefined();
     expect(answer.body.errors?.[0]?.extensions).toEqual({ code: 'BAD_REQUEST', retryable: false });
   });
 
-  it('of one field leaves the others, and says what to do', async () => {
+  it('in one field leaves the others, and says what to do', async () => {
     const query = '{ brokers { id } tick(broker: "binance", symbol: "BTCUSD") { bid } }';
     expect((await gateway.post(query)).body).toMatchObject({
       data: { brokers: [{ id: 'binance' }], tick: null },
@@ -225,7 +225,7 @@ describe('an error', () => {
     });
   });
 
-  it('of ours tells nothing but the id under which it is logged', async () => {
+  it('of ours reveals nothing but the id under which it is logged', async () => {
     const cause = new Error('password=hunter2 at /etc/secret');
     await using own = await GraphqlGateway.start({ wrap: queriesThatThrow(cause) });
     const { status, body } = await own.post('{ tick(broker: "binance", symbol: "BTCUSDT") { bid } }');
@@ -239,14 +239,14 @@ describe('an error', () => {
     expect(await own.metric('errors_total', { code: 'INTERNAL' })).toBe(1);
   });
 
-  it('of what we answered is ours, though GraphQL itself found it', async () => {
+  it('in our answer is reported as ours, even if GraphQL itself found it', async () => {
     const queries = { tick: () => Promise.resolve({ type: 'tick', bid: '1e5' }) } as unknown as Queries;
     await using own = await GraphqlGateway.start({ wrap: (services) => ({ ...services, queries }) });
     const { body } = await own.post('{ tick(broker: "binance", symbol: "BTCUSDT") { bid } }');
     expect(body.errors?.[0]?.extensions).toEqual({ code: 'INTERNAL', retryable: true });
   });
 
-  it('of an argument that only execution can find is the client’s', async () => {
+  it('in an argument that only execution can find is the client’s', async () => {
     const query = 'query ($n: Int) { instruments(broker: "binance", first: $n) { totalCount } }';
     const { body } = await gateway.post(query, { variables: { n: null } });
     expect(body.errors?.[0]?.extensions).toEqual({ code: 'BAD_REQUEST', retryable: false });
@@ -262,7 +262,7 @@ describe('an error', () => {
     expect(await own.metric('errors_total', { code: 'UNKNOWN_SYMBOL' })).toBe(1);
   });
 
-  it('with introspection off names nothing that the client did not name', async () => {
+  it('reveals no names that the client did not use if introspection is off', async () => {
     await using own = await GraphqlGateway.start({ graphql: { introspection: false } });
     const introspection = await own.post('{ __schema { types { name } } }');
     expect(introspection.body.errors?.[0]?.extensions['code']).toBe('BAD_REQUEST');
@@ -309,7 +309,7 @@ describe('pages of other origins', () => {
     expect([...preflight.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  it('that are allowed may read answers, without credentials', async () => {
+  it('that are configured may read answers, without credentials', async () => {
     await using own = await GraphqlGateway.start({
       options: { allowsOrigin: (origin) => origin === 'https://good.example' },
     });
@@ -322,19 +322,19 @@ describe('pages of other origins', () => {
   });
 });
 
-describe('odd requests', () => {
+describe('unusual requests', () => {
   const get = (target: string, host: string): string =>
     `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nAccept: application/json\r\n\r\n`;
   const query = '?query=%7B__typename%7D';
 
   it.each([
     ['an absolute-form target', `http://evil.example/graphql${query}`, 'localhost'],
-    ['a target that is no URL', `//${query}`, 'localhost'],
-    ['a port that is none', `http://a:99999999/graphql${query}`, 'localhost'],
-    ['a Host header that is no host', `/graphql${query}`, 'a b:c:d//%%'],
+    ['a target that is not a URL', `//${query}`, 'localhost'],
+    ['an invalid port', `http://a:99999999/graphql${query}`, 'localhost'],
+    ['a Host header that is not a host', `/graphql${query}`, 'a b:c:d//%%'],
     ['an empty Host header', `/graphql${query}`, ''],
     ['a fragment', `/graphql${query}#x`, 'localhost'],
-  ])('are answered as any other: %s', async (_name, target, host) => {
+  ])('are answered like any other: %s', async (_name, target, host) => {
     const answer = await raw(gateway.port, get(target, host));
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
     expect(answer).toContain('{"data":{"__typename":"Query"}}');
@@ -352,15 +352,15 @@ describe('odd requests', () => {
   });
 
   it.each([
-    ['no JSON', 400, '{', {}],
+    ['text that is not JSON', 400, '{', {}],
     ['a number', 400, '7', {}],
     ['a batch', 400, '[{"query":"{__typename}"}]', {}],
     ['an unknown parameter', 400, '{"query":"{__typename}","sql":"x"}', {}],
     ['no query', 400, '{}', {}],
-    ['a query that is no text', 400, '{"query":7}', {}],
+    ['a query that is not text', 400, '{"query":7}', {}],
     ['another charset', 415, '{"query":"{__typename}"}', { 'content-type': 'application/json; charset=utf-16' }],
     ['another encoding', 415, '{"query":"{__typename}"}', { 'content-encoding': 'gzip' }],
-  ])('with a body that is wrong are refused: %s', async (_name, status, body, headers) => {
+  ])('with an invalid body are refused: %s', async (_name, status, body, headers) => {
     const response = await fetch(gateway.url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
@@ -387,10 +387,14 @@ describe('odd requests', () => {
     expect(response.headers.get('allow')).toContain('POST');
   });
 
-  it('with a body over the limit get 413, told beforehand or not', async () => {
+  it('with a body over the limit get 413, whether its length is declared or not', async () => {
     const body = JSON.stringify({ query: `{ __typename } # ${'x'.repeat(70_000)}` });
-    const told = await fetch(gateway.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-    expect(told.status).toBe(413);
+    const declared = await fetch(gateway.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    expect(declared.status).toBe(413);
     const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
     const head =
       'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
@@ -401,7 +405,7 @@ describe('odd requests', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  it('whose client leaves in the middle of its body harm nobody', async () => {
+  it('whose client leaves in the middle of its body affect no other client', async () => {
     await raw(
       gateway.port,
       'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"q',

@@ -13,7 +13,7 @@ const TICKS = 'subscription { marketData(symbols: ["BTCUSDT"]) { ... on Tick { b
 describe('limits', () => {
   const refusal = (payload: unknown): unknown => (payload as GraphqlResponseError[])[0]?.extensions;
 
-  it('of a key count in place of the general ones', async () => {
+  it('of a key replace the general ones', async () => {
     await using gateway = await startGuarded({ limits: { symbolsPerSubscription: 2 } });
     await using small = await logIn(gateway, { apiKey: 'key-of-small' });
     small.subscribe('1', TICKS);
@@ -29,7 +29,7 @@ describe('limits', () => {
     expect(large.messages).toHaveLength(1);
   });
 
-  it('of a key count for its messages', async () => {
+  it('of a key apply to its messages', async () => {
     const clock = new FakeClock();
     await using gateway = await startGuarded({ clock });
     await using small = await logIn(gateway, { apiKey: 'key-of-small' });
@@ -38,7 +38,8 @@ describe('limits', () => {
       from.subscribe(String(id), TYPENAME);
       await from.typed('complete', String(id));
     };
-    // It may send five a second, twice that at once, and as many more as it may have subscriptions; it has sent one.
+    // It may send five a second, twice that at once, and as many more as it may have subscriptions. It has sent one so
+    // far.
     for (const client of [small, other]) for (let id = 1; id <= 12; id += 1) await ask(client, id);
     const late = ask(small, 13);
     await ask(other, 13);
@@ -47,7 +48,7 @@ describe('limits', () => {
     await late;
   });
 
-  it('of messages let a page that comes back have all its subscriptions at once, and a ping among them', async () => {
+  it('of messages let a page that reconnects subscribe to everything at once, and send a ping in between', async () => {
     await using gateway = await startGuarded();
     await using client = await logIn(gateway, { apiKey: 'key-of-plain' });
     for (let id = 1; id <= 128; id += 1) {
@@ -59,7 +60,7 @@ describe('limits', () => {
     expect(client.messages.filter(({ type }) => type === 'error')).toEqual([]);
   });
 
-  it('of messages close with 1013 who sends faster for ten seconds', async () => {
+  it('of messages close a client with 1013 that sends faster for ten seconds', async () => {
     const clock = new FakeClock();
     const limits = { messagesPerSecond: 2, subscriptionsPerConnection: 4 };
     await using gateway = await startGuarded({ clock, limits });
@@ -76,7 +77,7 @@ describe('limits', () => {
     ['levels', page('pageInfo { hasNextPage }'), page('edges { node { symbol } }')],
     ['aliases', aliased(2), aliased(31)],
     ['tokens', `{ ${'__typename '.repeat(40)} }`, aliased(700)],
-  ])('of a document are the client’s own, whoever sent it before: %s', async (what, beyondNarrow, beyondPlain) => {
+  ])('of a document are those of the client, whoever sent it before: %s', async (what, beyondNarrow, beyondPlain) => {
     await using gateway = await startGuarded({ limits: { queryDepth: 3 } });
     const refused = Array<string>(3).fill(`LIMIT_EXCEEDED: ${what}`);
     const accepted = Array<string>(3).fill('accepted');
@@ -91,20 +92,23 @@ describe('limits', () => {
   it.each([
     ['GraphiQL and graphql-js', {}],
     [
-      'whoever wants all of it',
+      'a client that wants every detail',
       { schemaDescription: true, specifiedByUrl: true, directiveIsRepeatable: true, inputValueDeprecation: true },
     ],
-  ])('of a document let pass what %s asks of the schema', async (_name, options) => {
+  ])('of a document allow the introspection queries of %s', async (_name, options) => {
     await using gateway = await startGuarded();
     const accepted = Array<string>(3).fill('accepted');
     expect(await verdicts(gateway, getIntrospectionQuery(options), 'plain')).toEqual(accepted);
   });
 });
 
-describe('what may wait for a client that does not read is bounded by its key', () => {
+describe('the memory for a client that does not read is limited by its key', () => {
   const limits = { queueBytesPerConnection: 256 * 1_048_576 };
   const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
-  /** Trades go on until one client was cut off, and then some more; `taken` waits until who reads has read them. */
+  /**
+   * Publishes trades until one client was cut off, and then some more; `taken` waits until the reading client has read
+   * them.
+   */
   async function flood(
     gateway: GraphqlGateway,
     protocol: string,
@@ -113,19 +117,19 @@ describe('what may wait for a client that does not read is bounded by its key', 
     const closed = (): Promise<number> => gateway.metric('slow_consumers_closed_total', { protocol });
     let count = 0;
     for (let more = 10; more > 0 && count < 50_000; more -= (await closed()) === 0 ? 0 : 1) {
-      for (let burst = 0; burst < 100; burst += 1) gateway.trade((count += 1));
+      for (let trade = 0; trade < 100; trade += 1) gateway.trade((count += 1));
       await taken(count);
     }
     expect(await closed()).toBe(1);
     return count;
   }
 
-  it('over WebSocket, and who may have more waiting loses nothing', async () => {
+  it('over WebSocket, and a client with a higher limit loses nothing', async () => {
     await using gateway = await startGuarded({ limits });
     await using narrow = await logIn(gateway, { apiKey: 'key-of-narrow' });
     await using patient = await logIn(gateway, { apiKey: 'key-of-plain' });
     await using healthy = await logIn(gateway, { apiKey: 'key-of-plain' });
-    // An id is in every frame: a long one fills the kernel's buffers soon.
+    // Every frame has the id, so a long one fills the kernel's buffers soon.
     const id = 's'.repeat(4_000);
     for (const client of [narrow, patient]) client.subscribe(id, TRADES);
     healthy.subscribe('h', TRADES);
@@ -138,7 +142,7 @@ describe('what may wait for a client that does not read is bounded by its key', 
     expect([patient.closed, healthy.closed]).toEqual([null, null]);
   });
 
-  it('over server-sent events, and who may have more waiting loses nothing', async () => {
+  it('over server-sent events, and a client with a higher limit loses nothing', async () => {
     await using gateway = await startGuarded({ limits });
     const wide = TRADES.replace('{ id }', `{ id ${LONG_NAMES} }`);
     await using narrow = await SseClient.subscribe(
@@ -161,10 +165,10 @@ describe('what may wait for a client that does not read is bounded by its key', 
   });
 });
 
-/** Names so long that few events fill what lies between the gateway and a client that does not read. */
+/** Names so long that few events fill the buffers between the gateway and a client that does not read. */
 const LONG_NAMES = Array.from({ length: 30 }, (_, n) => `${'x'.repeat(120)}${n}: receivedAt`).join(' ');
 
-/** What becomes of the document for the owner of a key: over HTTP, server-sent events and WebSocket. */
+/** The outcome of the document for the owner of a key, over HTTP, server-sent events and WebSocket. */
 async function verdicts(gateway: GraphqlGateway, query: string, key: string): Promise<string[]> {
   const headers = { 'x-api-key': `key-of-${key}` };
   const { body } = await gateway.post(query, { headers });
@@ -172,8 +176,8 @@ async function verdicts(gateway: GraphqlGateway, query: string, key: string): Pr
   const [streamed] = await stream.count(2);
   await using client = await logIn(gateway, undefined, headers);
   client.subscribe('1', query);
-  const told = await client.message(({ id }) => id === '1');
-  return [JSON.stringify(body), streamed?.data ?? '', JSON.stringify(told.payload)].map((text) => {
+  const answer = await client.message(({ id }) => id === '1');
+  return [JSON.stringify(body), streamed?.data ?? '', JSON.stringify(answer.payload)].map((text) => {
     const code = /"code":"(\w+)"/.exec(text)?.[1];
     return code === undefined ? 'accepted' : `${code}: ${/tokens|levels|aliases/.exec(text)?.[0]}`;
   });

@@ -21,7 +21,7 @@ describe('over HTTP', () => {
   it.each([
     ['a bearer token', async () => bearer(await sign())],
     ['an API key', () => ({ 'x-api-key': 'key-of-plain' })],
-  ])('%s lets every operation in', async (_name, headers) => {
+  ])('%s allows every operation', async (_name, headers) => {
     await using gateway = await startGuarded();
     const { status, body } = await gateway.post(TYPENAME, { headers: await headers() });
     expect(status).toBe(200);
@@ -30,11 +30,11 @@ describe('over HTTP', () => {
 
   it.each([
     ['nothing', {}],
-    ['a token that is none', bearer('x.y.z')],
+    ['a malformed token', bearer('x.y.z')],
     ['an expired token', bearer(EXPIRED)],
     ['a wrong API key', { 'x-api-key': 'key-of-nobody' }],
     ['an empty token', bearer('')],
-  ])('%s is refused with 401, and one sentence for all of them', async (name, headers) => {
+  ])('%s is refused with 401, with one sentence for all wrong logins', async (name, headers) => {
     await using gateway = await startGuarded();
     const answer = await gateway.post(TYPENAME, { headers });
     expect(answer.status).toBe(401);
@@ -66,20 +66,20 @@ describe('over HTTP', () => {
     expect(gateway.index.size).toBe(0);
   });
 
-  it('the page of GraphiQL needs none', async () => {
+  it('the page of GraphiQL needs no login', async () => {
     await using gateway = await startGuarded();
     const page = await fetch(gateway.url, { headers: { accept: 'text/html' } });
     expect(page.status).toBe(200);
     expect(await page.text()).toContain('GraphiQL');
   });
 
-  it('a login that is not required must be right all the same', async () => {
+  it('a login must be right even if it is not required', async () => {
     await using gateway = await startGuarded({ auth: { ...AUTH, mode: 'none' } });
     expect((await gateway.post(TYPENAME)).status).toBe(200);
     expect((await gateway.post(TYPENAME, { headers: bearer('x.y.z') })).status).toBe(401);
   });
 
-  it('a login is not taken over plain text from afar, unless the operator allows it', async () => {
+  it('a login is not accepted over plain text from another machine, unless the operator allows it', async () => {
     await using refusing = await startGuarded({ secure: false });
     const { status, body } = await refusing.post(TYPENAME, { headers: bearer(await sign()) });
     expect([status, codeOf(body)]).toEqual([403, 'FORBIDDEN']);
@@ -89,7 +89,7 @@ describe('over HTTP', () => {
     expect((await allowing.post(TYPENAME, { headers: bearer(await sign()) })).status).toBe(200);
   });
 
-  it('an address that fails too often is told when to come again, and others come in meanwhile', async () => {
+  it('an address that fails too often is answered when to try again, and others log in meanwhile', async () => {
     await using gateway = await startGuarded({ wrap: byHeader });
     const bad = () => gateway.post(TYPENAME, { headers: bearer('x.y.z') });
     for (let time = 0; time < 10; time += 1) expect((await bad()).status).toBe(401);
@@ -105,7 +105,7 @@ describe('over HTTP', () => {
     expect((await gateway.post(TYPENAME, { headers: elsewhere })).status).toBe(200);
   });
 
-  it('a session is of use to its own client only', async () => {
+  it('a session can be used by its own client only', async () => {
     const brokers = { oanda: { lists: ['EUR_USD'], check: () => Promise.resolve() } };
     await using gateway = await startGuarded({ brokers });
     const login = async (sub: string) => bearer(await sign(claims({ sub })));
@@ -150,14 +150,14 @@ describe('over HTTP', () => {
     expect(third.response.statusCode).toBe(200);
   });
 
-  it('there is nothing to renew', async () => {
+  it('a login cannot be renewed', async () => {
     await using gateway = await startGuarded();
     const token = await sign();
     const { body } = await gateway.post(RENEW, { headers: bearer(token), variables: { token } });
     expect(codeOf(body)).toBe('BAD_REQUEST');
   });
 
-  it('a whole gateway lets in whom its configuration knows', async () => {
+  it('a whole gateway accepts the logins of its configuration', async () => {
     const jwt = { secret: SECRET, audience: 'tickgraph' };
     await using gateway = await startGateway({ config: { auth: { mode: 'required', jwt } } });
     const token = await sign(claims({ exp: Math.floor(Date.now() / 1_000) + 60 }));
@@ -178,7 +178,7 @@ describe('over HTTP', () => {
 });
 
 describe('an administrator', () => {
-  it('takes a broker out of service and in again, and subscribers see it', async () => {
+  it('takes a broker out of service and back in, and subscribers see it', async () => {
     await using gateway = await startGuarded();
     await using watcher = await logIn(gateway, { apiKey: 'key-of-plain' });
     watcher.subscribe('s', 'subscription { brokerStatus(broker: "binance") { enabled state } }');
@@ -203,7 +203,7 @@ describe('an administrator', () => {
     expect(gateway.manager.configured('binance').enabled).toBe(true);
   });
 
-  it('is one by a role in the token, and no longer when a renewed one is without it', async () => {
+  it('is a client with a role in its token, and no longer once a renewed token lacks it', async () => {
     await using gateway = await startGuarded();
     await using client = await logIn(gateway, { token: await tokenUntil(300, { roles: ['admin'] }) });
     expect(codeOf(await ask(client, SWITCH, { enabled: true }))).toBeUndefined();
@@ -211,7 +211,7 @@ describe('an administrator', () => {
     expect(codeOf(await ask(client, SWITCH, { enabled: false }))).toBe('FORBIDDEN');
   });
 
-  it('is told of a broker that there is not', async () => {
+  it('gets an error for an unknown broker', async () => {
     await using gateway = await startGuarded();
     const query = 'mutation { setBrokerEnabled(broker: "x", enabled: false) { id } }';
     const { body } = await gateway.post(query, { headers: { 'x-api-key': 'key-of-admin' } });
@@ -219,7 +219,7 @@ describe('an administrator', () => {
   });
 });
 
-/** Clients' addresses by a header of the test's. */
+/** Takes a client's address from a header of the test. */
 function byHeader(services: Services): Services {
   return {
     ...services,

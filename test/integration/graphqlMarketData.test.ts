@@ -17,7 +17,7 @@ function clientOf(gateway: GraphqlGateway): Client & AsyncDisposable {
   return Object.assign(client, { [Symbol.asyncDispose]: async () => client.dispose() });
 }
 
-/** What a subscription tells, gathered as it comes. */
+/** Collects the results of a subscription as they come. */
 function gather(
   client: Client,
   query: string,
@@ -33,7 +33,7 @@ function gather(
 }
 
 describe('marketData', () => {
-  it('tells every kind of event with the fields and formats of the contract', async () => {
+  it('carries every type of event with the published fields and formats', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = clientOf(gateway);
     const { results } = gather(
@@ -103,7 +103,7 @@ describe('marketData', () => {
     });
   });
 
-  it('fails whole, with one error that names every symbol that can’t be had', async () => {
+  it('fails as a whole, with one error that names every symbol that cannot be served', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = clientOf(gateway);
     const { errors } = gather(
@@ -118,7 +118,7 @@ describe('marketData', () => {
     expect(gateway.index.size).toBe(0);
   });
 
-  it('of symbols refused for several reasons has the code of the first and the reasons of all', async () => {
+  it('with symbols refused for several reasons fails with the code of the first and the reasons of all', async () => {
     await using gateway = await GraphqlGateway.start({
       brokers: { a: { lists: ['X', 'Y'] }, b: { lists: ['X'] } },
     });
@@ -130,7 +130,7 @@ describe('marketData', () => {
     expect(list[0]?.message).toMatch(/name the broker.*"NOPE"/);
   });
 
-  it('of a broker that is not there says which there are', async () => {
+  it('of an unknown broker fails with a list of those that exist', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = clientOf(gateway);
     const { errors } = gather(client, 'subscription { marketData(broker: "kraken", symbols: ["X"]) { symbol } }');
@@ -142,7 +142,7 @@ describe('marketData', () => {
     });
   });
 
-  it('is counted: open now, delivered, how late, and how many bytes', async () => {
+  it('is measured: how many are open, what is delivered, how late, and how many bytes', async () => {
     await using gateway = await GraphqlGateway.start();
     await using one = clientOf(gateway);
     await using two = clientOf(gateway);
@@ -178,7 +178,7 @@ describe('marketDataBatch', () => {
   const batches = (client: TransportWsClient): unknown[] =>
     client.of('b').map(({ payload }) => (payload as { data: { marketDataBatch: unknown } }).data.marketDataBatch);
 
-  it('gathers every event into one message each everyMs, and sends none while nothing happened', async () => {
+  it('gathers all events into one message each everyMs, and sends none while nothing happens', async () => {
     const clock = new FakeClock();
     await using gateway = await GraphqlGateway.start({ clock, options: { heartbeatMs: 10_000_000 } });
     await using client = await TransportWsClient.connect(gateway.wsUrl);
@@ -213,7 +213,7 @@ describe('marketDataBatch', () => {
     await gateway.settles('subscriptions', { protocol: 'graphql-ws' }, 0);
   });
 
-  it('is told to clients with lists and rhythms of their own, each event once and in order, and ends with complete', async () => {
+  it('sends each subscription lists at its own pace, every event once and in order, and ends on complete', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     const of = (id: string): unknown[] =>
@@ -245,7 +245,7 @@ describe('marketDataBatch', () => {
 });
 
 describe('brokerStatus', () => {
-  it('tells the changes of a broker’s state, of one or of all', async () => {
+  it('reports the changes of the state of one broker or of all', async () => {
     await using gateway = await GraphqlGateway.start({ brokers: { a: { lists: ['X'] }, b: { lists: ['Y'] } } });
     await using client = clientOf(gateway);
     const all = gather(client, 'subscription { brokerStatus { id state reason enabled } }');
@@ -264,7 +264,7 @@ describe('brokerStatus', () => {
     await gateway.settles('subscriptions', { protocol: 'graphql-ws' }, 0);
   });
 
-  it('of a broker that is not there says which there are', async () => {
+  it('of an unknown broker fails with a list of those that exist', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = clientOf(gateway);
     const { errors } = gather(client, 'subscription { brokerStatus(broker: "kraken") { id } }');

@@ -27,15 +27,18 @@ describe('over WebSocket', () => {
     ['apiKey of connectionParams', () => [{ apiKey: 'key-of-plain' }, {}]],
     ['the header of the upgrade', async () => [undefined, bearer(await sign())]],
     ['connectionParams rather than the header', async () => [{ token: await sign() }, bearer('x.y.z')]],
-  ] as [string, () => Promise<[object | undefined, object]>][])('a login is taken from %s', async (_name, brought) => {
-    await using gateway = await startGuarded();
-    await using client = await logIn(gateway, ...(await brought()));
-    expect(await ask(client, TYPENAME)).toEqual({ data: { __typename: 'Query' } });
-  });
+  ] as [string, () => Promise<[object | undefined, object]>][])(
+    'a login is accepted from %s',
+    async (_name, brought) => {
+      await using gateway = await startGuarded();
+      await using client = await logIn(gateway, ...(await brought()));
+      expect(await ask(client, TYPENAME)).toEqual({ data: { __typename: 'Query' } });
+    },
+  );
 
   it.each([
-    ['none', undefined],
-    ['a wrong one', { token: 'x.y.z' }],
+    ['no login', undefined],
+    ['a wrong token', { token: 'x.y.z' }],
     ['a wrong key', { apiKey: 'nobody' }],
   ])('a socket with %s is closed with 4403, which graphql-ws clients may try again after', async (_name, payload) => {
     await using gateway = await startGuarded();
@@ -46,7 +49,7 @@ describe('over WebSocket', () => {
 
   it.each([
     ['two logins', { token: 'a', apiKey: 'b' }],
-    ['a login that is no text', { token: 7 }],
+    ['a login that is not text', { token: 7 }],
   ])('%s are a bad message: 4400', async (_name, payload) => {
     await using gateway = await startGuarded();
     await using client = await introduce(gateway, payload);
@@ -55,7 +58,7 @@ describe('over WebSocket', () => {
     expect(reason).toMatch(/one login|text/);
   });
 
-  it('an address that fails too often is closed with 1013, and comes in later', async () => {
+  it('an address that fails too often is closed with 1013, and gets in later', async () => {
     const clock = new FakeClock();
     await using gateway = await startGuarded({ clock });
     for (let time = 0; time < 10; time += 1) await gateway.post(TYPENAME, { headers: bearer('x.y.z') });
@@ -66,7 +69,7 @@ describe('over WebSocket', () => {
     expect(later.closed).toBeNull();
   });
 
-  it('a key with as many connections as it may have is closed with 1013, and comes in when one has gone', async () => {
+  it('a key with too many connections is closed with 1013, and gets in when one has closed', async () => {
     await using gateway = await startGuarded();
     await using first = await logIn(gateway, { apiKey: 'key-of-small' });
     await using second = await introduce(gateway, { apiKey: 'key-of-small' });
@@ -77,7 +80,7 @@ describe('over WebSocket', () => {
     expect(third.closed).toBeNull();
   });
 
-  it('what is asked for while a login is verified waits, and only pings are answered', async () => {
+  it('operations wait while a login is verified, and only pings are answered', async () => {
     const gates: (() => void)[] = [];
     await using gateway = await startGuarded({ wrap: gatedLogins(gates) });
     await using client = await introduce(gateway, { apiKey: 'key-of-plain' });
@@ -92,7 +95,7 @@ describe('over WebSocket', () => {
     expect(client.messages.map(({ type }) => type)).toEqual(['pong', 'pong', 'connection_ack', 'next', 'complete']);
   });
 
-  it('a second connection_init meanwhile is 4429', async () => {
+  it('a second connection_init during verification closes with 4429', async () => {
     const gates: (() => void)[] = [];
     await using gateway = await startGuarded({ wrap: gatedLogins(gates) });
     await using client = await introduce(gateway, { apiKey: 'key-of-plain' });
@@ -102,7 +105,7 @@ describe('over WebSocket', () => {
     await gateway.settles('connections', { protocol: 'graphql-ws' }, 0);
   });
 
-  it('more than may wait meanwhile closes with 1013', async () => {
+  it('more messages than may wait during verification close the socket with 1013', async () => {
     const limits = { queueBytesPerConnection: 100_000 };
     await using gateway = await startGuarded({ wrap: gatedLogins([]), limits });
     await using client = await introduce(gateway, { apiKey: 'key-of-plain' });
@@ -110,7 +113,7 @@ describe('over WebSocket', () => {
     expect((await client.closing()).code).toBe(1013);
   });
 
-  it('a client that leaves meanwhile leaves no place taken', async () => {
+  it('a client that leaves during verification takes up no place', async () => {
     const gates: (() => void)[] = [];
     await using gateway = await startGuarded({ wrap: gatedLogins(gates) });
     await using leaving = await introduce(gateway, { apiKey: 'key-of-small' });
@@ -128,7 +131,7 @@ describe('over WebSocket', () => {
 describe('the end of a login', () => {
   const quiet = { heartbeatMs: 1_000_000_000 };
 
-  it('is told a minute before, and closes the socket with 4403', async () => {
+  it('is announced a minute before, and closes the socket with 4403', async () => {
     const clock = new FakeClock();
     await using gateway = await startGuarded({ clock, options: quiet });
     await using client = await logIn(gateway, { token: await tokenUntil(300) });
@@ -152,7 +155,7 @@ describe('the end of a login', () => {
     await gateway.isIdle();
   });
 
-  it('is told half-way where less than two minutes are left', async () => {
+  it('is announced half-way if less than two minutes are left', async () => {
     const clock = new FakeClock();
     await using gateway = await startGuarded({ clock, options: quiet });
     await using client = await logIn(gateway, { token: await tokenUntil(20) });
@@ -163,7 +166,7 @@ describe('the end of a login', () => {
     await client.message(({ type }) => type === 'ping');
   });
 
-  it('is shown by graphql-ws clients, which come again with a new login', async () => {
+  it('is shown by graphql-ws clients, which reconnect with a new login', async () => {
     const clock = new FakeClock();
     await using gateway = await startGuarded({ clock, options: quiet });
     const tokens = [await tokenUntil(100), await tokenUntil(10_000)];
@@ -196,7 +199,7 @@ describe('the end of a login', () => {
     await client.dispose();
   });
 
-  it('moves when the login is renewed, and nothing that runs notices', async () => {
+  it('moves when the login is renewed, and running subscriptions notice nothing', async () => {
     const clock = new FakeClock();
     await using gateway = await startGuarded({ clock, options: quiet });
     await using client = await logIn(gateway, { token: await tokenUntil(300) });
@@ -221,7 +224,7 @@ describe('the end of a login', () => {
     ['another client’s', async () => tokenUntil(1_000, { sub: 'mallory' }), 'FORBIDDEN'],
     ['expired', async () => tokenUntil(-100), 'UNAUTHENTICATED'],
     ['nonsense', () => 'x.y.z', 'UNAUTHENTICATED'],
-  ])('does not move for a token that is %s, and the socket stays', async (_name, token, code) => {
+  ])('does not move for a token that is %s, and the socket stays open', async (_name, token, code) => {
     const clock = new FakeClock();
     await using gateway = await startGuarded({ clock, options: quiet });
     await using client = await logIn(gateway, { token: await tokenUntil(300) });
@@ -230,13 +233,13 @@ describe('the end of a login', () => {
     expect((await client.closing()).code).toBe(4403);
   });
 
-  it('can’t be bought by an anonymous socket', async () => {
+  it('cannot be set by an anonymous socket', async () => {
     await using gateway = await startGuarded({ auth: { ...AUTH, mode: 'none' } });
     await using client = await logIn(gateway);
     expect(codeOf(await ask(client, RENEW, { token: await sign() }))).toBe('FORBIDDEN');
   });
 
-  it('leaves no timer behind for a socket that has gone before', async () => {
+  it('leaves no timer behind for a socket that has closed before', async () => {
     const clock = new FakeClock();
     await using gateway = await startGuarded({ clock });
     await using client = await logIn(gateway, { token: await tokenUntil(300) });

@@ -8,28 +8,28 @@ import { waitFor } from '../support/waitFor.ts';
 
 const TICKS = 'subscription { marketData(symbols: ["BTCUSDT"]) { ... on Tick { bid } } }';
 const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
-/** Each alias carries a long symbol name again, so that few events fill the kernel's buffers. */
+/** Each alias repeats a long symbol name, so that few events fill the kernel's buffers. */
 const WIDE = `subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id ${Array.from({ length: 29 }, (_, n) => `${'x'.repeat(100)}${n}: receivedAt`).join(' ')} } } }`;
 
-const told = (bid: string) => ({ event: 'next', data: JSON.stringify({ data: { marketData: { bid } } }) });
+const nextOf = (bid: string) => ({ event: 'next', data: JSON.stringify({ data: { marketData: { bid } } }) });
 
 describe('a subscription over server-sent events', () => {
-  it('is told each event as next', async () => {
+  it('gets each event as next', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await SseClient.subscribe(gateway.url, TICKS);
     expect(client.response.statusCode).toBe(200);
     expect(client.response.headers['content-type']).toMatch(/^text\/event-stream/);
     await gateway.wanted('tick BTCUSDT');
     gateway.tick('1.10');
-    expect(await client.count(1)).toEqual([told('1.10')]);
+    expect(await client.count(1)).toEqual([nextOf('1.10')]);
     gateway.tick('1.20');
-    expect(await client.count(2)).toEqual([told('1.10'), told('1.20')]);
+    expect(await client.count(2)).toEqual([nextOf('1.10'), nextOf('1.20')]);
     expect(await gateway.metric('subscriptions', { protocol: 'graphql-sse' })).toBe(1);
     expect(await gateway.metric('events_delivered_total', { protocol: 'graphql-sse', type: 'tick' })).toBe(2);
     expect(await gateway.metric('bytes_sent_total', { protocol: 'graphql-sse' })).toBeGreaterThan(100);
   });
 
-  it('works by GET too, as EventSource asks', async () => {
+  it('works by GET too, as EventSource requests it', async () => {
     await using gateway = await GraphqlGateway.start();
     const abort = new AbortController();
     const response = await fetch(`${gateway.url}?query=${encodeURIComponent(TICKS)}`, {
@@ -55,7 +55,7 @@ describe('a subscription over server-sent events', () => {
     await gateway.settles('subscriptions', { protocol: 'graphql-sse' }, 0);
   });
 
-  it('leaves nothing behind when the client goes away while it is being prepared', async () => {
+  it('leaves nothing behind when the client goes away before it has begun', async () => {
     const gates: (() => void)[] = [];
     let opened = 0;
     await using gateway = await GraphqlGateway.start({
@@ -88,7 +88,7 @@ describe('a subscription over server-sent events', () => {
     await gateway.settles('subscriptions', { protocol: 'graphql-sse' }, 0);
   });
 
-  it('that is refused says so in the stream, and ends', async () => {
+  it('that is refused reports the error in the stream, and ends', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await SseClient.subscribe(gateway.url, TICKS.replace('BTCUSDT', 'BTCUSD'));
     const [next, complete] = await client.count(2);
@@ -97,7 +97,7 @@ describe('a subscription over server-sent events', () => {
     await waitFor(() => client.ended);
   });
 
-  it('for a client that does not take event streams is refused with 406, and opens nothing', async () => {
+  it('for a client that does not accept event streams is refused with 406, and opens nothing', async () => {
     await using gateway = await GraphqlGateway.start();
     const { status, body } = await gateway.post(TICKS, { headers: { accept: 'application/json' } });
     expect(status).toBe(406);
@@ -106,7 +106,7 @@ describe('a subscription over server-sent events', () => {
     await gateway.settles('subscriptions', { protocol: 'graphql-sse' }, 0);
   });
 
-  it('ends without complete when the gateway does, so that clients come again', async () => {
+  it('ends without complete when the gateway closes, so that clients reconnect', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await SseClient.subscribe(gateway.url, TICKS);
     await gateway.wanted('tick BTCUSDT');
@@ -116,7 +116,7 @@ describe('a subscription over server-sent events', () => {
     await gateway.isIdle();
   });
 
-  it('shows that it is alive while nothing happens', async () => {
+  it('sends heartbeats while nothing happens', async () => {
     const clock = new FakeClock();
     await using gateway = await GraphqlGateway.start({ clock, options: { heartbeatMs: 12_000 } });
     await using client = await SseClient.subscribe(gateway.url, TICKS);
@@ -124,22 +124,22 @@ describe('a subscription over server-sent events', () => {
     await clock.advance(24_000);
     await waitFor(() => client.beats === 3);
     client.leave();
-    await waitFor(() => clock.pending === 0, 'every timer to be gone');
+    await waitFor(() => clock.pending === 0, 'every timer to end');
   });
 });
 
 describe('a client of event streams that reads nothing', () => {
-  /** Fills what lies between the gateway and a client that does not read, until nothing is taken any more. */
+  /** Fills the buffers between the gateway and a client that does not read, until nothing more is taken. */
   async function fill(gateway: GraphqlGateway, healthy: SseClient, until: () => Promise<boolean>): Promise<void> {
     let count = healthy.events.length;
     while (!(await until()) && count < 20_000) {
-      for (let burst = 0; burst < 100; burst += 1) gateway.trade((count += 1));
+      for (let trade = 0; trade < 100; trade += 1) gateway.trade((count += 1));
       await healthy.count(count);
     }
     expect(await until()).toBe(true);
   }
 
-  it('is cut off over its budget, does not grow, and harms nobody', async () => {
+  it('is cut off over its budget, does not use more memory, and affects no other client', async () => {
     const clock = new FakeClock();
     await using gateway = await GraphqlGateway.start({ clock, limits: { queueBytesPerConnection: 100_000 } });
     await using stalled = await SseClient.subscribe(gateway.url, WIDE);
@@ -158,7 +158,7 @@ describe('a client of event streams that reads nothing', () => {
     expect(healthy.ended).toBe(false);
   });
 
-  it('is told SLOW_CONSUMER if it reads again in time', async () => {
+  it('gets SLOW_CONSUMER if it reads again in time', async () => {
     const clock = new FakeClock();
     await using gateway = await GraphqlGateway.start({ clock, limits: { queueBytesPerConnection: 100_000 } });
     await using stalled = await SseClient.subscribe(gateway.url, WIDE);
@@ -177,7 +177,7 @@ describe('a client of event streams that reads nothing', () => {
     expect(ids).toEqual(ids.map((_, index) => String(index + 1)));
   });
 
-  it('is cut off after two heartbeats even where only the newest waits for it', async () => {
+  it('is cut off after two heartbeats even if only the newest event waits for it', async () => {
     const symbols = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`S${n}`, 100]));
     await using gateway = await startGateway({
       config: {

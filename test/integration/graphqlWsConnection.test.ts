@@ -11,8 +11,8 @@ import { waitFor } from '../support/waitFor.ts';
 const TICKS = 'subscription { marketData(symbols: ["BTCUSDT"]) { ... on Tick { bid } } }';
 const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
 
-describe('the life of a connection', () => {
-  it('is looked after: a client that does not answer a ping before the next is cut off', async () => {
+describe('a connection', () => {
+  it('is cut off if its client does not answer a ping before the next one', async () => {
     const clock = new FakeClock();
     await using gateway = await GraphqlGateway.start({ clock, options: { heartbeatMs: 12_000 } });
     await using client = await TransportWsClient.connect(gateway.wsUrl, { autoPong: false });
@@ -26,7 +26,7 @@ describe('the life of a connection', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('goes on while pings are answered', async () => {
+  it('stays open while pings are answered', async () => {
     const clock = new FakeClock();
     await using gateway = await GraphqlGateway.start({ clock, options: { heartbeatMs: 12_000 } });
     await using client = await TransportWsClient.connect(gateway.wsUrl);
@@ -40,7 +40,7 @@ describe('the life of a connection', () => {
     expect(client.closed).toBeNull();
   });
 
-  it('ends with 1001 when the gateway does, and graphql-ws clients come again', async () => {
+  it('ends with 1001 when the gateway closes, and graphql-ws clients reconnect', async () => {
     await using gateway = await GraphqlGateway.start();
     const closes: unknown[] = [];
     const client = createClient({
@@ -60,7 +60,7 @@ describe('the life of a connection', () => {
     expect(await gateway.metric('connections', { protocol: 'graphql-ws' })).toBe(0);
   });
 
-  it('does not begin by a broken handshake, which harms nobody', async () => {
+  it('does not begin with a broken handshake, which affects nobody else', async () => {
     await using gateway = await GraphqlGateway.start();
     const answer = await new Promise<string>((resolve, reject) => {
       const socket = connect(gateway.port, '127.0.0.1', () => {
@@ -83,11 +83,11 @@ describe('the life of a connection', () => {
     await expect(TransportWsClient.open(gateway.wsUrl)).rejects.toThrow('503');
   });
 
-  it('ends for a client that reads nothing: told SLOW_CONSUMER for that id and closed with 1013, others unharmed', async () => {
+  it('of a client that reads nothing ends with SLOW_CONSUMER for that id and 1013, and others are unaffected', async () => {
     await using gateway = await GraphqlGateway.start({ limits: { queueBytesPerConnection: 200_000 } });
     await using healthy = await TransportWsClient.connect(gateway.wsUrl);
     await using stalled = await TransportWsClient.connect(gateway.wsUrl);
-    // An id is in every frame: a long one fills the kernel's buffers soon.
+    // Every frame has the id, so a long one fills the kernel's buffers soon.
     const id = 's'.repeat(4_000);
     healthy.subscribe('h', TRADES);
     stalled.subscribe(id, TRADES);
@@ -97,7 +97,7 @@ describe('the life of a connection', () => {
       (await gateway.metric('slow_consumers_closed_total', { protocol: 'graphql-ws' })) === 1;
     let count = 0;
     while (!(await isCut()) && count < 20_000) {
-      for (let burst = 0; burst < 100; burst += 1) gateway.trade((count += 1));
+      for (let trade = 0; trade < 100; trade += 1) gateway.trade((count += 1));
       await waitFor(() => healthy.of('h').length === count);
     }
     expect(await isCut()).toBe(true);

@@ -15,7 +15,7 @@ const TYPENAME = '{ __typename }';
 const nextOf = (id: string, data: unknown) => ({ id, type: 'next', payload: { data } });
 const tickOf = (id: string, bid: string) => nextOf(id, { marketData: { bid } });
 
-/** Services whose routing of symbols waits until a test lets it go on. */
+/** Services whose routing of symbols waits until a test lets it continue. */
 function gated(gates: (() => void)[]): (services: Services) => Services {
   return (services) => {
     const real = services.subscriptions;
@@ -31,7 +31,7 @@ function gated(gates: (() => void)[]): (services: Services) => Services {
 }
 
 describe('the sub-protocol', () => {
-  it('refuses the dead graphql-ws with 4406 and says what to use', async () => {
+  it('is not the outdated graphql-ws: 4406 with the name of the current one', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.open(gateway.wsUrl, ['graphql-ws']);
     const { code, reason } = await client.closing();
@@ -42,13 +42,13 @@ describe('the sub-protocol', () => {
   it.each([
     ['another', ['mqtt']],
     ['none', []],
-  ])('closes with 4406 a client that offers %s', async (_name, protocols) => {
+  ])('is required: a client that offers %s is closed with 4406', async (_name, protocols) => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.open(gateway.wsUrl, protocols);
     expect((await client.closing()).code).toBe(4406);
   });
 
-  it('takes ours where several are offered', async () => {
+  it('is chosen if several are offered', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.open(gateway.wsUrl, ['graphql-ws', 'graphql-transport-ws']);
     expect(client.socket.protocol).toBe('graphql-transport-ws');
@@ -74,7 +74,7 @@ describe('connection_init', () => {
     expect(await client.closing()).toEqual({ code: 4408, reason: 'Connection initialisation timeout' });
   });
 
-  it('stops the clock of its own time-out', async () => {
+  it('stops the timer of its own time-out', async () => {
     const clock = new FakeClock();
     await using gateway = await GraphqlGateway.start({ clock, options: { heartbeatMs: 1_000_000 } });
     await using client = await TransportWsClient.connect(gateway.wsUrl);
@@ -84,7 +84,7 @@ describe('connection_init', () => {
   });
 
   it.each([[{ payload: { theme: 'x' } }], [{ payload: { session: null } }], [{ payload: null }], [{}]])(
-    'takes parameters %j',
+    'accepts parameters %j',
     async (more) => {
       await using gateway = await GraphqlGateway.start();
       await using client = await TransportWsClient.open(gateway.wsUrl);
@@ -103,8 +103,8 @@ describe('connection_init', () => {
 
 describe('messages', () => {
   it.each([
-    ['no JSON', '{"type":'],
-    ['no object', '[]'],
+    ['text that is not JSON', '{"type":'],
+    ['JSON that is not an object', '[]'],
     ['null', 'null'],
     ['no type', '{"id":"1"}'],
     ['an unknown type', '{"type":"start","id":"1","payload":{"query":"{a}"}}'],
@@ -115,9 +115,9 @@ describe('messages', () => {
     ['subscribe with a number for an id', '{"type":"subscribe","id":7,"payload":{"query":"{a}"}}'],
     ['subscribe without a payload', '{"type":"subscribe","id":"1"}'],
     ['subscribe without a query', '{"type":"subscribe","id":"1","payload":{}}'],
-    ['variables that are no object', '{"type":"subscribe","id":"1","payload":{"query":"{a}","variables":[]}}'],
+    ['variables that are not an object', '{"type":"subscribe","id":"1","payload":{"query":"{a}","variables":[]}}'],
     [
-      'an operation name that is no string',
+      'an operation name that is not a string',
       '{"type":"subscribe","id":"1","payload":{"query":"{a}","operationName":1}}',
     ],
     ['complete without an id', '{"type":"complete"}'],
@@ -146,7 +146,7 @@ describe('messages', () => {
     expect(await gateway.metric('invalid_messages_total', { source: 'graphql-ws' })).toBe(1);
   });
 
-  it('with an endless unknown type close with a reason that fits a close frame', async () => {
+  it('with an endless unknown type are closed with a reason that fits a close frame', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     client.send({ type: 'ж'.repeat(500) });
@@ -155,7 +155,7 @@ describe('messages', () => {
     expect(Buffer.byteLength(reason)).toBeLessThanOrEqual(123);
   });
 
-  it('over the size limit end that client with 1009 and nobody else', async () => {
+  it('over the size limit close that client with 1009 and nobody else', async () => {
     await using gateway = await GraphqlGateway.start({ options: { maxPayloadBytes: 1_000 } });
     await using other = await TransportWsClient.connect(gateway.wsUrl);
     await using client = await TransportWsClient.connect(gateway.wsUrl);
@@ -181,7 +181,7 @@ describe('messages', () => {
     expect(client.messages).toHaveLength(2);
   });
 
-  it('that follow the one which closed the socket are not obeyed', async () => {
+  it('after the one that closed the socket are ignored', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     client.socket.send('nonsense');
@@ -210,7 +210,7 @@ describe('subscribe', () => {
     expect(client.of('1')).toEqual([...once, ...once]);
   });
 
-  it('with the id of a running one closes with 4409, whatever the length of the id', async () => {
+  it('with the id of a running operation closes with 4409, whatever the length of the id', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     const id = 'ü'.repeat(300);
@@ -224,7 +224,7 @@ describe('subscribe', () => {
     await gateway.isIdle();
   });
 
-  it.each([['__proto__'], ['constructor'], ['hasOwnProperty']])('may be called %s', async (id) => {
+  it.each([['__proto__'], ['constructor'], ['hasOwnProperty']])('accepts %s as an operation’s id', async (id) => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     client.subscribe(id, TYPENAME);
@@ -290,7 +290,7 @@ describe('subscribe', () => {
     await client.roundTrip();
   });
 
-  it('of one client takes every event, in order', async () => {
+  it('delivers every event to a client, in order', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     client.subscribe('t', TRADES);
@@ -304,7 +304,7 @@ describe('subscribe', () => {
 });
 
 describe('complete', () => {
-  it('of the client ends the operation: nothing follows, and nothing is left', async () => {
+  it('from the client ends the operation: nothing follows, and nothing is left', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     client.subscribe('1', TICKS);
@@ -318,7 +318,7 @@ describe('complete', () => {
     expect(await gateway.metric('subscriptions', { protocol: 'graphql-ws' })).toBe(0);
   });
 
-  it('does not get round the limit: what is still being prepared counts, completed or not', async () => {
+  it('does not evade the limit: an operation in preparation counts, completed or not', async () => {
     const gates: (() => void)[] = [];
     await using gateway = await GraphqlGateway.start({
       wrap: gated(gates),
@@ -339,14 +339,14 @@ describe('complete', () => {
     await gateway.isIdle();
   });
 
-  it('of an id that is not running is nothing', async () => {
+  it('for an id that is not running changes nothing', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     client.send({ type: 'complete', id: 'x' });
     await client.roundTrip();
   });
 
-  it('and subscribe of the same id in one breath keep apart: no stray complete, no leak, the new one lives', async () => {
+  it('and subscribe with the same id at once stay separate: no stray complete, no leak, the new one runs', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await TransportWsClient.connect(gateway.wsUrl);
     client.subscribe('1', TICKS);
@@ -363,7 +363,7 @@ describe('complete', () => {
     await gateway.isIdle();
   });
 
-  it('while the operation is being prepared leaves nothing behind, and its results reach nobody', async () => {
+  it('while the operation is being prepared leaves nothing behind, and no result is sent', async () => {
     const gates: (() => void)[] = [];
     await using gateway = await GraphqlGateway.start({ wrap: gated(gates) });
     await using client = await TransportWsClient.connect(gateway.wsUrl);
@@ -374,7 +374,7 @@ describe('complete', () => {
     await waitFor(() => gates.length === 2);
     for (const open of gates) open();
     await gateway.wanted('trade BTCUSDT');
-    await waitFor(() => gateway.index.size === 1, 'the first one to be gone');
+    await waitFor(() => gateway.index.size === 1, 'the first operation to end');
     gateway.trade(1);
     await client.typed('next', '1');
     await client.roundTrip();
@@ -382,7 +382,7 @@ describe('complete', () => {
     expect(await gateway.metric('subscriptions', { protocol: 'graphql-ws' })).toBe(1);
   });
 
-  it('is not needed of a client that goes away: everything of it is released', async () => {
+  it('is not needed from a client that goes away: everything of it is released', async () => {
     const gates: (() => void)[] = [];
     await using gateway = await GraphqlGateway.start({ wrap: gated(gates) });
     await using client = await TransportWsClient.connect(gateway.wsUrl);

@@ -25,7 +25,7 @@ const hello: RequestHandler = ({ url }, response) => {
 };
 
 describe('requests', () => {
-  it('on any other path get 404 with a JSON body', async () => {
+  it('to any other path get 404 with a JSON body', async () => {
     await using server = await serve({ '/hello': hello });
     for (const target of ['/nope', '//', '//hello', '/hello/', '/%zz', '/%68ello', '/hello%00', '*', '/__proto__']) {
       const { status, headers, body } = await request(server.url, target);
@@ -40,13 +40,13 @@ describe('requests', () => {
     expect([status, body]).toEqual([200, '{"url":"/hello?a=%zz"}']);
   });
 
-  it.each(['[', 'a b', 'a@b', 'x:y', 'a, b'])('under the odd Host %j are refused', async (Host) => {
+  it.each(['[', 'a b', 'a@b', 'x:y', 'a, b'])('with the odd Host %j are refused', async (Host) => {
     await using server = await serve({ '/hello': hello });
     expect((await request(server.url, '/hello', { Host })).status).toBe(400);
     expect((await upgrade(server.url, '/ws', { Host })).status).toBe(400);
   });
 
-  it('that can not be read are answered, and the server goes on', async () => {
+  it('that cannot be read are answered, and the server goes on', async () => {
     await using server = await serve({ '/hello': hello });
     expect((await sendRaw(server.url, 'nonsense\r\n\r\n')).status).toBe(400);
     expect((await sendRaw(server.url, 'GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n')).status).toBe(400);
@@ -55,7 +55,7 @@ describe('requests', () => {
     expect((await request(server.url, '/hello')).status).toBe(200);
   });
 
-  it('that offer to upgrade to something else than websocket are just served', async () => {
+  it('that offer an upgrade to something other than websocket are served normally', async () => {
     await using server = await serve({ '/hello': hello });
     const headers = { Connection: 'Upgrade, HTTP2-Settings, close', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABkAAQ' };
     expect((await request(server.url, '/hello', headers)).status).toBe(200);
@@ -76,7 +76,7 @@ describe('requests', () => {
     expect((await request(server.url, '/hello')).status).toBe(200);
   });
 
-  it('whatever their bytes are leave the server up', async () => {
+  it('with arbitrary bytes never stop the server', async () => {
     await using gateway = await RawGateway.start({ http: { requestHandlers: new Map([['/hello', hello]]) } });
     const target = fc.string({ unit: fc.constantFrom(...'/ ? # % : @ [ ] . * \\ h e l o w s'.split(' ')) });
     const header = fc.tuple(fc.constantFrom('Host', 'Origin', 'Upgrade', 'Connection', 'Sec-WebSocket-Key'), target);
@@ -93,14 +93,14 @@ describe('requests', () => {
 });
 
 describe('upgrades', () => {
-  it('on a path of a protocol are granted, also in absolute form and with a query', async () => {
+  it('to the path of a protocol are granted, also in absolute form and with a query', async () => {
     await using gateway = await RawGateway.start();
     for (const target of ['/ws', '/ws?a=1', 'http://anything/ws']) {
       expect([target, (await upgrade(gateway.url, target)).status]).toEqual([target, 101]);
     }
   });
 
-  it('on any other path get 404', async () => {
+  it('to any other path get 404', async () => {
     await using gateway = await RawGateway.start();
     for (const target of ['/', '//', '//ws', '/nope', '/ws/', '/%zz']) {
       const { status, body } = await upgrade(gateway.url, target);
@@ -109,13 +109,13 @@ describe('upgrades', () => {
     }
   });
 
-  it('that are no WebSocket handshake are refused', async () => {
+  it('that are not a WebSocket handshake are refused', async () => {
     await using gateway = await RawGateway.start();
     expect((await upgrade(gateway.url, '/ws', { 'Sec-WebSocket-Key': 'x' })).status).toBe(400);
     expect((await upgrade(gateway.url, '/ws', { 'Sec-WebSocket-Version': '99' })).status).toBe(400);
   });
 
-  it('are what a plain request to that path is told to ask for', async () => {
+  it('are what a plain request to that path is told to use', async () => {
     await using gateway = await RawGateway.start();
     const { status, headers } = await request(gateway.url, '/ws');
     expect([status, headers.get('upgrade')]).toEqual([426, 'websocket']);
@@ -134,7 +134,7 @@ describe('upgrades', () => {
     if (expected === 403) expect(JSON.parse(body)).toMatchObject({ error: { code: 'FORBIDDEN' } });
   });
 
-  it("from the server's own page are granted, and from listed ones where some are", async () => {
+  it("from the server's own page are granted, and from configured pages if there are any", async () => {
     await using gateway = await RawGateway.start({ http: { allowedOrigins: ['https://good.example'] } });
     const statusFor = async (Origin: string) => (await upgrade(gateway.url, '/ws', { Origin })).status;
     expect(await statusFor(gateway.url)).toBe(101);
@@ -143,13 +143,13 @@ describe('upgrades', () => {
     expect(await statusFor('https://good.example:8443')).toBe(403);
   });
 
-  it('with the Origin in the header of the older handshake are checked alike', async () => {
+  it('with the Origin in the header of the older handshake are checked in the same way', async () => {
     await using gateway = await RawGateway.start();
     const headers = { 'Sec-WebSocket-Version': '8', 'Sec-WebSocket-Origin': 'https://evil.example' };
     expect((await upgrade(gateway.url, '/ws', headers)).status).toBe(403);
   });
 
-  it('over the limit of an address get 429, over that of the gateway 503, and leaving makes room', async () => {
+  it('over the limit of an address get 429, over that of the gateway 503, and closing one makes room', async () => {
     await using gateway = await RawGateway.start({ limits: { connections: 3, connectionsPerAddress: 2 } });
     await using first = await RawClient.connect(gateway.url);
     await using second = await RawClient.connect(gateway.url);
@@ -162,7 +162,7 @@ describe('upgrades', () => {
     expect((await second.ask({ action: 'ping' }))['status']).toBe('pong');
   });
 
-  it('in a flood are refused over the limit, those let in notice nothing, and room returns', async () => {
+  it('in large numbers are refused over the limit, accepted clients notice nothing, and room returns', async () => {
     await using gateway = await RawGateway.start({ limits: { connections: 20 } });
     await using client = await RawClient.connect(gateway.url);
     const flood = Array.from({ length: 300 }, () => new WebSocket(`${gateway.url.replace('http', 'ws')}/ws`));
@@ -187,7 +187,7 @@ describe('upgrades', () => {
     expect((await upgrade(gateway.url, '/ws')).status).toBe(101);
   });
 
-  it('of one address are counted together, whomever it claims to speak for', async () => {
+  it('of one address are counted together, whatever its headers claim', async () => {
     await using gateway = await RawGateway.start({ limits: { connectionsPerAddress: 2 } });
     const claiming = (speaker: string) => ({ 'X-Forwarded-For': speaker, Forwarded: `for=${speaker}` });
     await using first = await RawClient.connect(gateway.url, { headers: claiming('192.0.2.1') });
@@ -196,7 +196,7 @@ describe('upgrades', () => {
     for (const client of [first, second]) expect((await client.ask({ action: 'ping' }))['status']).toBe('pong');
   });
 
-  it('that a trusted proxy brings are counted for whom it names, not for whom they name themselves', async () => {
+  it('through a trusted proxy are counted for the address that it names, not the one that the client claims', async () => {
     const proxies = new TrustedProxies(['127.0.0.0/8']);
     await using gateway = await RawGateway.start({ limits: { connectionsPerAddress: 1 }, proxies });
     const from = (speaker: string) => ({ 'X-Forwarded-For': speaker });
@@ -207,7 +207,7 @@ describe('upgrades', () => {
     expect((await client.ask({ action: 'ping' }))['status']).toBe('pong');
   });
 
-  it('and streams of events count alike, until they end', async () => {
+  it('and streams of events are counted in the same way, until they end', async () => {
     const connections = clientConnections({ limits: { ...LIMITS, connectionsPerAddress: 1 } });
     const stream: RequestHandler = (incoming, response) => {
       const place = connections.hold(incoming);
@@ -243,7 +243,7 @@ describe('upgrades', () => {
     again.abort();
   });
 
-  it('that fail in the protocol are answered, and the address gets its place back', async () => {
+  it('that fail in the protocol are answered, and no longer count for the address', async () => {
     const upgradeHandler = {
       upgrade: () => {
         throw new Error('canary');
@@ -260,8 +260,8 @@ describe('upgrades', () => {
   });
 });
 
-describe('closing', () => {
-  it('lets a request that is under way finish, and does not wait for idle connections', async () => {
+describe('closing the server', () => {
+  it('lets a running request finish, and does not wait for idle connections', async () => {
     const gate = Promise.withResolvers<void>();
     const slow: RequestHandler = async (_request, response) => {
       await gate.promise;
@@ -292,7 +292,7 @@ describe('closing', () => {
     await expect(ask('/hello')).rejects.toThrow('ECONNREFUSED');
   });
 
-  it('does not wait for connections that no request has come over', async () => {
+  it('does not wait for connections without a request', async () => {
     const clock = new FakeClock();
     const server = await serve({ '/hello': hello }, { clock });
     const { hostname, port } = new URL(server.url);
@@ -312,7 +312,7 @@ describe('closing', () => {
     expect((await client.waitForClose()).code).toBe(1001);
   });
 
-  it('cuts off after the timeout what is left', async () => {
+  it('cuts off what is left after the timeout', async () => {
     const clock = new FakeClock();
     const never: RequestHandler = () => undefined;
     const server = await serve({ '/never': never }, { clock, shutdownTimeoutMs: 5_000 });
@@ -332,7 +332,7 @@ describe('closing', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('cuts off WebSocket clients too that do not answer', async () => {
+  it('also cuts off WebSocket clients that do not answer', async () => {
     const clock = new FakeClock();
     const server = await serve(
       {},
@@ -346,7 +346,7 @@ describe('closing', () => {
     expect((await hanging).status).toBe(0);
   });
 
-  it('a port that is taken is told to who wants to listen, and what never listened closes all the same', async () => {
+  it('a port that is in use is reported to the caller, and a server that never listened can still be closed', async () => {
     await using taken = await serve({});
     await using gateway = await RawGateway.start();
     const clock = new FakeClock();

@@ -37,7 +37,7 @@ describe('/health and /ready', () => {
     return serve({ '/health': health, '/ready': ready });
   }
 
-  it('health says that the process serves, how long, and its version', async () => {
+  it('health reports that the process serves, for how long, and its version', async () => {
     const clock = new FakeClock();
     await using server = await serveHealth({ clock });
     await clock.advance(61_500);
@@ -45,7 +45,7 @@ describe('/health and /ready', () => {
     expect([status, JSON.parse(body)]).toEqual([200, { status: 'ok', uptimeSeconds: 61, version: '1.2.3' }]);
   });
 
-  it('one venue down is not "not ready": every broker tells its state', async () => {
+  it('are still ready with one venue down, and list the state of every broker', async () => {
     await using server = await serveHealth();
     const { status, body } = await request(server.url, '/ready');
     expect(status).toBe(200);
@@ -59,13 +59,13 @@ describe('/health and /ready', () => {
     });
   });
 
-  it.each([{ draining: true }, { state: 'lost' }])('%j is "not ready"', async (fault) => {
+  it.each([{ draining: true }, { state: 'lost' }])('are not ready with %j', async (fault) => {
     await using server = await serveHealth(fault);
     const { status, body } = await request(server.url, '/ready');
     expect([status, JSON.parse(body)]).toMatchObject([503, { status: 'not-ready' }]);
   });
 
-  it('can be asked for by HEAD, and by nothing else but GET', async () => {
+  it('can be requested by GET and HEAD only', async () => {
     await using server = await serveHealth();
     const head = await fetch(`${server.url}/health`, { method: 'HEAD' });
     expect([head.status, await head.text()]).toEqual([200, '']);
@@ -89,7 +89,7 @@ describe('/metrics', () => {
   const statusOf = async (server: HttpServer, headers: Readonly<Record<string, string>> = {}) =>
     (await request(server.url, '/metrics', headers)).status;
 
-  it('are Prometheus text, the defaults beside our own, for callers on loopback', async () => {
+  it('is Prometheus text with the default metrics and our own, for callers on loopback', async () => {
     await using server = await serveMetrics();
     const { status, headers, body } = await request(server.url, '/metrics');
     expect([status, headers.get('content-type')]).toEqual([200, expect.stringContaining('text/plain')]);
@@ -97,7 +97,7 @@ describe('/metrics', () => {
     expect(body).toContain('process_cpu_seconds_total');
   });
 
-  it('are not for others that a proxy on loopback speaks for', async () => {
+  it('is not for others whose requests come through a proxy on loopback', async () => {
     await using server = await serveMetrics();
     expect(await statusOf(server, { 'X-Forwarded-For': '192.0.2.1' })).toBe(403);
     await using trusting = await serveMetrics({ proxies: new TrustedProxies(['127.0.0.0/8']) });
@@ -105,7 +105,7 @@ describe('/metrics', () => {
     expect(await statusOf(trusting)).toBe(200);
   });
 
-  it('by token are for who has it', async () => {
+  it('with a token is for callers that have it', async () => {
     await using server = await serveMetrics({ access: 'token', token: 'right-token' });
     expect(await statusOf(server)).toBe(403);
     for (const Authorization of ['Bearer wrong', 'Bearer', 'right-token', 'Bearer right-token2', 'Basic right-token']) {
@@ -114,19 +114,19 @@ describe('/metrics', () => {
     expect(await statusOf(server, { Authorization: 'Bearer right-token' })).toBe(200);
   });
 
-  it.each([null, ''])('by token are for nobody where the token is %j', async (token) => {
+  it.each([null, ''])('with a token is for nobody if the token is %j', async (token) => {
     await using server = await serveMetrics({ access: 'token', token });
     expect(await statusOf(server, { Authorization: 'Bearer ' })).toBe(403);
   });
 
-  it('that are public are for everyone', async () => {
+  it('is for everyone if it is public', async () => {
     await using server = await serveMetrics({ access: 'public' });
     expect(await statusOf(server, { 'X-Forwarded-For': '192.0.2.1' })).toBe(200);
   });
 });
 
 describe('/', () => {
-  it('lists what there is, loads nothing and runs nothing', async () => {
+  it('lists what is available, loads nothing and runs no scripts', async () => {
     await using server = await serve({ '/': indexPage });
     const { status, headers, body } = await request(server.url, '/');
     expect([status, headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);

@@ -17,7 +17,10 @@ const RAW = 'raw JSON';
 
 const TYPENAME = '{ __typename }';
 const CLEARLY_MORE = 400;
-/** With 2 messages a second and 20 subscriptions, 24 messages are taken at once; connection_init is the first of them. */
+/**
+ * With 2 messages a second and 20 subscriptions, 24 messages are accepted at once; connection_init is the first of
+ * them.
+ */
 const LAST_AT_ONCE = 22;
 
 const ticksOf = (...symbols: string[]): string =>
@@ -34,7 +37,7 @@ function post({ urls }: MarketDataServer, body: object, headers = {}): Promise<R
   });
 }
 
-/** One connection more than there may be: the neighbours have all the others. */
+/** Opens one connection more than allowed: the neighbours have all the others. */
 const onceMore = (status: number): Readonly<Record<string, Trespass>> => ({
   [SOCKET]: async ({ urls }) => {
     const answer = await upgrade(urls.http, '/graphql', { 'Sec-WebSocket-Protocol': 'graphql-transport-ws' });
@@ -148,7 +151,7 @@ const TRESPASSES: readonly {
         }
         client.subscribe('late', TYPENAME);
         await client.message(({ type }) => type === 'pong');
-        // All that the gateway answers of what it has read by now is answered before another client is.
+        // Everything that the gateway has read by now is answered before another client is.
         await using other = await socket(gateway);
         await other.roundTrip();
         expect(client.of('late')).toEqual([]);
@@ -167,7 +170,7 @@ const TRESPASSES: readonly {
     limit: 'invalidMessagesPerMinute',
     config: { limits: { invalidMessagesPerMinute: 2 } },
     by: {
-      // Its protocol bears none.
+      // The protocol allows no invalid message at all.
       [SOCKET]: async (gateway) => {
         await using client = await socket(gateway);
         client.socket.send('nonsense');
@@ -264,11 +267,11 @@ const TRESPASSES: readonly {
 ];
 
 const CASES = TRESPASSES.flatMap(({ limit, config, by }) =>
-  Object.entries(by).map(([way, trespass]) => ({ limit, way, config, trespass })),
+  Object.entries(by).map(([protocol, trespass]) => ({ limit, protocol, config, trespass })),
 );
 
-describe('who goes over a limit is told, and clients of every protocol go on receiving:', () => {
-  it.each(CASES)('$limit, $way', async ({ config, trespass }) => {
+describe('a client that exceeds a limit gets an error, and clients of every protocol still receive data:', () => {
+  it.each(CASES)('$limit, $protocol', async ({ config, trespass }) => {
     const brokers = { mock: { kind: 'mock-binance', ticksPerSecond: 100 } };
     await using gateway = await startGateway({ config: { ...config, brokers } });
     await using neighbours = await Neighbours.of(gateway);

@@ -63,7 +63,7 @@ describe('market data that graphql-js pulls', () => {
     await gateway.isIdle();
   });
 
-  it('ends with SLOW_CONSUMER if what may not be dropped exceeds the budget, and leaves nothing behind', async () => {
+  it('ends with SLOW_CONSUMER if events that may not be dropped exceed the budget, and leaves nothing behind', async () => {
     await using gateway = await GraphqlGateway.start();
     const query = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
     const { results, client } = await pull(gateway, query, 4_000);

@@ -15,7 +15,7 @@ const MINUTE = feedOf('EUR_USD', 'candle', '1m');
 const EVERY_PRICE = { windowMs: 0 };
 
 describe('the OANDA broker and its venue', () => {
-  it('carries ticks and books, digit for digit, and learns what the account may trade', async () => {
+  it('carries ticks and books, digit for digit, and finds out which instruments the account may trade', async () => {
     await using gateway = await startOandaBroker([TICK, BOOK]);
     await gateway.waitForState('live', TICK, BOOK);
     const sent = gateway.venue.price(
@@ -75,7 +75,7 @@ describe('the OANDA broker and its venue', () => {
     expect((await gateway.metrics.invalidMessages.get()).values).toEqual([]);
   });
 
-  it('tells the same of a stream that is cut at every byte, with other line ends, or in one piece (F18)', async () => {
+  it('reports the same for a stream that is cut at every byte, has other line ends, or comes in one piece', async () => {
     await using gateway = await startOandaBroker([TICK, BOOK], { venue: EVERY_PRICE });
     await gateway.waitForState('live', TICK, BOOK);
     const { stream } = gateway.venue.faults;
@@ -108,7 +108,7 @@ describe('the OANDA broker and its venue', () => {
     expect((await gateway.metrics.invalidMessages.get()).values).toEqual([]);
   });
 
-  it('opens no stream while nobody wants anything, and none that nobody wants any more', async () => {
+  it('opens a stream only while something is wanted', async () => {
     await using gateway = await startOandaBroker([]);
     await waitFor(() => gateway.statuses.at(-1)?.kind === 'connected');
     expect(gateway.venue.streamAttempts()).toBe(0);
@@ -119,7 +119,7 @@ describe('the OANDA broker and its venue', () => {
     await waitFor(() => gateway.statuses.at(-1)?.kind === 'connected');
   });
 
-  it('changes instruments under load without a hole and without a price told twice', async () => {
+  it('changes instruments under load without a gap and without a repeated price', async () => {
     await using gateway = await startOandaBroker([TICK], { venue: EVERY_PRICE });
     await gateway.waitForState('live', TICK);
     const made: (bigint | undefined)[] = [];
@@ -136,15 +136,15 @@ describe('the OANDA broker and its venue', () => {
       }, 'one stream with all instruments');
     }
     await waitFor(() => gateway.ticks(TICK).length === made.length + 1, `all ${made.length} prices`);
-    const told = gateway.ticks(TICK).map(({ time }) => time);
-    expect(new Set(told).size).toBe(told.length);
-    expect(told).toEqual(told.toSorted());
+    const times = gateway.ticks(TICK).map(({ time }) => time);
+    expect(new Set(times).size).toBe(times.length);
+    expect(times).toEqual(times.toSorted());
     expect(gateway.conditions(TICK)).toEqual([{ kind: 'live' }]);
     expect(gateway.venue.mostStreams(ACCOUNT.id)).toBe(2);
     expect(gateway.venue.streamsOpened()).toBe(4);
   });
 
-  it('after any number of changes has one stream, with at least what is wanted', async () => {
+  it('has one stream with at least what is wanted, after any number of changes', async () => {
     await using gateway = await startOandaBroker([TICK]);
     await gateway.waitForState('live', TICK);
     const random = seededRandom(7);
@@ -153,7 +153,7 @@ describe('the OANDA broker and its venue', () => {
     for (let change = 0; change < 100; change += 1) {
       wanted = symbols.filter(() => random() < 0.4).map((symbol) => feedOf(symbol, 'tick'));
       gateway.want(TICK, ...wanted);
-      // The broker and its venue share this process: as its loop turns, they get on with what they do.
+      // The broker and its venue share this process: both make progress while its event loop turns.
       for (let turn = random() * 40; turn > 1; turn -= 1) await new Promise(setImmediate);
     }
     await gateway.waitForState('live', TICK, ...wanted);
@@ -163,7 +163,7 @@ describe('the OANDA broker and its venue', () => {
     expect(gateway.conditions(TICK)).toEqual([{ kind: 'live' }]);
   });
 
-  it('never mixes what two accounts are quoted, even where they share a budget', async () => {
+  it('never mixes the prices of two accounts, even if they share a budget', async () => {
     await using venue = await StandInOanda.start({ heartbeatMs: 100, ...EVERY_PRICE });
     const budgets = new OandaBudgets({ clock: systemClock });
     const [ours, theirs] = [feedOf('EUR_USD', 'tick'), feedOf('EUR_USD', 'tick')];
@@ -182,7 +182,7 @@ describe('the OANDA broker and its venue', () => {
     expect(new Set(other.ticks(theirs).map(({ mid }) => mid))).toEqual(new Set(['1.08952']));
   });
 
-  it('answers what is asked once, from the venue', async () => {
+  it('answers queries from the venue', async () => {
     await using gateway = await startOandaBroker([]);
     const { broker, venue } = gateway;
     const { bids, asks } = venue.price(ACCOUNT.id, 'EUR_JPY');
@@ -195,7 +195,7 @@ describe('the OANDA broker and its venue', () => {
 });
 
 describe('candles of OANDA', () => {
-  it('begin as the venue has them, grow with its prices, and are closed once as the venue has them', async () => {
+  it('begin with the venue’s values, grow with its prices, and are closed once with the venue’s values', async () => {
     await using gateway = await startOandaBroker([FIVE_SECONDS, MINUTE], { venue: EVERY_PRICE });
     await gateway.waitForState('live', FIVE_SECONDS, MINUTE);
     using _run = gateway.venue.run({ everyMs: 100 });
@@ -221,7 +221,7 @@ describe('candles of OANDA', () => {
     expect(gateway.candles(MINUTE).length).toBeGreaterThan(10);
   });
 
-  it('are corrected where the venue has counted more, and published as they were built where it can not be asked', async () => {
+  it('are corrected if the venue has counted more, and published as they were built if it cannot be asked', async () => {
     await using gateway = await startOandaBroker([FIVE_SECONDS], { venue: EVERY_PRICE });
     await gateway.waitForState('live', FIVE_SECONDS);
     using _run = gateway.venue.run({ everyMs: 100 });
@@ -241,7 +241,7 @@ describe('candles of OANDA', () => {
     expect(Number(own.volume)).toBeGreaterThan(10);
   });
 
-  it('that ended while the stream was lost come first, as the venue has them', async () => {
+  it('that ended while the stream was lost come first, with the venue’s values', async () => {
     await using gateway = await startOandaBroker([FIVE_SECONDS], { venue: EVERY_PRICE });
     await gateway.waitForState('live', FIVE_SECONDS);
     using _run = gateway.venue.run({ everyMs: 100 });
@@ -263,7 +263,7 @@ describe('candles of OANDA', () => {
     expect(gateway.gaps(FIVE_SECONDS)).toEqual([]);
   });
 
-  it('of the past come in their order, aligned to UTC, and there are none of one second', async () => {
+  it('of the past come in order, aligned to UTC, but never for one second', async () => {
     await using gateway = await startOandaBroker([]);
     const { broker } = gateway;
     const query = { symbol: 'EUR_USD', fromMs: null, toMs: null, limit: 30 };
@@ -279,7 +279,7 @@ describe('candles of OANDA', () => {
       expect(opens).toHaveLength(30);
       expect(opens).toEqual([...new Set(opens)].toSorted((a, b) => a - b));
       expect(opens.filter((openMs) => openMs % lengthMs !== 0)).toEqual([]);
-      // A candle that ends while it is asked for may be told either way.
+      // A candle that ends while it is being fetched may be reported either way.
       const endOf = ({ openTime }: { readonly openTime: string }): number => Date.parse(openTime) + lengthMs;
       const sure = candles.filter((candle) => endOf(candle) <= askedMs || endOf(candle) > answeredMs);
       expect(sure.map(({ closed }) => closed)).toEqual(sure.map((candle) => endOf(candle) <= askedMs));
@@ -290,7 +290,7 @@ describe('candles of OANDA', () => {
     });
   });
 
-  it('of a span come whole, whatever the size of a page', async () => {
+  it('of a time span are complete, whatever the size of a page', async () => {
     await using gateway = await startOandaBroker([], { venue: { limits: { candles: 500 } } });
     const toMs = Math.floor(Date.now() / 60_000) * 60_000 - 60_000;
     const fromMs = toMs - 1_199 * 60_000;

@@ -33,7 +33,7 @@ const LATEST = [
   { entry: 2, component: 'ask' },
 ] as const;
 
-/** Both protocols have been told a candle that grows. */
+/** Resolves when both protocols have received a candle that grows. */
 async function subscribed(
   symbol: string,
   interval: Interval,
@@ -41,12 +41,12 @@ async function subscribed(
 ): Promise<OandaSampleGateway> {
   const gateway = await OandaSampleGateway.start(options);
   await gateway.subscribe({ symbols: [symbol], types: ['candle'], interval });
-  await waitFor(() => Object.values(gateway.told('candle', symbol)).every(({ length }) => length > 0), 'a candle');
+  await waitFor(() => Object.values(gateway.received('candle', symbol)).every(({ length }) => length > 0), 'a candle');
   return gateway;
 }
 
 describe.skipIf(!hasRecordings)('live candles of OANDA', () => {
-  // How much is asked for after an interruption depends on how long ago it was: the gateway lives when the sample was made.
+  // How much is fetched after an interruption depends on its length, so the gateway runs at the time of the sample.
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['Date'] });
   });
@@ -54,27 +54,32 @@ describe.skipIf(!hasRecordings)('live candles of OANDA', () => {
     vi.useRealTimers();
   });
 
-  it.each(MISSED)('that were missed come to both protocols as $sample has them', async ({ sample, toAnswer }) => {
-    const { symbol, interval } = seriesOf(sample);
-    const text = recordingText(sample);
-    const candles = candlesOf(exactJson(asMids(text, 'ask')), interval);
-    let nowMs = Date.parse(candles[0]?.openTime ?? '') + 1_000;
-    vi.setSystemTime(nowMs);
-    await using gateway = await subscribed(symbol, interval, { venue: { now: () => nowMs } });
-    nowMs = Date.parse(candles.at(-1)?.closeTime ?? '');
-    vi.setSystemTime(nowMs);
-    gateway.answer(`instruments/${symbol}/candles`, toAnswer(text));
-    await gateway.venue.faults.hangUp();
-    const closed = (): object => {
-      const { raw, graphql } = gateway.told('candle', symbol);
-      const [ofRaw, ofGraphql] = [raw, graphql].map((told) => told.filter((candle) => candle['closed'] === true));
-      return { raw: ofRaw, graphql: ofGraphql };
-    };
-    await expect.poll(closed, PATIENCE).toEqual({ raw: candles, graphql: candles });
-  });
+  it.each(MISSED)(
+    'that were missed arrive at both protocols with the values of $sample',
+    async ({ sample, toAnswer }) => {
+      const { symbol, interval } = seriesOf(sample);
+      const text = recordingText(sample);
+      const candles = candlesOf(exactJson(asMids(text, 'ask')), interval);
+      let nowMs = Date.parse(candles[0]?.openTime ?? '') + 1_000;
+      vi.setSystemTime(nowMs);
+      await using gateway = await subscribed(symbol, interval, { venue: { now: () => nowMs } });
+      nowMs = Date.parse(candles.at(-1)?.closeTime ?? '');
+      vi.setSystemTime(nowMs);
+      gateway.answer(`instruments/${symbol}/candles`, toAnswer(text));
+      await gateway.venue.faults.hangUp();
+      const closed = (): object => {
+        const { raw, graphql } = gateway.received('candle', symbol);
+        const [ofRaw, ofGraphql] = [raw, graphql].map((received) =>
+          received.filter((candle) => candle['closed'] === true),
+        );
+        return { raw: ofRaw, graphql: ofGraphql };
+      };
+      await expect.poll(closed, PATIENCE).toEqual({ raw: candles, graphql: candles });
+    },
+  );
 
   it.each(LATEST)(
-    `of entry $entry ($component) of ${LATEST_CANDLE_SAMPLE} end and grow in both protocols as it has them`,
+    `of entry $entry ($component) of ${LATEST_CANDLE_SAMPLE} end and grow in both protocols with its values`,
     async ({ entry, component }) => {
       const text = asMids(recordingText(LATEST_CANDLE_SAMPLE), component);
       const latest = Latest.parse(JSON.parse(text)).latestCandles[entry];
@@ -85,7 +90,7 @@ describe.skipIf(!hasRecordings)('live candles of OANDA', () => {
       vi.setSystemTime(nowMs);
       await using gateway = await subscribed(instrument, interval, { venue: { now: () => nowMs, heartbeatMs: 50 } });
       const newest = (): object => {
-        const { raw, graphql } = gateway.told('candle', instrument);
+        const { raw, graphql } = gateway.received('candle', instrument);
         return { raw: raw.at(-1), graphql: graphql.at(-1) };
       };
       gateway.answer('candles/latest', JSON.stringify({ latestCandles: [latest] }));

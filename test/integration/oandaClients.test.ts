@@ -31,7 +31,7 @@ function authenticate(client: RawClient, { id, token }: typeof ONE): Promise<unk
 
 const bids = (client: RawClient): unknown[] => client.data('tick', 'EUR_USD').map(({ bid }) => bid);
 
-it('two clients with different accounts get each its own prices, and a third without credentials nothing', async () => {
+it('two clients with different accounts each get their own prices, and a third without credentials nothing', async () => {
   await using stack = new AsyncDisposableStack();
   const { venue, gateway } = await venueAndGateway(stack);
   const [one, two, three] = await Promise.all(
@@ -58,7 +58,7 @@ it('two clients with different accounts get each its own prices, and a third wit
   expect(three.data('orderbook')).toEqual([]);
 });
 
-it('over GraphQL a session that was opened by HTTP serves a socket, and queries of its own only', async () => {
+it('a GraphQL session that was opened over HTTP serves a socket, and only its own queries', async () => {
   await using stack = new AsyncDisposableStack();
   const { venue, gateway } = await venueAndGateway(stack);
   const ask = async (query: string, variables: object, session?: string): Promise<Record<string, unknown>> => {
@@ -105,7 +105,7 @@ it('over GraphQL a session that was opened by HTTP serves a socket, and queries 
   }, 'the account’s own price');
 });
 
-it('new credentials swap the upstream under a running subscription, without an error and without the old account’s stream', async () => {
+it('new credentials swap the account under a running subscription, without an error or a stream of the old account', async () => {
   await using stack = new AsyncDisposableStack();
   const { venue, gateway } = await venueAndGateway(stack);
   const client = stack.use(await RawClient.connect(gateway.urls.raw));
@@ -125,7 +125,7 @@ it('new credentials swap the upstream under a running subscription, without an e
   expect(client.messages.filter(({ code }) => code !== undefined)).toEqual([]);
 });
 
-it('wrong credentials, a venue that can not be reached and one that answers nonsense are three different errors', async () => {
+it('wrong credentials, an unreachable venue and a nonsensical answer are three different errors', async () => {
   await using stack = new AsyncDisposableStack();
   const { venue, gateway } = await venueAndGateway(stack);
   const client = stack.use(await RawClient.connect(gateway.urls.raw));

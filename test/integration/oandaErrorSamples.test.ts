@@ -17,7 +17,7 @@ const COUNT = 'candles';
 const ORDER = 'order create';
 const CREDENTIALS = [TOKEN, FOREIGN_ACCOUNT, MALFORMED_ACCOUNT];
 
-/** What is asked of the venue, and by which query. */
+/** The paths at the venue, and the queries that lead to them. */
 const QUERIES = {
   tick: { path: 'pricing', query: '{ tick(broker: "oanda", symbol: "EUR_USD") { bid } }' },
   orderBook: { path: 'pricing', query: '{ orderBook(broker: "oanda", symbol: "EUR_USD") { kind } }' },
@@ -35,7 +35,7 @@ const ANSWERS: readonly (readonly [where: string, query: Query, code: string])[]
   [INSTRUMENTS, 'tick', 'UNKNOWN_SYMBOL'],
   [INSTRUMENTS, 'orderBook', 'UNKNOWN_SYMBOL'],
   [COUNT, 'candles', 'BROKER_UNAVAILABLE'],
-  // The venue says it of orders alone: of a price or a candle it makes no sense.
+  // The venue uses it for orders only; for a price or a candle it makes no sense.
   [ORDER, 'tick', 'BROKER_UNAVAILABLE'],
   [ORDER, 'candles', 'BROKER_UNAVAILABLE'],
 ];
@@ -54,58 +54,64 @@ function lineOf(where: string): { readonly status: number; readonly body: string
   return { status: line.httpStatus, body: JSON.stringify(line.body), message: line.body.errorMessage };
 }
 
-/** Nothing of the venue's own words has come to a client, over either protocol. */
+/** Checks that no words of the venue have reached a client, over either protocol. */
 function expectSilence(gateway: OandaSampleGateway): void {
-  const told = JSON.stringify(gateway.frames);
-  for (const { body } of lines()) expect(told).not.toContain(body.errorMessage);
-  expect(told).not.toContain('errorMessage');
+  const sent = JSON.stringify(gateway.frames);
+  for (const { body } of lines()) expect(sent).not.toContain(body.errorMessage);
+  expect(sent).not.toContain('errorMessage');
 }
 
 describe.skipIf(!hasRecordings)('an error of the venue', () => {
   it.each(ANSWERS)('(%s) to the request for %s is %s, in our own words', async (where, query, code) => {
     await using gateway = await OandaSampleGateway.start();
     await gateway.subscribe({ symbols: ['USD_JPY'], types: ['tick'] });
-    await waitFor(() => gateway.told('tick', 'USD_JPY').graphql.length > 0);
+    await waitFor(() => gateway.received('tick', 'USD_JPY').graphql.length > 0);
     const { status, body } = lineOf(where);
     gateway.answer(QUERIES[query].path, body, { status, times: 10 });
     const answer = await gateway.ask(QUERIES[query].query);
     expect(answer).toMatchObject({ errors: [{ extensions: { code } }] });
-    // Bad credentials concern all that the account serves; any other error the query alone.
+    // Bad credentials affect everything that the account serves, any other error the query alone.
     const [{ message }] = Refused.parse(answer).errors;
     const standing = CREDENTIALS.includes(where) ? { state: 'recovering', reason: message } : { state: 'live' };
     await expect.poll(() => gateway.standing('USD_JPY'), PATIENCE).toMatchObject({ raw: standing, graphql: standing });
     expectSilence(gateway);
   });
 
-  it.each(CREDENTIALS)('(%s) to what lists instruments is told to both protocols, in our own words', async (where) => {
-    const { status, body } = lineOf(where);
-    await using gateway = await OandaSampleGateway.start({
-      before: ({ faults }) => {
-        faults.rest.nextReply(status, { body, path: `/v3/accounts/${ACCOUNT.id}/instruments` });
-      },
-    });
-    await gateway.subscribe({ symbols: ['EUR_USD'], types: ['tick'] });
-    const standing = { state: 'recovering', reason: REFUSED };
-    await expect.poll(() => gateway.standing('EUR_USD'), PATIENCE).toEqual({ raw: standing, graphql: standing });
-    expectSilence(gateway);
-  });
+  it.each(CREDENTIALS)(
+    '(%s) to a request for instruments is reported to both protocols, in our own words',
+    async (where) => {
+      const { status, body } = lineOf(where);
+      await using gateway = await OandaSampleGateway.start({
+        before: ({ faults }) => {
+          faults.rest.nextReply(status, { body, path: `/v3/accounts/${ACCOUNT.id}/instruments` });
+        },
+      });
+      await gateway.subscribe({ symbols: ['EUR_USD'], types: ['tick'] });
+      const standing = { state: 'recovering', reason: REFUSED };
+      await expect.poll(() => gateway.standing('EUR_USD'), PATIENCE).toEqual({ raw: standing, graphql: standing });
+      expectSilence(gateway);
+    },
+  );
 
-  it.each(CREDENTIALS)('(%s) to what opens a stream is told to both protocols, in our own words', async (where) => {
-    const { status, body } = lineOf(where);
-    await using gateway = await OandaSampleGateway.start({
-      before: ({ faults }) => {
-        faults.opening.nextReply(status, { body });
-      },
-    });
-    await gateway.subscribe({ symbols: ['EUR_USD'], types: ['tick'] });
-    const graphql = { state: 'recovering', reason: REFUSED };
-    // The raw protocol tells a state once, with the reason that it had then.
-    const raw = { state: 'recovering' };
-    await expect.poll(() => gateway.standing('EUR_USD'), PATIENCE).toMatchObject({ raw, graphql });
-    expectSilence(gateway);
-  });
+  it.each(CREDENTIALS)(
+    '(%s) to a request for a stream is reported to both protocols, in our own words',
+    async (where) => {
+      const { status, body } = lineOf(where);
+      await using gateway = await OandaSampleGateway.start({
+        before: ({ faults }) => {
+          faults.opening.nextReply(status, { body });
+        },
+      });
+      await gateway.subscribe({ symbols: ['EUR_USD'], types: ['tick'] });
+      const graphql = { state: 'recovering', reason: REFUSED };
+      // The raw protocol reports a state once, with the reason that it had then.
+      const raw = { state: 'recovering' };
+      await expect.poll(() => gateway.standing('EUR_USD'), PATIENCE).toMatchObject({ raw, graphql });
+      expectSilence(gateway);
+    },
+  );
 
-  it(`(${TOKEN}) to credentials that a client brings is BROKER_AUTHENTICATION_FAILED, in both protocols`, async () => {
+  it(`(${TOKEN}) to a client’s credentials is BROKER_AUTHENTICATION_FAILED, in both protocols`, async () => {
     await using gateway = await OandaSampleGateway.start({ shared: false });
     const { status, body } = lineOf(TOKEN);
     gateway.venue.faults.rest.nextReply(status, { path: '/v3/accounts', body, times: 2 });
@@ -135,7 +141,7 @@ describe.skipIf(!hasRecordings)('an error of the venue', () => {
     expectSilence(gateway);
   });
 
-  it(`(${COUNT}) to a large page of candles is no error: smaller ones bring the same`, async () => {
+  it(`(${COUNT}) to a large page of candles is no error: smaller pages return the same`, async () => {
     const nowMs = Date.now();
     await using gateway = await OandaSampleGateway.start({ venue: { now: () => nowMs } });
     const { path, query } = QUERIES.candles;
@@ -147,7 +153,7 @@ describe.skipIf(!hasRecordings)('an error of the venue', () => {
     expectSilence(gateway);
   });
 
-  it('has its place here, whichever line of the sample it is', () => {
+  it('is covered by these tests, whichever line of the sample it is', () => {
     const places = [...CREDENTIALS, INSTRUMENTS, COUNT, ORDER];
     for (const { where } of lines()) expect(places.filter((place) => where.startsWith(place))).toHaveLength(1);
     expect(lines()).toHaveLength(places.length);

@@ -10,7 +10,7 @@ const TICK = feedOf('EUR_USD', 'tick');
 const BOOK = feedOf('EUR_USD', 'orderbook');
 const MINUTE = feedOf('EUR_USD', 'candle', '1m');
 
-/** For a clock that is faster than the venue's. */
+/** Settings for a clock that is faster than the venue's. */
 const FAST = { heartbeatMs: 20, limits: { connectionsPerSecond: 1_000, requestsPerSecond: 10_000 } };
 
 /** The ways in which a stream ends. */
@@ -25,7 +25,8 @@ const ENDS: readonly (readonly [string, (venue: StandInOanda) => Promise<void>])
 
 describe('a stream of OANDA that is lost', () => {
   it.each(ENDS)('is opened anew, once, when the venue %s', async (_name, end) => {
-    // The venue's limit on new connections is not the matter here: what was spread over a second may arrive within less.
+    // The venue's limit on new connections is not tested here: connections that were spread over a second may arrive
+    // within less.
     await using gateway = await startOandaBroker([TICK, BOOK], { venue: FAST });
     await gateway.waitForState('live', TICK, BOOK);
     await end(gateway.venue);
@@ -36,11 +37,11 @@ describe('a stream of OANDA that is lost', () => {
     expect(gateway.conditions(TICK).map(({ kind }) => kind)).toEqual(['live', 'recovering', 'live']);
     expect(gateway.venue.streamAttempts()).toBe(2);
     expect((await gateway.metrics.reconnects.get()).values).toMatchObject([{ value: 1 }]);
-    const told = gateway.ticks(TICK).map(({ time }) => time);
-    expect(new Set(told).size).toBe(told.length);
+    const times = gateway.ticks(TICK).map(({ time }) => time);
+    expect(new Set(times).size).toBe(times.length);
   });
 
-  it('is opened anew when it is open and dead (F3), and nobody has to end it', async () => {
+  it('is opened anew if it is open and dead, and nobody has to end it', async () => {
     const clock = new FakeClock(Date.now());
     await using gateway = await startOandaBroker([TICK], { clock, venue: FAST });
     const pass = (fact: () => boolean, what: string): Promise<true> => clock.advanceUntil(100, () => fact(), what);
@@ -59,8 +60,8 @@ describe('a stream of OANDA that is lost', () => {
     ['an outage', { status: 502, html: true }],
     ['a page with success', { status: 200, html: true }],
     ['a page of a firewall', { status: 403, html: true }],
-    ['an order to wait', { status: 429 }],
-    ['nothing', null],
+    ['a response that asks to wait', { status: 429 }],
+    ['a reset connection', null],
   ])('is opened anew after %s', async (_name, reply) => {
     await using gateway = await startOandaBroker([TICK], {
       before: ({ faults }) => {
@@ -74,7 +75,7 @@ describe('a stream of OANDA that is lost', () => {
     expect(gateway.statuses.map(({ kind }) => kind)).toContain('waiting');
   });
 
-  it('is not asked for before the venue wants to be asked (F13)', async () => {
+  it('is not requested before the venue allows it', async () => {
     await using gateway = await startOandaBroker([TICK], {
       before: ({ faults }) => {
         faults.opening.nextReply(429, { retryAfterSeconds: 2 });
@@ -85,7 +86,7 @@ describe('a stream of OANDA that is lost', () => {
     expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThan(1_990);
   });
 
-  it('waits for a venue that is not there, says so, and begins by itself', async () => {
+  it('waits for a venue that cannot be reached, reports it, and begins by itself', async () => {
     await using gateway = await startOandaBroker([TICK, MINUTE], {
       before: ({ faults }) => {
         faults.refuseConnections = true;
@@ -99,7 +100,7 @@ describe('a stream of OANDA that is lost', () => {
     await gateway.waitForState('live', TICK, MINUTE);
   });
 
-  it('takes nothing that is malformed, counts it, and goes on', async () => {
+  it('drops malformed lines, counts them, and goes on', async () => {
     await using gateway = await startOandaBroker([TICK]);
     await gateway.waitForState('live', TICK);
     gateway.venue.faults.unknownType();
@@ -112,7 +113,7 @@ describe('a stream of OANDA that is lost', () => {
     expect(gateway.venue.streamAttempts()).toBe(1);
   });
 
-  it('tells no price again, and none that is older', async () => {
+  it('reports neither a repeated price nor an older one', async () => {
     await using gateway = await startOandaBroker([TICK, BOOK]);
     await gateway.waitForState('live', TICK, BOOK);
     gateway.venue.price(ACCOUNT.id, 'EUR_USD', { bid: '1.08000' });
@@ -126,7 +127,7 @@ describe('a stream of OANDA that is lost', () => {
 });
 
 describe('a closed market', () => {
-  it('is told as closed, needs no reconnect, and is live again when it opens', async () => {
+  it('is reported as closed, needs no reconnect, and is live again when it opens', async () => {
     await using gateway = await startOandaBroker([TICK, BOOK, MINUTE], { venue: { heartbeatMs: 50 } });
     await gateway.waitForState('live', TICK, BOOK, MINUTE);
     gateway.venue.closeMarkets();
@@ -140,7 +141,7 @@ describe('a closed market', () => {
     expect(gateway.conditions(TICK).map(({ kind }) => kind)).toEqual(['live', 'closed', 'live']);
   });
 
-  it('shows its last price, however old, to those who come', async () => {
+  it('shows its last price, however old, to new subscribers', async () => {
     await using gateway = await startOandaBroker([TICK, BOOK], {
       before: (venue) => {
         venue.closeMarkets({ atMs: Date.now() - 3 * 86_400_000 });
@@ -152,8 +153,8 @@ describe('a closed market', () => {
   });
 });
 
-describe('instruments', () => {
-  it('that the account is not offered are told so, never asked for, and harm no other', async () => {
+describe('an instrument', () => {
+  it('that the account is not offered is refused, never requested, and affects no other', async () => {
     const unknown = feedOf('NO_SUCH', 'tick');
     await using gateway = await startOandaBroker([TICK, unknown, feedOf('EUR_USD', 'trade')]);
     await gateway.waitForState('live', TICK);
@@ -161,7 +162,7 @@ describe('instruments', () => {
     expect(gateway.venue.requests.some(({ url }) => url.includes('NO_SUCH'))).toBe(false);
   });
 
-  it('that the venue lists and refuses all the same are found, and left out', async () => {
+  it('that the venue lists and still refuses is found, and left out', async () => {
     const gone = feedOf('XAG_JPY', 'tick');
     await using gateway = await startOandaBroker([TICK]);
     await gateway.waitForState('live', TICK);
@@ -193,8 +194,8 @@ describe('credentials', () => {
     const late = feedOf('USD_JPY', 'tick');
     gateway.want(TICK, late);
     await gateway.waitForState('recovering', late);
-    // Many times as long as the longest pause between two attempts. Whatever the broker asked for then has arrived when what
-    // somebody else asked for afterwards has been answered.
+    // This is many times the longest pause between two attempts. Once a later request of another client has been
+    // answered, any request of the broker must have arrived.
     await gateway.clock.skip(20_000);
     for (let count = 0; count < 3; count += 1) await fetch(`${gateway.venue.restUrl}${OF_ANOTHER}`);
     expect(own(gateway.venue)).toHaveLength(asked);
@@ -204,10 +205,10 @@ describe('credentials', () => {
   it.each([
     ['a bad token', { ...ACCOUNT, token: 'f'.repeat(65) }, 'token'],
     ["another's account", { ...ACCOUNT, id: OTHER_ACCOUNT.id }, 'account'],
-    ['an account that can be none', { ...ACCOUNT, id: '1234567' }, 'account'],
+    ['a malformed account', { ...ACCOUNT, id: '1234567' }, 'account'],
     ['a token that no header can hold', { ...ACCOUNT, token: 'to\r\nken' }, 'token'],
     ['an account that no path can hold', { ...ACCOUNT, id: '../accounts' }, 'accountId'],
-  ])('of %s are refused for good, with no second request (F14)', async (_name, account, word) => {
+  ])('of %s are refused for good, with no second request', async (_name, account, word) => {
     await using gateway = await startOandaBroker([TICK], { account });
     await stopped(gateway, word);
     expect(own(gateway.venue).length).toBeLessThanOrEqual(1);
@@ -223,7 +224,7 @@ describe('credentials', () => {
     expect(gateway.venue.requests.filter(({ status }) => status === 401)).toHaveLength(1);
   });
 
-  it('that a request finds revoked end the stream, too', async () => {
+  it('that are found revoked by a request end the stream, too', async () => {
     await using gateway = await startOandaBroker([TICK]);
     await gateway.waitForState('live', TICK);
     gateway.venue.faults.rest.nextReply(401);
@@ -231,7 +232,7 @@ describe('credentials', () => {
     await stopped(gateway, 'token');
   });
 
-  it('are in no log line, no metric, no message and no URL, whatever goes wrong (I9)', async () => {
+  it('are in no log line, no metric, no message and no URL, whatever goes wrong', async () => {
     const account = { id: '101-004-7777777-001', token: 'SENTINEL-5e4-token' };
     await using gateway = await startOandaBroker([TICK, BOOK, MINUTE], { account, venue: { accounts: [account] } });
     await gateway.waitForState('live', TICK, BOOK, MINUTE);
@@ -250,7 +251,7 @@ describe('credentials', () => {
     gateway.venue.revoke(account.token);
     await gateway.clock.hurryUntil(() => gateway.statuses.at(-1)?.kind === 'degraded', 'the refusal');
     await gateway.broker.close();
-    const written = JSON.stringify([gateway.log, gateway.told, gateway.statuses]);
+    const written = JSON.stringify([gateway.log, gateway.reports, gateway.statuses]);
     expect(written).toContain('stream of the venue lost');
     const seen = [written, await gateway.metrics.registry.metrics(), ...gateway.venue.requests.map(({ url }) => url)];
     for (const text of seen) expect(text).not.toContain('SENTINEL');
@@ -261,7 +262,7 @@ describe('credentials', () => {
   });
 });
 
-describe('the end of an OANDA broker', () => {
+describe('closing an OANDA broker', () => {
   it('leaves no stream, no connection and no budget behind, whatever it was doing', async () => {
     const clock = new FakeClock(Date.now());
     await using gateway = await startOandaBroker([TICK, BOOK, MINUTE], { clock, venue: FAST });
@@ -281,14 +282,14 @@ describe('the end of an OANDA broker', () => {
     expect(clock.pending).toBe(0);
     expect(gateway.budgets.size).toBe(0);
     expect(gateway.statuses.at(-1)).toEqual({ kind: 'closed' });
-    const told = gateway.told.length;
+    const before = gateway.reports.length;
     gateway.want(TICK);
     await clock.advance(1_000);
-    expect(gateway.told).toHaveLength(told);
+    expect(gateway.reports).toHaveLength(before);
     expect((await gateway.metrics.upstreamConnections.get()).values).toMatchObject([{ value: 0 }]);
   });
 
-  it('before it was started is the end all the same', async () => {
+  it('ends it even before it was started', async () => {
     const clock = new FakeClock();
     await using gateway = await startOandaBroker([], { clock });
     await gateway.broker.close();

@@ -42,15 +42,15 @@ const CANDLES = `query ($symbol: String!, $interval: CandleInterval!, $from: Tim
   candles(broker: "oanda", symbol: $symbol, interval: $interval, from: $from, to: $to, limit: $limit) { ${SELECTIONS.candle} }
 }`;
 
-/** One unit of the last of so many digits behind the point. */
+/** One unit of the last of this many decimal places. */
 function step(places: string): string {
   return places === '0' ? '1' : `0.${'1'.padStart(Number(places), '0')}`;
 }
 
-describe.skipIf(!hasRecordings).each(INSTRUMENT_SAMPLES)('%s', (sample) => {
+describe.skipIf(!hasRecordings).each(INSTRUMENT_SAMPLES)('the instruments in %s', (sample) => {
   const start = (): Promise<OandaSampleGateway> =>
     OandaSampleGateway.start({
-      // What streams is the stand-in's own, of the instruments of the sample; what lists them is the sample.
+      // The stand-in streams prices for the instruments of the sample; the list of instruments is the sample itself.
       venue: { listings: listingsOf(recordingJson(sample)) },
       before: (venue) => {
         venue.faults.rest.nextReply(200, {
@@ -60,7 +60,7 @@ describe.skipIf(!hasRecordings).each(INSTRUMENT_SAMPLES)('%s', (sample) => {
       },
     });
 
-  it('is what GraphQL lists, whole, with its names and steps', async () => {
+  it('are listed by GraphQL, completely, with their names and steps', async () => {
     await using gateway = await start();
     const { instruments } = Instruments.parse(exactSample(sample));
     const nodes = instruments.map(({ name, displayName, displayPrecision, tradeUnitsPrecision }) => {
@@ -73,14 +73,14 @@ describe.skipIf(!hasRecordings).each(INSTRUMENT_SAMPLES)('%s', (sample) => {
     expect(gateway.asked('instruments')).toHaveLength(1);
   });
 
-  it('routes each of its symbols to the broker, in both protocols', async () => {
+  it('are each routed to the broker, in both protocols', async () => {
     await using gateway = await start();
     const symbols = Instruments.parse(exactSample(sample)).instruments.map(({ name }) => name);
     const answer = await gateway.subscribe({ broker: null, symbols, types: ['tick'] });
     expect(answer).toMatchObject({ status: 'subscribed', broker: 'oanda', symbols, rejected: [] });
     for (const symbol of symbols) {
       const both = await waitFor(() => {
-        const { raw, graphql } = gateway.told('tick', symbol);
+        const { raw, graphql } = gateway.received('tick', symbol);
         return raw.length > 0 && graphql.length > 0 ? [raw[0], graphql[0]] : null;
       }, `ticks of ${symbol}`);
       const bid = gateway.venue.lastPrice(ACCOUNT.id, symbol)?.bids[0]?.price;
@@ -89,8 +89,8 @@ describe.skipIf(!hasRecordings).each(INSTRUMENT_SAMPLES)('%s', (sample) => {
   });
 });
 
-describe.skipIf(!hasRecordings).each(ACCOUNT_SAMPLES)('%s', (sample) => {
-  it('opens each of its accounts to both protocols, and no other', async () => {
+describe.skipIf(!hasRecordings).each(ACCOUNT_SAMPLES)('the accounts in %s', (sample) => {
+  it('are each open to both protocols, and no other account is', async () => {
     const { accounts } = Accounts.parse(exactSample(sample));
     const { token } = ACCOUNT;
     for (const { id } of accounts) {
@@ -104,7 +104,7 @@ describe.skipIf(!hasRecordings).each(ACCOUNT_SAMPLES)('%s', (sample) => {
         return [raw, await gateway.ask(AUTHENTICATE, { credentials })];
       };
       const refused = { code: 'BROKER_AUTHENTICATION_FAILED' };
-      // Of another token, which spares the few connections of the first.
+      // Another token is used here, which spares the few connections of the first.
       const foreign = await authenticate({ token: `${token}b`, accountId: ACCOUNT.id });
       expect(foreign).toMatchObject([refused, { errors: [{ extensions: refused }] }]);
       const welcome = { data: { authenticateBroker: { broker: { authenticated: true } } } };
@@ -113,15 +113,15 @@ describe.skipIf(!hasRecordings).each(ACCOUNT_SAMPLES)('%s', (sample) => {
       await gateway.venue.waitForStream(id, ['EUR_USD']);
       const { bids } = gateway.venue.price(id, 'EUR_USD', { bid: '1.08400' });
       await waitFor(() => {
-        const last = Object.values(gateway.told('tick', 'EUR_USD')).map((ticks) => ticks.at(-1));
+        const last = Object.values(gateway.received('tick', 'EUR_USD')).map((ticks) => ticks.at(-1));
         return last.every((tick) => tick !== undefined && 'bid' in tick && tick.bid === bids[0]?.price);
       }, 'the price of the account');
     }
   });
 });
 
-describe.skipIf(!hasRecordings).each(PRICING_SAMPLES)('%s', (sample) => {
-  it('answers queries for tick and book, each of the instrument that was asked for', async () => {
+describe.skipIf(!hasRecordings).each(PRICING_SAMPLES)('the prices in %s', (sample) => {
+  it('answer queries for a tick and a book, each for the requested instrument', async () => {
     await using gateway = await OandaSampleGateway.start();
     const ask = async (field: string, selection: string): Promise<unknown> => {
       gateway.answer('pricing', recordingText(sample));
@@ -143,7 +143,7 @@ describe.skipIf(!hasRecordings).each(PRICING_SAMPLES)('%s', (sample) => {
 });
 
 describe.skipIf(!hasRecordings)('candles', () => {
-  /** The venue's answer, whatever it is, to a query for the span of these candles. */
+  /** Queries the time span of these candles, and lets the venue give this answer. */
   const query = async (
     { symbol, interval }: ReturnType<typeof seriesOf>,
     answer: string,
@@ -157,15 +157,20 @@ describe.skipIf(!hasRecordings)('candles', () => {
     return { answered, asked: gateway.asked(path), times };
   };
 
-  it.each(CANDLE_SAMPLES)('of %s are what a query for them gives, all and digit for digit', async (sample) => {
-    const { interval, ...series } = seriesOf(sample);
-    const { answered, asked, times } = await query({ interval, ...series }, recordingText(sample));
-    expect(answered).toEqual({ data: { candles: candlesOf(exactSample(sample), interval) } });
-    const from = expect.stringContaining(times[0]?.slice(0, 19) ?? 'a time') as string;
-    expect(asked).toMatchObject([{ price: 'M', granularity: interval.granularity, count: String(times.length), from }]);
-  });
+  it.each(CANDLE_SAMPLES)(
+    'of %s are the result of a query for them, all of them and digit for digit',
+    async (sample) => {
+      const { interval, ...series } = seriesOf(sample);
+      const { answered, asked, times } = await query({ interval, ...series }, recordingText(sample));
+      expect(answered).toEqual({ data: { candles: candlesOf(exactSample(sample), interval) } });
+      const from = expect.stringContaining(times[0]?.slice(0, 19) ?? 'a time') as string;
+      expect(asked).toMatchObject([
+        { price: 'M', granularity: interval.granularity, count: String(times.length), from },
+      ]);
+    },
+  );
 
-  it('of asks are not told as mids, nor days that begin elsewhere than those that were asked for', async () => {
+  it('of asks are not passed off as mids, nor days with another alignment than the requested one', async () => {
     const asks = recordingText(ASK_CANDLE_SAMPLE);
     for (const text of [utcDays(asks), asMids(asks, 'ask')]) {
       const { answered, asked } = await query(seriesOf(ASK_CANDLE_SAMPLE), text);
@@ -174,7 +179,7 @@ describe.skipIf(!hasRecordings)('candles', () => {
     }
   });
 
-  it('of a day are told digit for digit where they begin as was asked, with Sundays and without Saturdays', async () => {
+  it('of a day are returned digit for digit if they are aligned as requested, with Sundays and without Saturdays', async () => {
     const series = seriesOf(ASK_CANDLE_SAMPLE);
     const text = asMids(recordingText(ASK_CANDLE_SAMPLE), 'ask');
     const { answered, times } = await query(series, utcDays(text));

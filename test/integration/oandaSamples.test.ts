@@ -21,9 +21,9 @@ import { SamplePlayer } from '../venues/oanda/SamplePlayer.ts';
 
 interface Streamed {
   readonly sample: string;
-  /** What the venue streams of the file's text. */
+  /** Converts the file's text to the lines that the venue streams. */
   readonly toLines: (text: string) => string;
-  /** The prices in the file's text, with its digits. */
+  /** Reads the prices in the file's text, with its digits. */
   readonly toPrices: (text: string) => readonly object[];
 }
 
@@ -35,7 +35,7 @@ const PLAYED_OTHERWISE = [
   LATEST_CANDLE_SAMPLE,
   ERROR_SAMPLE,
 ];
-/** Of the fragment: its source had cut them off. */
+/** The members that the source of the fragment had cut off. */
 const ADDED = { type: 'PRICE', time: '2023-10-26T15:27:26.635352820Z' };
 
 const Line = z.looseObject({ instrument: z.string().optional() });
@@ -55,7 +55,7 @@ const STREAMED: readonly Streamed[] = [
     toLines: (text) => `${JSON.stringify(ADDED).slice(0, -1)},${text.replaceAll(/\s+/g, '').slice(1)}\n`,
     toPrices: (text) => [{ ...ADDED, ...Line.parse(exactJson(text)) }],
   },
-  // A price of REST has more members than one of a stream, and is else the same.
+  // A REST price has more members than a streamed one, and is otherwise the same.
   ...PRICING_SAMPLES.map((sample) => ({
     sample,
     toLines: (text: string) => {
@@ -81,13 +81,13 @@ describe.skipIf(!hasRecordings)('a sample of OANDA', () => {
       expect(prices.length).toBeGreaterThan(0);
       for (const symbol of player.instruments) {
         const own = prices.filter((price) => Line.parse(price).instrument === symbol);
-        await gateway.expectTold('tick', symbol, own.map(tickOf));
-        await gateway.expectTold('orderbook', symbol, own.map(bookOf));
+        await gateway.expectReceived('tick', symbol, own.map(tickOf));
+        await gateway.expectReceived('orderbook', symbol, own.map(bookOf));
       }
     },
   );
 
-  it('is played, or is said not to be', () => {
+  it('is played, or listed as not played', () => {
     const named = [...STREAMED.map(({ sample }) => sample), ...PLAYED_OTHERWISE, ...UNPLAYED_SAMPLES];
     const there = recordingPaths('oanda').filter((path) => !path.endsWith('README.md'));
     expect(named.toSorted()).toEqual(there.toSorted());

@@ -51,14 +51,14 @@ const candle = (close: string): CandleDraft => {
   };
 };
 
-describe('on connecting', () => {
-  it('the server greets', async () => {
+describe('a new connection', () => {
+  it('gets a greeting', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     expect(client.messages[0]).toMatchObject({ type: 'status', status: 'connected', message: expect.any(String) });
   });
 
-  it('a sub-protocol that is asked for is not pretended to be spoken', async () => {
+  it('gets no sub-protocol, even if it asks for one', async () => {
     await using gateway = await RawGateway.start();
     const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/ws`, ['graphql-transport-ws']);
     const failure = await new Promise<Error>((resolve) => socket.once('error', resolve));
@@ -67,7 +67,7 @@ describe('on connecting', () => {
 });
 
 describe('subscribe', () => {
-  it('answers once with the outcome of every symbol, echoing the id, before any data', async () => {
+  it('answers once with the outcome for every symbol, with the id, before any data', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     const answer = await client.subscribe('binance', ['BTCUSDT', 'BTCUSD', 'ETHUSDT'], ['tick', 'trade']);
@@ -88,7 +88,7 @@ describe('subscribe', () => {
     expect(client.messages.filter(({ id }) => id === 'ask-1')).toHaveLength(1);
   });
 
-  it('begins with what is known, after the answer', async () => {
+  it('is followed by the last known values, after the answer', async () => {
     await using gateway = await RawGateway.start();
     await using first = await RawClient.connect(gateway.url);
     await first.subscribe('binance', ['BTCUSDT']);
@@ -100,12 +100,12 @@ describe('subscribe', () => {
     await second.subscribe('binance', ['BTCUSDT']);
     await waitFor(() => second.data('tick')[0]?.['bid'] === '99.1');
     expect(second.messages.map(({ type }) => type)).toEqual(['status', 'status', 'data']);
-    // Two were served, and one of them live: only that says how fast the gateway is.
+    // Two events were sent, but only the live one counts: it alone shows how fast the gateway is.
     const { values } = await gateway.metrics.deliveryLatency.get();
     expect(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value).toBe(1);
   });
 
-  it('does not begin with what is known where the client does not want that', async () => {
+  it('is not followed by the last known values if the client has turned that off', async () => {
     await using gateway = await RawGateway.start();
     await using first = await RawClient.connect(gateway.url);
     await first.subscribe('binance', ['BTCUSDT']);
@@ -118,7 +118,7 @@ describe('subscribe', () => {
     expect(second.data('tick').map(({ bid }) => bid)).toEqual(['99.2']);
   });
 
-  it('is an error where nothing was accepted', async () => {
+  it('gives an error if nothing was accepted', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     expect(await client.subscribe('binance', ['NOPE1', 'NOPE2'])).toMatchObject({
@@ -132,7 +132,7 @@ describe('subscribe', () => {
     expect((await client.ask({ action: 'list' }))['subscriptions']).toEqual([]);
   });
 
-  it('is an error for a broker that there is not, and for a type that the broker lacks', async () => {
+  it('gives an error for an unknown broker, and for a type that the broker lacks', async () => {
     await using gateway = await RawGateway.start({ brokers: { oanda: { lists: ['EUR_USD'], traits: oandaTraits } } });
     await using client = await RawClient.connect(gateway.url);
     const unknown = await client.subscribe('binanc', ['BTCUSDT']);
@@ -141,7 +141,7 @@ describe('subscribe', () => {
     expect(unsupported).toMatchObject({ type: 'error', code: 'UNSUPPORTED_TYPE', broker: 'oanda', retryable: false });
   });
 
-  it('is an error for a broker that needs credentials', async () => {
+  it('gives an error for a broker that needs credentials', async () => {
     const traits = { requiresAuthentication: true };
     await using gateway = await RawGateway.start({ brokers: { oanda: { lists: ['EUR_USD'], traits } } });
     await using client = await RawClient.connect(gateway.url);
@@ -149,13 +149,13 @@ describe('subscribe', () => {
   });
 });
 
-describe('without a broker each symbol is routed:', () => {
+describe('subscribe without a broker', () => {
   const brokers = {
     binance: { lists: ['BTCUSDT', 'SHARED'] },
     oanda: { lists: ['EUR_USD', 'SHARED'], traits: oandaTraits },
   };
 
-  it('one broker for all of them is named as the broker', async () => {
+  it('names the broker if one serves all symbols', async () => {
     await using gateway = await RawGateway.start({ brokers });
     await using client = await RawClient.connect(gateway.url);
     const answer = await client.subscribe(null, ['EUR_USD']);
@@ -163,7 +163,7 @@ describe('without a broker each symbol is routed:', () => {
     expect(answer['routes']).toBeUndefined();
   });
 
-  it('of several brokers the routes say which symbol went where', async () => {
+  it('says which symbol is served by which broker if several do', async () => {
     await using gateway = await RawGateway.start({ brokers });
     await using client = await RawClient.connect(gateway.url);
     const answer = await client.subscribe(null, ['BTCUSDT', 'EUR_USD', 'SHARED']);
@@ -181,7 +181,7 @@ describe('without a broker each symbol is routed:', () => {
 });
 
 describe('subscribing again', () => {
-  it('to what one has changes nothing, and nothing comes twice', async () => {
+  it('to the same changes nothing, and no event comes twice', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     await client.subscribe('binance', ['BTCUSDT'], ['tick', 'trade']);
@@ -195,7 +195,7 @@ describe('subscribing again', () => {
     expect(gateway.broker().wantedNames.filter((name) => name === 'tick BTCUSDT')).toHaveLength(1);
   });
 
-  it('replaces the options: of a book its depth, beginning with the book as it is now', async () => {
+  it('replaces the options, such as the depth of a book, which begins with the current book', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     await client.subscribe('binance', ['BTCUSDT'], ['orderbook'], { depth: 2 });
@@ -210,8 +210,8 @@ describe('subscribing again', () => {
     await client.subscribe('binance', ['BTCUSDT'], ['orderbook'], { depth: 1, book: 'delta' });
     emit(gateway, 'orderbook BTCUSDT', book(2, 'delta', { bids: [['3', '5']] }));
     await waitFor(() => client.data('orderbook').length === 3);
-    const told = client.data('orderbook').map(({ kind, bids: levels }) => [kind, levels]);
-    expect(told).toEqual([
+    const books = client.data('orderbook').map(({ kind, bids: levels }) => [kind, levels]);
+    expect(books).toEqual([
       [
         'snapshot',
         [
@@ -224,7 +224,7 @@ describe('subscribing again', () => {
     ]);
   });
 
-  it('with another rhythm neither repeats the last value nor loses the one that was held back', async () => {
+  it('with another throttle neither repeats the last value nor loses the one that was held back', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     await client.subscribe('binance', ['BTCUSDT'], ['tick'], { throttleMs: 60_000 });
@@ -241,7 +241,7 @@ describe('subscribing again', () => {
     expect(client.data('tick').map(({ bid }) => bid)).toEqual(['1', '2', '3']);
   });
 
-  it('with another interval exchanges the candles', async () => {
+  it('with another interval replaces the candles', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     await client.subscribe('binance', ['BTCUSDT'], ['candle'], { interval: '5m' });
@@ -252,7 +252,7 @@ describe('subscribing again', () => {
     expect(client.data('candle')[0]).toMatchObject({ interval: '1m', close: '1.50' });
   });
 
-  it('under an option that says nothing of the type leaves a stream alone', async () => {
+  it('leaves a stream alone if the changed option does not apply to its type', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     await client.subscribe('binance', ['BTCUSDT'], ['tick']);
@@ -270,33 +270,38 @@ describe('unsubscribe', () => {
 
   it.each<[string, object, string[], string[]]>([
     [
-      'by broker and symbol',
+      'ends subscriptions by broker and symbol',
       { broker: 'binance', symbols: ['BTCUSDT'] },
       ['BTCUSDT'],
       ['binance trade ETHUSDT', 'binance tick ETHUSDT', 'oanda tick EUR_USD,BTCUSDT'],
     ],
     [
-      'by symbol, of every broker',
+      'ends subscriptions by symbol, with every broker',
       { symbols: ['BTCUSDT'] },
       ['BTCUSDT'],
       ['binance trade ETHUSDT', 'binance tick ETHUSDT', 'oanda tick EUR_USD'],
     ],
     [
-      'by type',
+      'ends subscriptions by type',
       { broker: 'binance', symbols: ['BTCUSDT'], types: ['trade'] },
       ['BTCUSDT'],
       ['binance tick BTCUSDT,ETHUSDT', 'binance trade ETHUSDT', 'oanda tick EUR_USD,BTCUSDT'],
     ],
     [
-      'by type alone, of every broker',
+      'ends subscriptions by type alone, with every broker',
       { types: ['tick'] },
       ['BTCUSDT', 'ETHUSDT', 'EUR_USD'],
       ['binance trade BTCUSDT,ETHUSDT'],
     ],
-    ['of a whole broker', { broker: 'binance' }, ['BTCUSDT', 'ETHUSDT'], ['oanda tick EUR_USD,BTCUSDT']],
-    ['of everything', {}, ['BTCUSDT', 'ETHUSDT', 'EUR_USD'], []],
     [
-      'of what one has not',
+      'ends all subscriptions with a broker',
+      { broker: 'binance' },
+      ['BTCUSDT', 'ETHUSDT'],
+      ['oanda tick EUR_USD,BTCUSDT'],
+    ],
+    ['ends every subscription', {}, ['BTCUSDT', 'ETHUSDT', 'EUR_USD'], []],
+    [
+      'changes nothing if no subscription matches',
       { broker: 'nobody', symbols: ['X'] },
       [],
       ['binance tick BTCUSDT,ETHUSDT', 'binance trade BTCUSDT,ETHUSDT', 'oanda tick EUR_USD,BTCUSDT'],
@@ -310,7 +315,7 @@ describe('unsubscribe', () => {
     expect(names.toSorted()).toEqual(left.toSorted());
   });
 
-  it('stops the data, and closes upstream what nobody wants any more', async () => {
+  it('stops the data, and closes the streams at the venue that nobody wants any more', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     await client.subscribe('binance', ['BTCUSDT', 'ETHUSDT']);
@@ -322,7 +327,7 @@ describe('unsubscribe', () => {
 });
 
 describe('list, ping, authenticate', () => {
-  it('list tells what is subscribed, with the options that count', async () => {
+  it('list returns the subscriptions, with the options that apply', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     await client.subscribe('binance', ['BTCUSDT', 'ETHUSDT'], ['tick', 'orderbook'], { depth: 5, throttleMs: 100 });
@@ -343,7 +348,7 @@ describe('list, ping, authenticate', () => {
     expect(await client.waitFor(({ id }) => id === 42)).toMatchObject({ type: 'status', status: 'pong' });
   });
 
-  it.each(['authenticate', 'auth'])('%s with a broker that serves everybody is refused', async (action) => {
+  it.each(['authenticate', 'auth'])('%s with a broker that needs no credentials is refused', async (action) => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     const answer = await client.ask({ action, broker: 'binance', credentials: { token: 'canary' } });
@@ -353,8 +358,8 @@ describe('list, ping, authenticate', () => {
   });
 });
 
-describe('feed trouble', () => {
-  it('is told whatever was asked for, once for each change, and then live', async () => {
+describe('trouble with a feed', () => {
+  it('is reported whatever types were subscribed to, once for each change, and then live', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     await client.subscribe('binance', ['BTCUSDT'], ['tick', 'trade', 'candle']);
@@ -365,14 +370,14 @@ describe('feed trouble', () => {
     broker.sink.onFeed(broker.feed('tick BTCUSDT'), { kind: 'stale', reason: 'Silence.' });
     broker.sink.onFeed(broker.feed('tick BTCUSDT'), { kind: 'live' });
     await client.waitFor(({ status }) => status === 'live');
-    const told = client.messages.filter(({ symbol }) => symbol === 'BTCUSDT');
-    expect(told).toEqual([
+    const messages = client.messages.filter(({ symbol }) => symbol === 'BTCUSDT');
+    expect(messages).toEqual([
       { type: 'status', status: 'stale', broker: 'binance', symbol: 'BTCUSDT', message: 'Silence.' },
       { type: 'status', status: 'live', broker: 'binance', symbol: 'BTCUSDT', message: expect.any(String) },
     ]);
   });
 
-  it('a hole is told as gap beside the state, and not to who came later', async () => {
+  it('is reported as gap besides the state if events are missing, but not to later subscribers', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     await client.subscribe('binance', ['BTCUSDT'], ['trade']);
@@ -392,7 +397,7 @@ describe('feed trouble', () => {
     ]);
   });
 
-  it('that there is at the time of subscribing is told at once', async () => {
+  it('is reported at once if it exists at the time of subscribing', async () => {
     await using gateway = await RawGateway.start();
     gateway.broker().sink.onStatus({ kind: 'waiting', delayMs: 1_000, reason: 'The venue is away.' });
     await using client = await RawClient.connect(gateway.url);
@@ -401,7 +406,7 @@ describe('feed trouble', () => {
     expect(status).toMatchObject({ status: 'recovering', message: 'The venue is away.' });
   });
 
-  it('and begins from live again for who subscribes anew', async () => {
+  it('is reported from live again to a client that subscribes anew', async () => {
     await using gateway = await RawGateway.start();
     await using other = await RawClient.connect(gateway.url);
     await other.subscribe('binance', ['BTCUSDT']);

@@ -13,7 +13,9 @@ const MOCK = { 'mock-oanda': { kind: 'mock-oanda', enabled: true, ticksPerSecond
 const RIGHT = { token: 'mock-token', accountId: 'mock-account' };
 const MINUTE_MS = 60_000;
 
-/** A venue that serves nobody without credentials, and takes any token but `bad`, `away` and those that are to wait. */
+/**
+ * A venue that serves nobody without credentials, and accepts any token but `bad`, `away` and those that are to wait.
+ */
 function venue(more: BrokerScript = {}): BrokerScript {
   return {
     lists: ['EUR_USD', 'USD_JPY'],
@@ -31,7 +33,7 @@ function give(client: RawClient, token: string, action = 'authenticate') {
   return client.ask({ action, broker: 'oanda', credentials: { token } });
 }
 
-/** The account of a token says something of a symbol. */
+/** Makes the account of a token send an event of a symbol. */
 function emit(gateway: RawGateway, account: string, event: ReturnType<typeof tick | typeof trade>): void {
   const { feed, sink } = {
     feed: gateway.broker(account).feed(`${event.type} EUR_USD`),
@@ -40,8 +42,8 @@ function emit(gateway: RawGateway, account: string, event: ReturnType<typeof tic
   sink.onEvent(feed, event);
 }
 
-/** The statuses of feeds that the client was told, in order. */
-function told(client: RawClient): unknown[] {
+/** The feed statuses that the client received, in order. */
+function statusesOf(client: RawClient): unknown[] {
   return client.messages
     .filter(({ type, symbol }) => type === 'status' && symbol !== undefined)
     .map(({ status }) => status);
@@ -68,7 +70,7 @@ describe("a broker's credentials", () => {
     expect(other.data('tick')).toEqual([]);
   });
 
-  it('that are wrong, can not be checked or can not be taken are refused with the id, and change nothing', async () => {
+  it('that are wrong, or can be neither checked nor accepted, are refused with the id, and change nothing', async () => {
     await using gateway = await RawGateway.start({ brokers: { oanda: venue() } });
     await using client = await RawClient.connect(gateway.url);
     const first = await give(client, 'mine');
@@ -86,10 +88,10 @@ describe("a broker's credentials", () => {
     emit(gateway, 'oanda mine', tick(1));
     await waitFor(() => client.data('tick').length === 1);
     expect(await give(client, 'mine')).toMatchObject({ session: first['session'] });
-    expect(told(client)).toEqual([]);
+    expect(statusesOf(client)).toEqual([]);
   });
 
-  it('are not taken over plain text from afar, and the venue is not asked', async () => {
+  it('are not accepted over plain text from another machine, and the venue is not asked', async () => {
     let asked = 0;
     const check = () => {
       asked += 1;
@@ -108,7 +110,7 @@ describe("a broker's credentials", () => {
     expect(await give(allowed, 'mine')).toMatchObject({ status: 'authenticated' });
   });
 
-  it('of two clients lead to two accounts, and what comes of one never reaches the other', async () => {
+  it('of two clients lead to two accounts, and events of one never reach the other', async () => {
     await using gateway = await RawGateway.start({ brokers: { oanda: venue() } });
     await using mine = await RawClient.connect(gateway.url);
     await using yours = await RawClient.connect(gateway.url);
@@ -126,7 +128,7 @@ describe("a broker's credentials", () => {
     expect(bids).toEqual([['1.1'], ['2.2'], ['1.1']]);
   });
 
-  it('that take the place of others move the running subscriptions: they begin anew, and say so', async () => {
+  it('that replace others move the running subscriptions, which begin anew and report it', async () => {
     await using gateway = await RawGateway.start({ brokers: { oanda: venue() } });
     await using client = await RawClient.connect(gateway.url);
     await using neighbour = await RawClient.connect(gateway.url);
@@ -150,11 +152,11 @@ describe("a broker's credentials", () => {
       ['2.2', 1],
       ['2.3', 2],
     ]);
-    expect(told(client)).toEqual(['recovering', 'live']);
-    expect(told(neighbour)).toEqual([]);
+    expect(statusesOf(client)).toEqual(['recovering', 'live']);
+    expect(statusesOf(neighbour)).toEqual([]);
   });
 
-  it('and what is subscribed again afterwards comes from the new account', async () => {
+  it('apply to what is subscribed to afterwards, too', async () => {
     await using gateway = await RawGateway.start({ brokers: { oanda: venue() } });
     await using client = await RawClient.connect(gateway.url);
     await give(client, 'old');
@@ -195,7 +197,7 @@ describe("a broker's credentials", () => {
     expect(log).not.toContain(String(session));
   });
 
-  it('of a client that leaves while they are checked are let go at once', async () => {
+  it('of a client that leaves while they are checked are released at once', async () => {
     const gate = Promise.withResolvers<void>();
     let asked = 0;
     const check = () => {
@@ -216,7 +218,7 @@ describe("a broker's credentials", () => {
 });
 
 describe('a session', () => {
-  it('is taken up by another connection, and what that has running moves to it', async () => {
+  it('is resumed by another connection, and the subscriptions of that connection move to it', async () => {
     await using gateway = await RawGateway.start({ brokers: { oanda: venue({ traits: {} }) } });
     await using first = await RawClient.connect(gateway.url);
     await using second = await RawClient.connect(gateway.url);
@@ -235,7 +237,7 @@ describe('a session', () => {
       ['1.1', 1],
       ['2.2', 1],
     ]);
-    expect(told(second)).toEqual(['recovering', 'live']);
+    expect(statusesOf(second)).toEqual(['recovering', 'live']);
   });
 
   it('that two connections share moves both when one of them gives other credentials', async () => {
@@ -252,7 +254,7 @@ describe('a session', () => {
     await waitFor(() => gateway.broker('oanda old').closed);
   });
 
-  it('outlives its connection for a while, and goes with its credentials after that', async () => {
+  it('outlives its connection for a while, and then ends together with its credentials', async () => {
     const clock = new FakeClock();
     await using gateway = await RawGateway.start({
       brokers: { oanda: venue() },
@@ -277,7 +279,7 @@ describe('a session', () => {
     expect(late).toMatchObject({ type: 'error', code: 'UNAUTHENTICATED', retryable: false });
   });
 
-  it('that there is not changes nothing', async () => {
+  it('that does not exist changes nothing', async () => {
     await using gateway = await RawGateway.start({ brokers: { oanda: venue() } });
     await using client = await RawClient.connect(gateway.url);
     await give(client, 'mine');
@@ -289,7 +291,7 @@ describe('a session', () => {
     await waitFor(() => client.data('tick').length === 1);
   });
 
-  it('is not taken over plain text from afar', async () => {
+  it('is not accepted over plain text from another machine', async () => {
     await using gateway = await RawGateway.start({ brokers: { oanda: venue() }, secure: false });
     await using client = await RawClient.connect(gateway.url);
     expect(await client.ask({ action: 'auth', credentials: { session: 'x' } })).toMatchObject({ code: 'FORBIDDEN' });

@@ -9,7 +9,7 @@ import { RawClient } from '../support/RawClient.ts';
 import { RawGateway } from '../support/RawGateway.ts';
 import { waitFor } from '../support/waitFor.ts';
 
-/** From now on the gateway's `resolve` waits until the test lets it go on. */
+/** Makes the gateway's `resolve` wait from now on, until the test lets it continue. */
 function hold(gateway: RawGateway): { readonly release: () => void; readonly waiting: () => number } {
   const gate = Promise.withResolvers<void>();
   const { subscriptions } = gateway.services;
@@ -21,7 +21,7 @@ function hold(gateway: RawGateway): { readonly release: () => void; readonly wai
   return { release: gate.resolve, waiting: () => spy.mock.calls.length };
 }
 
-/** What comes of an upgraded connection is nothing to this client; it sends bytes and hangs up. */
+/** Sends bytes over an upgraded connection and closes it, whatever the gateway answers. */
 async function sendBytes(gateway: RawGateway, bytes: Uint8Array): Promise<void> {
   const { hostname, port } = new URL(gateway.url);
   const socket = connect(Number(port), hostname);
@@ -49,7 +49,7 @@ describe('a bad message', () => {
     expect(await gateway.metric('errors_total', { code: 'BAD_REQUEST' })).toBe(2);
   });
 
-  it('too many within a minute end the connection with 1008', async () => {
+  it('closes the connection with 1008 if there are too many within a minute', async () => {
     await using gateway = await RawGateway.start({ limits: { invalidMessagesPerMinute: 3 } });
     await using client = await RawClient.connect(gateway.url);
     for (let count = 0; count < 3; count += 1) client.send('nonsense');
@@ -60,14 +60,14 @@ describe('a bad message', () => {
     expect(client.messages.filter(({ code }) => code === 'BAD_REQUEST')).toHaveLength(4);
   });
 
-  it('a binary frame ends the connection with 1003', async () => {
+  it('that is binary closes the connection with 1003', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     client.send(Buffer.from('{"action":"ping"}'));
     expect(await client.waitForClose()).toMatchObject({ code: 1003, reason: expect.stringContaining('JSON as text') });
   });
 
-  it('one over the size limit ends the connection with 1009, one of exactly that size does not', async () => {
+  it('over the size limit closes the connection with 1009, one of exactly that size does not', async () => {
     await using gateway = await RawGateway.start({ maxPayloadBytes: 200 });
     await using client = await RawClient.connect(gateway.url);
     const ping = '{"action":"ping","id":1}';
@@ -80,14 +80,14 @@ describe('a bad message', () => {
 });
 
 describe('the rate limit', () => {
-  it('makes what comes faster wait, and executes all of it', async () => {
+  it('makes faster messages wait, and all of them are executed', async () => {
     const clock = new FakeClock();
     const limits = { messagesPerSecond: 2, subscriptionsPerConnection: 2 };
     await using gateway = await RawGateway.start({ clock, limits });
     await using client = await RawClient.connect(gateway.url);
     for (let id = 1; id <= 8; id += 1) client.send({ action: 'ping', id });
     const pongs = (): number => client.messages.filter(({ status }) => status === 'pong').length;
-    // Twice the rate, and as many more as it may have subscriptions.
+    // The limit is twice the rate, and as many more as the client may have subscriptions.
     await waitFor(() => pongs() === 6);
     await waitFor(() => clock.pending > 1, 'the next to wait');
     await clock.advance(499);
@@ -99,7 +99,7 @@ describe('the rate limit', () => {
     expect(client.messages.filter(({ type }) => type === 'error')).toEqual([]);
   });
 
-  it('lets a page that comes back have all its subscriptions at once', async () => {
+  it('lets a page that reconnects have all its subscriptions at once', async () => {
     const lists = Array.from({ length: 128 }, (_unused, index) => `S${index}`);
     await using gateway = await RawGateway.start({ brokers: { b: { lists } } });
     await using client = await RawClient.connect(gateway.url);
@@ -108,7 +108,7 @@ describe('the rate limit', () => {
     expect(client.messages.filter(({ type }) => type === 'error')).toEqual([]);
   });
 
-  it('who keeps it up is closed with 1013 after ten seconds, and a neighbour notices nothing', async () => {
+  it('closes a client that exceeds it for ten seconds with 1013, and a neighbour notices nothing', async () => {
     const clock = new FakeClock();
     await using gateway = await RawGateway.start({ clock, limits: { messagesPerSecond: 20 } });
     await using flooding = await RawClient.connect(gateway.url);
@@ -126,7 +126,7 @@ describe('the rate limit', () => {
 describe('the limit of subscriptions', () => {
   const lists = Array.from({ length: 10 }, (_unused, index) => `S${index}`);
 
-  it('counts what each subscribe brought, whatever the number of its symbols', async () => {
+  it('counts each subscribe once, whatever the number of its symbols', async () => {
     await using gateway = await RawGateway.start({
       brokers: { b: { lists } },
       limits: { subscriptionsPerConnection: 2 },
@@ -142,7 +142,7 @@ describe('the limit of subscriptions', () => {
     expect(await gateway.metric('subscriptions', { protocol: 'raw' })).toBe(2);
   });
 
-  it('a subscription that is replaced whole, or given up, makes room', async () => {
+  it('makes room when a subscription is completely replaced, or given up', async () => {
     await using gateway = await RawGateway.start({
       brokers: { b: { lists } },
       limits: { subscriptionsPerConnection: 2 },
@@ -158,7 +158,7 @@ describe('the limit of subscriptions', () => {
     expect(await gateway.metric('subscriptions', { protocol: 'raw' })).toBe(0);
   });
 
-  it('and that of symbols in one of them are told as LIMIT_EXCEEDED', async () => {
+  it('and that of symbols in one of them are reported as LIMIT_EXCEEDED', async () => {
     await using gateway = await RawGateway.start({ brokers: { b: { lists } }, limits: { symbolsPerSubscription: 2 } });
     await using client = await RawClient.connect(gateway.url);
     expect(await client.subscribe('b', ['S0', 'S1', 'S2'])).toMatchObject({ code: 'LIMIT_EXCEEDED' });
@@ -167,7 +167,7 @@ describe('the limit of subscriptions', () => {
 });
 
 describe('messages of one client', () => {
-  it('are executed in the order they came: an unsubscribe sent after a subscribe wins', async () => {
+  it('are executed in order: an unsubscribe sent after a subscribe wins', async () => {
     await using gateway = await RawGateway.start();
     const slow = hold(gateway);
     await using client = await RawClient.connect(gateway.url);
@@ -195,7 +195,7 @@ describe('messages of one client', () => {
     expect(ids).toEqual(['first', ...Array.from({ length: 200 }, (_unused, id) => id)]);
   });
 
-  it('a fault of ours is INTERNAL with an id, and neither the connection nor its neighbours suffer', async () => {
+  it('are answered with INTERNAL and an id after a fault of ours, and no connection is affected', async () => {
     await using gateway = await RawGateway.start();
     vi.spyOn(gateway.services.subscriptions, 'resolve').mockRejectedValue(new TypeError('canary in the cause'));
     await using client = await RawClient.connect(gateway.url);
@@ -205,7 +205,7 @@ describe('messages of one client', () => {
     expect(await client.ask({ action: 'ping' })).toMatchObject({ status: 'pong' });
   });
 
-  it('where one stream cannot be opened nothing is held of the whole message', async () => {
+  it('leave nothing behind if one of their streams cannot be opened', async () => {
     await using gateway = await RawGateway.start();
     const { subscriptions } = gateway.services;
     const open = subscriptions.open.bind(subscriptions);
@@ -254,7 +254,7 @@ describe('a client that leaves', () => {
 });
 
 describe('the heartbeat', () => {
-  it('pings every client, and cuts off before the next ping who missed one', async () => {
+  it('pings every client, and cuts off a client that missed one before the next ping', async () => {
     const clock = new FakeClock();
     await using gateway = await RawGateway.start({ clock, heartbeatMs: 30_000 });
     await using client = await RawClient.connect(gateway.url);
@@ -288,7 +288,7 @@ describe('the heartbeat', () => {
 });
 
 describe('a slow consumer', () => {
-  it('of trades is told SLOW_CONSUMER and closed with 1013, and its neighbour gets every one', async () => {
+  it('of trades gets SLOW_CONSUMER and is closed with 1013, and its neighbour gets every trade', async () => {
     await using gateway = await RawGateway.start({ limits: { queueBytesPerConnection: 4_096 } });
     await using slow = await RawClient.connect(gateway.url);
     await using healthy = await RawClient.connect(gateway.url);
@@ -298,7 +298,7 @@ describe('a slow consumer', () => {
     const feed = gateway.broker().feed('trade BTCUSDT');
     slow.socket.pause();
     let sent = 0;
-    // The kernel takes some megabytes before anybody notices.
+    // The kernel buffers some megabytes before anybody notices.
     while ((await gateway.metric('slow_consumers_closed_total', { protocol: 'raw' })) === 0 && sent < 200_000) {
       for (let count = 0; count < 200; count += 1) sink.onEvent(feed, trade((sent += 1)));
       await waitFor(() => healthy.messages.length === sent + 2);
@@ -316,7 +316,7 @@ describe('a slow consumer', () => {
 });
 
 describe('a slow consumer that unsubscribes', () => {
-  it('is told nothing more of that behind the answer, and of the rest the newest', async () => {
+  it('gets nothing more of that stream after the answer, and of the others the newest', async () => {
     await using gateway = await RawGateway.start();
     await using slow = await RawClient.connect(gateway.url);
     await slow.subscribe('binance', ['BTCUSDT', 'ETHUSDT'], ['tick']);
@@ -344,8 +344,8 @@ describe('a slow consumer that unsubscribes', () => {
   });
 });
 
-describe('on shutdown', () => {
-  it('every client is closed with 1001, and a new one is not let in', async () => {
+describe('a shutdown', () => {
+  it('closes every client with 1001, and accepts no new one', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     const closed = gateway.raw.close();
@@ -358,8 +358,8 @@ describe('on shutdown', () => {
   });
 });
 
-describe('whatever a client sends', () => {
-  it('it is answered or closed, the process goes on, and a neighbour notices nothing', async () => {
+describe('random input', () => {
+  it('is answered or closes the client, the process goes on, and a neighbour notices nothing', async () => {
     await using gateway = await RawGateway.start({ limits: { invalidMessagesPerMinute: 5 } });
     await using neighbour = await RawClient.connect(gateway.url);
     await neighbour.subscribe('binance', ['BTCUSDT']);
@@ -396,7 +396,7 @@ describe('whatever a client sends', () => {
     expect(await gateway.metric('errors_total', { code: 'INTERNAL' })).toBe(0);
   });
 
-  it('bytes that are no WebSocket frames end that connection and nothing else', async () => {
+  it('that is no WebSocket frame closes that connection and nothing else', async () => {
     await using gateway = await RawGateway.start();
     await using neighbour = await RawClient.connect(gateway.url);
     await fc.assert(

@@ -11,7 +11,7 @@ import { waitFor } from '../support/waitFor.ts';
 
 const JWT = { jwt: settings({ secret: SECRET }) };
 const REQUIRED: Partial<AuthSettings> = { mode: 'required', ...JWT };
-/** Long enough for time to be moved on without anybody being cut off. */
+/** Long enough that a test can advance time without anybody being cut off. */
 const NEVER_MS = 24 * 3_600_000;
 
 function keyed(limits: AuthSettings['apiKeys'][number]['limits'], mode: AuthSettings['mode'] = 'none') {
@@ -32,8 +32,8 @@ function logIn(client: RawClient, credentials: object) {
   return client.ask({ action: 'auth', credentials });
 }
 
-describe('where everybody must log in', () => {
-  it('nothing else is done for a client before it has, by a token or a key', async () => {
+describe('a gateway with required logins', () => {
+  it('does nothing else for a client before it has logged in, by a token or a key', async () => {
     await using gateway = await RawGateway.start({ ...keyed({}, 'required'), clock: new FakeClock() });
     for (const credentials of [{ token: await sign() }, { apiKey: 'the-key' }]) {
       await using client = await RawClient.connect(gateway.url);
@@ -53,14 +53,14 @@ describe('where everybody must log in', () => {
     }
   });
 
-  it('a token may come with the handshake', async () => {
+  it('accepts a token in the handshake', async () => {
     await using gateway = await RawGateway.start({ auth: REQUIRED, clock: new FakeClock() });
     const headers = { Authorization: `Bearer ${await sign()}` };
     await using client = await RawClient.connect(gateway.url, { headers });
     expect(await client.subscribe('binance', ['BTCUSDT'])).toMatchObject({ status: 'subscribed' });
   });
 
-  it('who has not logged in after 10 seconds is closed with 1008, and who has stays', async () => {
+  it('closes a client that has not logged in after 10 seconds with 1008, and no client that has', async () => {
     const clock = new FakeClock();
     await using gateway = await RawGateway.start({ auth: REQUIRED, clock, heartbeatMs: NEVER_MS });
     await using silent = await RawClient.connect(gateway.url);
@@ -88,8 +88,8 @@ describe('where everybody must log in', () => {
   });
 });
 
-describe('a login that is wrong', () => {
-  it('in the handshake gets 401, and 429 with the time to wait after ten of them, whatever comes then', async () => {
+describe('a wrong login', () => {
+  it('in the handshake gets 401, and 429 with the time to wait after ten of them, whatever follows', async () => {
     await using gateway = await RawGateway.start({ auth: { ...REQUIRED, mode: 'none' }, clock: new FakeClock() });
     const right = { Authorization: `Bearer ${await sign()}` };
     expect((await upgrade(gateway.url, '/ws', right)).status).toBe(101);
@@ -105,13 +105,13 @@ describe('a login that is wrong', () => {
     expect((await upgrade(gateway.url, '/ws')).status).toBe(101);
   });
 
-  it('or two at once, in the handshake gets 400', async () => {
+  it('in the handshake gets 400 if two are given at once', async () => {
     await using gateway = await RawGateway.start({ auth: REQUIRED });
     const both = { Authorization: 'Bearer a', 'X-Api-Key': 'b' };
     expect((await upgrade(gateway.url, '/ws', both)).status).toBe(400);
   });
 
-  it('by auth is told, with its id, and RATE_LIMITED after ten', async () => {
+  it('by auth is answered with its id, and with RATE_LIMITED after ten', async () => {
     await using gateway = await RawGateway.start({ auth: REQUIRED, clock: new FakeClock() });
     await using client = await RawClient.connect(gateway.url);
     for (let count = 0; count < 10; count += 1) {
@@ -123,7 +123,7 @@ describe('a login that is wrong', () => {
   });
 });
 
-describe('a login over plain text from afar', () => {
+describe('a login over plain text from another machine', () => {
   it('is refused, by 403 in the handshake and by FORBIDDEN afterwards, unless it is allowed', async () => {
     const options = { auth: REQUIRED, clock: new FakeClock(), secure: false };
     await using gateway = await RawGateway.start(options);
@@ -139,11 +139,11 @@ describe('a login over plain text from afar', () => {
   });
 });
 
-describe('a login that ends', () => {
+describe('the end of a login', () => {
   const exp = NOW + 600;
   const notices = ({ messages }: RawClient) => messages.filter(({ message }) => String(message).includes('ends soon'));
 
-  it('is told a minute before, and the connection is closed with 1008', async () => {
+  it('is announced a minute before, and the connection is closed with 1008', async () => {
     const clock = new FakeClock();
     await using gateway = await RawGateway.start({ auth: REQUIRED, clock, heartbeatMs: NEVER_MS });
     await using client = await RawClient.connect(gateway.url);
@@ -163,7 +163,7 @@ describe('a login that ends', () => {
     expect(notices(client)).toHaveLength(1);
   });
 
-  it('in less than a minute is told half-way', async () => {
+  it('is announced half-way if it is less than a minute away', async () => {
     const clock = new FakeClock();
     await using gateway = await RawGateway.start({ auth: REQUIRED, clock, heartbeatMs: NEVER_MS });
     const headers = { Authorization: `Bearer ${await sign(claims({ exp: NOW + 40 }))}` };
@@ -175,7 +175,7 @@ describe('a login that ends', () => {
     await waitFor(() => notices(client).length === 1);
   });
 
-  it('is renewed by another of the same client, and by nobody else', async () => {
+  it('is moved by another login of the same client, and by nobody else’s', async () => {
     const clock = new FakeClock();
     const { auth } = keyed({}, 'required');
     await using gateway = await RawGateway.start({ auth, clock, heartbeatMs: NEVER_MS });
@@ -198,8 +198,8 @@ describe('a login that ends', () => {
   });
 });
 
-describe('where nobody must log in', () => {
-  it('a login that no one asks for is fine', async () => {
+describe('a gateway without required logins', () => {
+  it('accepts a login all the same', async () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     const answer = await logIn(client, { token: 'whatever' });
@@ -207,7 +207,7 @@ describe('where nobody must log in', () => {
     expect(answer).not.toHaveProperty('expiresAt');
   });
 
-  it('one may log in later, but not after giving a broker credentials as nobody', async () => {
+  it('accepts a login later, but not after an anonymous client has given broker credentials', async () => {
     const brokers = { binance: { lists: ['BTCUSDT'], check: () => Promise.resolve() } };
     await using gateway = await RawGateway.start({ ...keyed({}), brokers });
     await using client = await RawClient.connect(gateway.url);
@@ -219,7 +219,7 @@ describe('where nobody must log in', () => {
     expect(await logIn(later, { apiKey: 'other-key' })).toMatchObject({ code: 'FORBIDDEN' });
   });
 
-  it('a session is for the one who began it', async () => {
+  it('lets only the client that began a session use it', async () => {
     const brokers = { binance: { lists: ['BTCUSDT'], check: () => Promise.resolve() } };
     await using gateway = await RawGateway.start({ ...keyed({}), brokers });
     await using mine = await withKey(gateway.url);
@@ -234,39 +234,42 @@ describe('where nobody must log in', () => {
   });
 });
 
-describe("an API key's own limits take the place of the general ones:", () => {
+describe("an API key's own limits replace the general ones for", () => {
   const lists = Array.from({ length: 10 }, (_unused, index) => `S${index}`);
   const brokers = { b: { lists } };
 
-  it.each(['header', 'auth'])('subscriptions and symbols, fewer and more, of a login by %s', async (way) => {
-    const limits = { subscriptionsPerConnection: 2, symbolsPerSubscription: 3 };
-    const enter = async (url: string): Promise<RawClient> => {
-      if (way === 'header') return withKey(url);
-      const client = await RawClient.connect(url);
-      await logIn(client, { apiKey: 'the-key' });
-      return client;
-    };
-    for (const [own, general] of [
-      [{ subscriptionsPerConnection: 1, symbolsPerSubscription: 2 }, limits],
-      [limits, { subscriptionsPerConnection: 1, symbolsPerSubscription: 2 }],
-    ] as const) {
-      await using gateway = await RawGateway.start({ ...keyed(own), brokers, limits: general });
-      await using client = await enter(gateway.url);
-      await using neighbour = await RawClient.connect(gateway.url);
-      for (const [each, may] of [
-        [client, own],
-        [neighbour, general],
+  it.each(['header', 'auth'])(
+    'subscriptions and symbols, whether lower or higher, with a login by %s',
+    async (means) => {
+      const limits = { subscriptionsPerConnection: 2, symbolsPerSubscription: 3 };
+      const enter = async (url: string): Promise<RawClient> => {
+        if (means === 'header') return withKey(url);
+        const client = await RawClient.connect(url);
+        await logIn(client, { apiKey: 'the-key' });
+        return client;
+      };
+      for (const [own, general] of [
+        [{ subscriptionsPerConnection: 1, symbolsPerSubscription: 2 }, limits],
+        [limits, { subscriptionsPerConnection: 1, symbolsPerSubscription: 2 }],
       ] as const) {
-        const symbols = lists.slice(0, may.symbolsPerSubscription + 1);
-        expect(await each.subscribe('b', symbols)).toMatchObject({ code: 'LIMIT_EXCEEDED' });
-        expect(await each.subscribe('b', symbols.slice(1))).toMatchObject({ status: 'subscribed' });
-        if (may.subscriptionsPerConnection === 2) await each.subscribe('b', ['S8']);
-        expect(await each.subscribe('b', ['S9'])).toMatchObject({ code: 'LIMIT_EXCEEDED' });
+        await using gateway = await RawGateway.start({ ...keyed(own), brokers, limits: general });
+        await using client = await enter(gateway.url);
+        await using neighbour = await RawClient.connect(gateway.url);
+        for (const [each, may] of [
+          [client, own],
+          [neighbour, general],
+        ] as const) {
+          const symbols = lists.slice(0, may.symbolsPerSubscription + 1);
+          expect(await each.subscribe('b', symbols)).toMatchObject({ code: 'LIMIT_EXCEEDED' });
+          expect(await each.subscribe('b', symbols.slice(1))).toMatchObject({ status: 'subscribed' });
+          if (may.subscriptionsPerConnection === 2) await each.subscribe('b', ['S8']);
+          expect(await each.subscribe('b', ['S9'])).toMatchObject({ code: 'LIMIT_EXCEEDED' });
+        }
       }
-    }
-  });
+    },
+  );
 
-  it('messages a second, and bad ones a minute', async () => {
+  it('messages a second, and bad messages a minute', async () => {
     const clock = new FakeClock();
     const own = { messagesPerSecond: 1, invalidMessagesPerMinute: 2 };
     await using gateway = await RawGateway.start({ ...keyed(own), clock });
@@ -280,7 +283,7 @@ describe("an API key's own limits take the place of the general ones:", () => {
     expect(another.messages.some(({ id }) => id === 150)).toBe(false);
   });
 
-  it('what may wait for a client that does not read', async () => {
+  it('the memory for a client that does not read', async () => {
     const own = keyed({ queueBytesPerConnection: 4_096 });
     await using gateway = await RawGateway.start({ ...own, limits: { queueBytesPerConnection: 64 * 1_048_576 } });
     await using slow = await RawClient.connect(gateway.url);
@@ -294,7 +297,7 @@ describe("an API key's own limits take the place of the general ones:", () => {
     for (const { socket } of [slow, patient]) socket.pause();
     const closed = () => gateway.metric('slow_consumers_closed_total', { protocol: 'raw' });
     let sent = 0;
-    // Both have the same in the kernel's hands, and more than the lesser limit beyond that.
+    // The kernel buffers the same for both, and the gateway more than the lower limit beyond that.
     for (let more = 3_000; more > 0; more -= (await closed()) === 0 ? 0 : 200) {
       for (let count = 0; count < 200; count += 1) sink.onEvent(feed, trade((sent += 1)));
       await waitFor(() => healthy.messages.length === sent + 2);
@@ -306,7 +309,7 @@ describe("an API key's own limits take the place of the general ones:", () => {
     expect([patient.closed, healthy.closed]).toEqual([null, null]);
   });
 
-  it('connections: by 429 in the handshake, by LIMIT_EXCEEDED afterwards; leaving makes room', async () => {
+  it('connections: with 429 in the handshake, with LIMIT_EXCEEDED afterwards; closing one makes room', async () => {
     await using gateway = await RawGateway.start(keyed({ connections: 2 }));
     await using first = await withKey(gateway.url);
     await using second = await RawClient.connect(gateway.url);
@@ -323,7 +326,7 @@ describe("an API key's own limits take the place of the general ones:", () => {
     expect(await logIn(third, { apiKey: 'the-key' })).toMatchObject({ status: 'authenticated' });
   });
 
-  it('a place is not kept by a handshake that fails', async () => {
+  it('connections whose handshake fails, which do not count', async () => {
     await using gateway = await RawGateway.start(keyed({ connections: 1 }));
     for (let count = 0; count < 3; count += 1) {
       const odd = await upgrade(gateway.url, '/ws', { 'X-Api-Key': 'the-key', 'Sec-WebSocket-Version': '99' });

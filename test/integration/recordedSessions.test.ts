@@ -20,8 +20,8 @@ const SESSIONS = [
 ];
 
 const Level = z.tuple([z.string(), z.string()]);
-/** What both protocols tell, in the raw protocol's form. */
-const Told = z.discriminatedUnion('type', [
+/** The events of both protocols, in the raw protocol's form. */
+const ReceivedEvent = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('tick'),
     symbol: z.string(),
@@ -64,11 +64,11 @@ const Told = z.discriminatedUnion('type', [
     asks: z.array(Level),
   }),
 ]);
-type Told = z.infer<typeof Told>;
+type ReceivedEvent = z.infer<typeof ReceivedEvent>;
 
-/** A real client that has subscribed and keeps all that it gets. */
+/** A real client that has subscribed and keeps everything that it receives. */
 interface Reader extends AsyncDisposable {
-  told(): readonly Told[];
+  events(): readonly ReceivedEvent[];
 }
 
 type Subscribe = (gateway: MarketDataServer, symbols: readonly string[]) => Promise<Reader>;
@@ -84,7 +84,7 @@ const DOCUMENT = `subscription Everything($symbols: [String!]!, $types: [MarketD
 }`;
 
 const subscribeGraphql: Subscribe = (gateway, symbols) => {
-  const told: Told[] = [];
+  const events: ReceivedEvent[] = [];
   const client = createClient({
     url: gateway.urls.graphql.replace('http', 'ws'),
     webSocketImpl: WebSocket,
@@ -96,14 +96,14 @@ const subscribeGraphql: Subscribe = (gateway, symbols) => {
     {
       next: ({ data, errors }) => {
         if (errors !== undefined || !data) failures.push(errors);
-        else told.push(Told.parse(fromGraphql(data.marketData)));
+        else events.push(ReceivedEvent.parse(fromGraphql(data.marketData)));
       },
       error: (error) => failures.push(error),
       complete: () => undefined,
     },
   );
   return Promise.resolve({
-    told: () => told,
+    events: () => events,
     async [Symbol.asyncDispose]() {
       await client.dispose();
       expect(failures).toEqual([]);
@@ -130,7 +130,7 @@ const subscribeRaw: Subscribe = async (gateway, symbols) => {
     snapshot: false,
   });
   return {
-    told: () => client.messages.filter(({ type }) => type === 'data').map(({ data }) => Told.parse(data)),
+    events: () => client.messages.filter(({ type }) => type === 'data').map(({ data }) => ReceivedEvent.parse(data)),
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
 };
@@ -138,17 +138,19 @@ const subscribeRaw: Subscribe = async (gateway, symbols) => {
 const Ticker = z.object({ b: z.string(), B: z.string(), a: z.string(), A: z.string() });
 const AggTrade = z.object({ a: z.number(), p: z.string(), q: z.string(), T: z.number(), m: z.boolean() });
 
-function of<Type extends Told['type']>(
-  told: readonly Told[],
+function of<Type extends ReceivedEvent['type']>(
+  events: readonly ReceivedEvent[],
   type: Type,
   symbol: string,
-): Extract<Told, { type: Type }>[] {
-  return told.filter((event): event is Extract<Told, { type: Type }> => event.type === type && event.symbol === symbol);
+): Extract<ReceivedEvent, { type: Type }>[] {
+  return events.filter(
+    (event): event is Extract<ReceivedEvent, { type: Type }> => event.type === type && event.symbol === symbol,
+  );
 }
 
-function expectTicks(told: readonly Told[], player: SessionPlayer, symbol: string): void {
+function expectTicks(events: readonly ReceivedEvent[], player: SessionPlayer, symbol: string): void {
   const expected = player.expectedTicks(symbol).map((raw) => Ticker.parse(JSON.parse(raw)));
-  const received = of(told, 'tick', symbol).map(({ bid, bidSize, ask, askSize }) => ({
+  const received = of(events, 'tick', symbol).map(({ bid, bidSize, ask, askSize }) => ({
     b: bid,
     B: bidSize,
     a: ask,
@@ -157,12 +159,12 @@ function expectTicks(told: readonly Told[], player: SessionPlayer, symbol: strin
   expect(received, `ticks of ${symbol}`).toEqual(expected);
 }
 
-function expectTrades(told: readonly Told[], player: SessionPlayer, symbol: string): void {
+function expectTrades(events: readonly ReceivedEvent[], player: SessionPlayer, symbol: string): void {
   const expected = player.expectedAggTrades(symbol).map((raw) => {
     const { a, p, q, T, m } = AggTrade.parse(JSON.parse(raw));
     return { id: String(a), price: p, size: q, side: m ? 'sell' : 'buy', time: new Date(T).toISOString() };
   });
-  const received = of(told, 'trade', symbol).map(({ id, price, size, side, time }) => ({
+  const received = of(events, 'trade', symbol).map(({ id, price, size, side, time }) => ({
     id,
     price,
     size,
@@ -172,9 +174,9 @@ function expectTrades(told: readonly Told[], player: SessionPlayer, symbol: stri
   expect(received, `trades of ${symbol}`).toEqual(expected);
 }
 
-function expectCandles(told: readonly Told[], { closedKlines }: ExpectedSession, symbol: string): void {
+function expectCandles(events: readonly ReceivedEvent[], { closedKlines }: ExpectedSession, symbol: string): void {
   const expected = (closedKlines[symbol] ?? []).filter(({ i }) => i === '1m');
-  const received = of(told, 'candle', symbol).filter(({ closed }) => closed);
+  const received = of(events, 'candle', symbol).filter(({ closed }) => closed);
   expect(
     received.map(({ openTime, closeTime, open, high, low, close, volume, tradeCount }) => ({
       t: Date.parse(openTime),
@@ -190,19 +192,19 @@ function expectCandles(told: readonly Told[], { closedKlines }: ExpectedSession,
   ).toEqual(expected.map(({ t, T, o, h, l, c, v, n }) => ({ t, T, o, h, l, c, v, n })));
 }
 
-/** Sequences of each stream rise by one: nobody was too slow, and nothing was lost. */
-function expectWholeStreams(told: readonly Told[]): void {
+/** Sequences of each stream rise by one: no client was too slow, and nothing was lost. */
+function expectWholeStreams(events: readonly ReceivedEvent[]): void {
   const last = new Map<string, number>();
-  for (const { type, symbol, sequence } of told) {
+  for (const { type, symbol, sequence } of events) {
     const before = last.get(`${type} ${symbol}`);
     if (before !== undefined) expect(sequence).toBe(before + 1);
     last.set(`${type} ${symbol}`, sequence);
   }
 }
 
-const hasBook = (told: readonly Told[], session: ExpectedSession, symbol: string): boolean => {
+const hasBook = (events: readonly ReceivedEvent[], session: ExpectedSession, symbol: string): boolean => {
   const { bids10, asks10 } = session.books[symbol] ?? { bids10: [], asks10: [] };
-  const book = of(told, 'orderbook', symbol).at(-1);
+  const book = of(events, 'orderbook', symbol).at(-1);
   return JSON.stringify([book?.bids, book?.asks]) === JSON.stringify([bids10, asks10]);
 };
 
@@ -222,23 +224,23 @@ async function play(recording: string, subscribe: Subscribe): Promise<void> {
   const expectedTrades = player.symbols.reduce((sum, symbol) => sum + player.expectedAggTrades(symbol).length, 0);
   await waitFor(
     () => {
-      const told = reader.told();
-      const trades = told.filter(({ type }) => type === 'trade').length;
-      return trades >= expectedTrades && player.symbols.every((symbol) => hasBook(told, session, symbol));
+      const events = reader.events();
+      const trades = events.filter(({ type }) => type === 'trade').length;
+      return trades >= expectedTrades && player.symbols.every((symbol) => hasBook(events, session, symbol));
     },
     `all trades and the final books of ${recording}`,
     15_000,
   ).catch(() => undefined);
-  const told = reader.told();
+  const events = reader.events();
   for (const symbol of player.symbols) {
-    const book = of(told, 'orderbook', symbol).at(-1);
+    const book = of(events, 'orderbook', symbol).at(-1);
     expect(book?.bids, `bids of ${symbol}`).toEqual(session.books[symbol]?.bids10);
     expect(book?.asks, `asks of ${symbol}`).toEqual(session.books[symbol]?.asks10);
-    expectTicks(told, player, symbol);
-    expectTrades(told, player, symbol);
-    expectCandles(told, session, symbol);
+    expectTicks(events, player, symbol);
+    expectTrades(events, player, symbol);
+    expectCandles(events, session, symbol);
   }
-  expectWholeStreams(told);
+  expectWholeStreams(events);
 }
 
 describe.skipIf(!hasRecordings)('a recorded session of a real venue arrives whole, exact and in order', () => {

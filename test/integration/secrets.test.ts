@@ -8,7 +8,7 @@ import { waitFor } from '../support/waitFor.ts';
 import { StandInBinance } from '../venues/binance/StandInBinance.ts';
 import { StandInOanda } from '../venues/oanda/StandInOanda.ts';
 
-/** Each is used once: what is found anywhere tells which way it went. */
+/** Each secret is used once, so that one that is found shows which way it took. */
 const SECRETS = {
   good: 'c4na71e5900dc4na71e5900dc4na71e5-900d900d900d900d900d900d900d900d',
   swapped: 'c4na71e55a4bc4na71e55a4bc4na71e5-5a4b5a4b5a4b5a4b5a4b5a4b5a4b5a4b',
@@ -110,9 +110,9 @@ it('no byte of a secret is in what the process wrote, answered or kept', { timeo
   await revoked[Symbol.asyncDispose]();
   answered.push(JSON.stringify([client.messages, leaving.messages, revoked.messages]));
   await client[Symbol.asyncDispose]();
-  // Sessions end 500 ms after their connections, this client's the last: everything that was held is wiped.
+  // Sessions end 500 ms after their connections, this client's session last: everything that was held is wiped.
   await waitFor(() => venue.openConnections === 0, 'every account to be closed', 20_000);
-  // Work of any other kind, as a gateway has all the time, takes the place of what the engine remembers of its last one.
+  // Other work, which a gateway always has, replaces what the engine still keeps of its last work.
   for (let count = 0; count < 20; count += 1) await ask('{ brokers { id state reason } }', {});
 
   process_.child.kill('SIGUSR2');
@@ -130,7 +130,10 @@ it('no byte of a secret is in what the process wrote, answered or kept', { timeo
   expect(snapshot.includes('BrokerAuthenticator')).toBe(true);
 });
 
-/** The snapshot's text. The process does nothing else while it writes: it is whole when something else was answered. */
+/**
+ * Returns the snapshot's text. The process does nothing else while it writes, so the snapshot is whole once another
+ * request is answered.
+ */
 async function waitForSnapshot(folder: string, askSomething: () => Promise<unknown>): Promise<Buffer> {
   const name = await waitFor(
     async () => (await readdir(folder)).find((file) => file.endsWith('.heapsnapshot')),

@@ -19,16 +19,16 @@ import { MARKET_DATA_TYPES } from '../../src/market/marketData.ts';
 const schema = loadSchema();
 const errors = new ClientErrors({ logger: silentLogger(), metrics: new Metrics(), suggestions: true });
 
-/** A fault has another id each time that it happens. */
-const emissionsOf = (events: readonly MarketData[]): SharedEvent[] =>
+const sharedEventsOf = (events: readonly MarketData[]): SharedEvent[] =>
   events.map((event) => new SharedEvent(key('tick'), event));
 
+/** Removes the id of a fault, which differs each time that the fault happens. */
 const masked = (text: string): string => text.replaceAll(/logged as [\w-]+/g, 'logged');
 
 const SINGLE = { yields: 'single', types: MARKET_DATA_TYPES } as const;
 
-describe('an event told in a shared shape', () => {
-  it('is byte for byte what graphql-js and JSON.stringify give, whatever the document and the event', () => {
+describe('an event that is encoded in a shared shape', () => {
+  it('is byte for byte the result of graphql-js and JSON.stringify, whatever the document and the event', () => {
     let valid = 0;
     const shapes = new SharedShapes({ schema, errors });
     fc.assert(
@@ -47,7 +47,7 @@ describe('an event told in a shared shape', () => {
     expect(valid).toBeGreaterThan(80);
   });
 
-  it('is told in lists as graphql-js tells them, put together from the texts of single events', () => {
+  it('has the result of graphql-js in lists too, which are joined from the texts of single events', () => {
     let joined = 0;
     const events = fc.array(fc.oneof({ weight: 9, arbitrary: randomEvents }, { weight: 1, arbitrary: oddEvents }), {
       minLength: 1,
@@ -59,25 +59,25 @@ describe('an event told in a shared shape', () => {
         using shape = new SharedShapes({ schema, errors }).use({ document, ...operation, ...SINGLE, yields: 'list' });
         const stockOf = (those: typeof list) =>
           execute({ schema, document, ...operation, rootValue: those.map((event) => ({ event })) });
-        // An error in one of them may keep graphql-js from looking at another, which would have to be waited for.
+        // An error in one event may keep graphql-js from looking at another, which would have to be awaited.
         if (list.some((event) => 'then' in stockOf([event]))) return;
         const stock = stockOf(list);
         if ('then' in stock) return;
         if (joinLists(list.map((event) => shape.encoder.encode(event))) !== null) joined += 1;
-        const told = shape.list(emissionsOf(list)).payloads.map((payload) => payload.text);
-        expect(told.map(masked)).toEqual([masked(JSON.stringify(errors.formatResult(stock)))]);
+        const texts = shape.list(sharedEventsOf(list)).payloads.map((payload) => payload.text);
+        expect(texts.map(masked)).toEqual([masked(JSON.stringify(errors.formatResult(stock)))]);
       }),
     );
     expect(joined).toBeGreaterThan(20);
   });
 
-  it('is told in lists that are made once for all who are told the same one', () => {
+  it('is in lists that are made once for all subscriptions that get the same list', () => {
     const document = parse('subscription { marketDataBatch(symbols: ["A"]) { sequence } }');
     const shapes = new SharedShapes({ schema, errors });
     const request = { document, operationName: undefined, variableValues: {}, ...SINGLE, yields: 'list' } as const;
     using shape = shapes.use(request);
     using other = shapes.use(request);
-    const [first, second] = [emissionsOf([tick(1), tick(2)]), emissionsOf([tick(1), tick(2)])];
+    const [first, second] = [sharedEventsOf([tick(1), tick(2)]), sharedEventsOf([tick(1), tick(2)])];
     const made = shape.list(first);
     expect(other.list([...first])).toBe(made);
     expect(shape.list(first.slice(0, 1))).not.toBe(made);
@@ -86,22 +86,22 @@ describe('an event told in a shared shape', () => {
     expect(anew.payloads.map(({ text }) => text)).toEqual(made.payloads.map(({ text }) => text));
   });
 
-  it('that is not as it should be is told with the error that graphql-js makes of it, and the next one is told again', () => {
+  it('gets the error of graphql-js if it is not as it should be, and the next event is encoded again', () => {
     const document = parse('subscription { marketData(symbols: ["A"]) { ... on Tick { bid } } }');
     const request = { document, operationName: undefined, variableValues: {}, ...SINGLE };
     using shape = new SharedShapes({ schema, errors }).use(request);
-    const told = (event: MarketData): unknown => JSON.parse(shape.encoder.encode(event));
+    const resultOf = (event: MarketData): unknown => JSON.parse(shape.encoder.encode(event));
     const wrong = { ...tick(1), bid: null } as unknown as MarketData;
     const path = ['marketData', 'bid'];
-    expect(told(wrong)).toMatchObject({ data: null, errors: [{ path, extensions: { code: 'INTERNAL' } }] });
-    expect(told(tick(2))).toEqual({ data: { marketData: { bid: '100.10' } } });
+    expect(resultOf(wrong)).toMatchObject({ data: null, errors: [{ path, extensions: { code: 'INTERNAL' } }] });
+    expect(resultOf(tick(2))).toEqual({ data: { marketData: { bid: '100.10' } } });
   });
 });
 
 describe('subscriptions', () => {
   const document = (text: string) => ({ document: parse(text), operationName: undefined, ...SINGLE });
 
-  it('share a shape whatever their symbols, and no other variable', () => {
+  it('share a shape if they differ in their symbols only', () => {
     const shapes = new SharedShapes({ schema, errors });
     const text =
       'subscription ($s: [String!]!, $b: ID, $d: Int!) { marketData(broker: $b, symbols: $s, options: { depth: $d }) { symbol } }';
@@ -112,7 +112,7 @@ describe('subscriptions', () => {
     expect(one.encoder).not.toBe(three.encoder);
   });
 
-  it('do not share by a variable that also shapes the answer', () => {
+  it('do not share a shape if the variable of the symbols also shapes the answer', () => {
     const shapes = new SharedShapes({ schema, errors });
     const text =
       'subscription ($s: [String!]!, $b: Boolean!) { marketData(symbols: $s) { symbol @include(if: $b) cursor } }';

@@ -9,18 +9,18 @@ import { StandInOanda } from '../venues/oanda/StandInOanda.ts';
 const ACCOUNT = { id: '101-004-1000001-001', token: `${'1'.repeat(32)}-${'a'.repeat(32)}` };
 const FEEDS = { staleAfterMs: 10_000, reconnect: { baseMs: 10, maxMs: 50 } };
 
-/** What operators read: [streams, connections] of a broker; null where nothing is told. */
+/** The gauges for operators: [streams, connections] of a broker, each null if it has no value. */
 async function upstream(gateway: MarketDataServer, broker: string): Promise<readonly (number | null)[]> {
   const { upstreamStreams, upstreamConnections } = gateway.metrics;
-  const told = [await upstreamStreams.get(), await upstreamConnections.get()];
-  return told.map(({ values }) => values.find(({ labels }) => labels.broker === broker)?.value ?? null);
+  const gauges = [await upstreamStreams.get(), await upstreamConnections.get()];
+  return gauges.map(({ values }) => values.find(({ labels }) => labels.broker === broker)?.value ?? null);
 }
 
 const until = async (gateway: MarketDataServer, broker: string, expected: readonly number[]): Promise<void> => {
   await expect.poll(() => upstream(gateway, broker), { timeout: 5_000 }).toEqual(expected);
 };
 
-it('streams and connections of Binance are counted from first to last, over a reconnect and an absence', async () => {
+it('streams and connections of Binance are counted from first to last, over a reconnect and an outage', async () => {
   await using venue = await StandInBinance.start();
   await using gateway = await startGateway({ config: { brokers: { binance: standInBroker(venue) }, feeds: FEEDS } });
   await until(gateway, 'binance', [0, 1]);
@@ -65,7 +65,7 @@ it('streams and connections of clients’ OANDA accounts are counted while they 
   await until(gateway, 'oanda', [0, 0]);
 });
 
-it('streams of a mock broker are counted, and no connection, for it has none', async () => {
+it('streams of a mock broker are counted, and no connections, because it has none', async () => {
   await using gateway = await startGateway({ config: { brokers: { mock: { kind: 'mock-binance' } } } });
   await until(gateway, 'mock', [0, 0]);
   await using client = await RawClient.connect(gateway.urls.raw);

@@ -11,7 +11,7 @@ interface Walks {
   readonly subscription: readonly string[];
 }
 
-/** What any code uses is no step of a walk; ARCHITECTURE.md says so. */
+/** Files that any code uses are not steps of a walk, as ARCHITECTURE.md says. */
 const NO_STEP = /^src\/(?:market|shared)\/|^src\/graphql\/scalars\.ts$|^src\/transport\/json\.ts$/;
 const SHAPES = /^src\/graphql\/shapes\//;
 const MOST_FILES = 18;
@@ -39,11 +39,11 @@ describe('the walks that ARCHITECTURE.md describes', () => {
 
   const steps = (walk: readonly string[]): readonly string[] => walk.filter((file) => !NO_STEP.test(file)).toSorted();
 
-  it('are a trade’s over GraphQL, every file and no other', () => {
+  it('match those of a trade over GraphQL, every file and no other', () => {
     expect(steps(walks.tradeOverGraphql)).toEqual(trade.toSorted());
   });
 
-  it('are a trade’s in the raw protocol, but for the files that differ', () => {
+  it('match those of a trade in the raw protocol, except for the files that differ', () => {
     const expected = [
       ...trade.filter((file) => !SHAPES.test(file)),
       ...inRaw.filter((file) => existsSync(join(projectFolder, file))),
@@ -51,7 +51,7 @@ describe('the walks that ARCHITECTURE.md describes', () => {
     expect(steps(walks.tradeOverRaw)).toEqual(expected.toSorted());
   });
 
-  it('are a subscription’s: it enters every file that is named', () => {
+  it('match those of a subscription, which enters every file that is named', () => {
     expect(subscription.length).toBeGreaterThan(10);
     expect(subscription.filter((file) => !walks.subscription.includes(file))).toEqual([]);
   });

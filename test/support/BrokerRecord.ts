@@ -5,19 +5,19 @@ export function feedOf(symbol: string, type: FeedType, interval: CandleInterval 
   return { symbol, type, interval };
 }
 
-/** All that a broker has said, in order. */
+/** Everything that a broker has reported, in order. */
 export class BrokerRecord {
-  readonly told: { readonly feed: Feed; readonly event?: FeedEventDraft; readonly condition?: FeedCondition }[] = [];
+  readonly reports: { readonly feed: Feed; readonly event?: FeedEventDraft; readonly condition?: FeedCondition }[] = [];
   readonly statuses: BrokerStatus[] = [];
   readonly #events = new Map<Feed, FeedEventDraft[]>();
   readonly #conditions = new Map<Feed, FeedCondition[]>();
   readonly sink: BrokerSink = {
     onEvent: (feed, event) => {
-      this.told.push({ feed, event });
+      this.reports.push({ feed, event });
       note(this.#events, feed, event);
     },
     onFeed: (feed, condition) => {
-      this.told.push({ feed, condition });
+      this.reports.push({ feed, condition });
       note(this.#conditions, feed, condition);
     },
     onStatus: (status) => void this.statuses.push(status),
@@ -31,7 +31,7 @@ export class BrokerRecord {
 
   readonly gaps = (feed: Feed): FeedCondition[] => this.conditions(feed).filter(({ kind }) => kind === 'gap');
 
-  /** How the feed is now; undefined if nothing was said of it. */
+  /** Returns the current state of the feed, or undefined if nothing was reported of it. */
   readonly state = (feed: Feed): FeedCondition['kind'] | undefined =>
     this.conditions(feed).findLast(({ kind }) => kind !== 'gap')?.kind;
 }

@@ -2,19 +2,19 @@ import type { CompressedMessage } from '../../src/fanout/frames/DeflateChain.ts'
 import { nextFrames, textFrames } from '../../src/fanout/frames/framing.ts';
 import type { Payload } from '../../src/fanout/frames/framing.ts';
 
-/** What a sender must know of one client that takes compressed messages, and all that it was sent. */
+/** What a sender must know of one client that accepts compressed messages, with everything that the client was sent. */
 export class DeflateClient {
   readonly sent: string[] = [];
-  /** How many messages were linked to the one before. */
+  /** Counts the messages that were linked to the previous one. */
   linked = 0;
   #last: { readonly mark: symbol; readonly id: string | null } | null = null;
 
-  /** The id is JSON, with its quotes. */
+  /** Adds a compressed message; the id is JSON, with its quotes. */
   compressed(message: CompressedMessage, id: string | null, payload: string): Buffer {
     const idBytes = id === null ? null : Buffer.byteLength(id);
     const isInStep = this.#last?.mark === message.follows && this.#last?.id === id;
     this.#last = { mark: message.mark, id };
-    this.#told(payload, id);
+    this.#receive(payload, id);
     const linked = isInStep ? message.linked(idBytes) : null;
     if (linked !== null) {
       this.linked += 1;
@@ -27,14 +27,14 @@ export class DeflateClient {
   }
 
   plain(payload: string, id: string | null): Buffer {
-    this.#told(payload, id);
+    this.#receive(payload, id);
     if (id === null) return textFrames([payloadOf(payload)]);
     const { bytes, idsAt } = nextFrames(Buffer.byteLength(id), [payloadOf(payload)]);
     for (const at of idsAt) bytes.write(id, at);
     return bytes;
   }
 
-  #told(payload: string, id: string | null): void {
+  #receive(payload: string, id: string | null): void {
     this.sent.push(id === null ? payload : `{"id":${id},"type":"next","payload":${payload}}`);
   }
 }

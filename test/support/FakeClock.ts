@@ -8,7 +8,10 @@ interface Entry {
   readonly task: () => void;
 }
 
-/** Time that moves only when a test says so. Wall time and monotonic time advance together; wall time may be set apart. */
+/**
+ * Time that moves only when a test says so. Wall time and monotonic time advance together; the test can also shift wall
+ * time alone.
+ */
 export class FakeClock implements Clock {
   #wall: number;
   #monotonic = 0;
@@ -39,22 +42,22 @@ export class FakeClock implements Clock {
     return this.#add(0, null, task);
   }
 
-  /** Timers that were started and neither fired nor disposed of: what a test asserts to be 0 after a close. */
+  /** The number of timers that have neither fired nor been disposed of, which a test expects to be 0 after a close. */
   get pending(): number {
     return this.#entries.size;
   }
 
-  /** The wall clock jumps; monotonic time does not. */
+  /** Shifts the wall clock and leaves monotonic time alone. */
   jumpWall(ms: number): void {
     this.#wall += ms;
   }
 
-  /** The process does not run for so long: what falls due comes late. */
+  /** Suspends the process for this long: timers that are due in the meantime fire late. */
   suspend(ms: number): void {
     this.#moveTo(this.#monotonic + ms);
   }
 
-  /** Moves time on and runs what falls due, in order; promises settle between two timers. */
+  /** Advances time and runs the due timers in order; promises settle between two timers. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
     await settle();
@@ -73,7 +76,7 @@ export class FakeClock implements Clock {
     await settle();
   }
 
-  /** Moves time on step by step, with real sockets served between two steps, until `probe` finds the fact. */
+  /** Advances time step by step, and serves real sockets between two steps, until `probe` finds the fact. */
   advanceUntil<T>(stepMs: number, probe: () => T | undefined | null | false, what: string): Promise<T> {
     return waitFor(async () => {
       const fact = probe();

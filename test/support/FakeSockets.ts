@@ -1,6 +1,6 @@
 import type { OpenWebSocket, SocketListener } from '../../src/transport/WebSocketFeed.ts';
 
-/** A socket that a test plays the other end of. */
+/** A socket whose other end is played by a test. */
 export class FakeSocket {
   readonly url: string;
   readonly sent: string[] = [];
@@ -36,20 +36,20 @@ export class FakeSocket {
     this.#listener.onHeartbeat();
   }
 
-  /** The other side is gone. */
+  /** Ends the socket from the other side. */
   drop(reason = 'dropped', retryAfterMs = 0): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#listener.onEnd({ reason, retryAfterMs });
   }
 
-  /** What a late frame of an ended socket does. */
+  /** The listener, for a late frame of a socket that has ended. */
   get listener(): SocketListener {
     return this.#listener;
   }
 }
 
-/** In place of real sockets: every one that was opened, in order. */
+/** Takes the place of real sockets, and keeps every socket that was opened, in order. */
 export class FakeSockets {
   readonly all: FakeSocket[] = [];
 
@@ -72,7 +72,7 @@ export class FakeSockets {
     return socket;
   }
 
-  /** Those that are neither dropped nor terminated. */
+  /** The sockets that are neither dropped nor terminated. */
   get alive(): FakeSocket[] {
     return this.all.filter(({ gone }) => !gone);
   }

@@ -18,10 +18,10 @@ export interface GatewayProcessOptions {
   readonly command?: string;
 }
 
-/** Lets Node keep what it has compiled, for every process of every test: each begins in half the time. */
+/** Node keeps its compiled code here for all processes of all tests, so that each starts in half the time. */
 const COMPILE_CACHE = `${projectFolder}node_modules/.cache/node-compile-cache`;
 
-/** Serves the mock brokers alone, on a free port of loopback. */
+/** Serves the mock brokers only, on a free port of loopback. */
 export const OFFLINE = {
   HOST: '127.0.0.1',
   PORT: '0',
@@ -29,7 +29,10 @@ export const OFFLINE = {
   TICKGRAPH_BROKERS__OANDA: 'null',
 };
 
-/** The gateway as a process of its own, with nothing of this one's environment but PATH. Whoever starts it disposes of it. */
+/**
+ * The gateway in a process of its own, which gets only PATH from this one's environment. Whoever starts it disposes of
+ * it.
+ */
 export class GatewayProcess implements AsyncDisposable {
   readonly child: ChildProcess;
   out = '';
@@ -57,7 +60,7 @@ export class GatewayProcess implements AsyncDisposable {
     return logLines(this.out).find((line) => line['msg'] === message);
   }
 
-  /** The URL of the server, once it listens. */
+  /** Resolves with the URL of the server, once it listens. */
   async listening(): Promise<string> {
     const line = await waitFor(() => {
       if (this.child.exitCode !== null) throw new Error(`ended with ${this.child.exitCode}: ${this.out}${this.err}`);
@@ -66,7 +69,9 @@ export class GatewayProcess implements AsyncDisposable {
     return String(line['http']);
   }
 
-  /** Its exit code, or the name of the signal that killed it, once it ended and all that it printed was read. */
+  /**
+   * Resolves with the exit code, or the name of the signal that killed the process, once all its output has been read.
+   */
   exited(): Promise<number | string> {
     return this.#exited;
   }

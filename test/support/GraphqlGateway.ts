@@ -19,10 +19,10 @@ export interface GraphqlGatewayOptions extends ScriptedGatewayOptions {
   >;
 }
 
-/** The real core and the GraphQL half on a free port of a plain HTTP server, fed by scripted brokers. */
+/** The real core and GraphQL layer on a free port of a plain HTTP server, fed by scripted brokers. */
 export class GraphqlGateway extends ScriptedGateway implements AsyncDisposable {
   readonly graphql: Graphql;
-  /** What was logged, a JSON object a line. */
+  /** The lines of the log, each a JSON object. */
   readonly logged: string[];
   readonly #server: Server;
 
@@ -77,7 +77,7 @@ export class GraphqlGateway extends ScriptedGateway implements AsyncDisposable {
     this.broker().sink.onEvent(this.broker().feed(`orderbook ${symbol}`), draft);
   }
 
-  /** POSTs a document and gives the response with its parsed body. */
+  /** POSTs a document and returns the response with its parsed body. */
   async post(
     query: string,
     { variables, headers }: { variables?: Record<string, unknown>; headers?: Record<string, string> } = {},
@@ -90,7 +90,7 @@ export class GraphqlGateway extends ScriptedGateway implements AsyncDisposable {
     return { status: response.status, headers: response.headers, body: (await response.json()) as GraphqlResponse };
   }
 
-  /** Resolves when nobody listens to anything any more. */
+  /** Resolves when no stream has a subscriber any more. */
   async isIdle(): Promise<void> {
     await waitFor(() => this.index.size === 0, 'every interest to be released');
     await waitFor(() => this.manager.openStreams === 0, 'every stream to be closed');

@@ -6,7 +6,7 @@ import { waitFor } from './waitFor.ts';
 
 const SEQUENCES = 'subscription { marketData(symbols: ["BTCUSDT"]) { sequence } }';
 
-/** Well-behaved clients of a gateway, one of each protocol, that get ticks all the time. */
+/** Well-behaved clients of a gateway, one for each protocol, that receive ticks all the time. */
 export class Neighbours implements AsyncDisposable {
   readonly #socket: TransportWsClient;
   readonly #stream: SseClient;
@@ -16,7 +16,7 @@ export class Neighbours implements AsyncDisposable {
     [this.#socket, this.#stream, this.#raw] = clients;
   }
 
-  /** Resolves when each has got something. */
+  /** Resolves when each client has received something. */
   static async of({ urls }: MarketDataServer): Promise<Neighbours> {
     const socket = await TransportWsClient.connect(urls.graphql.replace('http', 'ws'));
     socket.subscribe('n', SEQUENCES);
@@ -28,7 +28,10 @@ export class Neighbours implements AsyncDisposable {
     return neighbours;
   }
 
-  /** Resolves when each has got more than it has now; rejects where one does not, or has missed something before. */
+  /**
+   * Resolves when each client has received more than it has now; rejects if one does not, or has missed something
+   * before.
+   */
   async receive(): Promise<void> {
     const before = this.#sequences();
     await waitFor(

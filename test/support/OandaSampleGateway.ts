@@ -10,34 +10,34 @@ import { startGateway } from './startGateway.ts';
 import { TransportWsClient } from './TransportWsClient.ts';
 import { waitFor } from './waitFor.ts';
 
-/** Invented. */
+/** An invented account. */
 export const ACCOUNT = { id: '101-004-1000001-001', token: `${'1'.repeat(32)}-${'a'.repeat(32)}` };
 
 export interface OandaSampleOptions {
   readonly venue?: Partial<StandInOptions>;
-  /** Whether ACCOUNT serves every client; else each brings its own. @default true */
+  /** If true, ACCOUNT serves every client; otherwise each client brings its own account. @default true */
   readonly shared?: boolean;
-  /** Done with the venue before the gateway starts. */
+  /** Runs with the venue before the gateway starts. */
   readonly before?: (venue: StandInOanda) => void;
 }
 
 interface Wish {
   readonly symbols: readonly string[];
-  readonly types: readonly Told[];
-  /** Null: routed by symbol. @default "oanda" */
+  readonly types: readonly EventType[];
+  /** Null routes by symbol. @default "oanda" */
   readonly broker?: string | null;
-  /** Of candles. */
+  /** The interval of the candles. */
   readonly interval?: Interval;
 }
 
-type Told = 'tick' | 'orderbook' | 'candle';
+type EventType = 'tick' | 'orderbook' | 'candle';
 
-const FIELDS: Record<Told, readonly string[]> = {
+const FIELDS: Record<EventType, readonly string[]> = {
   tick: ['time', 'bid', 'bidSize', 'ask', 'askSize', 'last', 'mid', 'spread'],
   orderbook: ['time', 'kind', 'bids', 'asks'],
   candle: ['openTime', 'closeTime', 'open', 'high', 'low', 'close', 'volume', 'tradeCount', 'closed'],
 };
-export const SELECTIONS: Record<Told, string> = {
+export const SELECTIONS: Record<EventType, string> = {
   tick: FIELDS.tick.join(' '),
   orderbook: 'time kind bids { price size } asks { price size }',
   candle: FIELDS.candle.join(' '),
@@ -53,13 +53,13 @@ const SUBSCRIPTION = `subscription ($broker: ID, $symbols: [String!]!, $types: [
 const Event = z.looseObject({ symbol: z.string(), type: z.string() });
 const Side = z.array(z.object({ price: z.string(), size: z.string() }));
 
-/** A venue's stand-in that is given samples, the whole gateway before it, and a client of each protocol. */
+/** A stand-in for the venue that serves samples, the whole gateway in front of it, and a client of each protocol. */
 export class OandaSampleGateway implements AsyncDisposable {
   readonly venue: StandInOanda;
   readonly raw: RawClient;
   readonly #gateway: MarketDataServer;
   readonly #graphql: TransportWsClient;
-  /** What the subscription has told, as far as somebody has asked. */
+  /** The results of the subscription that have been parsed so far. */
   readonly #parsed: z.infer<typeof Event>[] = [];
   readonly #parts: AsyncDisposableStack;
   #nextId = 1;
@@ -95,23 +95,23 @@ export class OandaSampleGateway implements AsyncDisposable {
     return new OandaSampleGateway({ venue, raw, gateway, graphql }, stack.move());
   }
 
-  /** All that was told, over either protocol. */
+  /** Everything that was received over either protocol. */
   get frames(): readonly object[] {
     return [...this.raw.messages, ...this.#graphql.messages];
   }
 
-  /** The stand-in's next answer to a request of the account, at that path. */
+  /** Sets the stand-in's next answers to requests of the account for this path. */
   answer(path: string, body: string, { status = 200, times = 1 } = {}): void {
     this.venue.faults.rest.nextReply(status, { path: `/v3/accounts/${ACCOUNT.id}/${path}`, body, times });
   }
 
-  /** What was asked for at that path of the account, so far. */
+  /** Returns the requests for this path of the account so far. */
   asked(path: string): Record<string, string>[] {
     const requests = this.venue.requests.filter((request) => request.path === `/v3/accounts/${ACCOUNT.id}/${path}`);
     return requests.map(({ query }) => Object.fromEntries(query));
   }
 
-  /** A GraphQL query or mutation, over the socket of the subscription. */
+  /** Runs a GraphQL query or mutation over the socket of the subscription. */
   async ask(query: string, variables: Record<string, unknown> = {}): Promise<GraphqlResponse> {
     const id = `ask-${this.#nextId++}`;
     this.#graphql.subscribe(id, query, variables);
@@ -119,7 +119,7 @@ export class OandaSampleGateway implements AsyncDisposable {
     return payload as GraphqlResponse;
   }
 
-  /** For both clients, once; resolves when either has its subscription, with the answer of the raw protocol. */
+  /** Subscribes both clients; resolves when both are subscribed, with the answer of the raw protocol. */
   async subscribe({ symbols, types, broker = 'oanda', interval }: Wish): Promise<unknown> {
     const options = { depth: 100, snapshot: true };
     const ofInterval = (name: string | undefined): object => (name === undefined ? {} : { interval: name });
@@ -138,9 +138,9 @@ export class OandaSampleGateway implements AsyncDisposable {
     return answer;
   }
 
-  /** What each protocol told, of one type and one symbol, in order and in the same form. */
-  told(
-    type: Told,
+  /** Returns the events of one type and one symbol that each protocol delivered, in order and in the same form. */
+  received(
+    type: EventType,
     symbol: string,
   ): { readonly raw: readonly Record<string, unknown>[]; readonly graphql: readonly Record<string, unknown>[] } {
     const raw = this.raw.data(type, symbol).map((data) => pick(data, FIELDS[type]));
@@ -150,16 +150,16 @@ export class OandaSampleGateway implements AsyncDisposable {
     return { raw, graphql };
   }
 
-  /** Exactly that, over either protocol. */
-  async expectTold(type: Told, symbol: string, expected: readonly object[]): Promise<void> {
+  /** Expects exactly these events over either protocol. */
+  async expectReceived(type: EventType, symbol: string, expected: readonly object[]): Promise<void> {
     await waitFor(
-      () => Object.values(this.told(type, symbol)).every(({ length }) => length >= expected.length),
+      () => Object.values(this.received(type, symbol)).every(({ length }) => length >= expected.length),
       `${expected.length} times ${type} of ${symbol}`,
     );
-    expect(this.told(type, symbol)).toEqual({ raw: expected, graphql: expected });
+    expect(this.received(type, symbol)).toEqual({ raw: expected, graphql: expected });
   }
 
-  /** How the symbol's feed stands, and why, as each protocol told it last. */
+  /** Returns the state of the symbol's feed and its reason, as each protocol reported them last. */
   standing(symbol: string): { readonly raw: unknown; readonly graphql: unknown } {
     const raw = this.raw.messages.findLast((message) => message.type === 'status' && message['symbol'] === symbol);
     const graphql = this.#events(symbol).findLast(({ type }) => type === 'STATUS');
@@ -182,7 +182,7 @@ export class OandaSampleGateway implements AsyncDisposable {
   }
 }
 
-/** What GraphQL tells of an event, as the raw protocol does: levels as pairs, and enumerations in lower case. */
+/** Converts a GraphQL event to the form of the raw protocol: levels as pairs, and enum values in lower case. */
 export function asRaw(event: Record<string, unknown>): Record<string, unknown> {
   if (!('bids' in event)) return event;
   const pairs = (side: unknown): string[][] => Side.parse(side).map(({ price, size }) => [price, size]);

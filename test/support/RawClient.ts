@@ -3,7 +3,7 @@ import type { ClientOptions } from 'ws';
 import { SocketClient } from './SocketClient.ts';
 import { waitFor } from './waitFor.ts';
 
-/** A message from the server as it came: any JSON object. */
+/** A message from the server as it was received: any JSON object. */
 export interface RawMessage {
   readonly type: string;
   readonly [member: string]: unknown;
@@ -17,24 +17,27 @@ export class RawClient extends SocketClient<RawMessage> {
     super(socket, toMessage);
   }
 
-  /** Resolves once the server has greeted; rejects if it lets nobody in. `url` may be that of the HTTP server. */
+  /**
+   * Resolves once the server has sent its greeting; rejects if the server refuses the client. `url` may be that of the
+   * HTTP server.
+   */
   static async connect(url: string, options: ClientOptions = {}): Promise<RawClient> {
     const target = new URL('/ws', url.replace(/^http/, 'ws'));
     const client = new RawClient(new WebSocket(target, options));
     await waitFor(() => {
-      if (client.closed !== null) throw new Error(`closed with ${client.closed.code} in place of a greeting`);
+      if (client.closed !== null) throw new Error(`closed with ${client.closed.code} instead of a greeting`);
       return client.messages.some((message) => message['status'] === 'connected');
     }, 'the greeting');
     return client;
   }
 
-  /** The object as JSON, or a text or bytes as they are. */
+  /** Sends the object as JSON, or text and bytes as they are. */
   send(message: object | string): void {
     if (Buffer.isBuffer(message)) this.socket.send(message);
     else this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
 
-  /** Sends under an id of its own and resolves with the answer that carries it. */
+  /** Sends the message under a new id and resolves with the answer that carries this id. */
   async ask(message: object): Promise<RawMessage> {
     const id = `ask-${this.#nextId++}`;
     this.send({ ...message, id });
@@ -50,7 +53,7 @@ export class RawClient extends SocketClient<RawMessage> {
     return this.ask({ action: 'subscribe', ...(broker === null ? {} : { broker }), symbols, types, options });
   }
 
-  /** What the data frames of one type (and symbol) carry, in order. */
+  /** Returns the data of the messages of one type (and symbol), in order. */
   data(type: string, symbol?: string): readonly Record<string, unknown>[] {
     return this.messages.flatMap((message) => {
       const data = message['data'];

@@ -42,7 +42,7 @@ export const TRAITS: BrokerTraits = {
   requiresAuthentication: false,
 };
 
-/** A broker that says what a test makes it say, and remembers what was asked of it. */
+/** A broker that reports what a test makes it report, and records what was requested of it. */
 export class ScriptedBroker extends BaseBroker {
   readonly traits: BrokerTraits;
   readonly resyncs: { feed: Feed; reason: string }[] = [];
@@ -61,7 +61,7 @@ export class ScriptedBroker extends BaseBroker {
     return this.refused;
   }
 
-  /** What is wanted now, as `type symbol interval`. */
+  /** The streams that are wanted now, as `type symbol interval`. */
   get wantedNames(): string[] {
     return [...this.wanted].map(({ type, symbol, interval }) => [type, symbol, interval ?? ''].join(' ').trim());
   }
@@ -87,7 +87,7 @@ export class ScriptedBroker extends BaseBroker {
   }
 
   protected reconcile(): void {
-    // `wanted` is all that tests look at.
+    // Tests look only at `wanted`.
   }
 
   resync(feed: Feed, reason: string): void {

@@ -22,24 +22,24 @@ import { brokerContext, ScriptedBroker, TRAITS } from './ScriptedBroker.ts';
 import { waitFor } from './waitFor.ts';
 
 export interface BrokerScript {
-  /** Without a list the venue can't be reached. */
+  /** Without a list, the venue is unreachable. */
   readonly lists?: readonly string[];
   readonly traits?: Partial<BrokerTraits>;
-  /** What the venue says to credentials; those it takes open an account that `broker('<id> <token>')` plays. */
+  /** The venue's check of credentials; accepted ones open an account, which `broker('<id> <token>')` plays. */
   readonly check?: ClientCredentials['check'];
 }
 
 export interface ScriptedGatewayOptions {
   readonly brokers?: Readonly<Record<string, BrokerScript>>;
   readonly limits?: Partial<Limits>;
-  /** The protocol's clock and the HTTP server's; the core keeps the real one. */
+  /** The clock of the protocol and the HTTP server; the core keeps the real one. */
   readonly clock?: Clock;
   readonly auth?: Partial<AuthSettings>;
   readonly idleTimeoutMs?: number;
-  /** Whether connections count as safe from listeners. @default true */
+  /** If true, connections count as protected from eavesdroppers. @default true */
   readonly secure?: boolean;
   readonly allowInsecureCredentials?: boolean;
-  /** Stands between the protocol and the real services. */
+  /** Replaces the real services, or parts of them, for the protocol. */
   readonly wrap?: (services: Services) => Services;
 }
 
@@ -47,10 +47,10 @@ const DEFAULT_BROKERS: Readonly<Record<string, BrokerScript>> = {
   binance: { lists: ['BTCUSDT', 'ETHUSDT', 'SOLUSDT'] },
 };
 
-/** The real core, fed by scripted brokers: what the test gateways of both protocols have in common. */
+/** The real core, fed by scripted brokers: the common part of both protocols' test gateways. */
 export abstract class ScriptedGateway {
   readonly metrics = new Metrics();
-  /** Writes leave in real turns of the event loop, whatever the fake clock says. */
+  /** Writes happen at the end of real turns of the event loop, whatever the fake clock says. */
   readonly #scheduler = new FlushScheduler(systemClock);
   readonly index = new SubscriptionIndex(this.#scheduler);
   readonly manager: BrokerManager;
@@ -81,14 +81,14 @@ export abstract class ScriptedGateway {
     };
   }
 
-  /** `oanda mine` is the account that the token `mine` opened with `oanda`. */
+  /** Returns the broker; `oanda mine` is the account that the token `mine` opened with `oanda`. */
   broker(id = 'binance'): ScriptedBroker {
     const broker = this.#brokers.get(id);
     if (broker === undefined) throw new Error(`no broker ${id}`);
     return broker;
   }
 
-  /** True once somebody has opened this account. */
+  /** True once a client has opened this account. */
   has(id: string): boolean {
     return this.#brokers.has(id);
   }
@@ -98,7 +98,7 @@ export abstract class ScriptedGateway {
     await waitFor(() => this.broker(id).wantedNames.some((wanted) => wanted.startsWith(name)), `${name} to be wanted`);
   }
 
-  /** The value of a metric with these labels; 0 if it never moved. */
+  /** Returns the value of a metric with these labels, or 0 if it has never changed. */
   async metric(name: string, labels: Readonly<Record<string, string>>): Promise<number> {
     const metric = await this.metrics.registry.getSingleMetric(`tickgraph_${name}`)?.get();
     const found = metric?.values.find((value) => {
@@ -117,7 +117,7 @@ export abstract class ScriptedGateway {
     await waitFor(async () => (await this.metric(name, labels)) === value, `${name} to be ${value}`);
   }
 
-  /** Closes what the protocol does not own; the last step of a gateway's end. */
+  /** Closes the parts that the protocol does not own, as the last step of closing a gateway. */
   protected async closeCore(): Promise<void> {
     const { authenticator, logins, sessions } = this.services;
     for (const part of [authenticator, sessions, logins]) part[Symbol.dispose]();

@@ -12,8 +12,8 @@ interface Entry {
 const STEP_MS = 50;
 
 /**
- * Real time, which a test can hurry. What would have fallen due meanwhile falls due at once and in order; whoever shares the
- * clock, be it at the other end of a socket, keeps up.
+ * Real time that a test can hurry. Timers that would have fired meanwhile fire at once and in order; whatever shares
+ * the clock, even at the other end of a socket, keeps up.
  */
 export class SkippableClock implements Clock {
   #skippedMs = 0;
@@ -39,7 +39,7 @@ export class SkippableClock implements Clock {
     return systemClock.turn(task);
   }
 
-  /** Moves time on in small steps, with a turn of the event loop after each. */
+  /** Advances time in small steps, with a turn of the event loop after each. */
   async skip(ms: number): Promise<void> {
     for (let leftMs = ms; leftMs > 0; leftMs -= STEP_MS) {
       this.#skippedMs += Math.min(STEP_MS, leftMs);
@@ -50,7 +50,7 @@ export class SkippableClock implements Clock {
     }
   }
 
-  /** Hurries, several times as fast as time goes by itself, until `probe` finds the fact. */
+  /** Hurries, several times as fast as real time, until `probe` finds the fact. */
   hurryUntil<T>(probe: () => T | undefined | null | false, what?: string): Promise<T> {
     return waitFor(async () => {
       const fact = probe();
@@ -60,7 +60,7 @@ export class SkippableClock implements Clock {
     }, what);
   }
 
-  /** Hurries until the promise is settled. */
+  /** Hurries until the promise has settled. */
   async hurry<T>(promise: Promise<T>): Promise<T> {
     let isSettled = false;
     const settle = (): void => {

@@ -1,16 +1,16 @@
 import type { RawData, WebSocket } from 'ws';
 import { waitFor } from './waitFor.ts';
 
-/** How a connection ended: what the close frame said, or 1006 if the connection just broke. */
+/** How a connection ended: the content of the close frame, or 1006 if the connection just broke. */
 export interface Closed {
   readonly code: number;
   readonly reason: string;
 }
 
-/** A real WebSocket that keeps all that the server sent, and how it ended. */
+/** A real WebSocket that keeps everything that the server sent, and how it ended. */
 export abstract class SocketClient<Message> implements AsyncDisposable {
   readonly socket: WebSocket;
-  /** Everything the server sent, in order. */
+  /** All messages from the server, in order. */
   readonly messages: Message[] = [];
   closed: Closed | null = null;
 
@@ -25,7 +25,7 @@ export abstract class SocketClient<Message> implements AsyncDisposable {
     socket.on('error', () => undefined);
   }
 
-  /** The first message that fits, now or later. */
+  /** Resolves with the first matching message, which may still have to come. */
   waitFor(fits: (message: Message) => boolean, what = 'a message from the server'): Promise<Message> {
     return waitFor(() => this.messages.find(fits), what);
   }

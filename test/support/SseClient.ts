@@ -8,11 +8,11 @@ export interface SseEvent {
   readonly data: string;
 }
 
-/** A client of server-sent events that can stop reading, and can go away without a word. */
+/** A client of server-sent events that can stop reading, and can disconnect without notice. */
 export class SseClient implements AsyncDisposable {
   readonly response: IncomingMessage;
   readonly #request: ClientRequest;
-  /** What came of a block that is not whole yet. */
+  /** The part that has arrived of an unfinished block. */
   #rest = '';
   readonly #events: SseEvent[] = [];
   #beats = 0;
@@ -44,12 +44,12 @@ export class SseClient implements AsyncDisposable {
     return new SseClient(sent, response);
   }
 
-  /** In the order of their arrival. */
+  /** The events in order of arrival. */
   get events(): readonly SseEvent[] {
     return this.#events;
   }
 
-  /** How often the server has shown that it is there. */
+  /** Counts the heartbeats of the server. */
   get beats(): number {
     return this.#beats;
   }

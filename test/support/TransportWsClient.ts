@@ -16,7 +16,7 @@ export class TransportWsClient extends SocketClient<TransportMessage> {
     super(socket, (text) => JSON.parse(text) as TransportMessage);
   }
 
-  /** Opened, and nothing said yet. */
+  /** Opens the socket and sends nothing. */
   static async open(
     url: string,
     protocols: string[] = ['graphql-transport-ws'],
@@ -27,7 +27,7 @@ export class TransportWsClient extends SocketClient<TransportMessage> {
     return client;
   }
 
-  /** Opened and acknowledged. */
+  /** Opens the socket and resolves once the server has acknowledged it. */
   static async connect(url: string, options: ClientOptions = {}): Promise<TransportWsClient> {
     const client = await TransportWsClient.open(url, ['graphql-transport-ws'], options);
     client.send({ type: 'connection_init' });
@@ -47,7 +47,7 @@ export class TransportWsClient extends SocketClient<TransportMessage> {
     return this.messages.filter((message) => message.id === id);
   }
 
-  /** The first message that fits, now or later. */
+  /** Resolves with the first matching message, which may still have to come. */
   message(fits: (message: TransportMessage) => boolean): Promise<TransportMessage> {
     return this.waitFor(fits);
   }
@@ -60,7 +60,7 @@ export class TransportWsClient extends SocketClient<TransportMessage> {
     return this.waitForClose();
   }
 
-  /** Everything that was sent to the server has been seen by it: a ping after it was answered. */
+  /** Resolves when the server has seen everything that was sent to it: a ping sent now has been answered. */
   async roundTrip(): Promise<void> {
     const token = String(this.messages.length + Math.random());
     this.send({ type: 'ping', payload: { token } });

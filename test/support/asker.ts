@@ -1,4 +1,4 @@
 import type { Asker } from '../../src/shared/FairQueue.ts';
 
-/** One client's connection. */
+/** The connection of one client. */
 export const ASKER: Asker = { owner: 'somebody' };

@@ -13,19 +13,19 @@ const CONFIG = {
   brokers: { mock: { kind: 'mock-binance', ticksPerSecond: 5 } },
 };
 const MANY = 10_000;
-/** Logins that are under way at a time. */
+/** This many logins run at the same time. */
 export const AT_ONCE = 32;
-/** This much of each attempt may be left: nothing, as exactly as the heap can be measured. */
+/** Each attempt may leave this many bytes: nothing, as exactly as the heap can be measured. */
 const MOST_BYTES_LEFT = 200;
-/** The median of the good logins takes less, on a machine that makes the flood as well. */
+/** The median of the good logins takes less, on a machine that also makes the bad ones. */
 const MOST_MS = 500;
 
-/** The headers by which a trusted proxy names its client. */
+/** The headers with which a trusted proxy names its client. */
 const from = (address: string) => ({ 'x-forwarded-for': address, 'x-forwarded-proto': 'https' });
 const BAD = from('192.0.2.1');
 const GOOD = from('192.0.2.2');
 
-/** Logs in once, and answers with what came of it: an HTTP status or a close code. */
+/** Logs in once, and returns the outcome: an HTTP status or a close code. */
 export type LogIn = (gateway: MarketDataServer, key: string, headers: Record<string, string>) => Promise<number>;
 
 function heapBytes(): number {
@@ -35,7 +35,7 @@ function heapBytes(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** Makes `count` bad logins from one address, some at a time, and counts what came of them. */
+/** Makes `count` bad logins from one address, some at the same time, and counts each outcome. */
 async function flood(gateway: MarketDataServer, logIn: LogIn, count: number): Promise<Record<string, number>> {
   const outcomes: Record<string, number> = {};
   let left = count;
@@ -54,7 +54,7 @@ interface GoodLogin {
   readonly ms: number;
 }
 
-/** Makes bad logins, and meanwhile good ones from elsewhere, one after the other. */
+/** Makes bad logins, and at the same time good ones from elsewhere, one after the other. */
 async function underFlood(
   gateway: MarketDataServer,
   logIn: LogIn,
@@ -79,13 +79,13 @@ async function underFlood(
 interface LoginCodes {
   readonly good: number;
   readonly bad: number;
-  /** A login that is one too many. */
+  /** The outcome of a login over the limit. */
   readonly limited: number;
 }
 
 /**
- * Of ten thousand bad logins from one address the gateway looks at ten and keeps nothing, and meanwhile clients from elsewhere
- * log in and receive their data.
+ * Expects the gateway to check ten of ten thousand bad logins from one address and to keep nothing of them, while
+ * clients from elsewhere log in and receive their data.
  */
 export async function expectHarmlessFlood(logIn: LogIn, { good, bad, limited }: LoginCodes): Promise<void> {
   await using gateway = await startGateway({ config: CONFIG });

@@ -5,7 +5,7 @@ import { fromEpochMs } from '../../src/market/timestamp.ts';
 const START = Date.UTC(2026, 0, 2, 3, 0);
 const MINUTE_MS = 60_000;
 
-/** So many closed candles of a minute, one after the other. */
+/** Returns this many closed candles of a minute, one after the other. */
 export function closedCandles(count: number): CandleDraft[] {
   return Array.from({ length: count }, (_, n) => ({
     type: 'candle',

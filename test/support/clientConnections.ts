@@ -4,7 +4,7 @@ import type { ClientConnectionsOptions } from '../../src/http/ClientConnections.
 import { systemClock } from '../../src/shared/clock.ts';
 import { LIMITS } from './limits.ts';
 
-/** Connections with ordinary limits and no bound of sockets or memory, unless a test says otherwise. */
+/** Connections with ordinary limits and no limit of sockets or memory, unless a test says otherwise. */
 export function clientConnections(options: Partial<ClientConnectionsOptions> = {}): ClientConnections {
   return new ClientConnections({
     limits: LIMITS,

@@ -25,7 +25,7 @@ export interface ClientServicesOptions {
   readonly metrics?: Metrics;
   readonly auth?: Partial<AuthSettings>;
   readonly idleTimeoutMs?: number;
-  /** Whether connections count as safe from listeners. */
+  /** If true, connections count as protected from eavesdroppers. */
   readonly secure?: boolean;
   readonly allowInsecureCredentials?: boolean;
 }
@@ -45,7 +45,7 @@ type ClientServices = Pick<
   | 'allowInsecureCredentials'
 >;
 
-/** What the protocols are given to know their clients by: the real parts, by default letting everybody in. */
+/** The services with which the protocols identify their clients: the real ones, which accept everybody by default. */
 export function clientServices(options: ClientServicesOptions): ClientServices {
   const {
     manager,
@@ -61,7 +61,7 @@ export function clientServices(options: ClientServicesOptions): ClientServices {
   const sessions = new Sessions({ clock, idleTimeoutMs });
   return {
     scheduler,
-    // Turns come when the loop has them to give, whatever the time is said to be.
+    // Turns follow the real event loop, whatever the fake time is.
     turns: new FairTurns(systemClock),
     answers: new FairPool({ capacity: 2_000_000, perOwner: 400_000, perAsker: 100_000, free: 2_000 }),
     heap: new HeapWatch({ clock: systemClock, used: () => 0 }),

@@ -12,7 +12,7 @@ const header = (sequence: number) => ({
   time: AT,
   receivedAt: AT,
   sequence,
-  cursor: `life.${sequence}`,
+  cursor: `epoch.${sequence}`,
 });
 
 export function tick(sequence: number, bid = '100.10', ask = '100.20'): Tick {
@@ -40,7 +40,7 @@ export function trade(sequence: number): Trade {
   };
 }
 
-/** Levels as [price, size] pairs. */
+/** Makes levels from [price, size] pairs. */
 export function book(
   sequence: number,
   kind: 'snapshot' | 'delta',

@@ -15,7 +15,7 @@ const apiKey = (id: string, limits = {}, roles: string[] = []) => ({
   limits,
 });
 
-/** Everybody must log in: by a token of the test issuer, or one of some keys. */
+/** Everybody must log in, with a token of the test issuer or one of some keys. */
 export const AUTH = {
   mode: 'required',
   jwt: settings({ secret: SECRET }),
@@ -29,32 +29,32 @@ export const AUTH = {
   ],
 } as const;
 
-/** A gateway that lives at the time of the test issuer. */
+/** Starts a gateway whose time is that of the test issuer. */
 export function startGuarded(options: GraphqlGatewayOptions = {}): Promise<GraphqlGateway> {
   return GraphqlGateway.start({ auth: AUTH, clock: new FakeClock(), ...options });
 }
 
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-/** A token that ends so many seconds after the beginning of a FakeClock. */
+/** Signs a token that expires this many seconds after the start of a FakeClock. */
 export const tokenUntil = (seconds: number, more = {}): Promise<string> =>
   sign(claims({ exp: NOW + seconds, ...more }));
 
-/** Opened, and said who it is by these parameters. */
+/** Opens a socket and sends connection_init with these parameters. */
 export async function introduce(gateway: GraphqlGateway, payload?: object, headers = {}): Promise<TransportWsClient> {
   const client = await TransportWsClient.open(gateway.wsUrl, ['graphql-transport-ws'], { headers });
   client.send({ type: 'connection_init', ...(payload === undefined ? {} : { payload }) });
   return client;
 }
 
-/** Introduced and acknowledged. */
+/** Opens a socket, and resolves once its login is acknowledged. */
 export async function logIn(gateway: GraphqlGateway, payload?: object, headers = {}): Promise<TransportWsClient> {
   const client = await introduce(gateway, payload, headers);
   await client.message(({ type }) => type === 'connection_ack');
   return client;
 }
 
-/** One operation over a socket: its first result. */
+/** Runs one operation over a socket and returns its first result. */
 export async function ask(
   client: TransportWsClient,
   query: string,
@@ -67,7 +67,7 @@ export async function ask(
 
 export const codeOf = ({ errors }: GraphqlResponse): unknown => errors?.[0]?.extensions['code'];
 
-/** Logins whose verification waits until a test lets it go on. */
+/** Services whose verification of logins waits until a test lets it continue. */
 export function gatedLogins(gates: (() => void)[]): (services: Services) => Services {
   return (services) => {
     const real = services.logins;

@@ -6,7 +6,7 @@ export interface Exchange {
   readonly body: string;
 }
 
-/** Sends the bytes as they are to an HTTP server and reads one answer: for requests that no client would send. */
+/** Sends the bytes as they are to an HTTP server and reads one answer, for requests that no client would send. */
 export async function sendRaw(url: string, text: string): Promise<Exchange> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -22,7 +22,7 @@ export async function sendRaw(url: string, text: string): Promise<Exchange> {
   return parse(Buffer.concat(chunks).toString('utf8'));
 }
 
-/** A request without a body, its connection closed afterwards. `headers` may be odd. */
+/** Sends a request without a body, and closes its connection afterwards. `headers` may be malformed. */
 export function request(
   url: string,
   target: string,
@@ -33,7 +33,7 @@ export function request(
   return sendRaw(url, `GET ${target} HTTP/1.1\r\n${lines.join('')}\r\n`);
 }
 
-/** Asks for an upgrade to WebSocket; 101 is the status of one that was granted. */
+/** Requests an upgrade to WebSocket; the status of an accepted one is 101. */
 export function upgrade(
   url: string,
   target: string,
@@ -49,7 +49,10 @@ export function upgrade(
   });
 }
 
-/** The server may keep the connection open, be it for another request or for what follows an upgrade. */
+/**
+ * True if the answer is complete, since the server may keep the connection open for another request or after an
+ * upgrade.
+ */
 function isWhole({ status, headers, body }: Exchange): boolean {
   return status === 101 || Buffer.byteLength(body) >= Number(headers.get('content-length') ?? Infinity);
 }

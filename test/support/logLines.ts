@@ -1,4 +1,4 @@
-/** The JSON lines of a log among whatever else was printed. */
+/** Picks the JSON lines of a log out of whatever else was printed. */
 export function logLines(text: string): Record<string, unknown>[] {
   return text
     .split('\n')

@@ -1,6 +1,6 @@
 import { fromEpochMs } from '../../src/market/timestamp.ts';
 
-/** Numbers from 0 to 1 that look random, and are the same each time. */
+/** Returns numbers from 0 to 1 that look random, and are the same each time. */
 function numbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -18,7 +18,7 @@ function payload(type: string, at: number, fields: object): string {
   return JSON.stringify({ data: { marketData: event } });
 }
 
-/** What GraphQL answers of one trade after the other. */
+/** GraphQL results for a series of trades. */
 export function trades(count: number): string[] {
   const random = numbers(1);
   let cents = TOP_CENTS;
@@ -34,7 +34,9 @@ export function trades(count: number): string[] {
   });
 }
 
-/** What GraphQL answers of a book of 20 levels a side, in which a quarter of the sizes changes from one event to the next. */
+/**
+ * GraphQL results for a book of 20 levels a side, in which a quarter of the sizes changes from one event to the next.
+ */
 export function books(count: number): string[] {
   const random = numbers(2);
   const size = (): string => (random() ** 2 * 3).toFixed(5);

@@ -2,7 +2,8 @@ import { Big } from 'big.js';
 import { z } from 'zod';
 import { recordingText } from './recordings.ts';
 
-// The recorded samples of OANDA. Every file of their folder but README.md stands here, by what a test does with it.
+// These are the recorded samples of OANDA. Every file of their folder except README.md is listed here, by its use in
+// tests.
 
 export const STREAM_SAMPLES = [
   'oanda/stream-2016-EUR_USD-EUR_JPY.ndjson',
@@ -21,18 +22,18 @@ export const INSTRUMENT_SAMPLES = [
   'oanda/account-instruments-2023-mixed17.json',
 ];
 export const ACCOUNT_SAMPLES = ['oanda/accounts.json', 'oanda/accounts-masked.json'];
-/** Of mids. */
+/** Samples with mid prices. */
 export const CANDLE_SAMPLES = [
   'oanda/candles-2016-DE30_EUR-M5-mid.json',
   'oanda/candles-2017-EUR_USD-H1-mid-count10-includeFirst.json',
   'oanda/candles-2017-EUR_USD-H1-mid-count10-returned9.json',
 ];
-/** Of asks alone, from 20:00 in New York on: neither is what the gateway asks for. */
+/** A sample with ask prices only, in days that begin at 20:00 in New York: the gateway requests neither. */
 export const ASK_CANDLE_SAMPLE = 'oanda/candles-2018-GBP_USD-D-ask-100.json';
-/** Of asks, of bids, and of both. */
+/** A sample with ask prices, bid prices, and both. */
 export const LATEST_CANDLE_SAMPLE = 'oanda/candles-latest-2023-part1.json';
 export const ERROR_SAMPLE = 'oanda/errors.ndjson';
-/** How the venue's clients are placed, in percent: another product, which is no order book, and is never asked for. */
+/** The open orders and positions of the venue's clients in percent, which the gateway never requests. */
 export const UNPLAYED_SAMPLES = [
   'oanda/orderBook-2017-EUR_USD-27buckets.json',
   'oanda/positionBook-2019-EUR_USD-441buckets.json',
@@ -43,7 +44,7 @@ const Price = z.object({ instrument: z.string(), time: z.string(), bids: Ladder,
 const Ohlc = z.object({ o: z.string(), h: z.string(), l: z.string(), c: z.string() });
 const Candle = z.object({ time: z.string(), complete: z.boolean(), volume: z.string(), mid: Ohlc });
 
-/** A length of candles, by the venue's name of it, and in the words of GraphQL and of the raw protocol. */
+/** A length of candles, by the venue's name and by those of GraphQL and the raw protocol. */
 export interface Interval {
   readonly granularity: string;
   readonly graphql: string;
@@ -60,17 +61,19 @@ const INTERVALS: readonly Interval[] = [
 
 export function intervalOf(granularity: string): Interval {
   const found = INTERVALS.find((interval) => interval.granularity === granularity);
-  if (found === undefined) throw new Error(`no interval is that long: ${granularity}`);
+  if (found === undefined) throw new Error(`no interval has the granularity: ${granularity}`);
   return found;
 }
 
-/** What a sample of candles is of, by its name: the venue once wrote the instrument's in another way. */
+/**
+ * Reads the symbol and the interval from the name of a candle sample; the venue once spelled an instrument differently.
+ */
 export function seriesOf(sample: string): { readonly symbol: string; readonly interval: Interval } {
   const [, symbol = '', granularity = ''] = /-([A-Z0-9]+_[A-Z]{3})-([A-Z][0-9]*)-/.exec(sample) ?? [];
   return { symbol, interval: intervalOf(granularity) };
 }
 
-/** A JSON document in which every number is text, with the digits that stand there. */
+/** Parses a JSON document with every number as text, with exactly the digits in the document. */
 export function exactJson(text: string): unknown {
   const quoted = text.replaceAll(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
     token.startsWith('"') ? token : `"${token}"`,
@@ -82,7 +85,7 @@ export function exactSample(path: string): unknown {
   return exactJson(recordingText(path));
 }
 
-/** What every protocol must tell of a price. */
+/** The tick that every protocol must deliver for a price. */
 export function tickOf(price: unknown): Record<string, unknown> {
   const { time, bids, asks } = Price.parse(price);
   const [bid, ask] = [bids[0], asks[0]];
@@ -106,8 +109,8 @@ export function bookOf(price: unknown): Record<string, unknown> {
 }
 
 /**
- * What every protocol must tell of the candles of an answer, given as `exactJson` reads it: of those that begin as the
- * gateway's do.
+ * The candles that every protocol must return for an answer, given as `exactJson` reads it; only candles that are
+ * aligned as the gateway's are count.
  */
 export function candlesOf(answer: unknown, { ms }: Interval) {
   const { candles } = z.object({ candles: z.array(Candle) }).parse(answer);
@@ -125,12 +128,12 @@ export function candlesOf(answer: unknown, { ms }: Interval) {
   }));
 }
 
-/** The venue writes mids as it does asks and bids. */
+/** Renames a component to mid: the venue writes mids as it does asks and bids. */
 export function asMids(text: string, component: 'ask' | 'bid'): string {
   return text.replaceAll(`"${component}":`, '"mid":');
 }
 
-/** An answer with only those of its candles that begin with a day of UTC. */
+/** Returns the answer with only those of its candles that begin with a day of UTC. */
 export function utcDays(text: string): string {
   const { candles, ...rest } = z
     .looseObject({ candles: z.array(z.looseObject({ time: z.string() })) })
@@ -138,7 +141,7 @@ export function utcDays(text: string): string {
   return JSON.stringify({ ...rest, candles: candles.filter(({ time }) => time.includes('T00:00:00.')) });
 }
 
-/** Candles begin with whole seconds: nothing is cut off but zeros. */
+/** Shortens a time to milliseconds; candles begin with whole seconds, so only zeros are cut off. */
 function toMilliseconds(time: string): string {
   const text = time.replace(/\.000000000Z$/, '.000Z');
   if (text === time) throw new Error(`not a time of a candle: ${time}`);

@@ -4,7 +4,7 @@ import type { MarketData } from '../../src/market/marketData.ts';
 
 const digits = (maxLength: number) =>
   fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength }).map((list) => list.join(''));
-/** Up to the 40 characters that a venue may send. */
+/** Decimals of up to the 40 characters that a venue may send. */
 const decimal = fc
   .record({ sign: fc.constantFrom('', '', '-'), whole: digits(19), fraction: fc.option(digits(19)) })
   .map(({ sign, whole, fraction }) => `${sign}${whole}${fraction === null ? '' : `.${fraction}`}`);
@@ -13,7 +13,7 @@ const timestamp = fc
   .map(({ second, fraction }) =>
     new Date(second * 1_000).toISOString().replace('.000Z', fraction === null ? 'Z' : `.${fraction}Z`),
   );
-/** What JSON escapes, and what it does not though one might think so. */
+/** Text with characters that JSON escapes, and with some that it does not although one might expect it. */
 const text = fc.oneof(
   fc.constantFrom(
     'BTCUSDT',
@@ -27,7 +27,7 @@ const text = fc.oneof(
   fc.string(),
 );
 const sequence = fc.oneof(fc.nat(), fc.constantFrom(0, -0, Number.MAX_SAFE_INTEGER), fc.maxSafeNat());
-/** Objects as a literal makes them. */
+/** Makes objects like those of a literal. */
 const plain = <T>(members: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record(members, { noNullPrototype: true });
 const level = plain({ price: decimal, size: decimal });
 
@@ -88,7 +88,7 @@ const status = plain({
   gap: fc.boolean(),
 });
 
-/** Events of every type as they should be: all that the schema's types allow. */
+/** Correct events of every type, with everything that the types of the schema allow. */
 export const randomEvents = fc.oneof(tick, trade, candle, orderBook, status) as fc.Arbitrary<MarketData>;
 
 /** Values that a member should not have, or that only a conversion would make right. */
@@ -116,7 +116,7 @@ const oddValue: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(Array(1), [Promise.resolve({})], [new Error('odd')], ['1'], [[]], Object('1')),
 );
 
-/** Events of which one member, or the whole, is not as it should be. */
+/** Events with one member, or the whole event, not as it should be. */
 export const oddEvents: fc.Arbitrary<MarketData> = fc
   .record({ event: randomEvents, pick: fc.nat(), value: oddValue, where: fc.constantFrom('member', 'level', 'whole') })
   .map(({ event, pick, value, where }): unknown => {

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { getNamedType, isInterfaceType, isObjectType } from 'graphql';
 import type { GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema } from 'graphql';
 
-/** A subscription to `marketData` as a client might send it. Now and then it is not valid by the schema. */
+/** A subscription to `marketData` as a client might send it. Some are not valid by the schema. */
 export interface RandomSubscription {
   readonly text: string;
   readonly variableValues: Readonly<Record<string, unknown>>;
@@ -27,7 +27,7 @@ interface Fragment {
   readonly children: readonly Node[];
 }
 
-/** Names that mean something to JavaScript or to JSON, each for one field only: an alias for two would be a conflict. */
+/** Names with a meaning in JavaScript or JSON, each for one field only: an alias for two fields would be a conflict. */
 const ODD_ALIASES: Readonly<Record<string, readonly string[]>> = {
   symbol: ['then', '__proto__'],
   cursor: ['toJSON', 'constructor'],
@@ -35,7 +35,7 @@ const ODD_ALIASES: Readonly<Record<string, readonly string[]>> = {
   price: ['valueOf'],
 };
 
-/** Most conditions hold, so that answers are not empty. */
+/** Most conditions are true, so that answers are not empty. */
 const when = fc.oneof(
   { weight: 6, arbitrary: fc.constant('') },
   { weight: 2, arbitrary: fc.constantFrom('@include(if: true)', '@skip(if: false)', '@include(if: $yes)') },
@@ -55,7 +55,7 @@ const values = fc.record(
     symbols: fc.constant(['BTCUSDT']),
     given: fc.boolean(),
     yes: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
-    // Null is allowed by the variable's type, and not by the argument's.
+    // Null is allowed by the variable's type, but not by the argument's.
     no: fc.oneof({ weight: 9, arbitrary: fc.boolean() }, { weight: 1, arbitrary: fc.constant(null) }),
     depth: fc.nat(100),
     notDeclared: fc.string(),
@@ -84,7 +84,7 @@ export function randomSubscriptions(schema: GraphQLSchema): fc.Arbitrary<RandomS
     .map(({ fields, fragments, root: { alias, inFragment }, options, another, variableValues }) => {
       const printer = new Printer(schema, fragments);
       const name = alias === '' ? 'marketData' : `${alias}: marketData`;
-      // The same field twice is one field, with what both select.
+      // Naming a field twice gives one field, with the selections of both.
       const asked = fields.map((children) => `${name}(symbols: $symbols${options}) ${printer.set(children)}`);
       const selection = inFragment ? `... on Subscription { ${asked.join(' ')} }` : asked.join(' ');
       const body = `${selection} ${printer.fragments()}`;
@@ -96,10 +96,10 @@ export function randomSubscriptions(schema: GraphQLSchema): fc.Arbitrary<RandomS
     });
 }
 
-/** What can be selected of each type, to a depth. */
+/** Everything that can be selected of each type, to a depth. */
 class NodeArbitraries {
   readonly interface: GraphQLInterfaceType;
-  /** The interface, the types that implement it, and what is in these. */
+  /** The interface, the types that implement it, and the types of their fields. */
   readonly types: readonly Parent[];
   readonly #schema: GraphQLSchema;
   readonly #made = new Map<string, fc.Arbitrary<readonly Node[]>>();
@@ -129,7 +129,7 @@ class NodeArbitraries {
   #field(type: Parent, depth: number): fc.Arbitrary<Node> {
     const fields = Object.values(type.getFields());
     const lists = fields.filter((field) => isObjectType(getNamedType(field.type)));
-    // There are few lists, and most can go wrong with them.
+    // There are few lists, and most errors are possible in them.
     const names = ['__typename', ...[...fields, ...lists, ...lists, ...lists].map(({ name }) => name)];
     return fc.constantFrom(...names).chain((name) => {
       const alias = fc.oneof(
@@ -166,7 +166,7 @@ function overlap(schema: GraphQLSchema, a: Parent, b: Parent): boolean {
   return isInterfaceType(b) && schema.isSubType(b, a);
 }
 
-/** Makes text of nodes. A fragment spreads only later ones, so that none comes back to itself. */
+/** Prints nodes as text. A fragment spreads only later ones, so that there are no cycles. */
 class Printer {
   readonly #schema: GraphQLSchema;
   readonly #fragments: readonly Fragment[];
@@ -181,7 +181,7 @@ class Printer {
     return `{ ${nodes.map((node) => this.#node(node, from)).join(' ')} }`;
   }
 
-  /** Those that are spread somewhere. */
+  /** Prints the fragments that are spread somewhere. */
   fragments(): string {
     return [...this.#used.values()].join(' ');
   }

@@ -9,10 +9,10 @@ import { standInBroker, startGateway } from './startGateway.ts';
 import { TransportWsClient } from './TransportWsClient.ts';
 import { waitFor } from './waitFor.ts';
 
-// A process of its own. It prints as JSON which source files run while one trade goes from the venue to a client, and which
-// while a subscription goes from a client to the venue.
+// This script runs in a process of its own. It prints as JSON which source files run while one trade goes from the
+// venue to a client, and which while a subscription goes from a client to the venue.
 
-/** Files that happen to run between two trades are not entered by every one of so many. */
+/** A file that happens to run between two trades does not run with every one of this many. */
 const TRADES = 10;
 
 const QUERY =
@@ -33,7 +33,7 @@ const overRaw: Subscribe = async ({ http }, owned) => {
   return () => client.data('trade').length;
 };
 
-/** The source files of which a function has been called since the last time. */
+/** Returns the source files in which a function has been called since the last time. */
 async function filesEntered(session: Session): Promise<ReadonlySet<string>> {
   const { result } = await session.post('Profiler.takePreciseCoverage');
   const entered = result.filter(({ functions }) => functions.some(({ ranges }) => (ranges[0]?.count ?? 0) > 0));
@@ -79,7 +79,7 @@ async function tradeWalk(subscribe: Subscribe): Promise<readonly string[]> {
     await waitFor(() => received() > before, 'the trade to arrive');
     await turn();
     const entered = await filesEntered(session);
-    // The first one warms up.
+    // The first trade only warms up.
     if (trade > 0) walk = (walk ?? [...entered]).filter((file) => entered.has(file));
   }
   return (walk ?? []).toSorted();

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 const folder = fileURLToPath(new URL('../../../shared/venues/', import.meta.url));
 
 /**
- * True where the real recordings lie beside the project. Where they don't, tests that need them are skipped and say so;
- * a CI run is not allowed to skip them.
+ * True if the real recordings are beside the project. If they are not, tests that need them are skipped and say so; a
+ * CI run is not allowed to skip them.
  */
 export const hasRecordings: boolean = existsSync(folder);
 
@@ -19,7 +19,7 @@ export function recordingText(path: string): string {
   return readFileSync(`${folder}${path}`, 'utf8');
 }
 
-/** The files of one venue's folder, as `recordingText` takes them; no folders. */
+/** The files in one venue's folder, as `recordingText` takes them, without subfolders. */
 export function recordingPaths(venue: string): string[] {
   const entries = readdirSync(`${folder}${venue}`, { withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map(({ name }) => `${venue}/${name}`);

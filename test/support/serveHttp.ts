@@ -5,7 +5,7 @@ import { systemClock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { clientConnections } from './clientConnections.ts';
 
-/** The real HTTP server on a free port, with these handlers by path. */
+/** Starts the real HTTP server on a free port, with these handlers by path. */
 export async function serve(
   handlers: Readonly<Record<string, RequestHandler>>,
   options: Partial<HttpServerOptions> = {},

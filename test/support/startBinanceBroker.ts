@@ -18,12 +18,12 @@ export const TRADE = feedOf('BTCUSDT', 'trade');
 export const BOOK = feedOf('BTCUSDT', 'orderbook');
 export const CANDLE = feedOf('BTCUSDT', 'candle', '1m');
 
-/** A real broker and its stand-in venue, over real sockets. On disposal neither is left. */
+/** Starts a real broker and its stand-in venue, over real sockets. On disposal neither is left. */
 export async function startBinanceBroker(
   wanted: readonly Feed[],
   options: {
     venue?: Partial<StandInOptions>;
-    /** In place of one that is started. */
+    /** Used instead of starting one. */
     standIn?: StandInBinance;
     broker?: Partial<BinanceBrokerOptions>;
     staleAfterMs?: number;
@@ -68,7 +68,7 @@ export async function startBinanceBroker(
   broker.start();
   const { statuses, events, conditions, state, gaps } = record;
   const harness = {
-    /** Of the broker and of a venue that is started with it: it hurries when a test says so. */
+    /** Drives the broker and a venue that is started with it, and hurries when a test says so. */
     clock,
     venue,
     broker,
@@ -93,7 +93,7 @@ export async function startBinanceBroker(
   return {
     ...harness,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
-    /** Until the broker's book is the venue's. */
+    /** Resolves when the broker's book is the venue's. */
     waitForOracle: (feed = BOOK) =>
       waitFor(() => {
         const { bids, asks } = venue.market(feed.symbol).book();

@@ -6,16 +6,16 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import type { StandInBinance } from '../venues/binance/StandInBinance.ts';
 
 export interface GatewayOptions {
-  /** Merged over a configuration in which nothing but what is named here runs. */
+  /** Merged over a configuration in which nothing runs but what is named here. */
   readonly config?: Record<string, unknown>;
-  /** By default nothing is kept open upstream for those who have left. */
+  /** By default, streams at the venue are closed as soon as nobody wants them. */
   readonly lingerMs?: number;
   readonly clock?: Clock;
 }
 
 const NO_BROKERS = { binance: null, oanda: null, 'mock-binance': null, 'mock-oanda': null };
 
-/** The whole gateway on a free port. */
+/** Starts the whole gateway on a free port. */
 export async function startGateway(options: GatewayOptions = {}): Promise<MarketDataServer> {
   const { config = {}, lingerMs = 0, clock = systemClock } = options;
   const { brokers, server, ...rest } = config;

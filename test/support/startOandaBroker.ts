@@ -18,18 +18,18 @@ import { waitFor } from './waitFor.ts';
 
 export const [ACCOUNT, OTHER_ACCOUNT] = DEFAULT_ACCOUNTS;
 
-/** A real broker and its stand-in venue, over real sockets. On disposal neither is left. */
+/** Starts a real broker and its stand-in venue, over real sockets. On disposal neither is left. */
 export async function startOandaBroker(
   wanted: readonly Feed[],
   options: {
     venue?: Partial<StandInOptions>;
-    /** In place of one that is started. */
+    /** Used instead of starting one. */
     standIn?: StandInOanda;
     broker?: Partial<OandaBrokerOptions>;
     account?: { readonly id: string; readonly token: string };
-    /** The broker's own. @default one that hurries while a test waits for the broker, and that the venue shares */
+    /** The broker's clock. @default one that hurries while a test waits for the broker, shared with the venue */
     clock?: Clock;
-    /** Done with the venue before the broker starts. */
+    /** Runs with the venue before the broker starts. */
     before?: (venue: StandInOanda) => void;
   } = {},
 ) {
@@ -70,16 +70,16 @@ export async function startOandaBroker(
   stack.use(broker);
   broker.setWanted(new Set(wanted));
   broker.start();
-  const { told, statuses, events, conditions, state, gaps } = record;
+  const { reports, statuses, events, conditions, state, gaps } = record;
   const owned = stack.move();
   return {
-    /** Of the broker and its venue, unless a test has brought another. */
+    /** The clock of the broker and its venue, unless a test has brought another. */
     clock: shared,
     venue,
     broker,
     budgets,
     metrics,
-    told,
+    reports,
     statuses,
     log,
     events,

@@ -1,6 +1,8 @@
 type Fact<T> = T | undefined | null | false;
 
-/** Resolves with what `probe` gives as soon as that is neither undefined, null nor false; rejects when the deadline passes. */
+/**
+ * Resolves with the value of `probe` as soon as that is neither undefined, null nor false; rejects after the deadline.
+ */
 export async function waitFor<T>(
   probe: () => Fact<T> | Promise<Fact<T>>,
   what = 'the expected fact',

@@ -1,10 +1,10 @@
-/** Counts what was given to a connection and is not with the operating system yet. */
+/** Counts the writes of a connection that the operating system has not accepted yet. */
 export class Writes {
   #waiting = 0;
   #waiters: (() => void)[] = [];
   #isOver = false;
 
-  /** Counts one write; what it returns is called when the write is done. */
+  /** Counts one write; the returned function is called when the write is done. */
   begin(): () => void {
     this.#waiting += 1;
     return () => {
@@ -13,13 +13,15 @@ export class Writes {
     };
   }
 
-  /** The connection has closed: nobody has to wait any more. */
+  /** Ends all waiting, because the connection has closed. */
   end(): void {
     this.#isOver = true;
     this.#wake();
   }
 
-  /** Resolves when all that was written before is with the operating system, or the connection has closed. */
+  /**
+   * Resolves when the operating system has accepted everything that was written before, or the connection has closed.
+   */
   done(): Promise<void> {
     if (this.#waiting === 0 || this.#isOver) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push(resolve));

@@ -4,7 +4,7 @@ import type { Clock } from '../../src/shared/clock.ts';
 /** Wall time in milliseconds. */
 export type Now = () => number;
 
-/** Timers of one clock that end together. */
+/** Timers of one clock that are disposed of together. */
 export class Timers implements Disposable {
   readonly #clock: Clock;
   readonly #timers = new Set<Disposable>();
@@ -27,7 +27,7 @@ export class Timers implements Disposable {
     return this.#own(this.#clock.every(periodMs, task));
   }
 
-  /** What has not fired never will; who waits for it waits on. */
+  /** Cancels all timers; their promises never settle. */
   [Symbol.dispose](): void {
     for (const timer of this.#timers) timer[Symbol.dispose]();
   }

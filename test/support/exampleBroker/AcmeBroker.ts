@@ -27,7 +27,7 @@ const ACME_TRAITS: BrokerTraits = {
   requiresAuthentication: false,
 };
 
-/** The example of docs/adding-a-broker.md: a made-up venue which has ticks alone. */
+/** The example of docs/adding-a-broker.md: a made-up venue that has ticks only. */
 export class AcmeBroker extends BaseBroker {
   readonly traits = ACME_TRAITS;
   readonly #options: AcmeBrokerOptions;
@@ -92,7 +92,7 @@ export class AcmeBroker extends BaseBroker {
     this.#relay.start();
   }
 
-  /** A tick does not depend on the ones before it. */
+  /** A tick does not depend on earlier ones, so there is nothing to do. */
   resync(): void {}
 
   async fetchTick(symbol: string): Promise<TickDraft> {
@@ -124,7 +124,10 @@ export class AcmeBroker extends BaseBroker {
     return [...new Set([...this.wanted].map(({ symbol }) => symbol))];
   }
 
-  /** While the connection is open, feeds that have not been reported yet are live, or closed if they are not listed. */
+  /**
+   * While the connection is open, reports feeds that have not been reported yet as live, or as closed if they are not
+   * listed.
+   */
   #reportAll(): void {
     if (this.#relay.state.kind !== 'open') return;
     for (const feed of this.wanted) {

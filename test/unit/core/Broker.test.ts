@@ -43,7 +43,7 @@ function start() {
     hold: (scope: string) => broker.holdAccount(scope, new CredentialVault().seal(CREDENTIALS, scope)),
     want: (scope: string, type: 'tick' | 'trade') =>
       broker.withScope(scope)?.want({ symbol: 'BTCUSDT', type, interval: null }, ASKER),
-    /** What the gauge says after this turn; null: nothing of this broker. */
+    /** The value of the gauge after this turn, or null if it has no value for this broker. */
     streams: async () => {
       await clock.advance(0);
       return (
@@ -55,7 +55,7 @@ function start() {
 }
 
 describe('tickgraph_upstream_streams', () => {
-  it('is 0 from the start, counts a stream once for all who want it, and until its linger is over', async () => {
+  it('is 0 from the start, counts a stream once however many want it, and until its linger is over', async () => {
     const { clock, want, streams } = start();
     expect(await streams()).toBe(0);
     const wants = [want(SHARED, 'tick'), want(SHARED, 'tick'), want(SHARED, 'trade')];
@@ -89,7 +89,7 @@ describe('tickgraph_upstream_streams', () => {
     expect(await streams()).toBe(2);
   });
 
-  it('and the state are told no longer of a broker that was closed', async () => {
+  it('is reported no longer once the broker is closed, and neither is the state', async () => {
     const { broker, want, streams, states } = start();
     want(SHARED, 'tick');
     expect(await states()).toBeGreaterThan(0);
@@ -99,7 +99,7 @@ describe('tickgraph_upstream_streams', () => {
   });
 });
 
-it('opens nothing any more once it is closed', async () => {
+it('a broker opens nothing any more once it is closed', async () => {
   const { broker, made, hold, want, clock } = start();
   want(SHARED, 'tick');
   broker.setEnabled(false);

@@ -26,7 +26,7 @@ function start() {
     [Symbol.dispose]: () => closed.push(key),
   }));
   const made: ScriptedBroker[] = [];
-  const managed = new BrokerAccount({
+  const account = new BrokerAccount({
     id: 'binance',
     scope: SHARED,
     enabled: true,
@@ -43,16 +43,16 @@ function start() {
     onChange: () => undefined,
     onWanted: () => undefined,
   });
-  managed.start();
+  account.start();
   const [adapter] = made;
   if (adapter === undefined) throw new Error('no adapter was made');
   const trades = (): MarketData[] => published.filter(({ type }) => type === 'trade');
-  return { clock, metrics, managed, adapter, made, trades, closed };
+  return { clock, metrics, account, adapter, made, trades, closed };
 }
 
-it('hears nothing more of a stream at its end, and numbers its next life from 1', async () => {
-  const { clock, managed, adapter, trades } = start();
-  const interest = managed.want(WISH, ASKER);
+it('ignores what the adapter says of a stream after its end, and numbers its next epoch from 1', async () => {
+  const { clock, account, adapter, trades } = start();
+  const interest = account.want(WISH, ASKER);
   await clock.advance(0);
   const feed = adapter.feed('trade BTCUSDT');
   adapter.sink.onEvent(feed, DRAFT);
@@ -61,7 +61,7 @@ it('hears nothing more of a stream at its end, and numbers its next life from 1'
   adapter.sink.onEvent(feed, DRAFT);
   expect(trades()).toHaveLength(1);
 
-  managed.want(WISH, ASKER);
+  account.want(WISH, ASKER);
   await clock.advance(0);
   adapter.sink.onEvent(feed, DRAFT);
   expect(trades()).toHaveLength(1);
@@ -69,15 +69,15 @@ it('hears nothing more of a stream at its end, and numbers its next life from 1'
   expect(trades().map(({ sequence }) => sequence)).toEqual([1, 1]);
 
   const last = adapter.feed('trade BTCUSDT');
-  await managed.close();
+  await account.close();
   adapter.sink.onEvent(last, DRAFT);
   expect(trades()).toHaveLength(2);
 });
 
 it('counts each event that came once, however often the metrics are looked at', async () => {
-  const { clock, metrics, managed, adapter } = start();
-  managed.want(WISH, ASKER);
-  managed.want({ ...WISH, symbol: 'ETHUSDT' }, ASKER);
+  const { clock, metrics, account, adapter } = start();
+  account.want(WISH, ASKER);
+  account.want({ ...WISH, symbol: 'ETHUSDT' }, ASKER);
   await clock.advance(0);
   const counted = async (): Promise<unknown> => (await metrics.eventsReceived.get()).values;
   const trades = (value: number): unknown => [{ labels: { broker: 'binance', type: 'trade' }, value }];
@@ -90,28 +90,28 @@ it('counts each event that came once, however often the metrics are looked at', 
 });
 
 it('keeps the status of a symbol until the last of its streams is closed', async () => {
-  const { clock, managed, adapter, closed } = start();
-  const interests = [managed.want(WISH, ASKER), managed.want({ ...WISH, type: 'tick' }, ASKER)];
+  const { clock, account, adapter, closed } = start();
+  const interests = [account.want(WISH, ASKER), account.want({ ...WISH, type: 'tick' }, ASKER)];
   await clock.advance(0);
   adapter.sink.onFeed(adapter.feed('trade BTCUSDT'), { kind: 'recovering', reason: 'Lost.' });
-  const status = managed.keyOf({ ...WISH, type: 'status' });
-  const told: boolean[] = [];
+  const status = account.keyOf({ ...WISH, type: 'status' });
+  const wasClosed: boolean[] = [];
   for (const interest of interests) {
     interest?.[Symbol.dispose]();
     await clock.advance(LINGER_MS);
-    told.push(closed.includes(status));
+    wasClosed.push(closed.includes(status));
   }
-  expect(told).toEqual([false, true]);
-  await managed.close();
+  expect(wasClosed).toEqual([false, true]);
+  await account.close();
 });
 
-it('ends each of its streams once, whoever still wants one when it is closed', async () => {
-  const { clock, managed, closed } = start();
-  const interest = managed.want(WISH, ASKER);
+it('ends each of its streams once when it is closed, even if some are still wanted', async () => {
+  const { clock, account, closed } = start();
+  const interest = account.want(WISH, ASKER);
   await clock.advance(0);
-  await managed.close();
+  await account.close();
   const ended = [...closed];
-  expect(ended).toEqual([managed.keyOf(WISH), managed.keyOf({ ...WISH, type: 'status' })]);
+  expect(ended).toEqual([account.keyOf(WISH), account.keyOf({ ...WISH, type: 'status' })]);
   interest?.[Symbol.dispose]();
   await clock.advance(2 * LINGER_MS);
   expect(closed).toEqual(ended);
@@ -119,34 +119,34 @@ it('ends each of its streams once, whoever still wants one when it is closed', a
 });
 
 it('asks for everything anew when the venue accepts credentials that it refused, and only then', async () => {
-  const { clock, managed, adapter, made, trades } = start();
-  managed.want(WISH, ASKER);
+  const { clock, account, adapter, made, trades } = start();
+  account.want(WISH, ASKER);
   await clock.advance(0);
-  managed.accepted();
+  account.accepted();
   expect(made).toHaveLength(1);
   adapter.refused = true;
   adapter.sink.onStatus({ kind: 'closed' });
-  managed.accepted();
+  account.accepted();
   await clock.advance(0);
   const [, next] = made;
   expect([made.length, adapter.closed]).toEqual([2, true]);
   expect(next?.wantedNames).toEqual(['trade BTCUSDT']);
   next?.sink.onStatus({ kind: 'connected' });
   adapter.sink.onStatus({ kind: 'closed' });
-  expect(managed.standing.state).toBe('connected');
+  expect(account.standing.state).toBe('connected');
   next?.sink.onEvent(next.feed('trade BTCUSDT'), DRAFT);
   expect(trades()).toHaveLength(1);
 });
 
 it('passes all changes of one turn of the event loop to the adapter as one wanted set', async () => {
-  const { clock, managed, adapter } = start();
+  const { clock, account, adapter } = start();
   await clock.advance(0);
   const setWanted = vi.spyOn(adapter, 'setWanted');
   const types = ['tick', 'trade', 'orderbook'] as const;
-  const interests = types.map((type) => managed.want({ ...WISH, type }, ASKER));
+  const interests = types.map((type) => account.want({ ...WISH, type }, ASKER));
   interests[0]?.[Symbol.dispose]();
   expect(setWanted).not.toHaveBeenCalled();
   await clock.advance(0);
   expect(setWanted.mock.calls.map(([feeds]) => [...feeds].map(({ type }) => type))).toEqual([types]);
-  await managed.close();
+  await account.close();
 });

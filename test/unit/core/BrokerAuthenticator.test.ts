@@ -14,13 +14,13 @@ import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { ASKER } from '../../support/asker.ts';
 
-/** A question to the venue, which has no answer yet. */
+/** A request to the venue that has not been answered yet. */
 interface Question {
   readonly signal: AbortSignal;
   readonly accept: () => void;
 }
 
-/** The gateway's half of asking a venue that takes its time. */
+/** The gateway's side of a check by a venue that takes its time. */
 class Gateway {
   readonly clock = new FakeClock();
   readonly opened: ScriptedBroker[] = [];
@@ -42,7 +42,7 @@ class Gateway {
     allowInsecure: false,
   });
 
-  /** `heeds`: what asks the venue gives up when it is told to. */
+  /** `heeds`: whether the check stops when its signal is aborted. */
   constructor({ heeds }: { readonly heeds: boolean }) {
     this.manager.addBroker({
       id: 'oanda',
@@ -94,48 +94,48 @@ class Gateway {
 
 const SHUTTING_DOWN = { code: 'BROKER_UNAVAILABLE', message: expect.stringContaining('shutting down') };
 
-describe('credentials that a venue is being asked about', () => {
-  it('open nothing where it accepts them after the end of the gateway, and the client is told', async () => {
+describe('credentials that the venue is still checking', () => {
+  it('open no account if the venue accepts them after the gateway has closed, and the client gets an error', async () => {
     const gateway = new Gateway({ heeds: false });
-    const told = expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);
+    const refused = expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);
     await gateway.asks();
     await gateway.close();
     gateway.accept();
-    await told;
+    await refused;
     expect(gateway.opened).toEqual([]);
     expect(gateway.client.session.holdsCredentials).toBe(false);
     expect([gateway.sessions.size, gateway.clock.pending]).toEqual([0, 0]);
   });
 
-  it('open nothing where it accepts them in the very moment of the end', async () => {
+  it('open no account if the venue accepts them just as the gateway closes', async () => {
     const gateway = new Gateway({ heeds: false });
-    const told = expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);
+    const refused = expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);
     await gateway.asks();
     gateway.accept();
     await gateway.close();
-    await told;
+    await refused;
     expect(gateway.opened).toEqual([]);
   });
 
-  it('are not asked about any longer when the gateway ends, and the client is told at once', async () => {
+  it('are not checked any further once the gateway closes, and the client gets an error at once', async () => {
     const gateway = new Gateway({ heeds: true });
-    const told = expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);
+    const refused = expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);
     await gateway.asks();
     await gateway.close();
-    await told;
+    await refused;
     expect(gateway.questions.map(({ signal }) => signal.aborted)).toEqual([true]);
     expect(gateway.clock.pending).toBe(0);
   });
 
-  it('are not asked about at all once the gateway has ended, those included that waited for their turn', async () => {
+  it('are not sent to the venue once the gateway has closed, even if their check was already queued', async () => {
     const gateway = new Gateway({ heeds: true });
     const answers = Array.from({ length: 30 }, () => gateway.authenticate());
-    const told = Promise.all(answers.map((answer) => expect(answer).rejects.toMatchObject(SHUTTING_DOWN)));
+    const refused = Promise.all(answers.map((answer) => expect(answer).rejects.toMatchObject(SHUTTING_DOWN)));
     await gateway.asks();
     const asked = gateway.questions.length;
     expect(asked).toBeLessThan(30);
     await gateway.close();
-    await told;
+    await refused;
     await expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);
     expect(gateway.questions).toHaveLength(asked);
   });

@@ -47,7 +47,7 @@ const DEAF: BrokerSink = {
 };
 
 class Gateway {
-  /** Every adapter that was made, in order. */
+  /** All adapters that were made, in order. */
   readonly made: ScriptedBroker[] = [];
   readonly clock = new FakeClock();
   readonly index = new SubscriptionIndex(dispatchAtOnce);
@@ -115,8 +115,8 @@ function gateway(): { gateway: Gateway; broker: ScriptedBroker } {
   return { gateway: made, broker };
 }
 
-describe('interest', () => {
-  it('is one upstream stream for any number of subscriptions, closed a linger after the last', async () => {
+describe('a stream at the venue', () => {
+  it('is opened once for any number of subscriptions, and closed a linger after the last', async () => {
     const { gateway: g, broker } = gateway();
     const one = await g.subscribe(['tick']);
     const two = await g.subscribe(['tick', 'trade']);
@@ -134,7 +134,7 @@ describe('interest', () => {
     expect(g.manager.state.size).toBe(0);
   });
 
-  it('costs the venue nothing when a page is loaded again within the linger', async () => {
+  it('is not opened again when a page is reloaded within the linger', async () => {
     const { gateway: g, broker } = gateway();
     const one = await g.subscribe(['tick']);
     const feed = broker.feed('tick BTCUSDT');
@@ -146,7 +146,7 @@ describe('interest', () => {
     two.subscription[Symbol.dispose]();
   });
 
-  it('of a status alone wants the ticks that it speaks of', async () => {
+  it('carries ticks if only the status is subscribed to', async () => {
     const { gateway: g, broker } = gateway();
     const { received } = await g.subscribe(['status']);
     broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
@@ -155,7 +155,7 @@ describe('interest', () => {
 });
 
 describe('events', () => {
-  it('are numbered from 1 in each life of a stream, with cursors of that life', async () => {
+  it('are numbered from 1 in each epoch of a stream, with cursors of that epoch', async () => {
     const { gateway: g, broker } = gateway();
     const one = await g.subscribe(['tick']);
     broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
@@ -168,7 +168,7 @@ describe('events', () => {
     expect(new Set([...one.received, ...two.received].map(({ cursor }) => cursor)).size).toBe(3);
   });
 
-  it('begin with the last known tick unless the client does not want that', async () => {
+  it('begin with the last known tick unless the client has turned that off', async () => {
     const { gateway: g, broker } = gateway();
     await g.subscribe(['tick']);
     broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
@@ -176,7 +176,7 @@ describe('events', () => {
     expect((await g.subscribe(['tick'], { snapshot: false })).received).toEqual([]);
   });
 
-  it('of a book in deltas begin with the whole book even so', async () => {
+  it('of a book in deltas begin with the whole book even if the client has turned that off', async () => {
     const { gateway: g, broker } = gateway();
     await g.subscribe(['orderbook']);
     broker.sink.onEvent(broker.feed('orderbook BTCUSDT'), bookDraft('snapshot', [['1', '5']], [['3', '5']]));
@@ -189,8 +189,8 @@ describe('events', () => {
   });
 });
 
-describe('a book that can not be right', () => {
-  it('is not published when it is crossed, but begun again', async () => {
+describe('a book that cannot be right', () => {
+  it('is not published when it is crossed, but started again', async () => {
     const { gateway: g, broker } = gateway();
     const { received } = await g.subscribe(['orderbook', 'status']);
     const feed = broker.feed('orderbook BTCUSDT');
@@ -208,7 +208,7 @@ describe('a book that can not be right', () => {
     expect(received.at(-1)).toMatchObject({ type: 'orderbook', kind: 'snapshot', sequence: 4 });
   });
 
-  it('is not what a newcomer begins with while it recovers', async () => {
+  it('is not sent to new subscribers while it recovers', async () => {
     const { gateway: g, broker } = gateway();
     await g.subscribe(['orderbook']);
     const feed = broker.feed('orderbook BTCUSDT');
@@ -218,14 +218,14 @@ describe('a book that can not be right', () => {
   });
 });
 
-describe('requests that can not be served', () => {
+describe('requests that cannot be served', () => {
   const refused: [string, string, MarketDataType[]][] = [
     ['UNKNOWN_BROKER', 'nobody', ['tick']],
     ['BROKER_DISABLED', 'off', ['tick']],
     ['UNSUPPORTED_TYPE', 'quotes', ['tick', 'trade']],
     ['BROKER_AUTHENTICATION_REQUIRED', 'private', ['tick']],
   ];
-  it.each(refused)('%s', async (code, broker, types) => {
+  it.each(refused)('are refused with %s', async (code, broker, types) => {
     const { gateway: g } = gateway();
     g.add('off', {}, false);
     g.add('quotes', { supportedTypes: ['tick'] });
@@ -233,7 +233,7 @@ describe('requests that can not be served', () => {
     await expect(g.subscribe(types, {}, broker)).rejects.toMatchObject({ code });
   });
 
-  it('says of each symbol why nobody serves it, whatever others are served', async () => {
+  it('are refused with the reason of each symbol that nobody serves, even if other symbols are served', async () => {
     const { gateway: g } = gateway();
     g.add('quotes', { supportedTypes: ['tick'] }).lists('EUR_USD');
     g.add('away').lists('GONE');
@@ -250,7 +250,7 @@ describe('requests that can not be served', () => {
     expect(unknown.map(({ error: { code } }) => code)).toEqual(['UNKNOWN_SYMBOL']);
   });
 
-  it('tells which type the only broker that lists a symbol lacks', async () => {
+  it('are refused with the missing type if the only broker that lists the symbol lacks one', async () => {
     const g = new Gateway();
     g.add('quotes', { supportedTypes: ['tick'] }).lists('BTCUSDT');
     const request = { broker: null, symbols: ['BTCUSDT'], types: ['trade' as const], options: DEFAULT_OPTIONS };
@@ -264,7 +264,7 @@ describe('requests that can not be served', () => {
     ['no types', { types: [] }],
     ['a depth of 0', { options: { ...DEFAULT_OPTIONS, depth: 0 } }],
     ['a negative throttle', { options: { ...DEFAULT_OPTIONS, throttleMs: -1 } }],
-  ])('BAD_REQUEST for %s', async (_name, fault) => {
+  ])('are refused with BAD_REQUEST: %s', async (_name, fault) => {
     const { gateway: g } = gateway();
     const request = { broker: 'binance', symbols: ['BTCUSDT'], types: ['tick' as const], options: DEFAULT_OPTIONS };
     await expect(g.subscriptions.resolve({ ...request, ...fault }, NO_ACCESS)).rejects.toMatchObject({
@@ -272,7 +272,7 @@ describe('requests that can not be served', () => {
     });
   });
 
-  it('LIMIT_EXCEEDED for more symbols than a subscription may have', async () => {
+  it('are refused with LIMIT_EXCEEDED if a subscription has too many symbols', async () => {
     const { gateway: g } = gateway();
     const request = {
       broker: 'binance',
@@ -284,8 +284,8 @@ describe('requests that can not be served', () => {
   });
 });
 
-describe('a venue that can not be reached', () => {
-  it('takes the subscription, tells why nothing comes, and begins by itself', async () => {
+describe('a venue that cannot be reached', () => {
+  it('still accepts subscriptions, reports why nothing comes, and begins by itself', async () => {
     const g = new Gateway();
     const broker = g.add('binance').unreachable();
     broker.sink.onStatus({ kind: 'waiting', delayMs: 1_000, reason: 'The venue refused the connection.' });
@@ -310,7 +310,7 @@ describe('a venue that can not be reached', () => {
   });
 });
 
-it('tells watchers of changes of state only', () => {
+it('the manager notifies its watchers of changes of state only', () => {
   const { gateway: g, broker } = gateway();
   const seen: string[] = [];
   using _watching = g.manager.watch(NO_ACCESS, ({ id, state }) => seen.push(`${id} ${state}`));
@@ -321,7 +321,7 @@ it('tells watchers of changes of state only', () => {
   expect(seen).toEqual(['binance disconnected', 'binance connecting']);
 });
 
-it('leaves no timer behind when it is closed with subscriptions open', async () => {
+it('the manager leaves no timer behind when it is closed with open subscriptions', async () => {
   const { gateway: g } = gateway();
   await g.subscribe(['tick', 'orderbook']);
   await g.manager.close();

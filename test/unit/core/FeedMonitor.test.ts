@@ -12,54 +12,54 @@ const feed = (type: FeedType, symbol = 'BTCUSDT'): MonitoredFeed => ({
   health: new FeedHealth(),
 });
 
-/** An event that came at once. */
+/** The times of an event that was received at once. */
 const NOW = { time: fromEpochMs(0), receivedAt: fromEpochMs(0) };
 
 function monitor() {
   const clock = new FakeClock();
-  const told: string[] = [];
+  const reports: string[] = [];
   const subject = new FeedMonitor({
     clock,
     staleAfterMs: 10_000,
     report: (symbol, { state, reason, gap }) =>
-      told.push([symbol, state, gap ? 'gap' : null, reason].filter(Boolean).join(': ')),
+      reports.push([symbol, state, gap ? 'gap' : null, reason].filter(Boolean).join(': ')),
   });
-  return { clock, told, subject };
+  return { clock, reports, subject };
 }
 
 describe('FeedMonitor', () => {
-  it('tells nothing of a feed that opens in good order before it is live', () => {
-    const { told, subject } = monitor();
+  it('reports nothing before a feed that opens normally is live', () => {
+    const { reports, subject } = monitor();
     const tick = feed('tick');
     subject.open(tick, null);
-    expect(told).toEqual([]);
+    expect(reports).toEqual([]);
     subject.condition(tick, { kind: 'live' });
-    expect(told).toEqual(['BTCUSDT: live']);
+    expect(reports).toEqual(['BTCUSDT: live']);
   });
 
-  it('tells at once why nothing can come while the venue is away', () => {
-    const { told, subject } = monitor();
+  it('reports at once why nothing can come while the venue is unreachable', () => {
+    const { reports, subject } = monitor();
     subject.open(feed('tick'), 'The venue can not be reached.');
-    expect(told).toEqual(['BTCUSDT: recovering: The venue can not be reached.']);
+    expect(reports).toEqual(['BTCUSDT: recovering: The venue can not be reached.']);
   });
 
   it('is live only when all feeds of the symbol are', () => {
-    const { told, subject } = monitor();
+    const { reports, subject } = monitor();
     const [tick, book] = [feed('tick'), feed('orderbook')];
     subject.open(tick, null);
     subject.open(book, null);
     subject.recordEvent(tick, NOW);
-    expect(told).toEqual([]);
+    expect(reports).toEqual([]);
     subject.condition(book, { kind: 'live' });
     subject.condition(book, { kind: 'recovering', reason: 'gap in the book' });
     subject.recordEvent(tick, NOW);
     subject.recordEvent(book, NOW);
     subject.condition(book, { kind: 'live' });
-    expect(told).toEqual(['BTCUSDT: live', 'BTCUSDT: recovering: gap in the book', 'BTCUSDT: live']);
+    expect(reports).toEqual(['BTCUSDT: live', 'BTCUSDT: recovering: gap in the book', 'BTCUSDT: live']);
   });
 
-  it('calls a feed stale that normally ticks and falls silent, and live again with the next event', async () => {
-    const { clock, told, subject } = monitor();
+  it('reports a busy feed as stale when it falls silent, and as live again with the next event', async () => {
+    const { clock, reports, subject } = monitor();
     const tick = feed('tick');
     subject.open(tick, null);
     for (let count = 0; count < 20; count += 1) {
@@ -67,15 +67,15 @@ describe('FeedMonitor', () => {
       await clock.advance(500);
     }
     await clock.advance(9_000);
-    expect(told).toEqual(['BTCUSDT: live']);
+    expect(reports).toEqual(['BTCUSDT: live']);
     await clock.advance(3_500);
-    expect(told.slice(1)).toEqual(['BTCUSDT: stale: No tick has come for a while.']);
+    expect(reports.slice(1)).toEqual(['BTCUSDT: stale: No tick has come for a while.']);
     subject.recordEvent(tick, NOW);
-    expect(told.at(-1)).toBe('BTCUSDT: live');
+    expect(reports.at(-1)).toBe('BTCUSDT: live');
   });
 
-  it('does not call a quiet market stale', async () => {
-    const { clock, told, subject } = monitor();
+  it('does not report a quiet market as stale', async () => {
+    const { clock, reports, subject } = monitor();
     const tick = feed('tick');
     subject.open(tick, null);
     for (let count = 0; count < 10; count += 1) {
@@ -83,27 +83,27 @@ describe('FeedMonitor', () => {
       await clock.advance(8_000);
     }
     await clock.advance(40_000);
-    expect(told).toEqual(['BTCUSDT: live']);
+    expect(reports).toEqual(['BTCUSDT: live']);
   });
 
-  it('tells a gap beside the state', () => {
-    const { told, subject } = monitor();
+  it('reports a gap besides the state', () => {
+    const { reports, subject } = monitor();
     const trade = feed('trade');
     subject.open(trade, null);
     subject.condition(trade, { kind: 'live' });
     subject.condition(trade, { kind: 'gap', reason: 'trades 5 to 9 were lost' });
-    expect(told).toEqual(['BTCUSDT: live', 'BTCUSDT: live: gap: trades 5 to 9 were lost']);
+    expect(reports).toEqual(['BTCUSDT: live', 'BTCUSDT: live: gap: trades 5 to 9 were lost']);
   });
 
-  it('an outage makes every feed recover, but not one that is closed', () => {
-    const { told, subject } = monitor();
+  it('reports every feed as recovering during an outage, except one that is closed', () => {
+    const { reports, subject } = monitor();
     const [live, unlisted] = [feed('tick', 'A'), feed('tick', 'B')];
     subject.open(live, null);
     subject.recordEvent(live, NOW);
     subject.open(unlisted, null);
     subject.condition(unlisted, { kind: 'closed', reason: 'not listed' });
     subject.outage('connection lost');
-    expect(told).toEqual(['A: live', 'B: closed: not listed', 'A: recovering: connection lost']);
+    expect(reports).toEqual(['A: live', 'B: closed: not listed', 'A: recovering: connection lost']);
   });
 
   it('leaves no timer behind', () => {
@@ -112,8 +112,8 @@ describe('FeedMonitor', () => {
     expect(clock.pending).toBe(0);
   });
 
-  describe('after the process did not run for a while', () => {
-    /** Suspended for twenty seconds, in which no timer ran. */
+  describe('FeedMonitor after the process was suspended', () => {
+    /** Suspends the process for twenty seconds, in which no timer runs. */
     async function suspended() {
       const all = monitor();
       const [tick, quiet] = [feed('tick', 'A'), feed('tick', 'B')];
@@ -128,27 +128,27 @@ describe('FeedMonitor', () => {
       return { ...all, tick, quiet, before, event };
     }
 
-    it('calls everything stale before anything that waited is told, and live with what is no older than a moment', async () => {
-      const { clock, told, subject, tick, before, event } = await suspended();
+    it('reports everything as stale before any event that waited, and as live with the first recent event', async () => {
+      const { clock, reports, subject, tick, before, event } = await suspended();
       subject.recordEvent(tick, event(before + 100));
       const reason = 'stale: The gateway did not run for 22 s; what comes until it has caught up is late.';
-      expect(told.slice(2)).toEqual([`A: ${reason}`, `B: ${reason}`]);
+      expect(reports.slice(2)).toEqual([`A: ${reason}`, `B: ${reason}`]);
       subject.recordEvent(tick, event(clock.now() - 5_000));
-      expect(told).toHaveLength(4);
+      expect(reports).toHaveLength(4);
       subject.recordEvent(tick, event(clock.now() - 500));
-      expect(told.slice(4)).toEqual(['A: live']);
+      expect(reports.slice(4)).toEqual(['A: live']);
     });
 
-    it('calls everything stale though nothing comes, and takes an event without a time of its own for one that waited', async () => {
-      const { clock, told, subject, tick, quiet, event } = await suspended();
+    it('reports everything as stale though nothing comes, and takes an event without a time of its own for one that waited', async () => {
+      const { clock, reports, subject, tick, quiet, event } = await suspended();
       await clock.advance(0);
-      expect(told.slice(2)).toHaveLength(2);
+      expect(reports.slice(2)).toHaveLength(2);
       subject.recordEvent(quiet, event(clock.now()));
-      expect(told).toHaveLength(4);
-      // A timer that comes when it should shows that nothing waits any more.
+      expect(reports).toHaveLength(4);
+      // A timer that fires on time shows that nothing waits any more.
       await clock.advance(2_500);
       for (const each of [tick, quiet]) subject.recordEvent(each, event(clock.now()));
-      expect(told.slice(4)).toEqual(['A: live', 'B: live']);
+      expect(reports.slice(4)).toEqual(['A: live', 'B: live']);
     });
   });
 });

@@ -16,7 +16,7 @@ function marketState() {
   return { state, index, crossed, published };
 }
 
-it('knows the last value of a stream from its beginning to its end, and no trade', () => {
+it('MarketState keeps the last value of a stream from its beginning to its end, but no trade', () => {
   const { state, index } = marketState();
   const ticks = state.receive(key('tick'));
   const trades = state.receive(key('trade'));
@@ -33,7 +33,7 @@ it('knows the last value of a stream from its beginning to its end, and no trade
   expect(index.size).toBe(0);
 });
 
-it('keeps an epoch of a stream when the one before it ends late', () => {
+it('MarketState keeps an epoch of a stream when the one before it ends late', () => {
   const { state } = marketState();
   const former = state.receive(key('tick'));
   former.publish(tick(7));
@@ -44,7 +44,7 @@ it('keeps an epoch of a stream when the one before it ends late', () => {
   expect(state.latest(key('tick'))).toEqual(tick(1));
 });
 
-it('publishes and returns no book that is not in step: before its snapshot, once crossed, and once reset', () => {
+it('MarketState neither publishes nor returns a book that is out of step: before its snapshot, once crossed, once reset', () => {
   const { state, crossed, published } = marketState();
   const stream = state.receive(key('orderbook'));
   const sequences = published(key('orderbook'));

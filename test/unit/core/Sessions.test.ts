@@ -7,7 +7,7 @@ const IDLE_MS = 60_000;
 
 let clock: FakeClock;
 let sessions: Sessions;
-/** Scopes that are held. */
+/** The scopes whose credentials are held. */
 let open: Set<string>;
 
 beforeEach(() => {
@@ -16,7 +16,7 @@ beforeEach(() => {
   open = new Set();
 });
 
-/** Authenticates and leaves, as one that will come back; gives the token. */
+/** Authenticates, leaves with the session still resumable, and returns its token. */
 function visit(owner: string, scope: string): string {
   using use = sessions.begin(ANONYMOUS, { owner });
   open.add(scope);
@@ -26,7 +26,7 @@ function visit(owner: string, scope: string): string {
 }
 
 describe('Sessions', () => {
-  it('keep few idle ones for one owner: its longest idle goes first, and what it held is let go', () => {
+  it('keep few idle sessions for one owner: the longest idle one goes first, and its credentials are released', () => {
     const tokens = Array.from({ length: 100 }, (_, n) => visit('one', `s${n}`));
     expect([sessions.size, open.size]).toEqual([64, 64]);
     expect(open.has('s35')).toBe(false);
@@ -38,14 +38,14 @@ describe('Sessions', () => {
     expect(resumed.session.scopeOf('oanda')).toBe('s36');
   });
 
-  it('never end one for what another owner does', () => {
+  it('never end a session because of what another owner does', () => {
     const token = visit('quiet', 'mine');
     for (let n = 0; n < 1_000; n += 1) visit('loud', `s${n}`);
     using resumed = sessions.resume(token, ANONYMOUS);
     expect(resumed.session.scopeOf('oanda')).toBe('mine');
   });
 
-  it('never end one that is used, and count one that is used again as the newest', () => {
+  it('never end a session that is in use, and count one that is used again as the newest', () => {
     const first = visit('one', 'first');
     const second = visit('one', 'second');
     sessions.resume(first, ANONYMOUS)[Symbol.dispose]();
@@ -56,7 +56,7 @@ describe('Sessions', () => {
     expect([open.has('first'), open.has('second')]).toEqual([false, true]);
   });
 
-  it('make room for who comes, by the one that has been idle longest, when there are as many as there may be', () => {
+  it('make room for a new session by ending the one that has been idle longest, if there are as many as allowed', () => {
     const uses = Array.from({ length: 19_999 }, (_, n) => {
       const use = sessions.begin(ANONYMOUS, { owner: `o${n}` });
       sessions.hold(use.session, 'oanda', { scope: `s${n}`, hold: { [Symbol.dispose]: () => undefined } });
@@ -70,7 +70,7 @@ describe('Sessions', () => {
     expect([sessions.size, clock.pending]).toEqual([0, 0]);
   });
 
-  it('leave no timer when the idle ones have gone', async () => {
+  it('leave no timer once the idle ones have ended', async () => {
     for (let n = 0; n < 70; n += 1) visit('one', `s${n}`);
     await clock.advance(IDLE_MS);
     expect([sessions.size, open.size, clock.pending]).toEqual([0, 0, 0]);

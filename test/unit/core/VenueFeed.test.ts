@@ -36,11 +36,11 @@ it.each([
   draftOf(trade(9)),
   draftOf(book(9, 'delta', { bids: [['1', '2']], asks: [['3', '4']] })),
   candle,
-])('gives $type its place, and leaves nothing of it out', (draft) => {
+])('a feed passes $type on with the address of its stream and every member of the draft', (draft) => {
   const address = { scope: 'shared', broker: 'binance', symbol: 'BTCUSDT', type: draft.type, interval: null };
   using channel = new MemoryBus().open(streamKey(address));
-  const stream = new VenueFeed({ address, epoch: 'life', channel, received: { count: 0 } });
+  const stream = new VenueFeed({ address, epoch: 'epoch', channel, received: { count: 0 } });
   const place = { broker: 'binance', symbol: 'BTCUSDT' };
-  expect(stream.number(draft)).toEqual({ ...draft, ...place, sequence: 1, cursor: 'life.1' });
-  expect(stream.number(draft)).toEqual({ ...draft, ...place, sequence: 2, cursor: 'life.2' });
+  expect(stream.number(draft)).toEqual({ ...draft, ...place, sequence: 1, cursor: 'epoch.1' });
+  expect(stream.number(draft)).toEqual({ ...draft, ...place, sequence: 2, cursor: 'epoch.2' });
 });

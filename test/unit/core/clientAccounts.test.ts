@@ -33,7 +33,7 @@ const AT = fromEpochMs(0);
 
 const credentialsOf = (token: string): BrokerCredentials => ({ token, accountId: 'a', apiKey: null, apiSecret: null });
 
-/** The price that an account is quoted: its own, and no other's. */
+/** The price that an account is quoted, different from any other account's. */
 function tickOf(token: string): TickDraft {
   const bid = decimal(String(100 + Number(token.slice(1))));
   return {
@@ -50,7 +50,7 @@ function tickOf(token: string): TickDraft {
   };
 }
 
-/** One account at the venue: knows its token, and its own prices. */
+/** One account at the venue, with its token and its own prices. */
 class Account extends ScriptedBroker {
   readonly token: string;
 
@@ -140,14 +140,14 @@ class Venue {
   }
 }
 
-/** One client, and all that ever reached it. */
+/** One client, with everything that it ever received. */
 class Client {
   readonly #venue: Venue;
   #use: SessionUse;
   #subscription: Disposable | null = null;
   #watching: Disposable | null = null;
   readonly received: MarketData[] = [];
-  readonly told: BrokerInfo[] = [];
+  readonly infos: BrokerInfo[] = [];
   token: string | null = null;
 
   constructor(venue: Venue) {
@@ -187,7 +187,7 @@ class Client {
       asker: ASKER,
       subscriber,
     });
-    this.#watching = this.#venue.manager.watch(access, (info) => this.told.push(info));
+    this.#watching = this.#venue.manager.watch(access, (info) => this.infos.push(info));
     await this.#venue.clock.advance(0);
   }
 
@@ -209,7 +209,7 @@ class Client {
     return this.received.flatMap((event) => (event.type === 'status' ? [event.state] : []));
   }
 
-  /** The connection goes; the session may be resumed by its token until it has been idle. */
+  /** Closes the connection; the session can be resumed by its token until it has been idle too long. */
   leave(): void {
     this.unsubscribe();
     this.#use[Symbol.dispose]();
@@ -221,7 +221,7 @@ class Client {
 }
 
 describe('a broker that needs the client’s own credentials', () => {
-  it('gives each client its own prices, and one without credentials nothing', async () => {
+  it('gives each client the prices of its own account, and a client without credentials nothing', async () => {
     const venue = new Venue();
     const [one, two, nobody] = [venue.client(), venue.client(), venue.client()];
     await one.authenticate('t1');
@@ -251,7 +251,7 @@ describe('a broker that needs the client’s own credentials', () => {
     await venue.close();
   });
 
-  it('swaps the upstream under a running subscription when other credentials are given, and says so', async () => {
+  it('swaps the account under a running subscription when other credentials are given, and reports it', async () => {
     const venue = new Venue();
     const client = venue.client();
     await client.authenticate('t1');
@@ -266,7 +266,7 @@ describe('a broker that needs the client’s own credentials', () => {
     await venue.close();
   });
 
-  it('never tells a price of the old account after one of the new, however slow the client’s rhythm', async () => {
+  it('never sends a price of the old account after one of the new, however long the client’s throttle', async () => {
     const venue = new Venue();
     const client = venue.client();
     await client.authenticate('t1');
@@ -280,7 +280,7 @@ describe('a broker that needs the client’s own credentials', () => {
     await venue.close();
   });
 
-  it('tells the end of a subscription whose credentials were withdrawn, and goes on with new ones', async () => {
+  it('reports to a subscription that its credentials were withdrawn, and goes on with new ones', async () => {
     const venue = new Venue();
     const client = venue.client();
     await client.authenticate('t1');
@@ -295,7 +295,7 @@ describe('a broker that needs the client’s own credentials', () => {
     await venue.close();
   });
 
-  it('keeps what was held when the venue refuses new credentials', async () => {
+  it('keeps the old credentials when the venue refuses new ones', async () => {
     const venue = new Venue();
     const client = venue.client();
     await client.authenticate('t1');
@@ -306,7 +306,7 @@ describe('a broker that needs the client’s own credentials', () => {
     await venue.close();
   });
 
-  it('can be resumed by the session’s token until it was idle, and then everything is wiped', async () => {
+  it('keeps the credentials for the session’s token until the session was idle too long, and then wipes everything', async () => {
     const venue = new Venue();
     const client = venue.client();
     const token = await client.authenticate('t1');
@@ -327,7 +327,7 @@ describe('a broker that needs the client’s own credentials', () => {
     expect(venue.clock.pending).toBe(0);
   });
 
-  it('tells a client of its own account’s state only', async () => {
+  it('reports to a client the state of its own account only', async () => {
     const venue = new Venue();
     const [one, two] = [venue.client(), venue.client()];
     await one.authenticate('t1');
@@ -335,12 +335,12 @@ describe('a broker that needs the client’s own credentials', () => {
     await one.subscribe();
     await two.subscribe();
     venue.open[0]?.sink.onStatus({ kind: 'waiting', delayMs: 1, reason: 'lost' });
-    expect(one.told.map(({ state }) => state)).toEqual(['disconnected']);
-    expect(two.told).toEqual([]);
+    expect(one.infos.map(({ state }) => state)).toEqual(['disconnected']);
+    expect(two.infos).toEqual([]);
     await venue.close();
   });
 
-  it('takes no credentials over plain text from afar', async () => {
+  it('takes no credentials over plain text from another machine', async () => {
     const venue = new Venue();
     using use = venue.sessions.begin(ANONYMOUS, ASKER);
     const client = { address: '203.0.113.9', secure: false };
@@ -363,7 +363,7 @@ const step = fc.oneof(
   }),
 );
 
-it('whatever the order of things, no client ever sees another account’s price', async () => {
+it('no client ever sees another account’s price, in whatever order things happen', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const venue = new Venue();

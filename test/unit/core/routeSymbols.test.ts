@@ -21,18 +21,28 @@ function routed(brokers: RoutableBroker[], symbol: string): string {
 describe('routing without a broker', () => {
   const mock = broker('mock', ['BTCUSDT', 'ONLYMOCK'], { synthetic: true });
   const cases: [string, RoutableBroker[], string, string][] = [
-    ['a real broker comes before a synthetic one', [mock, broker('real', ['BTCUSDT'])], 'BTCUSDT', 'real'],
-    ['a synthetic one serves what no real one lists', [mock, broker('real', ['BTCUSDT'])], 'ONLYMOCK', 'mock'],
-    ['two real ones are ambiguous', [broker('a', ['X']), broker('b', ['X'])], 'X', 'AMBIGUOUS_SYMBOL'],
-    ['nobody lists it', [mock, broker('real', ['BTCUSDT'])], 'NOPE', 'UNKNOWN_SYMBOL'],
+    ['a real broker is chosen before a synthetic one', [mock, broker('real', ['BTCUSDT'])], 'BTCUSDT', 'real'],
+    ['a synthetic broker serves what no real one lists', [mock, broker('real', ['BTCUSDT'])], 'ONLYMOCK', 'mock'],
+    ['a symbol of two real brokers is ambiguous', [broker('a', ['X']), broker('b', ['X'])], 'X', 'AMBIGUOUS_SYMBOL'],
+    ['a symbol that nobody lists is unknown', [mock, broker('real', ['BTCUSDT'])], 'NOPE', 'UNKNOWN_SYMBOL'],
     [
-      'listed only where credentials are needed',
+      'a symbol that is listed only by a broker with credentials needs them',
       [broker('a', ['X'], { open: false })],
       'X',
       'BROKER_AUTHENTICATION_REQUIRED',
     ],
-    ['the one broker not heard yet may list it', [mock, broker('real', null)], 'NOPE', 'real'],
-    ['two brokers not heard yet: nobody can say', [broker('a', null), broker('b', null)], 'X', 'BROKER_UNAVAILABLE'],
+    [
+      'an unknown symbol goes to the only broker whose list is not known yet',
+      [mock, broker('real', null)],
+      'NOPE',
+      'real',
+    ],
+    [
+      'a symbol cannot be routed while the lists of two brokers are unknown',
+      [broker('a', null), broker('b', null)],
+      'X',
+      'BROKER_UNAVAILABLE',
+    ],
   ];
   it.each(cases)('%s', (_name, brokers, symbol, expected) => {
     expect(routed(brokers, symbol)).toBe(expected);
@@ -40,7 +50,7 @@ describe('routing without a broker', () => {
 });
 
 describe('routing to a named broker', () => {
-  it('rejects what it does not list, with the closest name', () => {
+  it('rejects a symbol that the broker does not list, with the closest name', () => {
     const { accepted, rejected } = routeToBroker(broker('binance', ['BTCUSDT', 'ETHUSDT']), [
       'BTCUSDT',
       'ETHUSTD',
@@ -53,7 +63,7 @@ describe('routing to a named broker', () => {
     ]);
   });
 
-  it('accepts everything while the venue can not be asked', () => {
+  it('accepts every symbol while the venue cannot be asked', () => {
     expect(routeToBroker(broker('binance', null), ['ANY']).accepted).toHaveLength(1);
   });
 });

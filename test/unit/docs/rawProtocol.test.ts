@@ -15,7 +15,7 @@ interface Members {
   readonly optional: readonly string[];
 }
 
-/** The members of each reply beside `type` and `status`. The compiler asks for a line for each status that there is. */
+/** The members of each reply besides `type` and `status`. The compiler requires a line for each status. */
 const REPLIES: Record<StatusReply['status'], { [Part in keyof Members]: readonly (keyof StatusReply)[] }> = {
   connected: { required: ['message'], optional: [] },
   authenticated: { required: ['message'], optional: ['id', 'broker', 'session', 'expiresAt'] },
@@ -24,7 +24,7 @@ const REPLIES: Record<StatusReply['status'], { [Part in keyof Members]: readonly
   subscriptions: { required: ['subscriptions'], optional: ['id'] },
   pong: { required: [], optional: ['id'] },
 };
-/** What an event of each status is, beside its address and its reason. */
+/** The content of an event for each status, besides its address and its reason. */
 const FEED_STATUSES: Record<FeedState | 'gap', { readonly state: FeedState; readonly gap: boolean }> = {
   live: { state: 'live', gap: false },
   stale: { state: 'stale', gap: false },
@@ -56,7 +56,7 @@ describe('the page on the raw protocol', () => {
     expect(parseClientMessage(JSON.stringify(example)).error).toBeUndefined();
   });
 
-  it('has an example and a section for every action, and for no other', () => {
+  it('has an example and a section for every action, and for nothing else', () => {
     const actions = listedIn(messageOf('{}'));
     expect(actions).toContain('subscribe');
     expect(distinct(fromClients, 'action')).toEqual(actions.toSorted());
@@ -86,7 +86,7 @@ describe('the page on the raw protocol', () => {
     }
   });
 
-  it('has an example and a line of every feed status, as the gateway sends it', () => {
+  it('has an example and a line for every feed status, as the gateway sends it', () => {
     const statuses = Object.keys(FEED_STATUSES).toSorted();
     expect(distinct(feedStatuses, 'status')).toEqual(statuses);
     const lines = table('## Feed status').map(([name = '']) => name);
@@ -98,7 +98,7 @@ describe('the page on the raw protocol', () => {
     }
   });
 
-  it('has an example and a section of every type of market data, as the gateway sends it', () => {
+  it('has an example and a section for every type of market data, as the gateway sends it', () => {
     const types: readonly FeedType[] = RAW_TYPES.toSorted();
     expect(distinct(events.map(dataOf), 'type')).toEqual(types);
     expect(sections('## Market data')).toEqual(types);
@@ -119,7 +119,7 @@ describe('the page on the raw protocol', () => {
   });
 });
 
-/** What the gateway sends of an event, of which the example has all members that matter. */
+/** What the gateway sends for an event, given that the example has all members that matter. */
 function sent(event: Json): unknown {
   return JSON.parse(encodeEvent(event as unknown as MarketData));
 }
@@ -154,7 +154,7 @@ function messageOf(text: string): string {
   return parseClientMessage(text).error?.message ?? '';
 }
 
-/** The names in "…; expected one of a, b, c." */
+/** Returns the names in "…; expected one of a, b, c." */
 function listedIn(message: string): readonly string[] {
   return (/expected one of (.*)\.$/.exec(message)?.[1] ?? '').split(', ');
 }
@@ -163,20 +163,20 @@ function distinct(messages: readonly Json[], member: string): readonly string[] 
   return [...new Set(messages.map((message) => String(message[member])))].toSorted();
 }
 
-/** What follows a heading, up to the next one of the same or a higher level. */
+/** Returns the text after a heading, up to the next one of the same or a higher level. */
 function under(heading: string): string {
   const level = heading.indexOf(' ');
   const [, rest = ''] = page.split(`\n${heading}\n`);
   return rest.split(new RegExp(`^#{1,${level}} `, 'm'))[0] ?? '';
 }
 
-/** The headings one level below. */
+/** Returns the headings one level below. */
 function sections(heading: string): readonly string[] {
   const marks = '#'.repeat(heading.indexOf(' ') + 1);
   return [...under(heading).matchAll(new RegExp(`^${marks} (.*)$`, 'gm'))].map(([, name = '']) => name).toSorted();
 }
 
-/** The cells, without code marks, of the lines of all tables under a heading that begin with code. */
+/** Returns the cells, without code marks, of those table lines under a heading that begin with code. */
 function table(heading: string): readonly (readonly string[])[] {
   const lines = under(heading)
     .split('\n')

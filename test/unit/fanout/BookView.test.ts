@@ -5,7 +5,7 @@ import { OrderBook } from '../../../src/market/OrderBook.ts';
 import type { OrderBookUpdate } from '../../../src/market/marketData.ts';
 import { book } from '../../support/events.ts';
 
-/** Bids below 100 and asks above, so that the book is never crossed. */
+/** Bids stay below 100 and asks above, so that the book is never crossed. */
 const changes = fc.array(
   fc.record({
     bids: fc.array(fc.tuple(fc.integer({ min: 80, max: 99 }).map(String), fc.integer({ min: 0, max: 3 }).map(String))),
@@ -28,7 +28,7 @@ function updates(steps: { bids: [string, string][]; asks: [string, string][] }[]
   );
 }
 
-it('a client that applies a view of deltas holds exactly the best levels, after every event', () => {
+it('a client that applies a view of deltas holds exactly the best levels after every event', () => {
   fc.assert(
     fc.property(changes, fc.integer({ min: 1, max: 6 }), (steps, depth) => {
       const source = new OrderBook();
@@ -36,16 +36,16 @@ it('a client that applies a view of deltas holds exactly the best levels, after 
       const client = new OrderBook();
       for (const update of updates(steps)) {
         source.apply(update);
-        const told = view.next(update, source);
-        client.apply(told);
+        const seen = view.next(update, source);
+        client.apply(seen);
         expect(client.top(1_000)).toEqual(source.top(depth));
-        expect(told.sequence).toBe(update.sequence);
+        expect(seen.sequence).toBe(update.sequence);
       }
     }),
   );
 });
 
-it('merged deltas do what they did one after the other', () => {
+it('merged deltas have the same effect as the deltas one after the other', () => {
   fc.assert(
     fc.property(changes, fc.integer({ min: 1, max: 6 }), fc.integer({ min: 2, max: 5 }), (steps, depth, group) => {
       const source = new OrderBook();
@@ -54,8 +54,8 @@ it('merged deltas do what they did one after the other', () => {
       let held: OrderBookUpdate | null = null;
       for (const [index, update] of updates(steps).entries()) {
         source.apply(update);
-        const told = view.next(update, source);
-        held = held === null || told.kind === 'snapshot' ? told : mergeDeltas(held, told);
+        const seen = view.next(update, source);
+        held = held === null || seen.kind === 'snapshot' ? seen : mergeDeltas(held, seen);
         if (index === 0 || index % group === 0) {
           client.apply(held);
           held = null;

@@ -10,7 +10,7 @@ import { DeflateClient, payloadOf } from '../../support/DeflateClient.ts';
 
 type Read = (frames: readonly Buffer[]) => Promise<string[]>;
 
-/** One inflater for all messages of a connection, as RFC 7692 (7.2.2) has it; the frames are taken apart by hand. */
+/** Inflates all messages of a connection with one inflater, as RFC 7692 (7.2.2) says, after taking the frames apart. */
 const inflateAll: Read = async (frames) => {
   const inflate = createInflateRaw();
   const messages: string[] = [];
@@ -42,7 +42,7 @@ interface Extension {
   accept(offers: object[]): void;
   cleanup(): void;
 }
-/** The types of ws leave these out. */
+/** The types of ws leave these classes out. */
 const { Receiver, PerMessageDeflate } = ws as unknown as {
   readonly Receiver: new (options: object) => Writable;
   readonly PerMessageDeflate: new (options: object) => Extension;
@@ -92,7 +92,7 @@ const ids = fc.oneof(
   { weight: 2, arbitrary: fc.uuid().map(json) },
   { weight: 1, arbitrary: fc.nat(600).map((length) => json('i'.repeat(length))) },
 );
-/** Of a client: its ids in either group. */
+/** The ids of each client in both groups. */
 const clients = fc.array(fc.tuple(fc.array(ids, { minLength: 1, maxLength: 2 }), fc.array(ids, { maxLength: 2 })), {
   minLength: 1,
   maxLength: 4,
@@ -101,7 +101,7 @@ const steps = fc.array(
   fc.record({
     group: fc.constantFrom(0, 0, 0, 0, 1),
     payload: payloads,
-    /** Of each client. */
+    /** What happens to the message at each client. */
     fates: fc.array(fc.constantFrom(...Array<'compressed'>(6).fill('compressed'), 'missed', 'plain'), {
       minLength: 4,
       maxLength: 4,
@@ -111,7 +111,7 @@ const steps = fc.array(
 );
 
 describe('DeflateChain', () => {
-  it('lets every client read exactly what it was sent, whatever it missed and whatever came between', async () => {
+  it('lets every client read exactly what it was sent, whatever it missed and whatever came in between', async () => {
     let linked = 0;
     await fc.assert(
       fc.asyncProperty(clients, steps, async (idsOfClients, events) => {
@@ -136,7 +136,7 @@ describe('DeflateChain', () => {
     expect(linked).toBeGreaterThan(100);
   });
 
-  it('links to the same bytes for all ids of one length, made once', async () => {
+  it('links to the same bytes for all ids of one length, and makes them once', async () => {
     const chain = new DeflateChain();
     const [first, second] = [chain.next(Buffer.from('{"a":1}')), chain.next(Buffer.from('{"a":2}'))];
     const [a, b] = [new DeflateClient(), new DeflateClient()];
@@ -149,7 +149,7 @@ describe('DeflateChain', () => {
     expect(a.sent[1]).toBe('{"id":"id-0","type":"next","payload":{"a":2}}');
   });
 
-  it('links to no byte of an id, which is not the same for all', async () => {
+  it('links to no byte of an id, because ids differ between clients', async () => {
     const printable = Array.from({ length: 95 }, (_, at) => String.fromCodePoint(0x20 + at));
     const chain = new DeflateChain();
     const client = new DeflateClient();
@@ -160,20 +160,20 @@ describe('DeflateChain', () => {
     expect(await inflateAll(frames)).toEqual(client.sent);
   });
 
-  it('gives each who asks for a fresh frame one of its own', () => {
+  it('gives each client that asks for a fresh frame a frame of its own', () => {
     const message = new DeflateChain().next(Buffer.from('{}'));
     expect(message.fresh(3)?.frame).not.toBe(message.fresh(3)?.frame);
     expect(message.fresh(null)?.frame).not.toBe(message.fresh(null)?.frame);
   });
 
-  it('links nothing to what is not there', () => {
+  it('links to nothing if there is no previous message', () => {
     const chain = new DeflateChain();
     const first = chain.next(Buffer.from('{}'));
     expect([first.follows, first.linked(3), first.linked(null)]).toEqual([null, null, null]);
     expect(chain.next(Buffer.from('{}')).follows).toBe(first.mark);
   });
 
-  it('does not compress once for every length that clients give their ids', () => {
+  it('does not compress once for each length of the clients’ ids', () => {
     const chain = new DeflateChain();
     chain.next(Buffer.from('{"a":1}'));
     const message = chain.next(Buffer.from('{"a":2}'));
@@ -193,7 +193,7 @@ describe('DeflateChain', () => {
     expect(await inflateAll(frames)).toEqual(client.sent);
   });
 
-  it('has no frame for an id that is longer than a stored block, and one for the longest', async () => {
+  it('has no frame for an id that is longer than a stored block, but has one for the longest that fits', async () => {
     const message = new DeflateChain().next(Buffer.from('{}'));
     const longest = 65_535 - Buffer.byteLength('{"id":,"type":"next","payload":');
     expect(message.fresh(longest + 1)).toBeNull();
@@ -204,7 +204,7 @@ describe('DeflateChain', () => {
   it.each([
     { what: 'a trade', payloadTexts: trades(200), share: 0.2 },
     { what: 'a book of 20 levels', payloadTexts: books(200), share: 0.1 },
-  ])('tells $what to who is in step in less than $share of its plain bytes', ({ payloadTexts, share }) => {
+  ])('sends $what to a client in step in less than $share of the plain bytes', ({ payloadTexts, share }) => {
     const chain = new DeflateChain();
     const id = Buffer.from(json('5f0c6ef6-3a55-4c0a-9b0c-3d2f2a1f7e11'));
     const payloadBytes = payloadTexts.map((payload) => Buffer.from(payload));

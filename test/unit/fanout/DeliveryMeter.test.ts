@@ -5,7 +5,7 @@ import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
 import { key, tick } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 
-it('a live event is timed from receipt to the first write of a protocol, never with a negative time', async () => {
+it('a live event is timed from its receipt to the first write of a protocol, and the time is never negative', async () => {
   const clock = new FakeClock(Date.parse(tick(1).receivedAt) + 250);
   const metrics = new Metrics();
   const raw = new DeliveryMeter({ protocol: 'raw', clock, metrics });
@@ -24,8 +24,8 @@ it('a live event is timed from receipt to the first write of a protocol, never w
     values.find(({ metricName, labels }) => metricName?.endsWith(suffix) && labels['protocol'] === protocol)?.value;
   expect([of('_count', 'raw'), of('_sum', 'raw')]).toEqual([2, 0.25]);
   expect([of('_count', 'graphql-sse'), of('_sum', 'graphql-sse')]).toEqual([1, 0.25]);
-  const told = await metrics.eventsDelivered.get();
-  expect(told.values.map(({ labels, value }) => [labels.protocol, value])).toEqual([
+  const counts = await metrics.eventsDelivered.get();
+  expect(counts.values.map(({ labels, value }) => [labels.protocol, value])).toEqual([
     ['raw', 4],
     ['graphql-sse', 1],
   ]);

@@ -9,7 +9,7 @@ let rate: { perSecond: number; burst: number };
 let handled: string[];
 let overloads: number;
 let isPaused: boolean;
-/** What a message that begins with "slow" waits for. */
+/** A message that begins with "slow" waits for this. */
 let gate: PromiseWithResolvers<void>;
 let inbox: Inbox<string>;
 
@@ -38,13 +38,13 @@ function send(count: number): void {
   for (let n = 0; n < count; n += 1) inbox.add('message', 10);
 }
 
-describe('an inbox', () => {
-  it('handles what comes within the rate at once, and a burst of as much as may be saved up', () => {
+describe('Inbox', () => {
+  it('handles messages within the rate at once, and after quiet a limited number beyond it', () => {
     send(20);
     expect([handled.length, isPaused, budget.used, clock.pending]).toEqual([20, false, 0, 0]);
   });
 
-  it('reads later what comes faster, and loses none of it', async () => {
+  it('reads messages that come faster later, and loses none of them', async () => {
     send(25);
     expect([handled.length, isPaused, budget.used]).toEqual([20, true, 50]);
     await clock.advance(100);
@@ -53,7 +53,7 @@ describe('an inbox', () => {
     expect([handled.length, isPaused, budget.used, clock.pending]).toEqual([25, false, 0, 0]);
   });
 
-  it('handles one message after the other, in order, and does not read on while many wait', async () => {
+  it('handles one message after the other, in order, and reads no more while many wait', async () => {
     rate = { perSecond: 1_000, burst: 1_000 };
     inbox.add('slow 1', 10);
     inbox.add('slow 2', 10);
@@ -68,7 +68,7 @@ describe('an inbox', () => {
     expect([handled.length, isPaused]).toEqual([65, false]);
   });
 
-  it('gives up a client that sends faster than it may for ten seconds, and not before', async () => {
+  it('closes a client that exceeds the rate for ten seconds, and not before', async () => {
     for (let tenth = 0; tenth < 99; tenth += 1) {
       if (!isPaused) send(30);
       await clock.advance(100);
@@ -83,7 +83,7 @@ describe('an inbox', () => {
     expect(budget.used).toBe(0);
   });
 
-  it('bears a burst again and again, if there is quiet between', async () => {
+  it('tolerates many messages at once again and again if there is quiet in between', async () => {
     for (let time = 0; time < 20; time += 1) {
       send(30);
       await clock.advance(5_000);
@@ -91,7 +91,7 @@ describe('an inbox', () => {
     expect([handled.length, overloads]).toEqual([600, 0]);
   });
 
-  it('gives up a client of which more waits than may', () => {
+  it('closes a client if more of its messages wait than allowed', () => {
     inbox.add('slow', 10);
     inbox.add('large', 9_000);
     expect(overloads).toBe(0);

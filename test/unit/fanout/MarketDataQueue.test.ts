@@ -12,15 +12,15 @@ function eventQueue(limitBytes = 100_000) {
   return { queue, budget, closes: () => closes };
 }
 
-describe('EventQueue', () => {
-  it('hands an event straight to a waiting next()', async () => {
+describe('MarketDataQueue', () => {
+  it('passes an event straight to a waiting next()', async () => {
     const { queue } = eventQueue();
     const next = queue.next();
     queue.deliver(new SharedEvent(key('tick'), tick(1)));
     expect((await next).value?.event.sequence).toBe(1);
   });
 
-  it('conflates when too much is not pulled in time, and never fails for it', async () => {
+  it('conflates ticks if too many are not pulled in time, and never fails because of them', async () => {
     const { queue } = eventQueue(4_000);
     for (let sequence = 1; sequence <= 100; sequence += 1) queue.deliver(new SharedEvent(key('tick'), tick(sequence)));
     const seen: (number | undefined)[] = [];
@@ -29,7 +29,7 @@ describe('EventQueue', () => {
     expect(seen.slice(0, 3)).toEqual([1, 2, 3]);
   });
 
-  it('rejects with SLOW_CONSUMER over its budget, and is then at its end', async () => {
+  it('rejects with SLOW_CONSUMER over its budget, and has then ended', async () => {
     const { queue, budget, closes } = eventQueue(1_000);
     for (let sequence = 1; sequence <= 5; sequence += 1) queue.deliver(new SharedEvent(key('trade'), trade(sequence)));
     await expect(queue.next()).rejects.toMatchObject({ code: 'SLOW_CONSUMER' });

@@ -12,7 +12,9 @@ import { FlushScheduler } from '../../../src/fanout/routing/FlushScheduler.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { book, key, tick, trade } from '../../support/events.ts';
 
-/** A connection whose kernel takes bytes at once, or none until the test says so; what it took is read by ws's receiver. */
+/**
+ * A connection whose kernel takes bytes at once, or none until the test says so. What it took is read by ws's receiver.
+ */
 class Wire extends EventEmitter {
   readonly readyState = 1;
   readonly read: string[] = [];
@@ -83,7 +85,7 @@ function outbox(limitBytes = 10_000, compressFromBytes: number | null = null) {
   return { wire, clock, subject, scheduler };
 }
 
-/** A connection that has so much under way that it does not keep up. */
+/** Leaves the connection with so many unsent bytes that it does not keep up. */
 async function stall({ wire, clock, subject }: ReturnType<typeof outbox>): Promise<void> {
   wire.stalled = true;
   subject.deliver(new SharedEvent(key('tick', 'OTHER'), tick(0)), { encoder: bulky, id: null });
@@ -91,7 +93,7 @@ async function stall({ wire, clock, subject }: ReturnType<typeof outbox>): Promi
 }
 
 describe('Outbox', () => {
-  it('writes what one turn brings in one write, in order, whatever the subscriptions', async () => {
+  it('writes everything that arrives in one turn in one write, in order, across all subscriptions', async () => {
     const { wire, clock, subject } = outbox();
     subject.deliver(new SharedEvent(key('tick'), tick(1)), plain);
     subject.deliver(new SharedEvent(key('trade'), trade(2)), withId('a'));
@@ -102,7 +104,7 @@ describe('Outbox', () => {
     expect(wire.writes).toBe(1);
   });
 
-  it('writes nothing after a reply that was asked for later, and everything before it that came earlier', async () => {
+  it('writes a reply after the events that came before it, and before those that came after it', async () => {
     const { wire, clock, subject } = outbox();
     subject.deliver(new SharedEvent(key('tick'), tick(1)), plain);
     void subject.send('complete');
@@ -110,7 +112,7 @@ describe('Outbox', () => {
     expect(wire.read).toEqual(['"tick 1"', 'complete']);
   });
 
-  it('keeps the shared frame of a client that does not read apart from the others’ ids', async () => {
+  it('does not mix up ids if a client that does not read holds on to a shared frame', async () => {
     const [slow, quick] = [outbox(), outbox()];
     slow.wire.stalled = true;
     const sharedEvent = new SharedEvent(key('tick'), tick(1));
@@ -123,7 +125,7 @@ describe('Outbox', () => {
     expect(quick.wire.read).toEqual(['{"id":"q","type":"next","payload":"tick 1"}']);
   });
 
-  it('keeps many frames of a turn whole when the kernel takes none of them', async () => {
+  it('writes many frames of a turn intact if the kernel takes none of them', async () => {
     const [slow, quick] = [outbox(), outbox()];
     slow.wire.stalled = true;
     for (let sequence = 1; sequence <= 3; sequence += 1) {
@@ -138,7 +140,7 @@ describe('Outbox', () => {
     expect(quick.wire.read.map((text) => text.slice(0, 9))).toEqual(Array<string>(3).fill('{"id":"q"'));
   });
 
-  it('writes a turn larger than one write in order', async () => {
+  it('writes a turn that is larger than one write in order', async () => {
     const { wire, clock, subject } = outbox();
     const large: Encoder = {
       isShared: true,
@@ -165,7 +167,7 @@ describe('Outbox', () => {
     expect(rest.filter((text) => text.startsWith('"tick'))).toEqual(['"tick 1"', '"tick 2"', '"tick 4"']);
   });
 
-  it('tells nothing more of a subscription that has ended, written or waiting', async () => {
+  it('sends nothing more of a subscription that has ended, written or waiting', async () => {
     const scene = outbox();
     const { wire, clock, subject } = scene;
     const [ended, other] = [withId('e'), withId('o')];
@@ -184,7 +186,7 @@ describe('Outbox', () => {
     expect(wire.read.filter((text) => text.includes('"o"'))).toHaveLength(2);
   });
 
-  it('tells a client that can not keep up with its trades, closes it with 1013, and in the end cuts it off', async () => {
+  it('sends an error to a client that cannot keep up with its trades, closes it with 1013, and finally cuts it off', async () => {
     const scene = outbox(2_000);
     await stall(scene);
     const { wire, clock, subject } = scene;
@@ -192,7 +194,7 @@ describe('Outbox', () => {
       subject.deliver(new SharedEvent(key('trade'), trade(sequence)), plain);
     }
     expect(wire.closed).toEqual([{ code: 1013, reason: expect.stringContaining('did not read') }]);
-    // What is under way to it comes before what it is told.
+    // Bytes that are already on the way come before the error.
     await clock.advance(29_999);
     expect(wire.terminated).toBe(false);
     wire.drain();
@@ -201,7 +203,7 @@ describe('Outbox', () => {
     expect(wire.terminated).toBe(true);
   });
 
-  it('gives no client more time by being closed again, and starts nothing once it is disposed of', async () => {
+  it('gives a client no more time if it is closed again, and starts nothing once it is disposed of', async () => {
     const { wire, clock, subject } = outbox();
     subject.close(1001, 'shutting down');
     await clock.advance(1_500);
@@ -214,7 +216,7 @@ describe('Outbox', () => {
     expect(left.clock.pending).toBe(0);
   });
 
-  it('cuts a slow client off sooner where the connection is closed meanwhile', async () => {
+  it('cuts a slow client off sooner if the connection is closed meanwhile', async () => {
     const scene = outbox(2_000);
     await stall(scene);
     const { wire, clock, subject } = scene;
@@ -258,7 +260,7 @@ describe('Outbox', () => {
     expect(wire.listenerCount('drain')).toBe(0);
   });
 
-  it('gives up the client that a fault of ours keeps from being told, and no other of the same turn', async () => {
+  it('closes a client whose event fails by a fault of ours, and none of the others in the same turn', async () => {
     const [broken, well] = [outbox(), outbox()];
     const faulty: OperationTarget = {
       encoder: {
@@ -281,7 +283,7 @@ describe('Outbox', () => {
     expect(well.wire.read).toEqual(['"tick 1"']);
   });
 
-  it('writes what a turn brought of one stream at once, where it brought nothing else', async () => {
+  it('writes the events of one stream at once if nothing else came in the turn', async () => {
     const { wire, clock, subject, scheduler } = outbox();
     const index = new SubscriptionIndex(scheduler);
     index.join(key('trade'), { deliver: (update) => subject.deliver(update, withId('a')) });
@@ -292,7 +294,7 @@ describe('Outbox', () => {
     expect(wire.read).toEqual([1, 2, 3].map((sequence) => `{"id":"a","type":"next","payload":"trade ${sequence}"}`));
   });
 
-  it('writes it in one write to a client that has several subscriptions to the stream', async () => {
+  it('writes them in one write to a client that has several subscriptions to the stream', async () => {
     const { wire, clock, subject, scheduler } = outbox();
     const index = new SubscriptionIndex(scheduler);
     const targets = ['a', 'b'].map(withId);
@@ -306,7 +308,7 @@ describe('Outbox', () => {
     for (const each of opened) each[Symbol.dispose]();
   });
 
-  it('writes no more of a large turn than a client takes that stops reading in the middle of it', async () => {
+  it('writes no more of a large turn once a client stops reading in the middle of it', async () => {
     const { wire, clock, subject } = outbox(3_000_000);
     wire.stalled = true;
     for (let sequence = 1; sequence <= 20; sequence += 1) {
@@ -318,7 +320,7 @@ describe('Outbox', () => {
     expect(wire.read).toHaveLength(20);
   });
 
-  it('writes no more of one stream’s events than a client takes that stops reading in the middle of them', async () => {
+  it('writes no more of one stream’s events once a client stops reading in the middle of them', async () => {
     const { wire, clock, subject, scheduler } = outbox(3_000_000);
     const index = new SubscriptionIndex(scheduler);
     index.join(key('trade'), {
@@ -335,7 +337,7 @@ describe('Outbox', () => {
     expect(wire.read).toHaveLength(20);
   });
 
-  it('tells what was published before a reply before it', () => {
+  it('sends an event that was published before a reply before that reply', () => {
     const { wire, subject, scheduler } = outbox();
     const index = new SubscriptionIndex(scheduler);
     index.join(key('tick'), { deliver: (update) => subject.deliver(update, plain) });

@@ -20,13 +20,13 @@ const sequences = (pending: PendingEvents): number[] => {
 const delta = (sequence: number): SharedEvent =>
   new SharedEvent(key('orderbook'), book(sequence, 'delta', {}), { whole: book(sequence, 'snapshot', {}) });
 
-/** Trades that take more than half of the budget: whoever has not taken these is behind. */
+/** Pushes trades that take more than half of the budget, so that the subscriber is behind. */
 function fallBehind(pending: PendingEvents, budget: ByteBudget): void {
   while (budget.used <= budget.limit / 2) pending.push(new SharedEvent(key('trade', 'OTHER'), trade(0)), null);
 }
 
 describe('PendingEvents', () => {
-  it('keeps everything while little waits: a burst is no slowness', () => {
+  it('keeps everything while little waits: many events at once do not make a client slow', () => {
     const { pending, conflated } = pendingEvents();
     for (let sequence = 1; sequence <= 50; sequence += 1)
       pending.push(new SharedEvent(key('tick'), tick(sequence)), null);
@@ -34,7 +34,7 @@ describe('PendingEvents', () => {
     expect(conflated).toEqual([]);
   });
 
-  it('keeps of ticks only the newest of each stream, in the place of the one before, once the subscriber is behind', () => {
+  it('keeps only the newest tick of each stream, in the place of the older one, once the subscriber is behind', () => {
     const { pending, budget, conflated } = pendingEvents();
     fallBehind(pending, budget);
     pending.push(new SharedEvent(key('tick', 'A'), tick(1)), null);
@@ -52,7 +52,7 @@ describe('PendingEvents', () => {
     expect(conflated).toEqual([]);
   });
 
-  it('gives one whole book in place of several deltas: as it was with the last of them', () => {
+  it('replaces several deltas by one whole book as of the last of them', () => {
     const { pending, budget } = pendingEvents();
     fallBehind(pending, budget);
     for (const sequence of [1, 2, 3]) pending.push(delta(sequence), null);
@@ -63,14 +63,14 @@ describe('PendingEvents', () => {
     expect(pending.shift()).toBeUndefined();
   });
 
-  it('passes a single waiting delta on as it is', () => {
+  it('passes a single waiting delta on unchanged', () => {
     const { pending } = pendingEvents();
     const single = delta(4);
     pending.push(single, null);
     expect(pending.shift()?.sharedEvent).toBe(single);
   });
 
-  it('counts what a delta keeps of the whole book', () => {
+  it('counts the whole book that a delta keeps', () => {
     const { pending, budget } = pendingEvents();
     pending.push(delta(1), null);
     const before = budget.used;
@@ -80,7 +80,7 @@ describe('PendingEvents', () => {
     expect(budget.used - before).toBe(before + 800);
   });
 
-  it('refuses what goes over the budget, and gives the budget back as events leave', () => {
+  it('refuses events over the budget, and returns the budget as events leave', () => {
     const { pending, budget } = pendingEvents(1_000);
     expect(pending.push(new SharedEvent(key('trade'), trade(1)), null)).toBe(true);
     expect(pending.push(new SharedEvent(key('trade'), trade(2)), null)).toBe(true);
@@ -92,7 +92,7 @@ describe('PendingEvents', () => {
     expect(budget.used).toBe(0);
   });
 
-  it('keeps of each way of a stream the newest, once the subscriber is behind', () => {
+  it('keeps the newest event for each target of a stream, once the subscriber is behind', () => {
     const budget = new ByteBudget(10_000);
     const pending = new PendingEvents<string>({ budget, onConflated: () => undefined });
     for (let sequence = 1; sequence <= 1_000; sequence += 1) {
@@ -110,27 +110,27 @@ describe('PendingEvents', () => {
     expect(budget.used).toBe(0);
   });
 
-  it('tells each way of a book nothing that the whole one had in it', () => {
+  it('sends each target of a book no delta that its whole book already includes', () => {
     const pending = new PendingEvents<string>({ budget: new ByteBudget(1_000), onConflated: () => undefined });
     for (let sequence = 1; sequence <= 20; sequence += 1) {
       for (const target of ['a', 'b']) expect(pending.push(delta(sequence), target)).toBe(true);
     }
-    const told = new Map<string, number[]>([
+    const kept = new Map<string, number[]>([
       ['a', []],
       ['b', []],
     ]);
     for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
-      told.get(next.target)?.push(next.sharedEvent.event.sequence);
+      kept.get(next.target)?.push(next.sharedEvent.event.sequence);
     }
-    for (const sequenceList of told.values()) {
+    for (const sequenceList of kept.values()) {
       expect(sequenceList.at(-1)).toBe(20);
       expect(sequenceList).toEqual([...new Set(sequenceList)].toSorted((one, other) => one - other));
     }
   });
 
-  it('lets go of what piled up before it gives a subscriber up, and keeps the newest of each stream whatever it takes', () => {
+  it('drops what piled up before it gives a subscriber up, and keeps the newest of each stream whatever its size', () => {
     const { pending, budget, conflated } = pendingEvents(4_000);
-    // Half of the budget before anything is conflated.
+    // Half of the budget is used before anything is conflated.
     for (let sequence = 1; sequence <= 5; sequence += 1)
       pending.push(new SharedEvent(key('tick', 'A'), tick(sequence)), null);
     const symbols = Array.from({ length: 50 }, (_, at) => `S${at}`);
@@ -146,7 +146,7 @@ describe('PendingEvents', () => {
     expect(pending.push(new SharedEvent(key('trade'), trade(1)), null)).toBe(true);
   });
 
-  it('leaves a whole book where deltas that piled up are let go', () => {
+  it('leaves a whole book if deltas that piled up are dropped', () => {
     const { pending } = pendingEvents(1_300);
     for (const sequence of [1, 2]) pending.push(delta(sequence), null);
     pending.push(new SharedEvent(key('trade'), trade(1)), null);
@@ -160,7 +160,7 @@ describe('PendingEvents', () => {
     ]);
   });
 
-  it('counts bytes, whatever their kind: an encoder that makes much of an event takes more of the budget', () => {
+  it('counts bytes, whatever the type: an encoder with longer results takes more of the budget', () => {
     const { pending, budget } = pendingEvents();
     pending.push(new SharedEvent(key('trade'), trade(1)), null);
     const plain = budget.used;
@@ -171,7 +171,7 @@ describe('PendingEvents', () => {
     expect(budget.used).toBe(0);
   });
 
-  it('keeps nothing that was encoded of what it keeps over the budget', () => {
+  it('keeps no encodings of the events that it keeps over the budget', () => {
     const { pending } = pendingEvents(1_000);
     const encoder = { isShared: true, encode: () => 'text' };
     const events = ['A', 'B', 'C'].map((symbol) => new SharedEvent(key('tick', symbol), tick(1)));

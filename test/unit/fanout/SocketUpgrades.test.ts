@@ -6,12 +6,12 @@ import { WebSocket } from 'ws';
 import { SocketUpgrades } from '../../../src/fanout/client/SocketUpgrades.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
-/** What the library has of the extension, beyond its types. */
+/** The part of the library's extension object that its types leave out. */
 interface Inside {
   readonly _extensions: { readonly 'permessage-deflate'?: { readonly _inflate: unknown } };
 }
 
-it('keeps no decompressor of a client that sends compressed messages, one after the other or in fragments', async () => {
+it('an upgraded socket keeps no decompressor if the client sends compressed messages, whole or in fragments', async () => {
   await using owned = new AsyncDisposableStack();
   const upgrades = new SocketUpgrades({
     maxPayloadBytes: 10_000,
@@ -19,11 +19,11 @@ it('keeps no decompressor of a client that sends compressed messages, one after 
     handleProtocols: () => false,
   });
   const accepted: WebSocket[] = [];
-  const heard: string[] = [];
+  const received: string[] = [];
   const server = createServer().on('upgrade', (request, socket, head) => {
     upgrades.upgrade({ request, socket, head }, (webSocket) => {
       accepted.push(webSocket);
-      webSocket.on('message', (data: Buffer) => heard.push(data.toString('utf8')));
+      webSocket.on('message', (data: Buffer) => received.push(data.toString('utf8')));
     });
   });
   owned.use(server);
@@ -40,8 +40,8 @@ it('keeps no decompressor of a client that sends compressed messages, one after 
   client.send(two);
   client.send(one, { fin: false });
   client.send(two, { fin: true });
-  await waitFor(() => heard.length === 3);
-  expect(heard).toEqual([one, two, one + two]);
+  await waitFor(() => received.length === 3);
+  expect(received).toEqual([one, two, one + two]);
   const extensions = accepted.map((socket) => (socket as unknown as Inside)._extensions['permessage-deflate']);
   expect(extensions).toEqual([expect.objectContaining({ _inflate: null })]);
 });

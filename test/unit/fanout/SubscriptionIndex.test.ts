@@ -14,72 +14,72 @@ function subject() {
   const sources = { ticks: index.open(key('tick')), trades: index.open(key('trade')) };
   const ticks = sources.ticks.topic;
   const trades = sources.trades.topic;
-  /** What a subscriber gets: for each delivery the sequences in it, and whether it was all that the turn had. */
+  /** Records for each update its sequences, and whether it was everything that the turn had for the subscriber. */
   const listen = (...keys: ReturnType<typeof key>[]) => {
-    const heard: { readonly sequences: number[]; readonly direct: boolean }[] = [];
+    const received: { readonly sequences: number[]; readonly direct: boolean }[] = [];
     const subscriber = {
       deliver: ({ events }: SharedUpdate) => {
-        heard.push({ sequences: events.map(({ event }) => event.sequence), direct: scheduler.isDirect });
+        received.push({ sequences: events.map(({ event }) => event.sequence), direct: scheduler.isDirect });
       },
     };
     const memberships = keys.map((each) => index.join(each, subscriber).membership);
-    return { heard, memberships };
+    return { received, memberships };
   };
   return { clock, index, sources, ticks, trades, listen };
 }
 
 describe('SubscriptionIndex', () => {
-  it('hands out what one turn brought of a stream in one delivery', async () => {
+  it('dispatches the events of a stream in one turn as one update', async () => {
     const { clock, ticks, listen } = subject();
-    const { heard } = listen(key('tick'));
+    const { received } = listen(key('tick'));
     for (const sequence of [1, 2, 3]) ticks.publish(tick(sequence), null);
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
     await clock.advance(0);
-    expect(heard).toEqual([{ sequences: [1, 2, 3], direct: true }]);
+    expect(received).toEqual([{ sequences: [1, 2, 3], direct: true }]);
   });
 
-  it('keeps the order across streams, and says that more comes where more streams had something', async () => {
+  it('keeps the order across streams, and says that more follows if several streams had events', async () => {
     const { clock, ticks, trades, listen } = subject();
-    const { heard } = listen(key('tick'), key('trade'));
+    const { received } = listen(key('tick'), key('trade'));
     ticks.publish(tick(1), null);
     trades.publish(trade(2), null);
     trades.publish(trade(3), null);
     ticks.publish(tick(4), null);
     await clock.advance(0);
-    expect(heard.map(({ sequences }) => sequences)).toEqual([[1], [2, 3], [4]]);
-    expect(heard.every(({ direct }) => !direct)).toBe(true);
+    expect(received.map(({ sequences }) => sequences)).toEqual([[1], [2, 3], [4]]);
+    expect(received.every(({ direct }) => !direct)).toBe(true);
   });
 
-  it('tells who joins in the middle of a turn nothing of before, and those who were there all of it', async () => {
+  it('sends a subscriber that joins in the middle of a turn no earlier event, and the others all of them', async () => {
     const { clock, ticks, listen } = subject();
     const before = listen(key('tick'));
     ticks.publish(tick(1), null);
     const after = listen(key('tick'));
     ticks.publish(tick(2), null);
     await clock.advance(0);
-    expect(before.heard.flatMap(({ sequences }) => sequences)).toEqual([1, 2]);
-    expect(after.heard.flatMap(({ sequences }) => sequences)).toEqual([2]);
+    expect(before.received.flatMap(({ sequences }) => sequences)).toEqual([1, 2]);
+    expect(after.received.flatMap(({ sequences }) => sequences)).toEqual([2]);
   });
 
-  it('tells who has left nothing any more', async () => {
+  it('sends nothing more to a subscriber that has left', async () => {
     const { clock, ticks, listen } = subject();
-    const { heard, memberships } = listen(key('tick'));
+    const { received, memberships } = listen(key('tick'));
     ticks.publish(tick(1), null);
     for (const membership of memberships) membership[Symbol.dispose]();
     await clock.advance(0);
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
   });
 
-  it('gathers a bounded number of events in one delivery', async () => {
+  it('gathers a bounded number of events in one update', async () => {
     const { clock, trades, listen } = subject();
-    const { heard } = listen(key('trade'));
+    const { received } = listen(key('trade'));
     for (let sequence = 1; sequence <= 200; sequence += 1) trades.publish(trade(sequence), null);
     await clock.advance(0);
-    expect(heard.flatMap(({ sequences }) => sequences)).toEqual(Array.from({ length: 200 }, (_, at) => at + 1));
-    expect(Math.max(...heard.map(({ sequences }) => sequences.length))).toBe(64);
+    expect(received.flatMap(({ sequences }) => sequences)).toEqual(Array.from({ length: 200 }, (_, at) => at + 1));
+    expect(Math.max(...received.map(({ sequences }) => sequences.length))).toBe(64);
   });
 
-  it('keeps a topic while somebody publishes in it or listens, one after the other or both', () => {
+  it('keeps a topic while it has a publisher or a subscriber, one after the other or both', () => {
     const { index, sources, ticks, listen } = subject();
     const { memberships } = listen(key('tick'));
     sources.trades.source[Symbol.dispose]();
@@ -94,27 +94,27 @@ describe('SubscriptionIndex', () => {
     expect(index.size).toBe(0);
   });
 
-  it('still reaches those who listen to a stream whose former life ends late, and more than once', async () => {
+  it('still reaches subscribers of a stream whose former epoch ends late, and more than once', async () => {
     const { clock, index, sources, listen } = subject();
     const next = index.open(key('tick'));
     for (const _time of [1, 2]) sources.ticks.source[Symbol.dispose]();
     const { memberships } = listen(key('tick'));
     for (const membership of memberships) membership[Symbol.dispose]();
-    const { heard } = listen(key('tick'));
+    const { received } = listen(key('tick'));
     next.topic.publish(tick(1), null);
     await clock.advance(0);
-    expect(heard.flatMap(({ sequences }) => sequences)).toEqual([1]);
+    expect(received.flatMap(({ sequences }) => sequences)).toEqual([1]);
   });
 
-  it('cuts a book for each way of seeing it, and once for all who see it alike', async () => {
+  it('makes a view of a book for each group of subscribers, once for all that see it the same way', async () => {
     const { clock, index } = subject();
     const { topic } = index.open(key('orderbook'));
     const source = new OrderBook();
-    const heard = new Map<string, SharedUpdate[]>();
+    const received = new Map<string, SharedUpdate[]>();
     const join = (name: string, depth: number, kind: BookUpdateKind): void => {
-      const told: SharedUpdate[] = [];
-      heard.set(name, told);
-      index.join(key('orderbook'), { deliver: (each) => told.push(each) }, { view: { depth, kind }, known: null });
+      const updates: SharedUpdate[] = [];
+      received.set(name, updates);
+      index.join(key('orderbook'), { deliver: (each) => updates.push(each) }, { view: { depth, kind }, known: null });
     };
     join('one', 1, 'snapshot');
     join('one more', 1, 'snapshot');
@@ -136,11 +136,11 @@ describe('SubscriptionIndex', () => {
       await clock.advance(0);
     }
     const seen = (name: string) =>
-      heard.get(name)?.map(({ last: { event } }) => (event.type === 'orderbook' ? [event.kind, event.bids] : null));
+      received.get(name)?.map(({ last: { event } }) => (event.type === 'orderbook' ? [event.kind, event.bids] : null));
     const best = ['snapshot', levels([['3', '1']])];
     expect(seen('one')).toEqual([best, best]);
-    expect(heard.get('one more')).toEqual(heard.get('one'));
-    expect(heard.get('one more')?.[0]).toBe(heard.get('one')?.[0]);
+    expect(received.get('one more')).toEqual(received.get('one'));
+    expect(received.get('one more')?.[0]).toBe(received.get('one')?.[0]);
     expect(seen('two')).toEqual([
       [
         'snapshot',

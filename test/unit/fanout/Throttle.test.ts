@@ -14,7 +14,7 @@ function throttle(throttleMs = 100) {
 }
 
 describe('Throttle', () => {
-  it('passes the first at once, then at most one each period, always the latest, and the last one arrives', async () => {
+  it('passes the first event at once, then at most one in each period, always the latest, and the last one arrives', async () => {
     const { clock, received, subject } = throttle();
     for (let sequence = 1; sequence <= 25; sequence += 1) {
       subject.deliver(new SharedEvent(key('tick'), tick(sequence)));
@@ -25,7 +25,7 @@ describe('Throttle', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('keeps a rhythm of its own for each stream', () => {
+  it('paces each stream by itself', () => {
     const { received, subject } = throttle();
     subject.deliver(new SharedEvent(key('tick', 'A'), tick(1)));
     subject.deliver(new SharedEvent(key('tick', 'B'), tick(2)));
@@ -39,7 +39,7 @@ describe('Throttle', () => {
     expect(received).toHaveLength(5);
   });
 
-  it('merges the deltas it holds into one that does the same', async () => {
+  it('merges the deltas it holds into one with the same effect', async () => {
     const { clock, received, subject } = throttle();
     const delta = (sequence: number, bids: [string, string][]): SharedEvent =>
       new SharedEvent(key('orderbook'), book(sequence, 'delta', { bids }), { whole: book(sequence, 'snapshot', {}) });
@@ -68,7 +68,7 @@ describe('Throttle', () => {
     );
   });
 
-  it('turns a held snapshot and the deltas after it into the book as it is now', async () => {
+  it('turns a held snapshot and the deltas after it into the current book', async () => {
     const { clock, received, subject } = throttle();
     const whole = book(3, 'snapshot', { bids: [['1', '1']] });
     subject.deliver(new SharedEvent(key('orderbook'), book(1, 'snapshot', {})));

@@ -17,14 +17,14 @@ afterEach(async () => {
 
 interface Accepted {
   readonly socket: ws.WebSocket;
-  /** What the socket writes to. */
+  /** The stream that the socket writes to. */
   readonly stream: Duplex;
-  /** Of the answer to the handshake. */
+  /** The extensions in the answer to the handshake. */
   readonly extensions: string | undefined;
   readonly received: string[];
 }
 
-/** A server that compresses nothing itself, and takes what its clients compress. */
+/** A server that compresses nothing itself, and accepts compressed messages from its clients. */
 async function serve(): Promise<{ url: string; accepted: Accepted[] }> {
   const http = createServer();
   const server = new ws.WebSocketServer({ noServer: true, perMessageDeflate: { clientNoContextTakeover: true } });
@@ -52,7 +52,7 @@ async function serve(): Promise<{ url: string; accepted: Accepted[] }> {
 
 interface Peer {
   readonly read: string[];
-  /** Why the connection ended. */
+  /** The reasons why connections ended. */
   readonly ends: string[];
   send(text: string): void;
 }
@@ -93,7 +93,7 @@ describe('a real client', () => {
   it.each([
     { name: 'of ws', connect: connectWs },
     { name: 'of Node', connect: connectWeb },
-  ])('$name reads linked, fresh and plain messages of two groups, and the answers between them', async (client) => {
+  ])('$name reads linked, fresh and plain messages of two groups, and the answers in between', async (client) => {
     const { url, accepted } = await serve();
     const peer = await client.connect(url);
     const { socket, stream, extensions, received } = await waitFor(() => accepted[0]);

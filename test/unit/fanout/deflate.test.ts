@@ -5,10 +5,10 @@ import { deflated, repeated, storedHeader, WINDOW_BYTES } from '../../../src/fan
 
 const FLUSH_END = Buffer.from([0, 0, 0xff, 0xff]);
 
-/** Bytes without a period, so that a match from anywhere else shows. */
+/** Bytes without a period, so that a match at a wrong distance is noticed. */
 const WINDOW = Buffer.from(Array.from({ length: WINDOW_BYTES }, (_, at) => Math.imul(at + 1, 2_654_435_761) >>> 24));
 
-/** What a client whose window ends with `before` reads. */
+/** What a client reads whose window ends with `before`. */
 function inflated(before: Buffer, ...parts: Buffer[]): Buffer {
   return inflateRawSync(Buffer.concat([...parts, FLUSH_END]), {
     finishFlush: constants.Z_SYNC_FLUSH,
@@ -30,8 +30,8 @@ const noise = fc
     return Buffer.from(Array.from({ length }, () => next() % letters));
   });
 
-describe('repeated', () => {
-  it('copies any length from as far back as the window reaches, and ends at a byte', () => {
+describe('a repetition', () => {
+  it('copies any length from as far back as the window reaches, and ends at a byte boundary', () => {
     const distances = fc.oneof(fc.integer({ min: 1, max: 600 }), fc.integer({ min: 1, max: WINDOW_BYTES }));
     fc.assert(
       fc.property(fc.integer({ min: 3, max: 2_000 }), distances, (length, distance) => {
@@ -47,7 +47,7 @@ describe('repeated', () => {
     }
   });
 
-  it('has the right code on either side of every distance at which codes change', () => {
+  it('has the right code on either side of every distance at which the code changes', () => {
     for (let power = 0; power <= 15; power += 1) {
       for (const distance of [2 ** power - 1, 2 ** power, 2 ** power + 1, 1.5 * 2 ** power, 1.5 * 2 ** power + 1]) {
         if (distance < 1 || distance > WINDOW_BYTES || !Number.isInteger(distance)) continue;
@@ -57,8 +57,8 @@ describe('repeated', () => {
   });
 });
 
-describe('deflated', () => {
-  it('can be read behind its dictionary, behind a stored block, and behind a repetition', () => {
+describe('deflated bytes', () => {
+  it('can be read after their dictionary, after a stored block, and after a repetition', () => {
     fc.assert(
       fc.property(noise, noise, (dictionary, text) => {
         expect(inflated(Buffer.alloc(0), deflated(text)).equals(text)).toBe(true);

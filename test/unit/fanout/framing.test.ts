@@ -14,7 +14,7 @@ function received(...frames: Buffer[]): string[] {
 const lengths = fc.oneof(fc.nat(200), fc.constantFrom(124, 125, 126, 127, 65_535, 65_536, 70_000));
 const payload = lengths.map((length) => JSON.stringify('é'.repeat(length / 2)));
 const payloads = fc.array(payload, { minLength: 1, maxLength: 4 });
-/** Each text as the encoding of an event. */
+/** Frames in which each text is the encoding of one event. */
 const framesOf = (texts: readonly string[]): SharedFrames =>
   new SharedFrames(
     texts.map((text) => new SharedPayload(text, { encoder: { isShared: true, encode: () => text }, chains: null })),
@@ -43,7 +43,7 @@ describe('frames', () => {
     );
   });
 
-  it('that were given away are not changed any more', () => {
+  it('do not change after they were given out', () => {
     const frames = framesOf(['{}', '[]']);
     const kept = frames.bytes(Buffer.from('"a"'), null);
     frames.detach();

@@ -4,7 +4,7 @@ import { NO_ACCESS } from '../../../src/core/subscription.ts';
 import type { BrokerInfo } from '../../../src/core/brokerInfo.ts';
 import { BrokerChanges } from '../../../src/graphql/BrokerChanges.ts';
 
-/** A manager that tells its watchers what a test says. */
+/** A manager that notifies its watchers when the test says so. */
 function setUp(broker: string | null) {
   const watchers = new Set<(info: BrokerInfo) => void>();
   const watch: BrokerManager['watch'] = (_access, watcher) => {
@@ -23,7 +23,7 @@ function setUp(broker: string | null) {
     iterator,
     watchers,
     closes: () => closes,
-    tell: (id: string, state: string) => {
+    change: (id: string, state: string) => {
       for (const watcher of watchers) watcher({ id, state } as BrokerInfo);
     },
     next: async () => {
@@ -34,23 +34,23 @@ function setUp(broker: string | null) {
 }
 
 describe('BrokerChanges', () => {
-  it('keeps of each broker only the newest for a client that lags', async () => {
-    const { tell, next } = setUp(null);
-    tell('a', 'connecting');
-    tell('b', 'connecting');
-    tell('a', 'connected');
+  it('keeps only the newest change of each broker for a client that is behind', async () => {
+    const { change, next } = setUp(null);
+    change('a', 'connecting');
+    change('b', 'connecting');
+    change('a', 'connected');
     expect([await next(), await next()]).toEqual(['a connected', 'b connecting']);
   });
 
-  it('tells a waiting client of the broker that it named, and of no other', async () => {
-    const { tell, next } = setUp('b');
+  it('notifies a waiting client of the broker that it named, and of no other', async () => {
+    const { change, next } = setUp('b');
     const waiting = next();
-    tell('a', 'connected');
-    tell('b', 'degraded');
+    change('a', 'connected');
+    change('b', 'degraded');
     expect(await waiting).toBe('b degraded');
   });
 
-  it('watches nobody any more once it is left', async () => {
+  it('watches no broker once its iterator has ended', async () => {
     const { iterator, watchers, closes, next } = setUp(null);
     const waiting = next();
     await iterator.return?.();

@@ -5,7 +5,7 @@ import { DocumentCache } from '../../../src/graphql/documents/DocumentCache.ts';
 const document = parse('{ a }');
 
 describe('DocumentCache', () => {
-  it('keeps the documents that were used last, up to a number', () => {
+  it('keeps a limited number of the documents that were used last', () => {
     const cache = new DocumentCache({ maxDocuments: 2 });
     cache.set('a', document);
     cache.set('b', document);
@@ -16,7 +16,7 @@ describe('DocumentCache', () => {
     expect(cache.size).toBe(2);
   });
 
-  it('keeps no more text than it may, however few documents that is', () => {
+  it('keeps a limited amount of text, however few documents that is', () => {
     const cache = new DocumentCache({ maxCharacters: 10 });
     cache.set('12345', document);
     cache.set('1234567', document);
@@ -34,7 +34,7 @@ describe('DocumentCache', () => {
     expect(cache.size).toBe(1);
   });
 
-  it('keeps no mutation: credentials may be written into it', () => {
+  it('keeps no mutation, because credentials may be written into it', () => {
     const cache = new DocumentCache();
     cache.set('m', parse('query A { a } mutation B { b }'));
     expect(cache.size).toBe(0);
@@ -44,7 +44,7 @@ describe('DocumentCache', () => {
     ['query { authenticateBroker(broker: "oanda", credentials: { token: "t" }) { session } }'],
     ['{ renewLogin(token: "t") { expiresAt } }'],
     ['subscription ($credentials: BrokerCredentials = { token: "t" }) { brokerStatus { id } }'],
-  ])('nor what looks like one gone wrong: %s', (text) => {
+  ])('keeps nothing that looks like a malformed mutation: %s', (text) => {
     const cache = new DocumentCache();
     cache.set(text, parse(text));
     expect(cache.size).toBe(0);

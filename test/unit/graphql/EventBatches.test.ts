@@ -18,7 +18,7 @@ function nameOf(event: MarketData): string {
 const tickAt = (sequence: number): SharedEvent => new SharedEvent(key('tick'), tick(sequence));
 const tradeAt = (sequence: number): SharedEvent => new SharedEvent(key('trade'), trade(sequence));
 
-/** As real timers are, which count whole milliseconds from the beginning of their turn. */
+/** Fires timers early as Node does, which counts whole milliseconds from the beginning of a turn. */
 class EarlyClock extends FakeClock {
   override after(delayMs: number, task: () => void): Disposable {
     return super.after(Math.max(0, delayMs - 2), task);
@@ -50,7 +50,7 @@ function setUpWith(clock: FakeClock, limitBytes = 1_000_000) {
 }
 
 describe('EventBatches', () => {
-  it('gives every event, in order, everyMs after the first of them at the latest', async () => {
+  it('gives every event, in order, at the latest everyMs after the first of them', async () => {
     const { clock, batches, next, budget } = setUp();
     const first = next();
     batches.deliver(tickAt(1));
@@ -62,7 +62,7 @@ describe('EventBatches', () => {
     expect(budget.used).toBe(0);
   });
 
-  it('gives whoever has the same everyMs a list at the same time, whenever each of them began', async () => {
+  it('gives all subscriptions with the same everyMs a list at the same time, whenever each of them began', async () => {
     const { clock, batches, next } = setUp();
     const other = setUpWith(clock);
     const lists = [next(), other.next()];
@@ -77,7 +77,7 @@ describe('EventBatches', () => {
     expect(await Promise.all(lists)).toEqual([['tick 1', 'tick 2'], ['tick 2']]);
   });
 
-  it('gives one list each everyMs where timers are early', async () => {
+  it('gives one list each everyMs even if timers are early', async () => {
     const clock = new EarlyClock();
     const { batches, iterator } = setUpWith(clock);
     const lists: number[] = [];
@@ -105,7 +105,7 @@ describe('EventBatches', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('gives a list that nobody took when it was due as soon as somebody does, and then gathers anew', async () => {
+  it('gives a list that was not taken in time with the next pull, and then gathers a new one', async () => {
     const { clock, batches, next, budget } = setUp();
     batches.deliver(tickAt(1));
     await clock.advance(1_000);
@@ -120,7 +120,7 @@ describe('EventBatches', () => {
     expect(await second).toEqual(['tick 3', 'tick 4']);
   });
 
-  it('conflates what a slow client leaves lying, and loses no trade', async () => {
+  it('conflates what a slow client does not take, and loses no trade', async () => {
     const { clock, batches, next, metrics, budget } = setUp(4_000);
     for (let sequence = 1; sequence <= 4; sequence += 1) batches.deliver(tradeAt(sequence));
     for (let sequence = 1; sequence <= 100; sequence += 1) batches.deliver(tickAt(sequence));
@@ -133,18 +133,18 @@ describe('EventBatches', () => {
     expect(budget.used).toBe(0);
   });
 
-  it('replaces the deltas of a book that a slow client leaves lying by the whole book', async () => {
+  it('replaces deltas of a book that a slow client does not take by the whole book', async () => {
     const { clock, batches, next } = setUp(1_000);
     for (let sequence = 1; sequence <= 8; sequence += 1) {
       batches.deliver(delta(sequence));
     }
     await clock.advance(100);
-    const told = await next();
-    expect(told.length).toBeLessThan(8);
-    expect(told.at(-1)).toBe('orderbook 8 whole');
+    const list = await next();
+    expect(list.length).toBeLessThan(8);
+    expect(list.at(-1)).toBe('orderbook 8 whole');
   });
 
-  it('sends a list early that grows large, where somebody waits for it: nothing of it is conflated', async () => {
+  it('sends a list that grows large early if the client waits for it, and conflates nothing', async () => {
     const { clock, batches, next, budget, metrics } = setUp(10_000);
     const taken: string[] = [];
     const reading = (async () => {
@@ -161,7 +161,7 @@ describe('EventBatches', () => {
     expect(budget.used).toBe(0);
   });
 
-  it('ends with SLOW_CONSUMER where trades go over the budget and nobody takes them', async () => {
+  it('ends with SLOW_CONSUMER if trades exceed the budget and are not taken', async () => {
     const { clock, batches, next, budget, closes } = setUp(2_000);
     for (let sequence = 1; sequence <= 6; sequence += 1) batches.deliver(tradeAt(sequence));
     expect(closes()).toBe(1);
@@ -171,7 +171,7 @@ describe('EventBatches', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('goes on with the newest where ticks alone go over the budget', async () => {
+  it('goes on with the newest if ticks alone exceed the budget', async () => {
     const { clock, batches, next, closes } = setUp(2_000);
     for (let sequence = 1; sequence <= 1_000; sequence += 1) batches.deliver(tickAt(sequence));
     await clock.advance(100);
@@ -179,7 +179,7 @@ describe('EventBatches', () => {
     expect(closes()).toBe(0);
   });
 
-  it('leaves nothing behind when it is left', async () => {
+  it('leaves nothing behind when its iterator ends', async () => {
     const { clock, batches, iterator, budget, closes } = setUp();
     batches.deliver(tickAt(1));
     await iterator.return?.();

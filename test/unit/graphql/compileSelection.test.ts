@@ -17,13 +17,13 @@ import { MARKET_DATA_TYPES } from '../../../src/market/marketData.ts';
 const ours = loadSchema();
 const errors = new ClientErrors({ logger: silentLogger(), metrics: new Metrics(), suggestions: true });
 
-/** What graphql-js and JSON.stringify give; null where they do not give it at once. */
+/** The result of graphql-js and JSON.stringify, or null if it is not available at once. */
 function reference(selection: Selection, event: MarketData): string | null {
   const result = execute({ ...selection, rootValue: { event } });
   return 'then' in result ? null : JSON.stringify(errors.formatResult(result));
 }
 
-/** A selection of `marketData`, and whatever follows the operation. */
+/** A selection of `marketData`, followed by the rest of the document. */
 function asking(body: string, rest = ''): Selection {
   return request(`subscription { marketData(symbols: ["A"]) { ${body} } } ${rest}`);
 }
@@ -35,10 +35,10 @@ function request(text: string, variableValues: Record<string, unknown> = {}, ope
 const odd = (event: MarketData, members: object): MarketData => ({ ...event, ...members });
 const levels = book(3, 'snapshot', { bids: [['1.10', '5']], asks: [['1.20', '7.000']] });
 const BIDS = 'bids { price } kind bids { __typename size price }';
-const TOLD_BIDS = '"bids":[{"price":"1.10","__typename":"PriceLevel","size":"5"}],"kind":"SNAPSHOT"';
+const WRITTEN_BIDS = '"bids":[{"price":"1.10","__typename":"PriceLevel","size":"5"}],"kind":"SNAPSHOT"';
 const ESCAPED = '\\"\\\\\\n\\u0000\\ud800\u2028é';
 
-describe('a compiled selection tells, as graphql-js does,', () => {
+describe('a compiled selection writes, as graphql-js does,', () => {
   it.each<[string, Selection, MarketData, string]>([
     [
       'members in the order in which they first appear',
@@ -50,29 +50,34 @@ describe('a compiled selection tells, as graphql-js does,', () => {
       'members under their aliases, whatever these mean elsewhere',
       asking('__proto__: symbol toJSON: cursor then: broker'),
       trade(2),
-      '"__proto__":"BTCUSDT","toJSON":"life.2","then":"binance"',
+      '"__proto__":"BTCUSDT","toJSON":"epoch.2","then":"binance"',
     ],
-    ['all that the mentions of a member select, together', asking(`... on OrderBook { ${BIDS} }`), levels, TOLD_BIDS],
     [
-      'a fragment once, where it is spread first',
+      'everything that several mentions of a member select, merged',
+      asking(`... on OrderBook { ${BIDS} }`),
+      levels,
+      WRITTEN_BIDS,
+    ],
+    [
+      'a fragment once, at its first spread',
       asking('...F symbol ... on Trade { ...F }', 'fragment F on MarketData { cursor type }'),
       trade(2),
-      '"cursor":"life.2","type":"TRADE","symbol":"BTCUSDT"',
+      '"cursor":"epoch.2","type":"TRADE","symbol":"BTCUSDT"',
     ],
     ['lists that are empty', asking('... on OrderBook { asks { price } }'), book(4, 'delta', {}), '"asks":[]'],
     [
-      'levels of which nothing is selected',
+      'levels without a selected member',
       asking('... on OrderBook { asks { price @skip(if: true) } }'),
       levels,
       '"asks":[{}]',
     ],
     [
-      'of fragments only those that hold for the type',
+      'the members of fragments for the type of the event only',
       asking('... on Tick { bid last } ... on Trade { side } ... on MarketData { type } ... { sequence }'),
       tick(1),
       '"bid":"100.10","last":null,"type":"TICK","sequence":1',
     ],
-    ['nothing, where nothing is selected of the type', asking('... on Tick { bid }'), trade(2), ''],
+    ['nothing if nothing is selected for the type', asking('... on Tick { bid }'), trade(2), ''],
     [
       'text with what JSON escapes',
       asking('symbol cursor'),
@@ -81,13 +86,13 @@ describe('a compiled selection tells, as graphql-js does,', () => {
     ],
     ['zero without a sign', asking('sequence'), { ...trade(2), sequence: -0 }, '"sequence":0'],
     [
-      'what is selected, though other members are wrong',
+      'what is selected, even if other members are wrong',
       asking('sequence'),
       odd(trade(2), { time: 'now' }),
       '"sequence":2',
     ],
-  ])('%s', (_law, selection, event, told) => {
-    const text = `{"data":{"marketData":{${told}}}}`;
+  ])('%s', (_law, selection, event, written) => {
+    const text = `{"data":{"marketData":{${written}}}}`;
     expect(compileSelection(selection)?.(event)).toBe(text);
     expect(reference(selection, event)).toBe(text);
   });
@@ -96,25 +101,25 @@ describe('a compiled selection tells, as graphql-js does,', () => {
     ['a variable', '$a: Boolean!', { a: true }, 'symbol'],
     ['a default', '$a: Boolean! = true', {}, 'symbol'],
     ['a value before the default', '$a: Boolean! = true', { a: false }, 'broker'],
-  ])('members by the condition that is %s', (_which, definition, variables, member) => {
+  ])('members by a condition that is %s', (_which, definition, variables, member) => {
     const text = `subscription (${definition}) { marketData(symbols: []) {
       symbol @include(if: $a) broker @skip(if: $a) cursor @include(if: true) @skip(if: true)
       ...F @skip(if: true) ...F @include(if: $a) } } fragment F on Trade { __typename }`;
     const selection = request(text, variables);
-    const told = compileSelection(selection)?.(trade(2)) ?? '';
-    expect(told).toContain(`{"${member}":`);
-    expect(told).toBe(reference(selection, trade(2)));
+    const written = compileSelection(selection)?.(trade(2)) ?? '';
+    expect(written).toContain(`{"${member}":`);
+    expect(written).toBe(reference(selection, trade(2)));
   });
 
-  it('the operation that is named, the field under its alias', () => {
+  it('the operation that is named, with the field under its alias', () => {
     const text =
       'query A { brokers { id } } subscription B { b: marketData(symbols: []) { type } } subscription C { c: marketData(symbols: []) { cursor } }';
-    expect(compileSelection(request(text, {}, 'C'))?.(trade(2))).toBe('{"data":{"c":{"cursor":"life.2"}}}');
+    expect(compileSelection(request(text, {}, 'C'))?.(trade(2))).toBe('{"data":{"c":{"cursor":"epoch.2"}}}');
     expect(compileSelection(request(text, {}, 'B'))?.(trade(2))).toBe('{"data":{"b":{"type":"TRADE"}}}');
   });
 });
 
-it('selections that share their parts stay apart where the same name means something else', () => {
+it('selections that share their parts stay separate if the same name means different things in them', () => {
   const parts = new Map();
   const texts = [
     '... on Trade { price }',
@@ -130,26 +135,29 @@ it('selections that share their parts stay apart where the same name means somet
   }
 });
 
-describe('what is left to graphql-js', () => {
+describe('compileSelection leaves to graphql-js', () => {
   const field = 'marketData(symbols: []) { symbol }';
 
   it.each<[string, Selection]>([
     ['a query', request('{ brokers { id } }')],
     ['an operation that is not there', request(`subscription A { ${field} }`, {}, 'B')],
-    ['several operations, of which none is named', request(`subscription A { ${field} } subscription B { ${field} }`)],
+    [
+      'several operations without a name to choose by',
+      request(`subscription A { ${field} } subscription B { ${field} }`),
+    ],
     [
       'an operation without a variable that it needs',
       request(`subscription ($s: ID!) { marketData(broker: $s, symbols: []) { symbol } }`),
     ],
-    ['an argument that is not what it should be', request('subscription { marketData(symbols: 1) { symbol } }')],
+    ['an argument of the wrong type', request('subscription { marketData(symbols: 1) { symbol } }')],
     ['another field', request('subscription { brokerStatus { id } }')],
     ['several fields', request(`subscription { ${field} other: ${field} }`)],
     ['no field', request(`subscription { marketData(symbols: []) @skip(if: true) { symbol } }`)],
-  ])('is %s', (_what, selection) => {
+  ])('%s', (_what, selection) => {
     expect(compileSelection(selection)).toBeNull();
   });
 
-  it('is a condition that has no value, and only what it would be asked for', () => {
+  it('an event that needs a condition without a value, and no other event', () => {
     const text =
       'subscription ($no: Boolean = false) { marketData(symbols: []) { symbol ... on Tick { bid @skip(if: $no) } } }';
     const write = compileSelection(request(text, { no: null }));
@@ -158,21 +166,21 @@ describe('what is left to graphql-js', () => {
   });
 
   it.each<[string, MarketData]>([
-    ['without what may not be null', odd(tick(1), { bid: null })],
+    ['with null for a field that may not be null', odd(tick(1), { bid: null })],
     ['with a number for a decimal', odd(tick(1), { bid: 100.1 })],
     ['with an exponent in a decimal', odd(tick(1), { bid: '1e5' })],
     ['with a decimal that is longer than any', odd(tick(1), { last: '1'.repeat(41) })],
     ['with a time of another spelling', odd(tick(1), { time: '2026-01-02' })],
     ['with a number for text', odd(tick(1), { symbol: 7 })],
-    ['with a sequence that is no whole number', odd(tick(1), { sequence: 1.5 })],
+    ['with a sequence that is not a whole number', odd(tick(1), { sequence: 1.5 })],
     ['with a function for a value', odd(tick(1), { symbol: () => 'BTCUSDT' })],
     ['with a level that is not there', odd(levels, { bids: [null] })],
     ['with a level that is an error', odd(levels, { bids: [new Error('odd')] })],
-    ['with levels that are no list', odd(levels, { bids: new Set() })],
-    ['of a kind that the schema has not', odd(levels, { kind: 'update' })],
-    ['of a type that the schema has not', odd(tick(1), { type: 'toString' })],
-    ['that is none', null as unknown as MarketData],
-  ])('is an event %s', (_what, event) => {
+    ['with levels that are not a list', odd(levels, { bids: new Set() })],
+    ['of a kind that the schema does not have', odd(levels, { kind: 'update' })],
+    ['of a type that the schema does not have', odd(tick(1), { type: 'toString' })],
+    ['that is null', null as unknown as MarketData],
+  ])('an event %s', (_what, event) => {
     const selection = asking(
       'symbol time sequence ... on Tick { bid last } ... on OrderBook { kind bids { __typename } }',
     );
@@ -180,7 +188,7 @@ describe('what is left to graphql-js', () => {
   });
 });
 
-describe('a schema with ways of its own is left to graphql-js', () => {
+describe('compileSelection leaves to graphql-js a schema with', () => {
   const field = (schema: GraphQLSchema, type: string, name: string): object => {
     const parent = schema.getType(type);
     return (isObjectType(parent) && parent.getFields()[name]) || expect.unreachable();
@@ -215,7 +223,7 @@ describe('a schema with ways of its own is left to graphql-js', () => {
   });
 });
 
-it('of the names that clients make up few are kept, and those that are still asked for', () => {
+it('compileSelection keeps few of the names that clients make up, and those that are still in use', () => {
   const parts = new Map();
   compileSelection(asking('... on Tick { kept: bid }'), parts);
   for (let n = 0; n < 200; n += 1) {
@@ -226,40 +234,40 @@ it('of the names that clients make up few are kept, and those that are still ask
   expect([...parts.keys()].some((name) => String(name).includes('kept'))).toBe(true);
 });
 
-describe('whatever is asked for', () => {
+describe('random documents', () => {
   const trial = fc.record({
     asked: randomSubscriptions(ours),
     events: fc.array(randomEvents, { minLength: 1 }),
     oddOnes: fc.array(oddEvents),
   });
 
-  it('a compiled selection gives byte for byte what graphql-js does, and leaves it nothing that is in order', () => {
-    const seen = { valid: 0, events: 0, told: 0, odd: 0, oddTold: 0 };
+  it('get byte for byte the result of graphql-js, and nothing that is in order is left to it', () => {
+    const seen = { valid: 0, events: 0, written: 0, odd: 0, oddWritten: 0 };
     const property = fc.property(trial, ({ asked, events, oddOnes }) => {
       const selection = request(asked.text, asked.variableValues, asked.operationName);
       if (validate(ours, selection.document).length > 0) return;
       seen.valid += 1;
       const write = compileSelection(selection);
       for (const event of events) {
-        const told = write?.(event) ?? null;
-        // The one thing that is not in order here is a condition that is null.
-        if (told === null) expect(asked.variableValues['no']).toBeNull();
-        else expect(told).toBe(reference(selection, event));
+        const written = write?.(event) ?? null;
+        // A null condition is the only thing here that is not in order.
+        if (written === null) expect(asked.variableValues['no']).toBeNull();
+        else expect(written).toBe(reference(selection, event));
         seen.events += 1;
-        seen.told += told === null ? 0 : 1;
+        seen.written += written === null ? 0 : 1;
       }
       for (const event of oddOnes) {
-        const told = write?.(event) ?? null;
-        if (told !== null) expect(told).toBe(reference(selection, event));
+        const written = write?.(event) ?? null;
+        if (written !== null) expect(written).toBe(reference(selection, event));
         seen.odd += 1;
-        seen.oddTold += told === null ? 0 : 1;
+        seen.oddWritten += written === null ? 0 : 1;
       }
     });
     fc.assert(property, { numRuns: 200 });
     expect(seen.valid).toBeGreaterThan(180);
-    expect(seen.told).toBeGreaterThan(0.9 * seen.events);
-    // What is odd is not always asked for.
-    expect(seen.oddTold).toBeGreaterThan(0.2 * seen.odd);
-    expect(seen.oddTold).toBeLessThan(0.8 * seen.odd);
+    expect(seen.written).toBeGreaterThan(0.9 * seen.events);
+    // The odd member of an event is not always selected.
+    expect(seen.oddWritten).toBeGreaterThan(0.2 * seen.odd);
+    expect(seen.oddWritten).toBeLessThan(0.8 * seen.odd);
   });
 });

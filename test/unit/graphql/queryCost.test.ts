@@ -18,12 +18,12 @@ describe('the cost of an operation', () => {
   it.each([
     ['fields', '{ broker(id: "b") { id kind } }', 2],
     ['the items of a list, as its argument says', `{ ${candles(', limit: 7', 'open close')} }`, 14],
-    ['those of its default', `{ ${candles('', 'open close')} }`, 1_000],
-    ['no more than there can be, whatever is asked for', `{ ${candles(', limit: 900000', 'open')} }`, 5_000],
-    ['none for what makes no sense', `{ ${candles(', limit: -5', 'open')} }`, 0],
+    ['the items of a list by the default of its argument', `{ ${candles('', 'open close')} }`, 1_000],
+    ['no more items than there can be, whatever is asked for', `{ ${candles(', limit: 900000', 'open')} }`, 5_000],
+    ['nothing for a limit that makes no sense', `{ ${candles(', limit: -5', 'open')} }`, 0],
     ['every alias', `{ a: ${candles(', limit: 2', 'open')} b: ${candles(', limit: 3', 'open x: open')} }`, 8],
     [
-      'fields that are named twice once',
+      'a field that is named twice only once',
       `{ ${candles(', limit: 2', 'open open')} ${candles(', limit: 2', 'open')} }`,
       2,
     ],
@@ -33,7 +33,7 @@ describe('the cost of an operation', () => {
       4,
     ],
     [
-      'lists within what a field gives',
+      'lists inside the value of a field',
       '{ instruments(broker: "b", first: 10) { edges { node { symbol base } } totalCount } }',
       21,
     ],
@@ -43,11 +43,15 @@ describe('the cost of an operation', () => {
       9,
     ],
     ['lists of plain values', '{ broker(id: "b") { supportedTypes } }', 5],
-    ['what is left out by a condition not', `{ ${candles(', limit: 2', 'open close @skip(if: true)')} }`, 2],
-    ['of an event the dearest kind', subscription(', options: { depth: 4 }', `symbol ... on Tick { bid } ${BOOK}`), 13],
-    ['a book of the depth that nobody said', subscription('', BOOK), 60],
+    ['no field that a condition leaves out', `{ ${candles(', limit: 2', 'open close @skip(if: true)')} }`, 2],
     [
-      'of lists of events one for each symbol',
+      'an event as its most expensive type',
+      subscription(', options: { depth: 4 }', `symbol ... on Tick { bid } ${BOOK}`),
+      13,
+    ],
+    ['a book without a given depth by the default depth', subscription('', BOOK), 60],
+    [
+      'a list of events as one event for each symbol',
       subscription(', options: { depth: 4 }', BOOK).replace('marketData', 'marketDataBatch'),
       24,
     ],
@@ -68,14 +72,14 @@ describe('the cost of an operation', () => {
     expect(cost(query, { n: 'five' })).toBe(0);
   });
 
-  it('of what describes the schema is counted as it is', () => {
+  it('counts introspection fields as they are', () => {
     const types = Object.values(schema.getTypeMap());
     expect(cost('{ __schema { types { name } } }')).toBe(types.length + 1);
     expect(cost('{ __type(name: "Broker") { fields { name } } }')).toBe(11);
     expect(cost('{ __type(name: "Nothing") { fields { name } } }')).toBe(0);
   });
 
-  it('is counted in an instant for fragments that multiply one another', () => {
+  it('is counted in an instant even if fragments multiply one another', () => {
     const doubling = Array.from(
       { length: 20 },
       (_, n) => `fragment F${n} on __Type { a: ofType { ...F${n + 1} } b: ofType { ...F${n + 1} } }`,
@@ -93,19 +97,19 @@ describe('the default bound', () => {
     return isObjectType(type) ? Object.keys(type.getFields()).join(' ') : '';
   };
 
-  it('lets 5,000 candles with all their fields pass, and what GraphiQL asks of the schema', () => {
+  it('allows 5,000 candles with all their fields, and the introspection query of GraphiQL', () => {
     expect(within(`{ ${candles(', limit: 5000', `${fieldsOf('Candle')} __typename`)} }`)).toBe(true);
     expect(within(getIntrospectionQuery({ descriptions: true, inputValueDeprecation: true, oneOf: true }))).toBe(true);
   });
 
-  it('lets every GraphQL document of the README pass', () => {
+  it('allows every GraphQL document of the README', () => {
     const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
     const documents = [...readme.matchAll(/```graphql\n([^]*?)```/g)].map(([, text = '']) => text);
     expect(documents.length).toBeGreaterThan(1);
     for (const document of documents) expect(within(document, { token: 't' })).toBe(true);
   });
 
-  it('refuses thirty times as many candles, and says the cost, the bound, and what to ask for instead', () => {
+  it('refuses thirty times as many candles, and reports the cost, the bound, and what to ask for instead', () => {
     const query = `{ ${Array.from({ length: 30 }, (_, n) => `a${n}: ${candles(', limit: 5000', 'open')}`).join(' ')} }`;
     const refusal = countCost({ schema, document: parse(query) }, { queryCost: 100_000 });
     expect(refusal).toBeInstanceOf(GatewayError);
@@ -116,7 +120,7 @@ describe('the default bound', () => {
   });
 });
 
-it('every list of the schema says how long it may be', () => {
+it('every list of the schema declares how long it may be', () => {
   const sized = new Set<string>();
   const lists: string[] = [];
   for (const type of Object.values(schema.getTypeMap())) {
@@ -134,7 +138,7 @@ it('every list of the schema says how long it may be', () => {
   expect(lists).toContain('bids');
 });
 
-it('a list of which nothing is known counts as long', () => {
+it('a list of unknown size counts as long', () => {
   const unknown = buildSchema('type Query { numbers: [Int!]! }');
   expect(queryCost({ schema: unknown, document: parse('{ numbers }') }).values).toBe(100);
 });

@@ -33,7 +33,7 @@ describe('the limits of a query', () => {
     ['fields', '{ x: b y: b }', '{ x: b y: b z: b }'],
     ['the schema itself', '{ x: __typename y: __typename }', '{ x: __typename y: __typename z: __typename }'],
     [
-      'what describes the schema, whose answer each makes longer',
+      'an introspection query, whose answer grows with each alias',
       '{ __schema { x: types { y: name } } }',
       '{ __schema { x: types { name } y: types { name } z: types { name } } }',
     ],
@@ -50,7 +50,7 @@ describe('the limits of a query', () => {
   it.each([
     ['a field', `{ ${'x'.repeat(129)}: b }`],
     ['a field of a fragment that is spread', `{ ...F } fragment F on Query { ${'x'.repeat(129)}: b }`],
-    ['what describes the schema', `{ __schema { ${'x'.repeat(129)}: types { name } } }`],
+    ['an introspection field', `{ __schema { ${'x'.repeat(129)}: types { name } } }`],
   ])('count the characters of the name of %s', (_name, beyond) => {
     expect(faults(beyond.replace('x', ''))).toEqual([]);
     const [error] = boundedValidate(schema, true)(parse(beyond), limits);
@@ -58,11 +58,11 @@ describe('the limits of a query', () => {
     expect(error?.message).toContain('128');
   });
 
-  it('hold for each operation of a document by itself', () => {
+  it('apply to each operation of a document by itself', () => {
     expect(faults('query A { a { a { b } } } query B { a { a { b } } }')).toEqual([]);
   });
 
-  it('come to an end for fragments that spread themselves, and for many that spread each other', () => {
+  it('terminate for fragments that spread themselves, and for many that spread each other', () => {
     expect(faults('{ ...F } fragment F on Query { a { ...F } }').join()).toContain('itself');
     const doubling = Array.from({ length: 25 }, (_, n) => `fragment F${n} on Query { ...F${n + 1} ...F${n + 1} }`).join(
       ' ',
@@ -72,38 +72,38 @@ describe('the limits of a query', () => {
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 
-  it('let the schema be asked for in full, where it may be asked for at all', () => {
+  it('allow the full introspection query if introspection is allowed at all', () => {
     expect(faults(getIntrospectionQuery())).toEqual([]);
     expect(faults(getIntrospectionQuery(), false).join()).toContain('introspection');
   });
 
-  it('hold for each client by its own, whoever sent the document before', () => {
+  it('apply to each client by its own values, whoever sent the document before', () => {
     const validate = boundedValidate(schema, true);
     const document = parse('{ a { a { a { b } } } x: b y: b z: b }');
     const narrow = [
       'The operation has 4 levels of fields; 3 are allowed.',
       'The operation has 3 aliases; 2 are allowed.',
     ];
-    const told = (queryDepth: number, queryAliases: number): string[] =>
+    const errorsOf = (queryDepth: number, queryAliases: number): string[] =>
       validate(document, { ...limits, queryDepth, queryAliases }).map(({ message }) => message);
-    expect(told(3, 2)).toEqual(narrow);
-    expect(told(4, 3)).toEqual([]);
-    expect(told(3, 2)).toEqual(narrow);
+    expect(errorsOf(3, 2)).toEqual(narrow);
+    expect(errorsOf(4, 3)).toEqual([]);
+    expect(errorsOf(3, 2)).toEqual(narrow);
   });
 
-  it('refuse a document that names a field so often that comparing them all would take long', () => {
+  it('refuse a document that names a field so often that comparing all of them would take long', () => {
     const [error, ...others] = boundedValidate(schema, true)(parse(`{ ${'b '.repeat(1_500)} }`), limits);
     expect(error?.originalError).toMatchObject({ code: 'LIMIT_EXCEEDED' });
     expect(others).toEqual([]);
   });
 
-  it('do not forgive what is wrong otherwise', () => {
+  it('do not hide other errors of the document', () => {
     const validate = boundedValidate(schema, true);
     const document = parse('{ nonsense }');
     for (let time = 0; time < 2; time += 1) expect(validate(document, limits)).toHaveLength(1);
   });
 
-  it('stop a document with too many tokens before it is parsed', () => {
+  it('refuse a document with too many tokens before it is parsed', () => {
     const tooLong = expect.objectContaining({ code: 'LIMIT_EXCEEDED' });
     expect(() => boundedParse('{ a b c }', { ...limits, queryTokens: 4 })).toThrow(tooLong);
     const document = boundedParse('{ a b c }', { ...limits, queryTokens: 5 });
@@ -116,7 +116,7 @@ describe('the limits of a query', () => {
     ['fields', '{a'.repeat(200_000)],
     ['lists', `{a(b:${'['.repeat(400_000)}`],
     ['types', `query($a:${'['.repeat(400_000)}`],
-  ])('refuse what is nested deeper than the parser can follow: %s', (_name, text) => {
+  ])('refuse a document that is nested deeper than the parser can follow: %s', (_name, text) => {
     let thrown: unknown;
     try {
       boundedParse(text, limits);

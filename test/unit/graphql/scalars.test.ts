@@ -53,7 +53,7 @@ const scalar = (name: string): GraphQLScalarType => {
 };
 
 describe('scalars', () => {
-  it.each(GOOD)('%s takes and tells %j as it is', (name, value, literal) => {
+  it.each(GOOD)('%s accepts %j and gives it unchanged', (name, value, literal) => {
     expect(scalar(name).parseValue(value)).toBe(value);
     expect(scalar(name).parseLiteral(parseValue(literal), undefined)).toBe(value);
     expect(scalar(name).serialize(value)).toBe(value);
@@ -73,11 +73,11 @@ describe('scalars', () => {
     ['Timestamp', 'now'],
     ['SafeInt', 1.5],
     ['SafeInt', '1'],
-  ])('%s never tells %j: that is a fault of ours', (name, value) => {
+  ])('%s never gives %j: that is a fault of ours', (name, value) => {
     expect(() => scalar(name).serialize(value)).toThrow(TypeError);
   });
 
-  it('Timestamp takes every instant that there is', () => {
+  it('Timestamp accepts every instant that exists', () => {
     const instants = fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true });
     fc.assert(
       fc.property(instants, (instant) => {

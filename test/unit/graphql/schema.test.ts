@@ -23,7 +23,10 @@ function introspect(schema: GraphQLSchema): IntrospectionSchema {
   return introspectionFromSchema(schema, { inputValueDeprecation: true }).__schema;
 }
 
-/** Everything that a schema says about a type, as a flat list of paths and values. Of a description only its presence counts. */
+/**
+ * Everything that a schema says about a type, as a flat list of paths and values. For a description only its presence
+ * counts.
+ */
 function facts(value: unknown, path = ''): string[] {
   if (Array.isArray(value))
     return value.flatMap((item: unknown, index) => facts(item, `${path}/${nameOf(item) ?? index}`));
@@ -42,7 +45,9 @@ function nameOf(item: unknown): string | undefined {
     : undefined;
 }
 
-/** What is published and not implemented yet: resume, history and gaps, and the trade's new name for its id. */
+/**
+ * Members that are published but not implemented yet: resuming, history and gaps, and the new name for a trade's id.
+ */
 const NOT_YET: readonly string[] = [
   'Candle.fields/backfilled',
   'FeedGap',
@@ -70,7 +75,7 @@ describe('the schema', () => {
   const ours = loadSchema();
 
   it.skipIf(!isPublishedHere)(
-    'has every type, field, argument and default that is published, and describes what is described there',
+    'has every type, field, argument and default that is published, with the published descriptions',
     () => {
       const published = introspect(buildSchema(readFileSync(publishedFile, 'utf8')));
       const types = new Map(introspect(ours).types.map((type) => [type.name, type]));

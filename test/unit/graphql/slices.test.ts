@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { inSlices, stringifyInSlices } from '../../../src/graphql/slices.ts';
 
-describe('what is written in slices', () => {
-  it('is what JSON.stringify writes, whatever it is', async () => {
+describe('a value that is written in slices', () => {
+  it('is exactly what JSON.stringify writes', async () => {
     const values = fc.jsonValue({ maxDepth: 4 });
     await fc.assert(
       fc.asyncProperty(
@@ -17,7 +17,7 @@ describe('what is written in slices', () => {
     );
   });
 
-  it('asks for a turn before each slice but the first, and for none where a list is short', async () => {
+  it('asks for a turn before each slice but the first, and for none if a list is short', async () => {
     let turns = 0;
     const turn = (): Promise<void> => {
       turns += 1;
@@ -31,7 +31,7 @@ describe('what is written in slices', () => {
 });
 
 describe('a list that is completed in slices', () => {
-  it('is all there in its order, each slice in a turn of its own', async () => {
+  it('is complete and in order, with a turn of the event loop for each slice', async () => {
     const gates: (() => void)[] = [];
     const turn = (): Promise<void> =>
       new Promise((resolve) => {

@@ -7,7 +7,7 @@ import { book, tick, trade } from '../../support/events.ts';
 
 const frame = (event: Parameters<typeof encodeEvent>[0]): unknown => JSON.parse(encodeEvent(event));
 const at = fromEpochMs(Date.UTC(2026, 0, 2, 3, 4, 5));
-const place = { broker: 'binance', symbol: 'BTCUSDT', time: at, receivedAt: at, sequence: 3, cursor: 'life.3' };
+const place = { broker: 'binance', symbol: 'BTCUSDT', time: at, receivedAt: at, sequence: 3, cursor: 'epoch.3' };
 
 const candle: Candle = {
   type: 'candle',
@@ -24,8 +24,8 @@ const candle: Candle = {
   closed: false,
 };
 
-describe('a data frame has every field of the GraphQL type of the same name', () => {
-  it('tick, with nulls kept as null and decimals digit for digit', () => {
+describe('a data message has every field of the GraphQL type of the same name', () => {
+  it('for a tick, with nulls kept as null and decimals digit for digit', () => {
     expect(frame(tick(3))).toEqual({
       type: 'data',
       broker: 'binance',
@@ -44,40 +44,40 @@ describe('a data frame has every field of the GraphQL type of the same name', ()
     });
   });
 
-  it('trade, with the side in lower case', () => {
+  it('for a trade, with the side in lower case', () => {
     const data = { ...place, type: 'trade', id: '1003', price: '100.15', size: '0.5', side: 'buy' };
     expect(frame(trade(3))).toEqual({ type: 'data', broker: 'binance', symbol: 'BTCUSDT', data });
   });
 
-  it('candle, with the interval as 15m', () => {
+  it('for a candle, with the interval as 15m', () => {
     expect(frame(candle)).toMatchObject({ data: { ...candle } });
   });
 
-  it('order book, with its levels as pairs', () => {
+  it('for an order book, with its levels as pairs', () => {
     const event = book(3, 'delta', { bids: [['100.10', '0']], asks: [] });
     const data = { ...place, type: 'orderbook', kind: 'delta', bids: [['100.10', '0']], asks: [] };
     expect(frame(event)).toEqual({ type: 'data', broker: 'binance', symbol: 'BTCUSDT', data });
   });
 
-  it('and nothing that an event may carry inside the gateway beside them', () => {
+  it('and no member that an event has only inside the gateway', () => {
     const event = { ...trade(3), secret: 'x' };
     expect(encodeEvent(event)).not.toContain('secret');
   });
 });
 
-describe('the status of a feed is a status frame', () => {
+describe('the status of a feed', () => {
   const status: FeedStatus = { type: 'status', ...place, state: 'stale', reason: 'No tick has come.', gap: false };
 
-  it('that names the state and says why', () => {
+  it('is a message that names the state and its reason', () => {
     const message = 'No tick has come.';
     expect(frame(status)).toEqual({ type: 'status', status: 'stale', broker: 'binance', symbol: 'BTCUSDT', message });
   });
 
-  it('that says something to a person where no reason is known', () => {
+  it('is a message with a sentence for people if the reason is not known', () => {
     expect(frame({ ...status, state: 'live', reason: null })).toMatchObject({ message: 'The feed is live.' });
   });
 
-  it('and a hole is told as gap', () => {
+  it('is a gap message if events are missing', () => {
     expect(frame({ ...status, gap: true })).toMatchObject({ status: 'gap' });
   });
 });

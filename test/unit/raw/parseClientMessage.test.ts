@@ -8,7 +8,7 @@ const NO_CREDENTIALS = { apiKey: null, apiSecret: null, accountId: null, token: 
 const subscribe = { action: 'subscribe', symbols: ['BTCUSDT'] };
 
 describe('a well-formed message', () => {
-  it('to subscribe gets the defaults of what it leaves out', () => {
+  it('to subscribe gets the defaults for what it leaves out', () => {
     expect(parse(subscribe).message).toEqual({
       action: 'subscribe',
       broker: null,
@@ -18,7 +18,7 @@ describe('a well-formed message', () => {
     });
   });
 
-  it('to subscribe keeps what it says, each symbol and type once', () => {
+  it('to subscribe keeps what it says, with each symbol and type once', () => {
     const options = { interval: '5m', depth: 5, book: 'delta', throttleMs: 250, snapshot: false };
     const symbols = ['A', 'B', 'A'];
     const types = ['trade', 'candle', 'trade'];
@@ -28,7 +28,7 @@ describe('a well-formed message', () => {
     });
   });
 
-  it('to unsubscribe is not narrowed down by what it leaves out', () => {
+  it('to unsubscribe is not limited by what it leaves out', () => {
     expect(parse({ action: 'unsubscribe' }).message).toEqual({
       action: 'unsubscribe',
       broker: null,
@@ -42,11 +42,11 @@ describe('a well-formed message', () => {
     ['auth', { action: 'authenticate', broker: 'oanda', credentials: { ...NO_CREDENTIALS, token: 'x' } }],
     ['ping', { action: 'ping' }],
     ['list', { action: 'list' }],
-  ])('to %s is read, and members that mean nothing are ignored', (action, expected) => {
+  ])('to %s is read, and unknown members are ignored', (action, expected) => {
     expect(parse({ action, broker: 'oanda', credentials: { token: 'x' }, later: 1 }).message).toEqual(expected);
   });
 
-  it('to authenticate with a broker keeps what the client gives it', () => {
+  it('to authenticate with a broker keeps the given credentials', () => {
     const credentials = { apiKey: 'k', apiSecret: 's', accountId: 'a', token: 't' };
     expect(parse({ action: 'auth', broker: 'oanda', credentials }).message).toEqual({
       action: 'authenticate',
@@ -59,18 +59,18 @@ describe('a well-formed message', () => {
     [{ token: 't' }, { kind: 'token', token: 't' }],
     [{ apiKey: 'k' }, { kind: 'apiKey', apiKey: 'k' }],
     [{ session: 's' }, { kind: 'session', session: 's' }],
-  ])('auth without a broker is a login to the gateway with %j', (credentials, login) => {
+  ])('to auth without a broker is a login to the gateway with %j', (credentials, login) => {
     expect(parse({ action: 'auth', credentials }).message).toEqual({ action: 'logIn', login });
   });
 
-  it.each([['a'], ['x'.repeat(128)], [0], [-1.5], [2 ** 53 - 1]])('has its id %j echoed', (id) => {
+  it.each([['a'], ['x'.repeat(128)], [0], [-1.5], [2 ** 53 - 1]])('is read with its id %j', (id) => {
     expect(parse({ action: 'ping', id })).toEqual({ id, message: { action: 'ping' } });
   });
 });
 
-describe('a bad message is refused as BAD_REQUEST, naming the field, what was found and what was expected:', () => {
+describe('a bad message is refused as BAD_REQUEST, which names the field, what was found and what was expected:', () => {
   it.each<[string, string, RegExp]>([
-    ['no JSON', '{', /not valid JSON/],
+    ['text that is not JSON', '{', /not valid JSON/],
     ['nothing', '', /not valid JSON/],
     ['a list', '[]', /not a JSON object/],
     ['a string', '"subscribe"', /not a JSON object/],
@@ -131,7 +131,7 @@ describe('a bad message is refused as BAD_REQUEST, naming the field, what was fo
   });
 });
 
-describe('bad credentials are refused as BAD_REQUEST, naming what is needed and never what was found:', () => {
+describe('bad credentials are refused as BAD_REQUEST, which names what is needed and never what was found:', () => {
   const broker = 'oanda';
   it.each<[string, object, RegExp]>([
     ['none', { broker }, /^credentials is missing; expected an object with .* apiKey, apiSecret, accountId, token/],
@@ -154,18 +154,18 @@ describe('bad credentials are refused as BAD_REQUEST, naming what is needed and 
     expect(error?.message).not.toContain('canary');
   });
 
-  it('authenticate without a broker', () => {
+  it('in authenticate without a broker', () => {
     const { error } = parse({ action: 'authenticate', credentials: { token: 'canary' } });
     expect(error?.message).toMatch(/^broker is missing; expected a broker's id/);
   });
 
-  it('a message that is no JSON, even in what stands behind the error', () => {
+  it('in a message that is not JSON, even in the cause of the error', () => {
     const { error } = parseClientMessage('{"action":"auth","credentials":{"token":"canary}');
     expect([error?.code, error?.details.cause]).toEqual(['BAD_REQUEST', undefined]);
   });
 });
 
-describe('whatever a client sends', () => {
+describe('any message of a client', () => {
   it('is read or refused, and never throws', () => {
     const anything = fc.oneof(
       fc.string({ unit: 'binary' }),
@@ -181,7 +181,7 @@ describe('whatever a client sends', () => {
     );
   });
 
-  it('with any members under the right names is read or refused, and never throws', () => {
+  it('with any members under known names is read or refused, and never throws', () => {
     const member = fc.jsonValue();
     const names = ['id', 'broker', 'symbols', 'types', 'options', 'credentials'];
     const action = fc.constantFrom('subscribe', 'unsubscribe', 'auth', 'ping', 'list');

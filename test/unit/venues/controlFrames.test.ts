@@ -15,11 +15,11 @@ function reply(text: string, streams: readonly string[] = []): string | null {
 
 const VARIANTS = '`SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`';
 
-describe('a control frame is answered as the venue answers it', () => {
+describe('a control frame gets the venue’s answer:', () => {
   it.each([
     ['SUBSCRIBE', '{"method":"SUBSCRIBE","params":["a@trade"],"id":1}', '{"result":null,"id":1}'],
     [
-      'UNSUBSCRIBE of what nobody has',
+      'UNSUBSCRIBE for an unknown stream',
       '{"method":"UNSUBSCRIBE","params":["a@trade"],"id":7}',
       '{"result":null,"id":7}',
     ],
@@ -29,7 +29,7 @@ describe('a control frame is answered as the venue answers it', () => {
     ['an id that is an object', '{"method":"SUBSCRIBE","params":[],"id":{}}', idError()],
     ['a name in upper case', '{"method":"SUBSCRIBE","params":["BTCUSDT@trade"],"id":2}', '{"result":null,"id":2}'],
     [
-      'a name that is no text',
+      'a name that is not text',
       '{"method":"SUBSCRIBE","params":[7],"id":2}',
       error(2, 'Invalid request: invalid stream', 2),
     ],
@@ -48,39 +48,39 @@ describe('a control frame is answered as the venue answers it', () => {
     ['GET_PROPERTY', '{"method":"GET_PROPERTY","params":["combined"],"id":5}', '{"result":false,"id":5}'],
     ['an unknown property', '{"method":"GET_PROPERTY","params":["speed"],"id":5}', error(0, 'Unknown property', 5)],
     [
-      'a property without name',
+      'a property without a name',
       '{"method":"SET_PROPERTY","params":[],"id":5}',
       error(2, 'Invalid request: property name must be a string', 5),
     ],
     [
-      'a property of no boolean',
+      'a property that is not a boolean',
       '{"method":"SET_PROPERTY","params":["combined",1],"id":5}',
       error(1, 'Invalid value type: expected Boolean', 5),
     ],
     [
-      'what is no JSON, without any id',
+      'text that is not JSON, without any id',
       'hello',
       '{"error":{"code":3,"msg":"Invalid JSON: expected value at line 1 column 1"}}',
     ],
     ['an empty frame', '', '{"error":{"code":3,"msg":"Invalid JSON: EOF while parsing a value"}}'],
-    ['a string as id: not at all', '{"method":"SUBSCRIBE","params":["a@trade"],"id":"abc"}', null],
+    ['a string as id, which gets none', '{"method":"SUBSCRIBE","params":["a@trade"],"id":"abc"}', null],
   ])('%s', (_name, text, expected) => {
     expect(reply(text)).toBe(expected);
   });
 
-  it('lists the subscriptions in their order', () => {
+  it('LIST_SUBSCRIPTIONS returns the subscriptions in order', () => {
     expect(reply('{"method":"LIST_SUBSCRIPTIONS","id":3}', ['b@trade', 'a@trade'])).toBe(
       '{"result":["b@trade","a@trade"],"id":3}',
     );
   });
 
-  it('sets what GET_PROPERTY then gives', () => {
+  it('a property that is set is what GET_PROPERTY returns', () => {
     const target = { streams: new Set<string>(), combined: false };
     answerControlFrame('{"method":"SET_PROPERTY","params":["combined",true],"id":1}', target, LIMITS);
     expect(target.combined).toBe(true);
   });
 
-  it('answers a string id where the documentation is believed', () => {
+  it('a string id gets a reply if the stand-in follows the documentation', () => {
     const outcome = answerControlFrame(
       '{"method":"LIST_SUBSCRIPTIONS","id":"abc"}',
       { streams: new Set(), combined: false },
@@ -89,14 +89,14 @@ describe('a control frame is answered as the venue answers it', () => {
     expect(outcome).toEqual({ kind: 'reply', reply: '{"result":[],"id":"abc"}' });
   });
 
-  it('refuses more streams than a connection may have, counting each once', () => {
+  it('more streams than a connection may have are refused, counting each once', () => {
     expect(reply('{"method":"SUBSCRIBE","params":["a","b"],"id":1}', ['a', 'c'])).toBe('{"result":null,"id":1}');
     expect(reply('{"method":"SUBSCRIBE","params":["a","b"],"id":1}', ['c', 'd'])).toBe(
       error(2, 'Invalid request: too many streams', 1),
     );
   });
 
-  it('says nothing to a frame of more than 4096 bytes, header and all', () => {
+  it('a frame of more than 4096 bytes, header included, gets no reply', () => {
     const frame = '{"method":"LIST_SUBSCRIPTIONS","id":1}';
     expect(reply(frame.padEnd(4096 - 8))).toBe('{"result":[],"id":1}');
     expect(reply(frame.padEnd(4096 - 7))).toBeNull();

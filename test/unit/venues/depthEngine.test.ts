@@ -14,7 +14,7 @@ function engine(seed = 1): DepthEngine {
   });
 }
 
-/** The book rule, written again from the documentation. */
+/** The rule for books, implemented a second time from the documentation. */
 function applied(book: BookSnapshot, diffs: readonly Diff[]): BookSnapshot {
   const side = (start: readonly Level[], pick: (diff: Diff) => readonly Level[], sign: number): Level[] => {
     const levels = new Map(start);
@@ -32,7 +32,7 @@ function applied(book: BookSnapshot, diffs: readonly Diff[]): BookSnapshot {
 }
 
 describe('DepthEngine', () => {
-  it.each([1, 2, 3, 4, 5])('gives diffs without a hole that lead from any snapshot to the book (seed %i)', (seed) => {
+  it.each([1, 2, 3, 4, 5])('gives diffs without a gap that lead from any snapshot to the book (seed %i)', (seed) => {
     const venue = engine(seed);
     const random = seededRandom(seed + 100);
     const diffs: Diff[] = [];
@@ -61,7 +61,7 @@ describe('DepthEngine', () => {
     }
   });
 
-  it('keeps a batch for each speed', () => {
+  it('collects changes for each speed separately', () => {
     const venue = engine();
     venue.apply({ bids: [['99.5', '1']] });
     expect(venue.takeDiff(100)).toMatchObject({ U: 1001, u: 1001 });
@@ -71,7 +71,7 @@ describe('DepthEngine', () => {
     expect(venue.takeDiff(100)).toBeNull();
   });
 
-  it('removes what stands better than a best price that is set, on both sides', () => {
+  it('removes better levels than a best price that is set, on both sides', () => {
     const venue = engine();
     venue.setBest({ bid: ['100.03', '7'], ask: ['100.09', '8'] });
     expect(venue.best('bids')).toEqual(['100.03000000', '7.00000000']);
@@ -80,7 +80,7 @@ describe('DepthEngine', () => {
     expect(venue.best('asks')?.[0]).toBe('200.01000000');
   });
 
-  it('cuts a snapshot to its limit, best levels first', () => {
+  it('limits a snapshot to the best levels', () => {
     const { bids, asks } = engine().snapshot(2);
     expect(bids.map(([price]) => price)).toEqual(['99.99000000', '99.98000000']);
     expect(asks.map(([price]) => price)).toEqual(['100.01000000', '100.02000000']);

@@ -28,7 +28,7 @@ async function snapshot(venue: StandInBinance, symbol: string, limit = 5000): Pr
   return Snapshot.parse(await response.json());
 }
 
-/** The documented procedure in its plainest form, over all diffs of a symbol and one snapshot. */
+/** The documented procedure in its simplest form, over all diffs of a symbol and one snapshot. */
 function finalBook(book: Snapshot, diffs: readonly string[]): { id: number; digest: string; firstApplied: unknown } {
   let { lastUpdateId: id } = book;
   let firstApplied: unknown = null;
@@ -58,7 +58,7 @@ function payloads(client: VenueClient, stream: string): string[] {
   return client.frames.filter((frame) => frame.startsWith(prefix)).map((frame) => frame.slice(prefix.length, -1));
 }
 
-/** A client that has every stream of the recording. */
+/** A client that subscribes to every stream of the recording. */
 async function everything(venue: StandInBinance, player: SessionPlayer): Promise<VenueClient> {
   const client = await VenueClient.connect(`${venue.websocketUrl}/stream?streams=${player.streams.join('/')}`);
   await player.waitForSubscriptions();
@@ -95,7 +95,7 @@ describe.skipIf(!hasRecordings)('SessionPlayer', () => {
     }
   });
 
-  it('gives the recorded snapshot to who asks only when all has been played, and later the book as it is', async () => {
+  it('returns the recorded snapshot to the first request after everything was played, and later the current book', async () => {
     const session = 'session-2021-10-12-binance-4sym.jsonl';
     await using venue = await StandInBinance.start();
     const player = new SessionPlayer(venue, `binance/${session}`);
@@ -111,7 +111,7 @@ describe.skipIf(!hasRecordings)('SessionPlayer', () => {
     expect((await snapshot(venue, 'NKNUSDT', 5)).bids).toHaveLength(5);
   });
 
-  it('answers a request for a book only from its place in the record on', async () => {
+  it('answers a request for a book only once the playing has reached its place', async () => {
     await using venue = await StandInBinance.start();
     const player = new SessionPlayer(venue, 'binance/session-2021-10-12-binance-4sym.jsonl');
     using client = await everything(venue, player);
@@ -126,7 +126,7 @@ describe.skipIf(!hasRecordings)('SessionPlayer', () => {
     await asked;
   });
 
-  it('waits at the place of a snapshot for who has its diffs and will ask, and for nobody else', async () => {
+  it('waits at a snapshot for a client that has its diffs and will request it, and for nobody else', async () => {
     await using venue = await StandInBinance.start();
     const player = new SessionPlayer(venue, 'binance/session-2021-10-12-binance-4sym.jsonl');
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream?streams=nknusdt@depth@100ms`);
@@ -140,7 +140,7 @@ describe.skipIf(!hasRecordings)('SessionPlayer', () => {
     expect(payloads(client, 'nknusdt@depth@100ms')).toEqual(player.expectedDiffs('NKNUSDT'));
   });
 
-  it('lists its symbols as TRADING, with steps that its prices fit', async () => {
+  it('lists its symbols as TRADING, with steps that fit their prices', async () => {
     await using venue = await StandInBinance.start();
     const player = new SessionPlayer(venue, 'binance/session-2021-04-17-binanceus-10sym.jsonl');
     const response = await fetch(`${venue.restUrl}/api/v3/exchangeInfo?symbolStatus=TRADING`);
@@ -150,7 +150,7 @@ describe.skipIf(!hasRecordings)('SessionPlayer', () => {
     expect(symbols.find(({ symbol }) => symbol === 'BCHUSDT')?.filters[0]).toMatchObject({ tickSize: '0.01000000' });
   });
 
-  it('shows by REST what has been played, and nothing invented', async () => {
+  it('shows over REST what has been played, and nothing invented', async () => {
     await using venue = await StandInBinance.start();
     const player = new SessionPlayer(venue, 'binance/session-2021-08-14-binance-4sym.jsonl');
     const get = async (path: string): Promise<unknown[]> =>
@@ -176,7 +176,7 @@ describe.skipIf(!hasRecordings)('SessionPlayer', () => {
     ]);
   });
 
-  it('plays a stream that was recorded without a wrapper, under the name that its URL had', async () => {
+  it('plays a stream that was recorded without a wrapper under the name in its URL', async () => {
     await using venue = await StandInBinance.start();
     const player = new SessionPlayer(venue, `binance/${KLINES}`);
     expect(player.streams).toEqual(['btcusdt@kline_5m']);
@@ -188,7 +188,7 @@ describe.skipIf(!hasRecordings)('SessionPlayer', () => {
     expect(payloads(wrapped, 'btcusdt@kline_5m')).toEqual(raw.frames);
   });
 
-  it('makes an empty book before the first diff where no snapshot was recorded', async () => {
+  it('begins with an empty book before the first diff if no snapshot was recorded', async () => {
     await using venue = await StandInBinance.start();
     const player = new SessionPlayer(venue, `binance/${DIFFS}`);
     using client = await everything(venue, player);

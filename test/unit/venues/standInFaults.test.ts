@@ -5,23 +5,23 @@ import { waitFor } from '../../support/waitFor.ts';
 import { StandInBinance } from '../../venues/binance/StandInBinance.ts';
 import { VenueClient } from '../../venues/binance/VenueClient.ts';
 
-async function hearing(venue: StandInBinance, streams = 'btcusdt@bookTicker'): Promise<VenueClient> {
+async function listen(venue: StandInBinance, streams = 'btcusdt@bookTicker'): Promise<VenueClient> {
   return VenueClient.connect(`${venue.websocketUrl}/stream?streams=${streams}`);
 }
 
-describe('ends of connections', () => {
-  it('hangs up without a word, or with the code it is told', async () => {
+describe('the end of connections', () => {
+  it('comes without a close frame, or with the given code', async () => {
     await using venue = await StandInBinance.start();
-    using first = await hearing(venue);
+    using first = await listen(venue);
     await venue.faults.hangUp();
     expect((await first.waitForClose()).code).toBe(1006);
-    using second = await hearing(venue);
+    using second = await listen(venue);
     await venue.faults.hangUp(1001, 'bye');
     expect(await second.waitForClose()).toEqual({ code: 1001, reason: 'bye' });
     expect(venue.subscribed('btcusdt@bookTicker')).toBe(false);
   });
 
-  it('resets in the middle of a frame: some of its bytes come, then an error', async () => {
+  it('comes in the middle of a frame: some of its bytes arrive, then an error', async () => {
     await using venue = await StandInBinance.start();
     const tcp = connect(venue.port, '127.0.0.1');
     const chunks: Buffer[] = [];
@@ -32,7 +32,7 @@ describe('ends of connections', () => {
         'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
     );
     await venue.waitForSubscription('btcusdt@trade');
-    using client = await hearing(venue);
+    using client = await listen(venue);
     await venue.faults.resetInMidFrame();
     expect(await failed).toMatchObject([{ code: 'ECONNRESET' }]);
     expect(Buffer.concat(chunks).toString('latin1')).toMatch(/"stream":"btcusdt@trade","data":\{"e":"trade","p":"1$/);
@@ -40,18 +40,18 @@ describe('ends of connections', () => {
     expect(client.frames).toHaveLength(0);
   });
 
-  it('ends connections at the end of their life, only those that began since it was set', async () => {
+  it('comes at the end of their lifetime, only for those that began since it was set', async () => {
     await using venue = await StandInBinance.start();
-    using old = await hearing(venue);
+    using old = await listen(venue);
     venue.faults.lifetimeMs = 50;
-    using young = await hearing(venue);
+    using young = await listen(venue);
     expect((await young.waitForClose()).code).toBe(1006);
     expect(old.closed).toBeNull();
   });
 
-  it('announces a shutdown on every socket, wrapped where payloads are', async () => {
+  it('is announced on every socket before a shutdown, wrapped like payloads', async () => {
     await using venue = await StandInBinance.start({ now: () => 1_770_123_456_789 });
-    using combined = await hearing(venue);
+    using combined = await listen(venue);
     using raw = await VenueClient.connect(`${venue.websocketUrl}/ws`);
     venue.faults.serverShutdown();
     await Promise.all([combined.waitForFrames(1), raw.waitForFrames(1)]);
@@ -60,8 +60,8 @@ describe('ends of connections', () => {
   });
 });
 
-describe('handshakes that fail', () => {
-  it('gives the status it is told, or resets every connection', async () => {
+describe('a failing handshake', () => {
+  it('gets the given status, or the connection is reset', async () => {
     await using venue = await StandInBinance.start();
     venue.faults.handshakeStatus = 429;
     expect(await VenueClient.refusal(`${venue.websocketUrl}/stream`)).toBe(429);
@@ -70,27 +70,27 @@ describe('handshakes that fail', () => {
     await expect(VenueClient.connect(`${venue.websocketUrl}/stream`)).rejects.toThrow(/ECONNRESET|hang up/);
     await expect(fetch(`${venue.restUrl}/api/v3/ping`)).rejects.toThrow(/fetch failed/);
     venue.faults.refuseConnections = false;
-    using client = await hearing(venue);
+    using client = await listen(venue);
     expect(client.closed).toBeNull();
   });
 
-  it('answers late', async () => {
+  it('is answered late', async () => {
     await using venue = await StandInBinance.start();
     venue.faults.handshakeDelayMs = 60;
     const before = performance.now();
-    using client = await hearing(venue);
+    using client = await listen(venue);
     expect(performance.now() - before).toBeGreaterThanOrEqual(55);
     expect(client.closed).toBeNull();
   });
 });
 
-describe('silence', () => {
-  it('keeps sockets open and gives them neither data, answers, pings nor pongs', async () => {
+describe('a silence', () => {
+  it('keeps sockets open without data, answers, pings or pongs', async () => {
     const socket = { pingPeriodMs: 20, pongDeadlineMs: 5000 };
     await using venue = await StandInBinance.start({ socket });
     await using lively = await StandInBinance.start({ socket });
     venue.faults.silence = true;
-    using client = await hearing(venue);
+    using client = await listen(venue);
     let pongs = 0;
     client.socket.on('pong', () => {
       pongs += 1;
@@ -99,25 +99,25 @@ describe('silence', () => {
     client.send({ method: 'LIST_SUBSCRIPTIONS', id: 1 });
     venue.market('BTCUSDT').tick();
     await waitFor(() => venue.sockets[0]?.framesReceived === 2, 'two frames of the client');
-    // Meanwhile a venue that is not silent pings several times.
-    using witness = await hearing(lively);
+    // A venue that is not silent pings several times in this period.
+    using witness = await listen(lively);
     await waitFor(() => witness.pings.length >= 3, 'pings of the other venue');
     expect([client.frames.length, client.pings.length, pongs, client.closed]).toEqual([0, 0, 0, null]);
     venue.faults.silence = false;
     await waitFor(() => client.pings.length > 0, 'a ping');
   });
 
-  it('can befall the open sockets alone', async () => {
+  it('can affect the open sockets only', async () => {
     await using venue = await StandInBinance.start();
-    using old = await hearing(venue);
+    using old = await listen(venue);
     venue.faults.silenceOpenSockets();
-    using young = await hearing(venue);
+    using young = await listen(venue);
     venue.market('BTCUSDT').tick();
     await young.waitForFrames(1);
     expect(old.frames).toHaveLength(0);
   });
 
-  it('can befall streams that were acknowledged', async () => {
+  it('can affect streams that were acknowledged', async () => {
     await using venue = await StandInBinance.start();
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream`);
     venue.faults.ackButSilent('*@bookTicker');
@@ -135,7 +135,7 @@ describe('silence', () => {
     expect(await client.waitFor((message) => JSON.stringify(message).includes('bookTicker","data'))).toBeDefined();
   });
 
-  it('can befall SUBSCRIBE itself', async () => {
+  it('can affect SUBSCRIBE itself', async () => {
     await using venue = await StandInBinance.start();
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream`);
     venue.faults.ignoreSubscribe = true;
@@ -145,8 +145,8 @@ describe('silence', () => {
   });
 });
 
-describe('order of data and acknowledgements', () => {
-  it('can put data before the acknowledgement, and after the end of a subscription', async () => {
+describe('data and acknowledgements', () => {
+  it('can be out of order: data before the acknowledgement, or after the end of a subscription', async () => {
     await using venue = await StandInBinance.start();
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream`);
     venue.faults.dataBeforeAck = true;
@@ -160,11 +160,11 @@ describe('order of data and acknowledgements', () => {
   });
 });
 
-describe('malformed frames', () => {
-  it('sends any text or bytes as they are, to all or to those who hear a stream', async () => {
+describe('a malformed frame', () => {
+  it('is any text or bytes, sent unchanged to all or to the subscribers of a stream', async () => {
     await using venue = await StandInBinance.start();
-    using ticks = await hearing(venue);
-    using trades = await hearing(venue, 'btcusdt@trade');
+    using ticks = await listen(venue);
+    using trades = await listen(venue, 'btcusdt@trade');
     venue.faults.malformed('{"stream":', 'btcusdt@trade');
     venue.faults.malformedPayload('btcusdt@trade', '{"e":"trade","p":1e308}');
     venue.faults.malformed('nonsense');

@@ -23,8 +23,8 @@ async function snapshotId(venue: StandInBinance): Promise<number> {
   return z.object({ lastUpdateId: z.number() }).parse(await response.json()).lastUpdateId;
 }
 
-describe('one update id for everything of a symbol', () => {
-  it('tells a bookTicker before the diff that contains its id, and both agree with the book', async () => {
+describe('the update ids of a symbol', () => {
+  it('rise from a bookTicker to the diff that contains its id, and both agree with the book', async () => {
     await using venue = await StandInBinance.start();
     const market = venue.market('BTCUSDT');
     using client = await VenueClient.connect(
@@ -46,7 +46,7 @@ describe('one update id for everything of a symbol', () => {
     expect(await snapshotId(venue)).toBe(lastUpdateId);
   });
 
-  it('sends no empty diff, and diffs without a hole', async () => {
+  it('have no gap between diffs, and no diff is empty', async () => {
     await using venue = await StandInBinance.start();
     const market = venue.market('BTCUSDT');
     using client = await depthClient(venue);
@@ -62,8 +62,8 @@ describe('one update id for everything of a symbol', () => {
   });
 });
 
-describe('how a snapshot lies to the diffs', () => {
-  it('is older than any diff to come, as many times as was said', async () => {
+describe('a snapshot', () => {
+  it('is older than any following diff, as many times as requested', async () => {
     await using venue = await StandInBinance.start();
     venue.faults.snapshotLag('BTCUSDT', 2);
     using client = await depthClient(venue);
@@ -97,8 +97,8 @@ describe('how a snapshot lies to the diffs', () => {
   });
 });
 
-describe('faults of diffs', () => {
-  it('leaves a hole where a diff is skipped, and not before somebody listens', async () => {
+describe('faulty diffs', () => {
+  it('leave a gap if a diff is skipped, and not before a client is subscribed', async () => {
     await using venue = await StandInBinance.start();
     venue.faults.skipDiff('BTCUSDT');
     venue.market('BTCUSDT').depth();
@@ -113,7 +113,7 @@ describe('faults of diffs', () => {
     expect(third?.U).toBeGreaterThan((second?.u ?? 0) + 1);
   });
 
-  it('sends a diff twice, one that overlaps, two in the wrong order, one with a wrong quantity', async () => {
+  it('come twice, overlap, change places, or have a wrong quantity', async () => {
     await using venue = await StandInBinance.start();
     const market = venue.market('BTCUSDT');
     using client = await depthClient(venue);
@@ -139,7 +139,7 @@ describe('faults of diffs', () => {
 });
 
 describe('trades and klines', () => {
-  it('numbers trades by one, several of them under one aggregate', async () => {
+  it('get consecutive trade ids, several of them under one aggregate', async () => {
     await using venue = await StandInBinance.start();
     using client = await VenueClient.connect(`${venue.websocketUrl}/ws/btcusdt@trade/btcusdt@aggTrade`);
     const [first, second] = venue.market('BTCUSDT').trade('43000', '0.5', { fills: 2, buyerIsMaker: true });
@@ -152,7 +152,7 @@ describe('trades and klines', () => {
     ]);
   });
 
-  it('makes the running bar of the trades, unless a test says otherwise', async () => {
+  it('make the running bar, unless a test says otherwise', async () => {
     const now = Date.UTC(2026, 4, 5, 6, 7, 30);
     await using venue = await StandInBinance.start({ now: () => now });
     using client = await VenueClient.connect(`${venue.websocketUrl}/ws/btcusdt@kline_1m`);
@@ -169,7 +169,7 @@ describe('trades and klines', () => {
     ]);
   });
 
-  it('sends klines by the clock only after trades, one late update, and one final one', async () => {
+  it('make klines due by the clock: one late update and one final one, none without trades', async () => {
     let now = Date.UTC(2026, 4, 5, 6, 7, 57);
     await using venue = await StandInBinance.start({ now: () => now, klineCloseDelayMs: [500, 500] });
     using client = await VenueClient.connect(`${venue.websocketUrl}/ws/btcusdt@kline_1m`);
@@ -206,7 +206,7 @@ describe('trades and klines', () => {
 });
 
 describe('a market that runs by itself', () => {
-  it('moves what is subscribed and TRADING, until it is told to stop', async () => {
+  it('moves every subscribed symbol that is TRADING, until it is stopped', async () => {
     await using venue = await StandInBinance.start();
     const streams = ['btcusdt@bookTicker', 'btcusdt@depth@100ms', 'btcusdt@trade', 'lunausdt@bookTicker'];
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream?streams=${streams.join('/')}`);
@@ -221,7 +221,7 @@ describe('a market that runs by itself', () => {
     expect(client.frames.join('')).not.toContain('"stream":"lunausdt');
   });
 
-  it('does the same for the same seed', async () => {
+  it('does the same with the same seed', async () => {
     const books = await Promise.all(
       [7, 7, 8].map(async (seed) => {
         await using venue = await StandInBinance.start({ seed });

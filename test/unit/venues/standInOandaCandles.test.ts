@@ -6,7 +6,7 @@ import { slotAt } from '../../venues/oanda/granularity.ts';
 import type { Granularity } from '../../venues/oanda/granularity.ts';
 import { StandInOanda } from '../../venues/oanda/StandInOanda.ts';
 
-/** A Tuesday. */
+/** This is a Tuesday. */
 const NOW = Date.UTC(2026, 4, 5, 6, 7, 30);
 const [FIRST, SECOND] = DEFAULT_ACCOUNTS;
 const UTC = { hour: 0, timeZone: 'UTC', weekday: 5 };
@@ -56,12 +56,12 @@ describe('slots', () => {
     ['D', '2026-05-04T21:00:00.000Z', '2026-05-05T21:00:00.000Z'],
     ['W', '2026-05-01T21:00:00.000Z', '2026-05-08T21:00:00.000Z'],
     ['M', '2026-05-01T21:00:00.000Z', '2026-06-01T21:00:00.000Z'],
-  ])('of %s begin where the venue has them by default', (granularity, startText, endText) => {
+  ])('of %s begin where the venue’s do by default', (granularity, startText, endText) => {
     const { startMs, endMs } = slotAt(granularity, NOW);
     expect([new Date(startMs).toISOString(), new Date(endMs).toISOString()]).toEqual([startText, endText]);
   });
 
-  it('of a day follow daylight saving, and begin at midnight where UTC is asked for', () => {
+  it('of a day follow daylight saving, and begin at midnight if UTC is requested', () => {
     const winter = slotAt('D', Date.UTC(2026, 0, 15, 12));
     expect(new Date(winter.startMs).toISOString()).toBe('2026-01-14T22:00:00.000Z');
     const changing = slotAt('D', Date.UTC(2018, 10, 4, 12));
@@ -82,7 +82,7 @@ describe('slots', () => {
 });
 
 describe('candles', () => {
-  it('of both paths end with the running one; all but that are complete', async () => {
+  it('end on both paths with the running one, and all others are complete', async () => {
     await using venue = await start();
     const last = await candles(venue, 'granularity=M5&count=3&price=MBA');
     expect(last.map(({ time, complete }) => [time, complete])).toEqual([
@@ -99,7 +99,7 @@ describe('candles', () => {
     expect(await candles(venue, '')).toHaveLength(500);
   });
 
-  it('are made of the prices: mid rounded half up, volume the number of prices, each account its own', async () => {
+  it('are made of prices: mid rounded half up, volume the number of prices, for each account its own', async () => {
     let now = NOW;
     await using venue = await start(() => now);
     now = Date.UTC(2026, 4, 5, 6, 10);
@@ -125,7 +125,7 @@ describe('candles', () => {
     expect(venue.accountMarket(SECOND.id, 'EUR_USD').last?.bids[0]?.price).toBe('1.08945');
   });
 
-  it('have none where there was no price: `count` counts candles, not slots', async () => {
+  it('are absent if there was no price: `count` counts candles, not slots', async () => {
     let now = NOW;
     await using venue = await start(() => now);
     now = NOW + 600_000;
@@ -138,7 +138,7 @@ describe('candles', () => {
     expect((starts.at(-2) ?? 0) - (starts[0] ?? 0)).toBeGreaterThan(19 * 5000);
   });
 
-  it('by range: from the one that covers `from`, up to `to`; without the first where that is not wanted', async () => {
+  it('in a range begin with the one that covers `from`, up to `to`, or with the next if the first is excluded', async () => {
     await using venue = await start();
     const times = async (query: string): Promise<string[]> => {
       return (await candles(venue, `granularity=H1&${query}`)).map(({ time }) => time.slice(8, 13));
@@ -154,14 +154,14 @@ describe('candles', () => {
     expect(shifted[0]?.time).toBe('2026-05-05T00:00:00.000000000Z');
   });
 
-  it('open where the one before closed, if they are to be smooth', async () => {
+  it('open where the one before closed, if smooth ones are requested', async () => {
     await using venue = await start();
     venue.accountMarket(FIRST.id, 'EUR_USD').candles.write('M1', Date.UTC(2026, 4, 5, 6, 5), { mid: { c: '7.00000' } });
     const [before, after] = await candles(venue, 'granularity=M1&count=3&smooth=true');
     expect([before?.mid?.c, after?.mid?.o]).toEqual(['7.00000', '7.00000']);
   });
 
-  it('have what a test wrote into them, and are absent where it took them out', async () => {
+  it('have the values that a test wrote into them, and are absent if a test removed them', async () => {
     await using venue = await start();
     const written = venue.accountMarket(FIRST.id, 'EUR_USD').candles;
     written.write('M1', Date.UTC(2026, 4, 5, 6, 6), { volume: 9, complete: false });
@@ -170,7 +170,7 @@ describe('candles', () => {
     expect([gone?.time.slice(11, 16), kept]).toMatchObject(['06:04', { volume: 9, complete: false }]);
   });
 
-  it('are quiet where the test says so', async () => {
+  it('are absent in slots that the test declares quiet', async () => {
     const weekend = Date.UTC(2026, 4, 3);
     await using venue = await StandInOanda.start({ now: () => NOW, isQuiet: (_, startMs) => startMs < weekend });
     expect(await candles(venue, 'granularity=M1&from=2026-05-02T00:00:00Z&to=2026-05-02T10:00:00Z')).toEqual([]);
@@ -203,7 +203,7 @@ describe('refusals', () => {
     expect(await refusal(venue, query)).toBe(message);
   });
 
-  it('name the instrument, in the path or in a specification', async () => {
+  it('name the instrument in the path or in a specification', async () => {
     await using venue = await start();
     const bad = { errorMessage: "Invalid value specified for 'instrument'" };
     expect(await get(venue, 'instruments/EUR%2FUSD/candles')).toEqual(bad);
@@ -215,7 +215,7 @@ describe('refusals', () => {
     });
   });
 
-  it('of pages beyond a smaller limit, as the venue once had', async () => {
+  it('apply to pages over a smaller limit, as the venue once had', async () => {
     await using venue = await StandInOanda.start({ now: () => NOW, limits: { candles: 500 } });
     expect(await refusal(venue, 'count=501')).toBe("Maximum value for 'count' exceeded");
     expect(await candles(venue, 'count=500')).toHaveLength(500);

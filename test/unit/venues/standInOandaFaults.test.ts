@@ -16,22 +16,22 @@ function start(options: Partial<StandInOptions> = {}): Promise<StandInOanda> {
 }
 
 /** A stream without a snapshot, unless its query says otherwise. */
-function hearing(
+function listen(
   venue: StandInOanda,
   options: Partial<Parameters<typeof LineClient.open>[1]> = {},
 ): Promise<LineClient> {
   return LineClient.open(venue, { instruments: EURO, query: 'snapshot=false', ...options });
 }
 
-describe('ends of streams', () => {
-  it('ends the body, or TCP without the body, or resets, of one account or of all', async () => {
+describe('the end of streams', () => {
+  it('is the end of the body, of TCP without the body, or a reset, for one account or for all', async () => {
     await using venue = await start();
-    using first = await hearing(venue);
-    using other = await hearing(venue, { accountId: SECOND.id });
+    using first = await listen(venue);
+    using other = await listen(venue, { accountId: SECOND.id });
     await venue.faults.hangUp('end', FIRST.id);
     expect(await first.waitForEnd()).toBe('end');
     expect([other.ended, venue.streamsOf(FIRST.id).length]).toEqual([null, 0]);
-    using second = await hearing(venue);
+    using second = await listen(venue);
     await venue.faults.hangUp('drop');
     await Promise.all([second.waitForEnd(), other.waitForEnd()]);
     expect([second.ended, other.ended]).toEqual(['ECONNRESET', 'ECONNRESET']);
@@ -41,32 +41,32 @@ describe('ends of streams', () => {
     expect([dropped.error, dropped.bytes.toString('latin1').endsWith('0\r\n\r\n')]).toEqual([null, false]);
   });
 
-  it.each(['end', 'drop', 'reset'] as const)('stops in the middle of a line, then %s', async (how) => {
+  it.each(['end', 'drop', 'reset'] as const)('comes in the middle of a line, as %s', async (how) => {
     await using venue = await start();
-    using client = await hearing(venue);
+    using client = await listen(venue);
     await venue.faults.endInMidLine(how);
     expect(await client.waitForEnd()).toBe(how === 'end' ? 'end' : 'ECONNRESET');
     expect([client.lines, client.text]).toEqual([[], '{"type":"PRICE","time":"2026-01-0']);
   });
 
-  it('stops in the middle of a character', async () => {
+  it('comes in the middle of a character', async () => {
     await using venue = await start();
-    using client = await hearing(venue);
+    using client = await listen(venue);
     await venue.faults.endInMidCharacter('end');
     await client.waitForEnd();
     expect(Buffer.concat(client.chunks).subarray(-3)).toEqual(Buffer.from([0x22, 0xe2, 0x82]));
   });
 
-  it('stops in the header of a chunk, which may be none at all', async () => {
+  it('comes in the header of a chunk, which may be invalid', async () => {
     await using venue = await start();
     const cut = await rawStream(venue, () => venue.faults.endInChunkHeader());
     expect(cut.bytes.toString('latin1')).toMatch(/\r\n1f$/);
-    using client = await hearing(venue);
+    using client = await listen(venue);
     await venue.faults.endInChunkHeader('nonsense\r\n');
     expect(await client.waitForEnd()).toBe('HPE_INVALID_CHUNK_SIZE');
   });
 
-  it('cuts off a client that leaves megabytes unread', async () => {
+  it('comes for a client that leaves megabytes unread', async () => {
     await using venue = await start();
     const result = await rawStream(venue, async (tcp) => {
       tcp.pause();
@@ -81,79 +81,79 @@ describe('ends of streams', () => {
     expect([result.error, venue.streams.length]).toEqual(['ECONNRESET', 0]);
   });
 
-  it('ends streams at the end of their life, only those that began since it was set', async () => {
+  it('comes at the end of their lifetime, only for those that began since it was set', async () => {
     await using venue = await start();
-    using old = await hearing(venue);
+    using old = await listen(venue);
     venue.faults.stream.lifetimeMs = 30;
-    using young = await hearing(venue);
+    using young = await listen(venue);
     expect(await young.waitForEnd()).toBe('end');
     expect(old.ended).toBeNull();
   });
 
-  it('ends the streams of a token that is revoked, and knows it no more', async () => {
+  it('comes when their token is revoked, which is then unknown', async () => {
     await using venue = await start();
-    using client = await hearing(venue);
-    using other = await hearing(venue, { accountId: SECOND.id });
+    using client = await listen(venue);
+    using other = await listen(venue, { accountId: SECOND.id });
     venue.revoke(FIRST.token);
     expect(await client.waitForEnd()).toBe('end');
-    using again = await hearing(venue);
+    using again = await listen(venue);
     expect([again.status, other.ended]).toEqual([401, null]);
   });
 });
 
-describe('silence', () => {
-  it('keeps streams open without a byte, all or those that are open now', async () => {
+describe('a silence', () => {
+  it('keeps streams open without a byte, all of them or those that are open now', async () => {
     await using venue = await start({ heartbeatMs: 10 });
     await using lively = await start({ heartbeatMs: 10 });
     venue.faults.stream.silence = true;
-    using client = await hearing(venue);
+    using client = await listen(venue);
     venue.price(FIRST.id, EURO);
-    // Meanwhile a venue that is not silent beats several times.
-    using witness = await hearing(lively);
+    // A venue that is not silent sends several heartbeats in this period.
+    using witness = await listen(lively);
     await witness.waitForLines(6);
     expect([client.chunks.length, client.ended, venue.streams.length]).toEqual([0, null, 1]);
     venue.faults.stream.silence = false;
     await client.waitForLines(1);
     venue.faults.silenceOpenStreams();
     const silent = client.lines.length;
-    using young = await hearing(venue);
+    using young = await listen(venue);
     await young.waitForLines(4);
     expect(client.lines.length - silent).toBeLessThanOrEqual(1);
     expect(client.ended).toBeNull();
   });
 
-  it('may be of prices alone, or of heartbeats alone', async () => {
+  it('may affect only prices, or only heartbeats', async () => {
     await using venue = await start({ heartbeatMs: 10 });
     venue.faults.stream.noPrices = true;
-    using client = await hearing(venue, { query: 'snapshot=true' });
+    using client = await listen(venue, { query: 'snapshot=true' });
     venue.price(FIRST.id, EURO);
     await client.waitForLines(3);
     expect(client.prices).toEqual([]);
     venue.faults.stream.noPrices = false;
     venue.faults.stream.noHeartbeats = true;
-    using other = await hearing(venue);
+    using other = await listen(venue);
     using _running = venue.run({ everyMs: 5 });
     await other.waitForPrices(8);
     expect(other.lines).toHaveLength(other.prices.length);
   });
 
-  it('forgets streams: their slots are free, and the clients learn nothing', async () => {
+  it('follows when streams are forgotten: their places are free, and the clients do not notice', async () => {
     await using venue = await start({ heartbeatMs: 10, limits: { streams: 1, connectionsPerSecond: 100 } });
-    using client = await hearing(venue);
+    using client = await listen(venue);
     venue.faults.forgetOpenStreams();
     expect(venue.streams).toEqual([]);
-    using next = await hearing(venue);
-    const heard = client.lines.length;
+    using next = await listen(venue);
+    const before = client.lines.length;
     await next.waitForLines(3);
     expect([next.status, client.ended]).toEqual([200, null]);
-    expect(client.lines.length - heard).toBeLessThanOrEqual(1);
+    expect(client.lines.length - before).toBeLessThanOrEqual(1);
   });
 });
 
 describe('bytes and lines', () => {
-  it('cuts lines at any byte, or at every one', async () => {
+  it('can be cut at any byte, or at every one', async () => {
     await using venue = await start();
-    using client = await hearing(venue);
+    using client = await listen(venue);
     venue.faults.stream.cut = 'bytes';
     venue.faults.stream.style = { extra: { note: '€' } };
     venue.price(FIRST.id, EURO);
@@ -166,9 +166,9 @@ describe('bytes and lines', () => {
     expect(client.chunks.slice(-3).map(({ length }) => length)).toEqual([3, Buffer.byteLength(line) - 4, 2]);
   });
 
-  it('puts several lines into one chunk, with other line ends and blank lines', async () => {
+  it('can share one chunk, with other line ends and blank lines', async () => {
     await using venue = await start();
-    using client = await hearing(venue);
+    using client = await listen(venue);
     Object.assign(venue.faults.stream, { coalesced: true, lineEnd: '\r\n', blankLines: true });
     for (let count = 0; count < 3; count += 1) venue.price(FIRST.id, EURO);
     await client.waitForLines(3);
@@ -176,9 +176,9 @@ describe('bytes and lines', () => {
     expect(client.text.split('\r\n\r\n')).toHaveLength(4);
   });
 
-  it('sends nonsense, unknown types, the same price again and older ones', async () => {
+  it('can be nonsense, unknown types, repeated prices and older ones', async () => {
     await using venue = await start();
-    using client = await hearing(venue);
+    using client = await listen(venue);
     const price = venue.price(FIRST.id, EURO, { bid: '1.10000' });
     venue.price(FIRST.id, EURO, { bid: '1.20000' });
     venue.faults.malformed('{"type":"PRI\n');
@@ -196,16 +196,16 @@ describe('bytes and lines', () => {
 });
 
 describe('the overlap of two streams', () => {
-  it('repeats on the second what the first had, or what was before it', async () => {
+  it('repeats on the second what was the last price of the first, or the one before', async () => {
     await using venue = await start();
-    using first = await hearing(venue);
+    using first = await listen(venue);
     venue.price(FIRST.id, EURO, { bid: '1.10000' });
     venue.price(FIRST.id, EURO, { bid: '1.20000' });
-    using second = await hearing(venue, { instruments: `${EURO},USD_JPY`, query: 'snapshot=true' });
+    using second = await listen(venue, { instruments: `${EURO},USD_JPY`, query: 'snapshot=true' });
     venue.faults.stream.snapshot = 'older';
-    using third = await hearing(venue, { query: 'snapshot=true' });
+    using third = await listen(venue, { query: 'snapshot=true' });
     venue.faults.stream.snapshot = 'none';
-    using fourth = await hearing(venue, { query: 'snapshot=true' });
+    using fourth = await listen(venue, { query: 'snapshot=true' });
     const last = venue.price(FIRST.id, EURO, { bid: '1.30000' });
     await Promise.all([
       first.waitForPrices(3),
@@ -219,11 +219,11 @@ describe('the overlap of two streams', () => {
     expect(last.bids).toEqual([{ price: '1.30000', liquidity: 10_000_000 }]);
   });
 
-  it('lags on the second: what it sends is older than what the first has sent', async () => {
+  it('can lag on the second: its prices are older than those the first has sent', async () => {
     await using venue = await start();
-    using first = await hearing(venue);
+    using first = await listen(venue);
     venue.faults.stream.lagMs = 60;
-    using second = await hearing(venue);
+    using second = await listen(venue);
     venue.price(FIRST.id, EURO);
     await first.waitForPrices(1);
     venue.price(FIRST.id, EURO);
@@ -235,7 +235,7 @@ describe('the overlap of two streams', () => {
 });
 
 describe('requests that open streams', () => {
-  it('fail as they are told to, and REST does not', async () => {
+  it('fail if the test says so, while requests to REST do not', async () => {
     await using venue = await start();
     venue.faults.opening.nextReply(401);
     venue.faults.opening.nextReply(504, { body: '{}' });
@@ -243,15 +243,15 @@ describe('requests that open streams', () => {
     venue.faults.opening.nextReply(200, { html: true });
     const texts: string[] = [];
     for (let count = 0; count < 4; count += 1) {
-      using client = await hearing(venue);
+      using client = await listen(venue);
       await client.waitForEnd();
       texts.push(`${client.status} ${client.text.slice(0, 16)}`);
     }
     expect(texts).toEqual(['401 ', '504 {}', '502 <html>\r\n<head><t', '200 <html>\r\n<head><t']);
     venue.faults.opening.nextReset();
-    await expect(hearing(venue)).rejects.toThrow(/hang up|ECONNRESET/);
+    await expect(listen(venue)).rejects.toThrow(/hang up|ECONNRESET/);
     expect(venue.requests.every(({ host }) => host === 'stream')).toBe(true);
-    using client = await hearing(venue);
+    using client = await listen(venue);
     expect(client.status).toBe(200);
   });
 
@@ -259,7 +259,7 @@ describe('requests that open streams', () => {
     await using venue = await start();
     venue.faults.opening.delayMs = 40;
     const before = performance.now();
-    using late = await hearing(venue);
+    using late = await listen(venue);
     expect(performance.now() - before).toBeGreaterThanOrEqual(35);
     venue.faults.opening.hold = true;
     using never = LineClient.start(venue, { instruments: EURO });
@@ -267,23 +267,23 @@ describe('requests that open streams', () => {
     expect([late.status, never.status, venue.streams.length]).toEqual([200, 0, 1]);
   });
 
-  it('are refused with everything else in maintenance, in a ban, and where connections are reset', async () => {
+  it('are refused like all others during maintenance or a ban, and if connections are reset', async () => {
     await using venue = await start();
-    using old = await hearing(venue);
+    using old = await listen(venue);
     venue.faults.maintenance = 503;
-    using first = await hearing(venue);
+    using first = await listen(venue);
     venue.faults.maintenance = null;
     venue.faults.ban({ untilMs: Number.POSITIVE_INFINITY, status: 429, html: false });
-    using second = await hearing(venue);
+    using second = await listen(venue);
     venue.faults.ban(null);
     expect([first.status, second.status, old.ended]).toEqual([503, 429, null]);
     venue.faults.refuseConnections = true;
-    await expect(hearing(venue)).rejects.toThrow(/hang up|ECONNRESET/);
+    await expect(listen(venue)).rejects.toThrow(/hang up|ECONNRESET/);
   });
 });
 
 describe('idle connections', () => {
-  it('are ended when the venue is told to', async () => {
+  it('are closed when the test says so', async () => {
     await using venue = await start();
     const agent = new Agent({ keepAlive: true });
     const answered = Promise.withResolvers<void>();
@@ -305,7 +305,7 @@ describe('idle connections', () => {
   });
 });
 
-/** What TCP brings of one stream until it ends. */
+/** Everything that TCP receives for one stream until it ends. */
 async function rawStream(
   venue: StandInOanda,
   act: (tcp: Socket) => Promise<void>,

@@ -50,7 +50,7 @@ describe.skipIf(!hasRecordings)('playing a recorded stream', () => {
     await client.waitForLines(20);
   });
 
-  it('leaves its instruments without a price of the stand-in, and REST with the last that was played', async () => {
+  it('leaves its instruments without a price of the stand-in, and REST with the last price that was played', async () => {
     await using venue = await StandInOanda.start({ limits: { connectionsPerSecond: 100 } });
     const player = new SamplePlayer(venue, SAMPLES[1] ?? '');
     expect(venue.lastPrice(FIRST.id, 'EUR_USD')).toBeNull();

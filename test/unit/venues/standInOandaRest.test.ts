@@ -40,8 +40,8 @@ async function refusal(venue: StandInOanda, path: string, token?: string): Promi
   return [status, z.object({ errorMessage: z.string() }).parse(body).errorMessage];
 }
 
-describe('who may come in', () => {
-  it('lists the accounts of a token, and only those', async () => {
+describe('access', () => {
+  it('is given to the accounts of a token, and only those are listed', async () => {
     await using venue = await StandInOanda.start({
       accounts: [FIRST, { ...SECOND, tags: ['MT4'], mt4AccountID: 7 }, { id: '101-004-1-002', token: FIRST.token }],
     });
@@ -56,7 +56,7 @@ describe('who may come in', () => {
     });
   });
 
-  it('tells a bad token, a foreign account, a malformed one and one that may not trade apart', async () => {
+  it('is refused differently for a bad token, a foreign account, a malformed one and one that may not trade', async () => {
     await using venue = await StandInOanda.start({ accounts: [FIRST, { ...SECOND, tradable: false }] });
     const insufficient = 'Insufficient authorization to perform request.';
     expect(await refusal(venue, 'accounts', 'nobody')).toEqual([401, insufficient]);
@@ -76,7 +76,7 @@ describe('who may come in', () => {
     expect(post.status).toBe(405);
   });
 
-  it('forgets a token that was revoked, and knows one that was granted', async () => {
+  it('ends for a token that was revoked, and begins for one that was granted', async () => {
     await using venue = await StandInOanda.start({ foreignAccountStatus: 401 });
     expect((await refusal(venue, `accounts/${SECOND.id}/instruments`))[0]).toBe(401);
     venue.grant(FIRST.token, SECOND.id);
@@ -85,7 +85,7 @@ describe('who may come in', () => {
     expect((await get(venue, 'accounts')).status).toBe(401);
   });
 
-  it('serves no stream on the host of REST and no REST on the host of streams, unless both have one port', async () => {
+  it('is given to no stream on the host of REST and to no REST on the host of streams, unless both share a port', async () => {
     await using venue = await StandInOanda.start();
     const stream = `${ROOT}/pricing/stream?instruments=EUR_USD`;
     expect((await get(venue, stream)).status).toBe(404);
@@ -105,7 +105,7 @@ describe('who may come in', () => {
 });
 
 describe('answers', () => {
-  it('have a RequestID and are packed for those who accept it', async () => {
+  it('have a RequestID and are compressed for clients that accept it', async () => {
     await using venue = await StandInOanda.start();
     const packed = await get(venue, 'accounts', { headers: { 'accept-encoding': 'gzip' } });
     const plain = await get(venue, 'accounts', { headers: { 'accept-encoding': 'identity' } });
@@ -118,7 +118,7 @@ describe('answers', () => {
     expect(new Set(ids).size).toBe(3);
   });
 
-  it('keep a record of each request in which a token stands nowhere but in the header', async () => {
+  it('leave a record of each request, in which the token is only in the header', async () => {
     await using venue = await StandInOanda.start({ now: () => NOW });
     await get(venue, `${ROOT}/pricing?instruments=EUR_USD%2CUSD_JPY`);
     expect(venue.requests).toMatchObject([{ method: 'GET', path: `/v3/${ROOT}/pricing`, status: 200 }]);
@@ -129,7 +129,7 @@ describe('answers', () => {
 });
 
 describe('instruments', () => {
-  it('are those that the account is offered, whole or by name', async () => {
+  it('are those that the account is offered, all or by name', async () => {
     await using venue = await StandInOanda.start({
       accounts: [{ ...FIRST, instruments: ['EUR_USD', 'XAU_JPY'] }, SECOND],
     });
@@ -154,7 +154,7 @@ describe('instruments', () => {
     expect(await refusal(venue, `${ROOT}/instruments?instruments=XAU_JPY`)).toEqual(bad);
   });
 
-  it.skipIf(!hasRecordings)('may be those of a recording, untouched', async () => {
+  it.skipIf(!hasRecordings)('may be those of a recording, unchanged', async () => {
     const document = recordingJson('oanda/account-instruments-2023-mixed17.json');
     await using venue = await StandInOanda.start({ listings: listingsOf(document) });
     expect((await get(venue, `${ROOT}/instruments`)).body).toMatchObject(z.looseObject({}).parse(document));
@@ -163,7 +163,7 @@ describe('instruments', () => {
 });
 
 describe('prices', () => {
-  it('are each account its own, shifted by pips whatever the precision', async () => {
+  it('are different for each account, shifted by pips whatever the precision', async () => {
     await using venue = await StandInOanda.start({ now: () => NOW });
     const query = 'instruments=EUR_USD,USD_JPY,XAU_JPY&includeUnitsAvailable=false';
     const mine = await get(venue, `${ROOT}/pricing?${query}`);
@@ -192,7 +192,7 @@ describe('prices', () => {
     });
   });
 
-  it('are left out where nothing is newer than `since`, and told in the time format that was asked for', async () => {
+  it('are left out if nothing is newer than `since`, and have times in the requested format', async () => {
     await using venue = await StandInOanda.start();
     const path = `${ROOT}/pricing?instruments=EUR_USD,USD_JPY`;
     const first = Prices.parse((await get(venue, path)).body);
@@ -207,7 +207,7 @@ describe('prices', () => {
     expect(await refusal(venue, `${path}&since=yesterday`)).toEqual([400, "Invalid value specified for 'since'"]);
   });
 
-  it('carry what is deprecated unless that is declined, and conversions only if asked', async () => {
+  it('have deprecated members unless the request declines them, and conversions only on request', async () => {
     await using venue = await StandInOanda.start();
     const all = await get(venue, `${ROOT}/pricing?instruments=EUR_USD&includeHomeConversions=true`);
     const bare = await get(venue, `${ROOT}/pricing?instruments=EUR_USD&includeUnitsAvailable=false`);
@@ -220,7 +220,7 @@ describe('prices', () => {
 });
 
 describe('limits', () => {
-  it('refuses requests beyond so many in a second with 429 and no body, each token by itself', async () => {
+  it('refuse requests over the rate of a second with 429 and no body, for each token by itself', async () => {
     await using venue = await StandInOanda.start({ limits: { requestsPerSecond: 3, connectionsPerSecond: 100 } });
     const statuses: number[] = [];
     for (let count = 0; count < 4; count += 1) statuses.push((await get(venue, 'accounts')).status);
@@ -228,7 +228,7 @@ describe('limits', () => {
     expect((await get(venue, 'accounts', { token: SECOND.token })).status).toBe(200);
   });
 
-  it('refuses the third connection in a second, of one token or of one address', async () => {
+  it('refuse the third connection in a second, of one token or of one address', async () => {
     const tokens = [FIRST.token, FIRST.token, SECOND.token, FIRST.token];
     const statuses = async (venue: StandInOanda): Promise<number[]> => {
       const found: number[] = [];
@@ -246,7 +246,7 @@ describe('limits', () => {
 });
 
 describe('faults of answers', () => {
-  it('gives scripted answers in their order, by path: status, body, page, Retry-After', async () => {
+  it('follow scripts in order, by path: status, body, page, Retry-After', async () => {
     await using venue = await StandInOanda.start({ limits: { connectionsPerSecond: 100 } });
     venue.faults.rest.nextReply(504, { path: `/v3/${ROOT}/pricing` });
     venue.faults.rest.nextReply(429, { retryAfterSeconds: 3, times: 2 });
@@ -261,7 +261,7 @@ describe('faults of answers', () => {
     expect((await get(venue, 'accounts')).status).toBe(200);
   });
 
-  it('resets, cuts off, delays and holds back', async () => {
+  it('can be resets, cut off, delayed and held back', async () => {
     await using venue = await StandInOanda.start({ limits: { connectionsPerSecond: 100 } });
     venue.faults.rest.nextReset();
     await expect(get(venue, 'accounts')).rejects.toThrow(/fetch failed/);
@@ -278,7 +278,7 @@ describe('faults of answers', () => {
     expect(venue.requests.at(-1)?.status).toBe(0);
   });
 
-  it('bans, is in maintenance, refuses connections, and comes back', async () => {
+  it('can come from a ban, maintenance and refused connections, and end again', async () => {
     let now = NOW;
     await using venue = await StandInOanda.start({ now: () => now, limits: { connectionsPerSecond: 100 } });
     venue.faults.ban({ untilMs: NOW + 1000, retryAfterSeconds: 1 });

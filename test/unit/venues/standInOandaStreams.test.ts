@@ -24,7 +24,7 @@ function instrumentsOf(lines: readonly string[]): (string | undefined)[] {
 }
 
 describe('opening a stream', () => {
-  it('answers as the venue does: octet-stream, chunked, to be closed', async () => {
+  it('is answered as the venue does: octet-stream, chunked, with the connection to be closed', async () => {
     await using venue = await StandInOanda.start();
     using client = await LineClient.open(venue, { instruments: 'EUR_USD' });
     expect([client.status, client.headers]).toMatchObject([
@@ -35,7 +35,7 @@ describe('opening a stream', () => {
     expect(client.headers['content-encoding']).toBeUndefined();
   });
 
-  it('sends each instrument once, the last price of that account, in another order each time', async () => {
+  it('sends each instrument once, with the last price of the account, in another order each time', async () => {
     await using venue = await StandInOanda.start({ limits: { connectionsPerSecond: 100 } });
     const names = ['EUR_USD', 'USD_JPY', 'XAU_USD', 'DE30_EUR', 'EUR_JPY'];
     venue.price(FIRST.id, 'EUR_USD', { bid: '1.11111', ask: '1.11119' });
@@ -50,7 +50,7 @@ describe('opening a stream', () => {
     expect(orders.size).toBeGreaterThan(1);
   });
 
-  it('sends none where that is not wanted, and heartbeats all the same', async () => {
+  it('sends no snapshot if the client declines it, but heartbeats all the same', async () => {
     await using venue = await StandInOanda.start({ heartbeatMs: 20, now: () => NOW });
     using client = await LineClient.open(venue, { instruments: 'EUR_USD', query: 'snapshot=false' });
     const [line = ''] = await client.waitForLines(1);
@@ -58,7 +58,7 @@ describe('opening a stream', () => {
     expect(client.prices).toEqual([]);
   });
 
-  it('refuses with an empty body, unless told to give reasons; an unknown instrument refuses all', async () => {
+  it('is refused with an empty body, unless reasons are enabled; an unknown instrument refuses all', async () => {
     await using venue = await StandInOanda.start({ limits: { connectionsPerSecond: 100 } });
     const statusOf = async (options: Partial<Parameters<typeof LineClient.open>[1]>): Promise<[number, string]> => {
       using client = await LineClient.open(venue, { instruments: 'EUR_USD', ...options });
@@ -77,7 +77,7 @@ describe('opening a stream', () => {
     expect(venue.streamAttempts(SECOND.id)).toBe(1);
   });
 
-  it('allows so many streams of a token at a time, and the next when one has ended', async () => {
+  it('is limited for each token, and possible again when a stream has ended', async () => {
     await using venue = await StandInOanda.start({
       limits: { streams: 2, connectionsPerSecond: 100, streamStatus: 503 },
     });
@@ -92,7 +92,7 @@ describe('opening a stream', () => {
     expect(fourth.status).toBe(200);
   });
 
-  it('refuses a third connection within a second', async () => {
+  it('is refused on a third connection within a second', async () => {
     await using venue = await StandInOanda.start();
     using first = await LineClient.open(venue, { instruments: 'EUR_USD' });
     using second = await LineClient.open(venue, { instruments: 'EUR_USD' });
@@ -101,8 +101,8 @@ describe('opening a stream', () => {
   });
 });
 
-describe('what a test can see', () => {
-  it('tells which streams are open, with what, since when, and how many there were', async () => {
+describe('the test’s view of streams', () => {
+  it('shows which are open, with which instruments, since when, and how many there were', async () => {
     await using venue = await StandInOanda.start();
     const before = performance.timeOrigin + performance.now();
     using one = LineClient.start(venue, { instruments: 'EUR_USD,USD_JPY' });
@@ -120,7 +120,7 @@ describe('what a test can see', () => {
     await expect(venue.waitForStream(SECOND.id, undefined, 20)).rejects.toThrow(/in vain for a stream of/);
   });
 
-  it('leaves nothing open once it is disposed of', async () => {
+  it('shows none once the stand-in is disposed of', async () => {
     const venue = await StandInOanda.start();
     using client = await LineClient.open(venue, { instruments: 'EUR_USD' });
     venue.run({ everyMs: 5 });
@@ -145,7 +145,7 @@ describe('prices', () => {
     expect(new Set(bids(theirs))).toEqual(new Set(['1.08945', '1.30493', '150.325']));
   });
 
-  it('have times that rise, of nine digits, unless asked otherwise', async () => {
+  it('have rising times of nine digits, unless a test says otherwise', async () => {
     await using venue = await StandInOanda.start({ now: () => NOW, windowMs: 0 });
     using client = await LineClient.open(venue, {
       instruments: 'EUR_USD',
@@ -187,7 +187,7 @@ describe('prices', () => {
     expect(JSON.parse(fourth)).toMatchObject({ bids: [{ liquidity: 50 }, { liquidity: 100 }, { liquidity: 150 }] });
   });
 
-  it('are conflated in windows: of several prices the last comes, and never after a later one', async () => {
+  it('are conflated in windows: the last of several comes, and never after a later one', async () => {
     await using venue = await StandInOanda.start({ windowMs: 60 });
     using client = await LineClient.open(venue, { instruments: 'EUR_USD,USD_JPY', query: 'snapshot=false' });
     for (let count = 0; count < 10; count += 1) venue.market('EUR_USD').tick(`1.5000${count}`);
@@ -217,7 +217,7 @@ describe('prices', () => {
 });
 
 describe('a closed market', () => {
-  it('says so once, with a wide spread; then there are heartbeats', async () => {
+  it('is reported once with a wide spread, and then there are only heartbeats', async () => {
     await using venue = await StandInOanda.start({ windowMs: 0, heartbeatMs: 15 });
     using client = await LineClient.open(venue, { instruments: 'EUR_USD' });
     await client.waitForPrices(1);
@@ -237,7 +237,7 @@ describe('a closed market', () => {
     await client.waitForPrices(4);
   });
 
-  it('has old prices for those who come on a Sunday', async () => {
+  it('has old prices for clients that come on a Sunday', async () => {
     await using venue = await StandInOanda.start({ now: () => Date.UTC(2026, 4, 10, 12) });
     venue.closeMarkets({ atMs: Date.UTC(2026, 4, 8, 20, 58) });
     using client = await LineClient.open(venue, { instruments: 'EUR_USD' });

@@ -13,7 +13,7 @@ describe('prices as whole steps', () => {
     expect([toPrice(ticks, precision), toTicks(price, precision)]).toEqual([price, ticks]);
   });
 
-  it('cut digits beyond the precision, and refuse what is no plain decimal', () => {
+  it('lose digits beyond the precision, and are refused if they are not plain decimals', () => {
     expect(toTicks('1.23', 5)).toBe(123_000);
     expect(toTicks('1.239', 2)).toBe(123);
     expect(() => toTicks('1e5', 5)).toThrow(RangeError);
@@ -21,7 +21,7 @@ describe('prices as whole steps', () => {
 });
 
 describe('times', () => {
-  it('come back from either form as they were, to the nanosecond', () => {
+  it('survive a round trip in either format, to the nanosecond', () => {
     fc.assert(
       fc.property(
         fc.bigInt({ min: 0n, max: 4_102_444_800_000_000_000n }),
@@ -47,7 +47,7 @@ describe('times', () => {
     expect(parseTime(text)).toBe(nanos);
   });
 
-  it('leave out the point where no digit follows', () => {
+  it('have no point if no digit follows', () => {
     expect(formatTime(1_498_644_000_000_000_000n, 'RFC3339', 0)).toBe('2017-06-28T10:00:00Z');
     expect(formatTime(1_498_644_000_120_000_000n, 'UNIX', 3)).toBe('1498644000.120');
   });

@@ -37,7 +37,7 @@ async function get(venue: StandInBinance, path: string, headers: Record<string, 
 }
 
 describe('endpoints', () => {
-  it('serves ping, time and the shapes of every list', async () => {
+  it('serve ping, time and the forms of every list', async () => {
     await using venue = await StandInBinance.start({ now: () => NOW });
     const market = venue.market('BTCUSDT');
     const [trade] = market.trade('43000', '0.5', { buyerIsMaker: true });
@@ -70,7 +70,7 @@ describe('endpoints', () => {
     });
   });
 
-  it('gives back the trades that no stream delivered, by id and by time', async () => {
+  it('return trades that no stream delivered, by id and by time', async () => {
     let now = NOW;
     await using venue = await StandInBinance.start({ now: () => now });
     const market = venue.market('BTCUSDT');
@@ -92,7 +92,7 @@ describe('endpoints', () => {
     expect((await get(venue, `aggTrades?symbol=BTCUSDT&fromId=1&startTime=1`)).body).toMatchObject({ code: -1128 });
   });
 
-  it('gives bars on the hour up to the running one, each begun where the one before it ended', async () => {
+  it('return bars on the hour up to the running one, each opening where the one before closed', async () => {
     await using venue = await StandInBinance.start({ now: () => NOW });
     venue.market('BTCUSDT').trade('43333', '1');
     const rows = Rows.parse((await get(venue, 'klines?symbol=BTCUSDT&interval=1h&limit=5')).body);
@@ -108,7 +108,7 @@ describe('endpoints', () => {
     expect(one.body).toEqual([rows[0]]);
   });
 
-  it('lists by symbol, symbols and status, with permission sets unless they are declined', async () => {
+  it('return symbols by name and by status, with permission sets unless the request declines them', async () => {
     await using venue = await StandInBinance.start({ generatedSymbols: 300 });
     const symbols = async (query: string): Promise<{ symbol: string; permissionSets: unknown[] }[]> =>
       Catalog.parse((await get(venue, `exchangeInfo${query}`)).body).symbols;
@@ -125,7 +125,7 @@ describe('endpoints', () => {
     ]);
   });
 
-  it.skipIf(!hasRecordings)('lists what a recorded exchangeInfo lists', async () => {
+  it.skipIf(!hasRecordings)('return the symbols of a recorded exchangeInfo', async () => {
     const exchangeInfo = Catalog.parse(recordingJson('binance/rest-exchangeInfo-2025-08-07-binance-25sym.json'));
     await using venue = await StandInBinance.start({ exchangeInfo });
     const { body } = await get(venue, 'exchangeInfo');
@@ -134,7 +134,7 @@ describe('endpoints', () => {
   });
 });
 
-describe('faults that a request itself causes', () => {
+describe('a request', () => {
   it.each([
     ['depth?symbol=NOPEUSDT', 400, -1121],
     ['depth?symbol=btcusdt', 400, -1100],
@@ -157,7 +157,7 @@ describe('faults that a request itself causes', () => {
     expect([answer.status, codeOf(answer)]).toEqual([status, code]);
   });
 
-  it('takes any limit of a book, and knows no other path', async () => {
+  it('may have any limit of a book, but no unknown path', async () => {
     await using venue = await StandInBinance.start({ rest: { marketDataOnly: true } });
     expect((await get(venue, 'depth?symbol=BTCUSDT&limit=99999')).status).toBe(200);
     for (const path of ['nonsense', 'account', 'historicalTrades?symbol=BTCUSDT']) {
@@ -167,7 +167,7 @@ describe('faults that a request itself causes', () => {
 });
 
 describe('weights', () => {
-  it('counts the real weight of each request', async () => {
+  it('are those of each request', async () => {
     await using venue = await StandInBinance.start();
     const used: number[] = [];
     for (const path of [
@@ -185,7 +185,7 @@ describe('weights', () => {
     expect(venue.requests[5]?.query.get('limit')).toBe('5000');
   });
 
-  it('refuses with 429 and Retry-After over the limit, and bans who goes on', async () => {
+  it('over the limit lead to 429 with Retry-After, and to a ban for a client that goes on', async () => {
     await using venue = await StandInBinance.start({ rest: { weight: 20, refusalsBeforeBan: 2, banMs: 3000 } });
     expect((await get(venue, 'exchangeInfo')).status).toBe(200);
     const refused = await get(venue, 'ping');
@@ -200,7 +200,7 @@ describe('weights', () => {
 });
 
 describe('scripted answers', () => {
-  it('gives the next requests of a path a status, and then serves again', async () => {
+  it('give the next requests of a path a status, after which it serves again', async () => {
     await using venue = await StandInBinance.start();
     venue.faults.rest.nextStatus(503, { path: '/api/v3/time', times: 2 });
     venue.faults.rest.nextStatus(429, { retryAfterSeconds: 7 });
@@ -211,7 +211,7 @@ describe('scripted answers', () => {
     expect((await get(venue, 'time')).status).toBe(200);
   });
 
-  it('bans until a moment, and may answer with pages of an edge server', async () => {
+  it('ban until a moment, and may answer with pages of an edge server', async () => {
     let now = NOW;
     await using venue = await StandInBinance.start({ now: () => now });
     venue.faults.rest.banUntil(NOW + 5000);
@@ -223,7 +223,7 @@ describe('scripted answers', () => {
     expect((await get(venue, 'ping')).status).toBe(200);
   });
 
-  it('answers late, and leaves no request behind when it is disposed of', async () => {
+  it('delay answers, and leave no request behind when the stand-in is disposed of', async () => {
     const venue = await StandInBinance.start();
     venue.faults.rest.delayMs = 50;
     const before = performance.now();
@@ -261,7 +261,7 @@ describe('GET /api/v3/account', () => {
     if (status === 200) expect(answer.body).toMatchObject({ accountType: 'SPOT', permissions: ['SPOT'] });
   });
 
-  it('verifies Ed25519 signatures', async () => {
+  it('accepts Ed25519 signatures', async () => {
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     const apiKey = 'e'.repeat(64);
     const account = { apiKey, publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString() };
@@ -274,7 +274,7 @@ describe('GET /api/v3/account', () => {
     expect((await get(venue, `account?${other}`, headers)).body).toMatchObject({ code: -1022 });
   });
 
-  it.skipIf(!hasRecordings)('accepts the published examples, and nothing changed in them', async () => {
+  it.skipIf(!hasRecordings)('accepts the published examples, and none that was changed', async () => {
     const Vectors = z.object({
       apiKey: z.string(),
       secretKey: z.string(),

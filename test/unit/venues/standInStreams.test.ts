@@ -3,8 +3,8 @@ import { waitFor } from '../../support/waitFor.ts';
 import { StandInBinance } from '../../venues/binance/StandInBinance.ts';
 import { VenueClient } from '../../venues/binance/VenueClient.ts';
 
-describe('handshakes', () => {
-  it('gives wrapped payloads on /stream and bare ones on /ws, for streams in the URL, percent-encoded or not', async () => {
+describe('a handshake', () => {
+  it('chooses wrapped payloads on /stream and bare ones on /ws, for streams in the URL, percent-encoded or not', async () => {
     await using venue = await StandInBinance.start();
     const url = venue.websocketUrl;
     using combined = await VenueClient.connect(`${url}/stream?streams=btcusdt@bookTicker/ethusdt@bookTicker`);
@@ -19,7 +19,7 @@ describe('handshakes', () => {
     expect(encoded.frames).toEqual(combined.frames);
   });
 
-  it('accepts bare paths, empty lists and unknown names, and stays silent', async () => {
+  it('may have bare paths, empty lists and unknown names, which give no data', async () => {
     await using venue = await StandInBinance.start();
     for (const path of ['/ws', '/stream', '/stream?streams=', '/ws/nope@nothing']) {
       using client = await VenueClient.connect(venue.websocketUrl + path);
@@ -36,13 +36,13 @@ describe('handshakes', () => {
     ['/streams', 404],
     ['/ws?timeUnit=fortnight', 400],
     [`/stream?streams=${'a'.repeat(8000)}`, 414],
-  ])('refuses %.40s with %i', async (path, status) => {
+  ])('with %.40s is refused with %i', async (path, status) => {
     await using venue = await StandInBinance.start();
     expect(await VenueClient.refusal(venue.websocketUrl + path)).toBe(status);
     expect(venue.sockets).toHaveLength(0);
   });
 
-  it('counts times in microseconds on a connection that asks for it, and on no other', async () => {
+  it('chooses times in microseconds for its own connection', async () => {
     await using venue = await StandInBinance.start({ now: () => 1_700_000_000_123 });
     using fine = await VenueClient.connect(`${venue.websocketUrl}/ws/btcusdt@trade?timeUnit=microsecond`);
     using coarse = await VenueClient.connect(`${venue.websocketUrl}/ws/btcusdt@trade`);
@@ -54,7 +54,7 @@ describe('handshakes', () => {
 });
 
 describe('control frames', () => {
-  it('subscribes, lists, unsubscribes, and never wraps a reply', async () => {
+  it('subscribe, list and unsubscribe, and their replies are never wrapped', async () => {
     await using venue = await StandInBinance.start();
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream`);
     expect(await client.request('SUBSCRIBE', ['btcusdt@trade', 'btcusdt@trade'])).toEqual({ result: null, id: 1 });
@@ -71,7 +71,7 @@ describe('control frames', () => {
     expect(venue.sockets[0]?.framesReceived).toBe(4);
   });
 
-  it('acknowledges and lists names that do not exist, and never delivers them', async () => {
+  it('acknowledge and list names that do not exist, which never deliver', async () => {
     await using venue = await StandInBinance.start();
     const bogus = ['BTCUSDT@trade', 'nopeusdt@trade', 'btcusdt@depth@50ms', 'btcusdt@depth30', 'btcusdt@markPrice'];
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream`);
@@ -85,7 +85,7 @@ describe('control frames', () => {
     expect(client.frames).toHaveLength(3);
   });
 
-  it('wraps or not as SET_PROPERTY says', async () => {
+  it('choose wrapped or bare payloads with SET_PROPERTY', async () => {
     await using venue = await StandInBinance.start();
     using client = await VenueClient.connect(`${venue.websocketUrl}/ws/btcusdt@trade`);
     await client.request('SET_PROPERTY', ['combined', true]);
@@ -96,8 +96,8 @@ describe('control frames', () => {
   });
 });
 
-describe('the rules of a connection', () => {
-  it('ends a connection at the sixth client frame within any second, pings and pongs included', async () => {
+describe('a connection', () => {
+  it('ends at the sixth client frame within any second, pings and pongs included', async () => {
     await using venue = await StandInBinance.start();
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream`);
     for (let count = 0; count < 3; count += 1) client.send({ method: 'LIST_SUBSCRIPTIONS', id: count });
@@ -109,7 +109,7 @@ describe('the rules of a connection', () => {
     expect(await client.waitForClose()).toEqual({ code: 1008, reason: 'Too many requests' });
   });
 
-  it('pings with its time in milliseconds, and lets live on who echoes it', async () => {
+  it('gets pings with the time in milliseconds, and stays open if they are answered', async () => {
     await using venue = await StandInBinance.start({ socket: { pingPeriodMs: 250, pongDeadlineMs: 300 } });
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream`);
     await waitFor(() => client.pings.length >= 4, 'four pings');
@@ -117,7 +117,7 @@ describe('the rules of a connection', () => {
     for (const payload of client.pings) expect(payload).toMatch(/^\d{13}$/);
   });
 
-  it('ends a connection whose pongs do not come, or do not echo', async () => {
+  it('ends if its pongs do not come, or do not echo the ping', async () => {
     await using venue = await StandInBinance.start({ socket: { pingPeriodMs: 60, pongDeadlineMs: 150 } });
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream`, { autoPong: false });
     client.socket.on('ping', () => {
@@ -126,7 +126,7 @@ describe('the rules of a connection', () => {
     expect(await client.waitForClose()).toEqual({ code: 1008, reason: 'Pong timeout' });
   });
 
-  it('answers a client ping with its payload', async () => {
+  it('gets its own pings answered with their payload', async () => {
     await using venue = await StandInBinance.start();
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream`);
     let pong = '';
@@ -137,7 +137,7 @@ describe('the rules of a connection', () => {
     await waitFor(() => pong === 'hello', 'the pong');
   });
 
-  it('refuses streams beyond the limit of a connection', async () => {
+  it('is refused streams beyond the limit', async () => {
     await using venue = await StandInBinance.start({ maxStreams: 2 });
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream`);
     await client.subscribe('a@trade', 'b@trade');
@@ -145,7 +145,7 @@ describe('the rules of a connection', () => {
     expect(venue.subscribed('c@trade')).toBe(false);
   });
 
-  it('tells when a slow client has taken all that was sent', async () => {
+  it('reports when a slow client has accepted everything that was sent', async () => {
     await using venue = await StandInBinance.start();
     using client = await VenueClient.connect(`${venue.websocketUrl}/ws/btcusdt@trade`);
     const socket = venue.sockets[0];
@@ -156,7 +156,7 @@ describe('the rules of a connection', () => {
     const flushed = socket?.flushed().finally(() => {
       taken = true;
     });
-    // As much is taken by a client that reads.
+    // A client that reads accepts the same amount.
     await quick.waitForFrames(20);
     await venue.sockets[1]?.flushed();
     expect(taken).toBe(false);
@@ -165,7 +165,7 @@ describe('the rules of a connection', () => {
     await client.waitForFrames(20);
   });
 
-  it('leaves no connection when it is disposed of', async () => {
+  it('is closed when the stand-in is disposed of', async () => {
     const venue = await StandInBinance.start();
     using client = await VenueClient.connect(`${venue.websocketUrl}/stream`);
     await venue[Symbol.asyncDispose]();

@@ -14,14 +14,14 @@ export interface BarMakerOptions {
   readonly tickSize: Units;
 }
 
-/** Values that a test puts into a bar in place of those that the trades give. */
+/** Values that a test puts into a bar instead of those that the trades give. */
 export type BarFields = Partial<Omit<Bar, 'endMs'>>;
 
 const HOUR_MS = 3_600_000;
 
 /**
- * Bars of every interval: from the trades since the market opened, before that a smooth invented history that ends at the
- * opening price, and in place of either what a test has put there.
+ * Makes bars of every interval: from the trades since the market opened, before that from a smooth invented history
+ * that ends at the opening price, and from a test's own values instead of either.
  */
 export class BarMaker {
   readonly #options: BarMakerOptions;
@@ -47,14 +47,14 @@ export class BarMaker {
     return this.#make(interval, openMs, trades);
   }
 
-  /** Null where nothing was traded in it. */
+  /** Null if there was no trade in the bar. */
   lastTradeId(interval: Interval, openMs: number): number | null {
     const endMs = nextOpen(interval, openMs);
     const trade = this.#options.tape.all.findLast(({ timeMs }) => timeMs < endMs);
     return trade === undefined || trade.timeMs < openMs ? null : trade.id;
   }
 
-  /** Closed bars and last the running one, as REST gives them: bars without trades too. */
+  /** Returns closed bars and finally the running one, as REST does, including bars without trades. */
   bars({ interval, startMs, endMs, limit }: BarQuery): readonly Bar[] {
     const last = openOf(interval, Math.min(endMs ?? Number.POSITIVE_INFINITY, this.#options.now()));
     const opens: number[] = [];

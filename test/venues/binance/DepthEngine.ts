@@ -8,13 +8,13 @@ export type Level = readonly [price: string, quantity: string];
 
 export interface BookSnapshot {
   readonly lastUpdateId: number;
-  /** High to low. */
+  /** From high to low. */
   readonly bids: readonly Level[];
-  /** Low to high. */
+  /** From low to high. */
   readonly asks: readonly Level[];
 }
 
-/** All that changed in the ids `U` to `u`; quantity 0 removes a level. */
+/** All changes with the ids `U` to `u`; quantity 0 removes a level. */
 export interface Diff {
   readonly U: number;
   readonly u: number;
@@ -22,7 +22,7 @@ export interface Diff {
   readonly a: readonly Level[];
 }
 
-/** New quantities of levels; 0 removes. */
+/** New quantities of levels; 0 removes a level. */
 export interface LevelChanges {
   readonly bids?: readonly Level[];
   readonly asks?: readonly Level[];
@@ -32,7 +32,7 @@ export interface DepthEngineOptions {
   readonly price: string;
   readonly tickSize: Units;
   readonly stepSize: Units;
-  /** Levels a side at the start, and about as many later. */
+  /** The number of levels on each side at the start, and about as many later. */
   readonly levels: number;
   readonly firstUpdateId: number;
   readonly random: Random;
@@ -50,7 +50,7 @@ interface Batch {
 
 /**
  * The book of one symbol. Every change of a level takes the next update id, which the REST snapshot, the diffs of both
- * speeds and the best prices share. Changes gather in a batch for each speed, whether or not somebody listens.
+ * speeds and the best prices share. Changes are collected for each speed, whether or not a client is subscribed.
  */
 export class DepthEngine {
   readonly #options: DepthEngineOptions;
@@ -73,7 +73,7 @@ export class DepthEngine {
     return this.#lastUpdateId;
   }
 
-  /** Null where a side is empty. */
+  /** Null if the side is empty. */
   best(side: Side): Level | null {
     const price = this.#bestPrice(side);
     return price === null ? null : [toText(price), toText(this.#book[side].get(price) ?? 0n)];
@@ -87,20 +87,23 @@ export class DepthEngine {
     return { lastUpdateId: this.#lastUpdateId, bids: levels('bids'), asks: levels('asks') };
   }
 
-  /** Takes the changes as they are: the caller may cross the book if it wants to. */
+  /** Applies the changes as they are: the caller may cross the book if it wants to. */
   apply(changes: LevelChanges): void {
     for (const side of SIDES) {
       for (const [price, quantity] of changes[side] ?? []) this.#set(side, toUnits(price), toUnits(quantity));
     }
   }
 
-  /** Makes these the best prices: what stands better is removed, and what they cross; an emptied side gets one level. */
+  /**
+   * Makes these the best prices: better levels are removed, and those on the other side that they cross; an empty side
+   * gets one level.
+   */
   setBest(best: { readonly bid?: Level; readonly ask?: Level }): void {
     if (best.bid !== undefined) this.#setBest('bids', toUnits(best.bid[0]), toUnits(best.bid[1]));
     if (best.ask !== undefined) this.#setBest('asks', toUnits(best.ask[0]), toUnits(best.ask[1]));
   }
 
-  /** Changes the quantity of a best level, or moves it by one step: always a new best price or size. */
+  /** Changes the quantity of a best level, or moves it by one step: the best price or size is always new. */
   nudgeBest(): void {
     const side = this.#pickSide();
     const price = this.#bestPrice(side) ?? aligned(toUnits(this.#options.price), this.#options.tickSize);
@@ -111,7 +114,7 @@ export class DepthEngine {
     else this.#set(side, price, this.#quantity());
   }
 
-  /** Changes some level near the top; now and then it adds one at the far end or takes one away. */
+  /** Changes some level near the top; now and then it adds one at the far end or removes one. */
   nudgeDepth(): void {
     const side = this.#pickSide();
     const prices = this.#sorted(side, this.#book[side]).map(([price]) => price);
@@ -124,7 +127,9 @@ export class DepthEngine {
     else this.#set(side, picked, this.#quantity());
   }
 
-  /** What changed since the last diff of that speed; null where nothing did. The next one begins right after it. */
+  /**
+   * Takes the changes since the last diff of this speed; null if there are none. The next diff begins right after it.
+   */
   takeDiff(speed: DepthSpeed): Diff | null {
     const batch = this.#batches.get(speed);
     if (batch === undefined || batch.first > this.#lastUpdateId) return null;
@@ -162,7 +167,7 @@ export class DepthEngine {
     return side === 'bids' ? price > than : price < than;
   }
 
-  /** `steps` above zero is nearer to the other side. */
+  /** With positive `steps` the price is nearer to the other side. */
   #beside(side: Side, price: Units, steps: bigint): Units {
     return price + (side === 'bids' ? steps : -steps) * this.#options.tickSize;
   }

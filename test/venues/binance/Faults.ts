@@ -3,13 +3,13 @@ import type { SocketHub } from './SocketHub.ts';
 import type { Alignment, DiffFault, StandInMarket } from './StandInMarket.ts';
 import type { Now } from '../timing.ts';
 
-export interface FaultsHands {
+export interface FaultTargets {
   readonly hub: SocketHub;
   readonly market: (symbol: string) => StandInMarket;
   readonly now: Now;
 }
 
-/** Every switch for what may go wrong. Each may be set at any time, and holds until it is set back. */
+/** Every switch for faults. Each may be set at any time, and applies until it is reset. */
 export class Faults {
   readonly rest = new RestFaults();
   /** SUBSCRIBE and UNSUBSCRIBE get no answer and have no effect. */
@@ -18,102 +18,108 @@ export class Faults {
   dataBeforeAck = false;
   /** One more message of a stream comes after UNSUBSCRIBE was acknowledged. */
   dataAfterUnsubscribe = false;
-  /** No socket, open or to come, gets a byte: no data, answers, pings, pongs, close frames. REST goes on. */
+  /** No socket, open or new, gets a byte: no data, answers, pings, pongs or close frames. REST goes on. */
   silence = false;
-  /** Connections, of HTTP too, are accepted and reset at once. */
+  /** Connections, including those of HTTP, are accepted and reset at once. */
   refuseConnections = false;
   /** WebSocket handshakes get this HTTP status. */
   handshakeStatus: number | null = null;
-  /** WebSocket handshakes are answered that much later. */
+  /** WebSocket handshakes are answered with this delay. */
   handshakeDelayMs = 0;
-  /** Of sockets opened from now on: so long they live. */
+  /** Sockets opened from now on end after this time. */
   lifetimeMs: number | null;
-  /** What becomes of request ids that are strings. Live servers were seen to be silent; the documentation accepts them. */
+  /** Requests with a string as id: live servers did not answer them; the documentation accepts them. */
   stringIds: 'silent' | 'accept' = 'silent';
-  readonly #hands: FaultsHands;
+  readonly #targets: FaultTargets;
 
-  constructor(hands: FaultsHands, lifetimeMs: number | null) {
-    this.#hands = hands;
+  constructor(targets: FaultTargets, lifetimeMs: number | null) {
+    this.#targets = targets;
     this.lifetimeMs = lifetimeMs;
   }
 
-  /** Streams whose whole name matches (`*` stands for anything) are acknowledged and listed, and deliver nothing. Null: off. */
+  /**
+   * Streams whose whole name matches (`*` matches anything) are acknowledged and listed, but deliver nothing. Null
+   * turns this off.
+   */
   ackButSilent(streams: RegExp | string | null): void {
-    this.#hands.hub.muted = typeof streams === 'string' ? wildcard(streams) : streams;
+    this.#targets.hub.muted = typeof streams === 'string' ? wildcard(streams) : streams;
   }
 
-  /** The sockets that are open fall silent for good; new ones are served. */
+  /** Makes the open sockets silent for good; new ones are served. */
   silenceOpenSockets(): void {
-    for (const socket of this.#hands.hub.sockets) socket.silenced = true;
+    for (const socket of this.#targets.hub.sockets) socket.silenced = true;
   }
 
-  /** The next `times` snapshots are older than any diff that is still to come. */
+  /** Makes the next `times` snapshots older than any following diff. */
   snapshotLag(symbol: string, times = 1): void {
-    this.#hands.market(symbol).lagSnapshot(times);
+    this.#targets.market(symbol).lagSnapshot(times);
   }
 
-  /** How the first diff after a snapshot lies to it. */
+  /** Sets the alignment of the first diff after a snapshot. */
   snapshotAlignment(symbol: string, alignment: Alignment): void {
-    this.#hands.market(symbol).alignment = alignment;
+    this.#targets.market(symbol).alignment = alignment;
   }
 
-  /** The next diffs are made and not sent: a gap. */
+  /** Makes the next diffs without sending them, which leaves a gap. */
   skipDiff(symbol: string, times = 1): void {
     this.#queue(symbol, 'skip', times);
   }
 
-  /** The next diffs are sent twice. */
+  /** Sends the next diffs twice. */
   duplicateDiff(symbol: string, times = 1): void {
     this.#queue(symbol, 'duplicate', times);
   }
 
-  /** The next diffs begin where the ones before them began. */
+  /** Makes the next diffs begin where the ones before them began. */
   overlapDiff(symbol: string, times = 1): void {
     this.#queue(symbol, 'overlap', times);
   }
 
-  /** The next diff comes after the one that follows it. */
+  /** Sends the next diff after the one that follows it. */
   swapDiffs(symbol: string): void {
     this.#queue(symbol, 'swap', 1);
   }
 
-  /** The next diffs say a wrong quantity of the best bid: the bookTicker of the same id contradicts them. */
+  /** Gives the next diffs a wrong quantity of the best bid, which the bookTicker of the same id contradicts. */
   corruptDiff(symbol: string, times = 1): void {
     this.#queue(symbol, 'corrupt', times);
   }
 
-  /** Sends this text as a frame, as it is: to those who hear `stream`, else to all. A Buffer goes as a binary frame. */
+  /**
+   * Sends this text unchanged as a frame, to the subscribers of `stream` or else to everybody. A Buffer is sent as a
+   * binary frame.
+   */
   malformed(frame: string | Buffer, stream?: string): void {
-    const { hub } = this.#hands;
-    for (const socket of stream === undefined ? hub.sockets : hub.hearers(stream)) {
+    const { hub } = this.#targets;
+    for (const socket of stream === undefined ? hub.sockets : hub.subscribers(stream)) {
       if (typeof frame === 'string') socket.send(frame);
       else socket.sendBinary(frame);
     }
   }
 
-  /** Sends this text as a payload of `stream`, wrapped for those who have it so. */
+  /** Sends this text as a payload of `stream`, wrapped for connections that have it so. */
   malformedPayload(stream: string, payload: string): void {
-    this.#hands.hub.publish(stream, () => payload);
+    this.#targets.hub.publish(stream, () => payload);
   }
 
-  /** Tells every socket that its server is about to go down. Nothing else happens. */
+  /** Announces to every socket that its server is about to shut down. Nothing else happens. */
   serverShutdown(): void {
-    const payload = JSON.stringify({ e: 'serverShutdown', E: Math.floor(this.#hands.now()) });
-    for (const socket of this.#hands.hub.sockets) socket.deliver('!serverShutdown', payload);
+    const payload = JSON.stringify({ e: 'serverShutdown', E: Math.floor(this.#targets.now()) });
+    for (const socket of this.#targets.hub.sockets) socket.deliver('!serverShutdown', payload);
   }
 
-  /** Ends all sockets: without a close frame, or with the code that is given. Resolves when they have closed. */
+  /** Ends all sockets, without a close frame or with this code. Resolves when they have closed. */
   async hangUp(code?: number, reason?: string): Promise<void> {
-    const closing = this.#hands.hub.sockets.map((socket) => {
+    const closing = this.#targets.hub.sockets.map((socket) => {
       socket.hangUp(code, reason);
       return socket.closed;
     });
     await Promise.all(closing);
   }
 
-  /** Each socket gets half a frame, then a TCP reset. Resolves when they have closed. */
+  /** Sends each socket half a frame and then a TCP reset. Resolves when they have closed. */
   async resetInMidFrame(): Promise<void> {
-    const closing = this.#hands.hub.sockets.map((socket) => {
+    const closing = this.#targets.hub.sockets.map((socket) => {
       socket.resetInMidFrame();
       return socket.closed;
     });
@@ -121,7 +127,7 @@ export class Faults {
   }
 
   #queue(symbol: string, fault: DiffFault, times: number): void {
-    for (let count = 0; count < times; count += 1) this.#hands.market(symbol).diffFaults.push(fault);
+    for (let count = 0; count < times; count += 1) this.#targets.market(symbol).diffFaults.push(fault);
   }
 }
 

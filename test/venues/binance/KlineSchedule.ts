@@ -6,9 +6,9 @@ import type { KlineUpdate } from './payloads.ts';
 import type { Now } from '../timing.ts';
 
 export interface KlineTimings {
-  /** Between two updates of a bar; of `1s` never above 1000. */
+  /** The time between two updates of a bar; never above 1000 for `1s`. */
   readonly periodMs: number;
-  /** The final update comes so long after the bar's end. */
+  /** The final update comes after the bar's end with this delay. */
   readonly closeDelayMs: readonly [min: number, max: number];
 }
 
@@ -24,13 +24,13 @@ interface Running {
   readonly closeAtMs: number;
   sentAtMs: number;
   sentTradeId: number | null;
-  /** The update with `x: false` that comes after the bar's end has been sent. */
+  /** True once the update with `x: false` after the bar's end has been sent. */
   late: boolean;
 }
 
 /**
- * When klines are sent: only after a trade, at most one in each period, one more with `x: false` after the end of the
- * bar, and some time later the final one. A bar without trades sends nothing at all.
+ * Decides when klines are sent: only after a trade, at most one in each period, one more with `x: false` after the end
+ * of the bar, and some time later the final one. A bar without trades sends nothing at all.
  */
 export class KlineSchedule {
   readonly #options: KlineScheduleOptions;

@@ -52,15 +52,15 @@ const KlinePayload = z.object({
 
 export interface RecordedMarketOptions {
   readonly symbol: string;
-  /** Null where none was recorded: then the book is what the diffs say, from the first one on. */
+  /** Null if none was recorded: then the book consists of the diffs, from the first one on. */
   readonly snapshot: RecordedSnapshot | null;
-  /** The payload of the first diff; null where there is none. */
+  /** The payload of the first diff; null if there is none. */
   readonly firstDiff: string | null;
 }
 
 /**
- * One symbol of a recording as REST shows it: no more than what has been played so far. Requests for the book wait until
- * the recording's own snapshot has had its place; the first gets that one, later ones the book as it has become.
+ * One symbol of a recording as REST shows it, limited to what has been played so far. Requests for the book wait until
+ * the playing reaches the recorded snapshot; the first request gets it, later ones the current book.
  */
 export class RecordedMarket implements SymbolSource {
   readonly symbol: string;
@@ -84,7 +84,7 @@ export class RecordedMarket implements SymbolSource {
     return this.#requested.promise;
   }
 
-  /** Steps are the finest that the recorded book shows. */
+  /** The steps are the finest in the recorded book. */
   get listing(): Listing {
     const levels = this.#levels();
     const { base, quote } = assetsOf(this.symbol);
@@ -95,12 +95,12 @@ export class RecordedMarket implements SymbolSource {
     return listing({ ...symbol, tickSize, stepSize });
   }
 
-  /** The recording has passed the place of its snapshot (or of the first diff, where there is none). */
+  /** Marks that the playing has passed its snapshot (or the first diff, if there is none). */
   place(): void {
     this.#placed.resolve();
   }
 
-  /** Takes note of a message that was played. */
+  /** Records a message that was played. */
   note({ stream, payload }: RecordedMessage): void {
     const kind = stream.slice(stream.indexOf('@') + 1);
     if (kind.startsWith('depth')) {
@@ -128,7 +128,7 @@ export class RecordedMarket implements SymbolSource {
     return this.#book(limit, this.#served > 1);
   }
 
-  /** The recordings have aggregates only. */
+  /** The recordings have aggregate trades only. */
   trades(_query: TradeQuery): readonly TradeRecord[] {
     return [];
   }

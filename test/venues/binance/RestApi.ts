@@ -13,19 +13,19 @@ export interface RecordedRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
-  /** Wall time, with a fraction. */
+  /** Wall time in milliseconds, with a fraction. */
   readonly atMs: number;
   readonly status: number;
 }
 
 export interface RestLimits {
-  /** Per window, of all clients together. */
+  /** The limit of weight in a window, for all clients together. */
   readonly weight: number;
   readonly windowMs: number;
-  /** So many requests answered with 429 in one window, and the next one earns a ban. */
+  /** After this many answers with 429 in one window, the next one leads to a ban. */
   readonly refusalsBeforeBan: number;
   readonly banMs: number;
-  /** Serves what the host for market data alone serves. */
+  /** Serves only what the host for market data serves. */
   readonly marketDataOnly: boolean;
 }
 
@@ -44,7 +44,7 @@ interface Reply {
   readonly retryAfterSeconds?: number | null;
 }
 
-/** The HTTP half: counts weights, bans, obeys the fault switches, and hands the rest to the endpoints. */
+/** The HTTP half: counts weights, bans clients, follows the fault switches, and passes the rest to the endpoints. */
 export class RestApi {
   readonly requests: RecordedRequest[] = [];
   readonly #options: RestApiOptions;
@@ -111,7 +111,7 @@ export class RestApi {
     }
   }
 
-  /** Charges the request's weight; the refusal where that is more than the window allows. */
+  /** Charges the request's weight; returns the refusal if the weight is more than the window allows. */
   #charge(endpoint: Endpoint, query: URLSearchParams): Reply | null {
     const { clock, limits, world, faults } = this.#options;
     const now = clock.monotonic();

@@ -1,13 +1,13 @@
 export interface ScriptedStatus {
-  /** Put into the header `Retry-After`; left out where null. @default null */
+  /** The value of the header `Retry-After`, which is left out if null. @default null */
   readonly retryAfterSeconds?: number | null;
   /** The exact body. @default the venue's error body for that status */
   readonly body?: string;
-  /** How many requests get it. @default 1 */
+  /** The number of requests that get it. @default 1 */
   readonly times?: number;
-  /** Only requests of this path. @default any */
+  /** Only requests for this path get it. @default any */
   readonly path?: string;
-  /** The body is a page of an edge server. @default false */
+  /** If true, the body is a page of an edge server. @default false */
   readonly html?: boolean;
 }
 
@@ -37,15 +37,15 @@ const OTHER_BODY = { code: -1000, msg: 'An unknown error occurred while processi
 
 /** Switches for the HTTP half. Each may be set at any time. */
 export class RestFaults {
-  /** Every reply waits that long. */
+  /** Every reply is delayed by this time. */
   delayMs = 0;
-  /** Error replies are pages of an edge server in place of JSON. */
+  /** Error replies are pages of an edge server instead of JSON. */
   htmlErrors = false;
-  /** By the stand-in's clock; until then everything is answered with 418. */
+  /** Until this time, by the stand-in's clock, everything is answered with 418. */
   bannedUntilMs: number | null = null;
   readonly #scripts: Script[] = [];
 
-  /** The next request, or several, gets this status. Scripts are used up in the order of their making. */
+  /** Gives the next request, or several, this status. Scripts are used up in the order in which they were made. */
   nextStatus(status: number, options: ScriptedStatus = {}): void {
     const body = options.body ?? JSON.stringify(BODIES[status] ?? OTHER_BODY);
     this.#scripts.push({
@@ -59,7 +59,7 @@ export class RestFaults {
     this.bannedUntilMs = epochMs;
   }
 
-  /** The scripted reply for a request to that path, used up by the call; null: none. */
+  /** Takes the scripted reply for a request to this path, which uses it up; null if there is none. */
   take(path: string): ScriptedReply | null {
     const index = this.#scripts.findIndex((script) => script.path === null || script.path === path);
     const script = this.#scripts[index];
@@ -69,7 +69,7 @@ export class RestFaults {
     return script.reply;
   }
 
-  /** Forgets scripts and ban, and answers at once again. */
+  /** Deletes scripts, ends the ban and delays. */
   clear(): void {
     this.#scripts.length = 0;
     this.bannedUntilMs = null;

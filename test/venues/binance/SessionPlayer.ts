@@ -6,26 +6,27 @@ import type { RecordedMessage, Recording } from './recording.ts';
 import type { StandInBinance } from './StandInBinance.ts';
 
 export interface PlayOptions {
-  /** How many times faster than it was recorded; null: as fast as the clients take it. @default null */
+  /** How many times faster than the recording it plays; null for as fast as the clients read. @default null */
   readonly factor?: number | null;
   /**
-   * Stops at the place of each snapshot until somebody who has that symbol's diffs has asked for the book, at most so long.
-   * 0: goes on at once, and a client that is late has to keep its diffs. @default 0
+   * Stops at each snapshot until a client that has the symbol's diffs has requested the book, for at most this time.
+   * With 0 it goes on at once, and a client that is late has to keep its diffs. @default 0
    */
   readonly snapshotWaitMs?: number;
-  /** Plays no more than so many messages; the next `play` goes on behind them. @default all */
+  /** Plays at most this many messages; the next `play` goes on after them. @default all */
   readonly messages?: number;
 }
 
-/** Messages between two turns of the event loop, in which others get their share. */
-const BURST = 32;
-/** Recordings without times are taken to have this distance between messages. */
+/** This many messages are sent between two turns of the event loop, so that others get their share. */
+const AT_ONCE = 32;
+/** Messages of recordings without times are taken to have this distance. */
 const UNTIMED_MS = 100;
 
 /**
- * Plays a recorded session through a stand-in: the recording's symbols are listed as TRADING, each message goes in its
- * order to whoever has its stream, digit for digit, and each symbol's snapshot is given out from its place on. Who asks
- * for a book earlier waits; the playing itself waits for nobody (unless told to), so nothing can lock.
+ * Plays a recorded session through a stand-in: the recording's symbols are listed as TRADING, each message goes in
+ * order to the subscribers of its stream, digit for digit, and each symbol's snapshot is available from its place on. A
+ * client that requests a book earlier waits; the playing itself waits for nobody (unless an option says so), so there
+ * can be no deadlock.
  */
 export class SessionPlayer {
   readonly symbols: readonly string[];
@@ -45,7 +46,7 @@ export class SessionPlayer {
     for (const market of this.#markets.values()) standIn.list(market.listing, market);
   }
 
-  /** All messages of the recording. */
+  /** The number of messages in the recording. */
   get messages(): number {
     return this.#recording.steps.filter(({ kind }) => kind === 'message').length;
   }
@@ -55,14 +56,14 @@ export class SessionPlayer {
     return this.#place >= this.#recording.steps.length;
   }
 
-  /** The payloads of a stream, in order, as they were received. */
+  /** The payloads of a stream, in order, as they were recorded. */
   expected(stream: string): string[] {
     return this.#recording.steps
       .filter((step): step is RecordedMessage => step.kind === 'message' && step.stream === stream)
       .map(({ payload }) => payload);
   }
 
-  /** bookTicker payloads. */
+  /** The payloads of bookTicker. */
   expectedTicks(symbol: string): string[] {
     return this.expected(`${symbol.toLowerCase()}@bookTicker`);
   }
@@ -79,13 +80,16 @@ export class SessionPlayer {
     return this.expected(`${symbol.toLowerCase()}@depth@100ms`);
   }
 
-  /** Until all these streams are subscribed; without a list, all that the recording has. */
+  /** Resolves when all these streams are subscribed; without a list, all that the recording has. */
   async waitForSubscriptions(streams: readonly string[] = this.streams, deadlineMs = 10_000): Promise<void> {
     const missing = (): string[] => streams.filter((stream) => !this.#standIn.subscribed(stream));
     await waitFor(() => missing().length === 0, `subscriptions to ${streams.length} recorded streams`, deadlineMs);
   }
 
-  /** Plays from where it stands. Resolves when all was sent and has left this process, or the stand-in was closed. */
+  /**
+   * Plays from the current position. Resolves when everything was sent and has left this process, or the stand-in was
+   * closed.
+   */
   async play({
     factor = null,
     snapshotWaitMs = 0,
@@ -104,7 +108,7 @@ export class SessionPlayer {
       }
       this.#send(step);
       sent += 1;
-      if (sent % BURST === 0) await this.#breathe();
+      if (sent % AT_ONCE === 0) await this.#breathe();
     }
     await this.#flushed();
   }
@@ -131,13 +135,13 @@ export class SessionPlayer {
     const market = this.#markets.get(symbol);
     if (market === undefined) return;
     market.place();
-    const heard = this.streams.some((stream) => {
+    const isSubscribed = this.streams.some((stream) => {
       return stream.startsWith(`${symbol.toLowerCase()}@depth`) && this.#standIn.subscribed(stream);
     });
-    if (waitMs > 0 && heard) await this.#within(market.requested, waitMs);
+    if (waitMs > 0 && isSubscribed) await this.#within(market.requested, waitMs);
   }
 
-  /** Lets the others run, and waits for those who are slow to read. */
+  /** Lets other work run, and waits for slow readers. */
   async #breathe(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     await this.#flushed();
@@ -147,7 +151,7 @@ export class SessionPlayer {
     await Promise.all(this.#standIn.sockets.map((socket) => socket.flushed()));
   }
 
-  /** Waits as long as the recorder did, divided; gives the time of this step for the next. */
+  /** Waits as long as the recorder did, divided by the factor; returns the time of this step for the next. */
   async #pace(atSeconds: number | null, last: number | null, factor: number): Promise<number> {
     const now = atSeconds ?? (last ?? 0) + UNTIMED_MS / 1000;
     const pauseMs = last === null ? 0 : ((now - last) * 1000) / factor;

@@ -3,14 +3,17 @@ import { parseStream } from './streamNames.ts';
 import type { Stream } from './streamNames.ts';
 import type { TimeUnit } from './time.ts';
 
-/** Gives a message in the unit that a connection has asked for. */
+/** Makes a message in the unit of time that a connection has requested. */
 export type Render = (unit: TimeUnit) => string;
 
-/** Every open socket, and who hears which stream. A stream that the venue does not serve has hearers and no messages. */
+/**
+ * All open sockets, and the subscribers of each stream. A stream that the venue does not serve has subscribers and no
+ * messages.
+ */
 export class SocketHub {
   readonly #sockets = new Set<StandInSocket>();
-  readonly #hearers = new Map<string, Set<StandInSocket>>();
-  /** Streams whose messages go nowhere, however subscribed. */
+  readonly #subscribers = new Map<string, Set<StandInSocket>>();
+  /** The messages of these streams are not sent, although they can be subscribed to. */
   muted: RegExp | null = null;
 
   get sockets(): readonly StandInSocket[] {
@@ -37,35 +40,35 @@ export class SocketHub {
   unsubscribe(socket: StandInSocket, streams: readonly string[]): void {
     for (const stream of streams) {
       socket.streams.delete(stream);
-      const hearers = this.#hearers.get(stream);
-      hearers?.delete(socket);
-      if (hearers?.size === 0) this.#hearers.delete(stream);
+      const subscribers = this.#subscribers.get(stream);
+      subscribers?.delete(socket);
+      if (subscribers?.size === 0) this.#subscribers.delete(stream);
     }
   }
 
   has(stream: string): boolean {
-    return this.#hearers.has(stream);
+    return this.#subscribers.has(stream);
   }
 
-  hearers(stream: string): ReadonlySet<StandInSocket> {
-    return this.#hearers.get(stream) ?? new Set();
+  subscribers(stream: string): ReadonlySet<StandInSocket> {
+    return this.#subscribers.get(stream) ?? new Set();
   }
 
-  /** The streams that somebody hears and the venue serves. */
+  /** The streams that have subscribers and are served by the venue. */
   live(): Stream[] {
-    return [...this.#hearers.keys()].map(parseStream).filter((stream) => stream !== null);
+    return [...this.#subscribers.keys()].map(parseStream).filter((stream) => stream !== null);
   }
 
   publish(stream: string, render: Render): void {
-    const hearers = this.#hearers.get(stream);
-    if (hearers === undefined || this.muted?.test(stream) === true) return;
+    const subscribers = this.#subscribers.get(stream);
+    if (subscribers === undefined || this.muted?.test(stream) === true) return;
     const rendered: Partial<Record<TimeUnit, string>> = {};
-    for (const socket of hearers) socket.deliver(stream, (rendered[socket.unit] ??= render(socket.unit)));
+    for (const socket of subscribers) socket.deliver(stream, (rendered[socket.unit] ??= render(socket.unit)));
   }
 
   #listen(socket: StandInSocket, stream: string): void {
-    const hearers = this.#hearers.get(stream);
-    if (hearers === undefined) this.#hearers.set(stream, new Set([socket]));
-    else hearers.add(socket);
+    const subscribers = this.#subscribers.get(stream);
+    if (subscribers === undefined) this.#subscribers.set(stream, new Set([socket]));
+    else subscribers.add(socket);
   }
 }

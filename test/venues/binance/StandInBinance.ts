@@ -23,32 +23,32 @@ import { Timers } from '../timing.ts';
 import type { Now } from '../timing.ts';
 
 export interface StandInOptions {
-  /** 0: any that is free. @default 0 */
+  /** 0 for any free port. @default 0 */
   readonly port: number;
   /** @default DEFAULT_LISTINGS */
   readonly listings: readonly Listing[];
-  /** So many more symbols, `GEN1USDT` and on. @default 0 */
+  /** This many more symbols, `GEN1USDT` and on. @default 0 */
   readonly generatedSymbols: number;
-  /** An exchangeInfo document whose symbols stand in place of `listings`; null: none. @default null */
+  /** An exchangeInfo document whose symbols replace `listings`; null for none. @default null */
   readonly exchangeInfo: unknown;
   readonly accounts: readonly StandInAccount[];
-  /** Two stand-ins with the same seed make the same markets when the same is done with them. @default 1 */
+  /** Two stand-ins with the same seed and the same calls make the same markets. @default 1 */
   readonly seed: number;
-  /** Levels a side of a hand-made book. @default 50 */
+  /** The number of levels on each side of a generated book. @default 50 */
   readonly bookLevels: number;
   readonly socket: Partial<SocketTimings>;
-  /** Streams that one socket may have. @default 1024 */
+  /** The number of streams that one socket may have. @default 1024 */
   readonly maxStreams: number;
   readonly rest: Partial<RestLimits>;
-  /** In `run`. @default 2000 */
+  /** Used by `run`. @default 2000 */
   readonly klinePeriodMs: number;
-  /** In `run`. @default [100, 2400] */
+  /** Used by `run`. @default [100, 2400] */
   readonly klineCloseDelayMs: readonly [number, number];
   /** Offers permessage-deflate. @default false */
   readonly compression: boolean;
-  /** What its timers and its limits run by. @default the machine's */
+  /** Drives its timers and its limits. @default the machine's */
   readonly clock: Clock;
-  /** The venue's wall time, for what it says. @default the clock's */
+  /** The venue's wall time, which its messages show. @default the clock's */
   readonly now: Now;
 }
 
@@ -84,8 +84,9 @@ const REST_DEFAULTS: RestLimits = {
 };
 
 /**
- * Binance Spot on a port of loopback: market streams and REST as the venue's documentation and recordings have them, with
- * a hand-made market for each symbol and a switch for every fault. Whoever starts it disposes of it: then nothing is left.
+ * Binance Spot on a port of loopback: market streams and REST as in the venue's documentation and recordings, with a
+ * market for each symbol that a test controls and a switch for every fault. Whoever starts it disposes of it, which
+ * leaves nothing behind.
  */
 export class StandInBinance implements AsyncDisposable {
   readonly faults: Faults;
@@ -153,7 +154,7 @@ export class StandInBinance implements AsyncDisposable {
     return standIn;
   }
 
-  /** That it listens on, or listened on. */
+  /** The port on which it listens, or listened. */
   get port(): number {
     return this.#port;
   }
@@ -171,32 +172,32 @@ export class StandInBinance implements AsyncDisposable {
     return this.#life.signal;
   }
 
-  /** Those that are open now. */
+  /** The open sockets. */
   get sockets(): readonly StandInSocket[] {
     return this.#hub.sockets;
   }
 
-  /** WebSocket handshakes that arrived, refused ones too. */
+  /** The number of WebSocket handshakes that arrived, including refused ones. */
   get handshakes(): number {
     return this.#streams.handshakes;
   }
 
-  /** Every text frame of a client, in the order of arrival. */
+  /** Every text frame of a client, in order of arrival. */
   get controlFrames(): readonly ControlFrame[] {
     return this.#streams.controlFrames;
   }
 
-  /** REST requests, in the order of arrival. */
+  /** The REST requests, in order of arrival. */
   get requests(): readonly RecordedRequest[] {
     return this.#rest.requests;
   }
 
-  /** Of the running window, as the last reply's header said. */
+  /** The weight used in the running window, as in the last reply's header. */
   get usedWeight(): number {
     return this.#rest.usedWeight;
   }
 
-  /** True while an open socket has it, whether or not the stream exists. */
+  /** True while an open socket is subscribed to it, whether or not the stream exists. */
   subscribed(stream: string): boolean {
     return this.#hub.has(stream);
   }
@@ -209,37 +210,40 @@ export class StandInBinance implements AsyncDisposable {
     await waitFor(() => !this.subscribed(stream), `the end of the subscription to ${stream}`, deadlineMs);
   }
 
-  /** The hand-made market of a listed symbol. */
+  /** The market of a listed symbol, for a test to control. */
   market(symbol: string): StandInMarket {
     const market = this.#markets.get(symbol) ?? this.#openMarket(symbol);
     if (market === undefined) throw new RangeError(`the stand-in does not list ${symbol}`);
     return market;
   }
 
-  /** Lists a symbol, or changes its entry. With a source, REST answers from that one and not from a hand-made market. */
+  /**
+   * Lists a symbol, or changes its entry. If a source is given, REST answers from it instead of from a market of the
+   * test.
+   */
   list(entry: Listing, source?: SymbolSource): void {
     this.#listings.set(entry.info.symbol, entry);
     if (source !== undefined) this.#sources.set(entry.info.symbol, source);
   }
 
-  /** The symbol is no longer listed; its streams fall silent. */
+  /** Takes the symbol off the list; its streams fall silent. */
   unlist(symbol: string): void {
     this.#listings.delete(symbol);
     this.#markets.delete(symbol);
     this.#sources.delete(symbol);
   }
 
-  /** Sends one message of a stream to those who have it; the payload's text is not touched. */
+  /** Sends one message of a stream to its subscribers; the payload's text is not changed. */
   publish(stream: string, payload: string): void {
     this.#hub.publish(stream, () => payload);
   }
 
-  /** The sockets that have a stream. */
-  hearers(stream: string): ReadonlySet<StandInSocket> {
-    return this.#hub.hearers(stream);
+  /** The sockets that are subscribed to a stream. */
+  subscribers(stream: string): ReadonlySet<StandInSocket> {
+    return this.#hub.subscribers(stream);
   }
 
-  /** Seeded random activity on every subscribed symbol that is TRADING, until disposed of. */
+  /** Makes seeded random activity on every subscribed symbol that is TRADING, until disposed of. */
   run({ everyMs }: { readonly everyMs: number }): Disposable {
     const step = liveMarket({
       random: this.random,

@@ -28,9 +28,9 @@ import type { TimeUnit } from './time.ts';
 import { TradeTape } from './TradeTape.ts';
 import { toText, toUnits } from './units.ts';
 
-/** What happens to the next diff that somebody would have received. */
+/** What happens to the next diff that a client would have received. */
 export type DiffFault = 'skip' | 'duplicate' | 'overlap' | 'swap' | 'corrupt';
-/** How the next diff lies to a snapshot: as it falls, `U == L + 1`, or `U <= L < u`. */
+/** The alignment of the next diff with a snapshot: as it happens, `U == L + 1`, or `U <= L < u`. */
 export type Alignment = 'natural' | 'exact' | 'straddle';
 
 export interface StandInMarketOptions {
@@ -43,9 +43,9 @@ export interface StandInMarketOptions {
 }
 
 export interface TradeOptions {
-  /** The taker sold. */
+  /** If true, the taker sold. */
   readonly buyerIsMaker?: boolean;
-  /** How many trades one taker order makes: as many `trade` messages, one `aggTrade`. @default 1 */
+  /** The number of trades that one taker order makes: as many `trade` messages, one `aggTrade`. @default 1 */
   readonly fills?: number;
 }
 
@@ -53,12 +53,12 @@ const SPEEDS: readonly DepthSpeed[] = [100, 1000];
 const PARTIAL_LEVELS = [5, 10, 20];
 
 /**
- * The market of one symbol, made by hand: each method changes it and sends to whoever is subscribed. Nobody subscribed:
- * it changes all the same, so that REST has what a stream missed.
+ * The market of one symbol, controlled by a test: each method changes it and sends to its subscribers. Without
+ * subscribers it changes all the same, so that REST has what a stream missed.
  */
 export class StandInMarket implements SymbolSource {
   readonly symbol: string;
-  /** Consumed one by one, each by the next diff. */
+  /** Each is used up by the next diff. */
   readonly diffFaults: DiffFault[] = [];
   alignment: Alignment = 'natural';
   readonly #options: StandInMarketOptions;
@@ -83,12 +83,15 @@ export class StandInMarket implements SymbolSource {
     this.#schedule = new KlineSchedule({ bars: this.#bars, timings: options.klines, random, now });
   }
 
-  /** The oracle: what a client's book must be once it has every diff up to `lastUpdateId`. */
+  /** The reference: what a client's book must be once it has every diff up to `lastUpdateId`. */
   book(): BookSnapshot {
     return this.#engine.snapshot();
   }
 
-  /** A new best bid or ask, given or random, told by bookTicker at once; the diff that contains it comes with the next `depth`. */
+  /**
+   * Sets a new best bid or ask, given or random, which bookTicker reports at once; the diff that contains it comes with
+   * the next `depth`.
+   */
   tick(best?: { readonly bid?: Level; readonly ask?: Level }): BookSnapshot {
     if (best === undefined) this.#engine.nudgeBest();
     else this.#engine.setBest(best);
@@ -96,14 +99,14 @@ export class StandInMarket implements SymbolSource {
     return this.book();
   }
 
-  /** Changes levels, those given or some, and sends the diff and the partial books. */
+  /** Changes the given levels or some others, and sends the diff and the partial books. */
   depth(changes?: LevelChanges): BookSnapshot {
     this.change(changes);
     this.flush();
     return this.book();
   }
 
-  /** Changes levels without a diff; the next one will hold them. The best prices are told as soon as they change. */
+  /** Changes levels without a diff; the next one will contain them. Changed best prices are reported at once. */
   change(changes?: LevelChanges): void {
     const before = this.#bestText();
     if (changes === undefined) this.#engine.nudgeDepth();
@@ -111,7 +114,7 @@ export class StandInMarket implements SymbolSource {
     if (this.#bestText() !== before) this.#sendBest();
   }
 
-  /** One taker's order: `trade` messages and one `aggTrade`. */
+  /** Makes one taker's order: `trade` messages and one `aggTrade`. */
   trade(price?: string | number, quantity?: string | number, options: TradeOptions = {}): readonly TradeRecord[] {
     const { random } = this.#options;
     const buyerIsMaker = options.buyerIsMaker ?? random() < 0.5;
@@ -130,7 +133,9 @@ export class StandInMarket implements SymbolSource {
     return trades;
   }
 
-  /** Sends the running bar (or the one that `fields.t` names) with these values in place of those that the trades gave. */
+  /**
+   * Sends the running bar (or the one that `fields.t` names) with these values instead of those that the trades gave.
+   */
   kline(interval: Interval, fields: BarFields & { readonly x?: boolean } = {}): Bar {
     const { x: closed = false, ...values } = fields;
     const bar = this.#bars.write(interval, values);
@@ -138,28 +143,28 @@ export class StandInMarket implements SymbolSource {
     return bar;
   }
 
-  /** The bar before the running one, final. */
+  /** Sends the bar before the running one as final. */
   closeKline(interval: Interval, fields: BarFields = {}): Bar {
     const open = openOf(interval, openOf(interval, this.#options.now()) - 1);
     return this.kline(interval, { t: open, ...fields, x: true });
   }
 
-  /** Sends what changed since the last diff, of each speed; nothing where nothing changed. */
+  /** Sends the changes since the last diff of each speed; nothing if there are none. */
   flush(speeds: readonly DepthSpeed[] = SPEEDS): void {
     const fault = this.diffFaults[0] ?? null;
     let used = false;
     for (const speed of speeds) {
       const diff = this.#engine.takeDiff(speed);
       if (diff === null) continue;
-      const heard = this.#options.hub.has(streamName(this.symbol, { kind: 'depth', speed }));
-      this.#sendDiff(speed, diff, heard ? fault : null);
-      used ||= heard;
+      const isSubscribed = this.#options.hub.has(streamName(this.symbol, { kind: 'depth', speed }));
+      this.#sendDiff(speed, diff, isSubscribed ? fault : null);
+      used ||= isSubscribed;
       for (const levels of PARTIAL_LEVELS) this.#sendPartial(levels, speed);
     }
     if (used && fault !== null) this.diffFaults.shift();
   }
 
-  /** One message of a stream, whatever its kind. */
+  /** Sends one message of a stream, whatever its kind. */
   emit(kind: StreamKind): void {
     switch (kind.kind) {
       case 'trade':
@@ -181,7 +186,7 @@ export class StandInMarket implements SymbolSource {
     }
   }
 
-  /** The next `times` snapshots are the book of now, and by then it has moved on past any diff that is still to come. */
+  /** Keeps the next `times` snapshots at the current book, which then changes, so that all following diffs are newer. */
   lagSnapshot(times: number): void {
     this.flush();
     this.#lag = { snapshot: this.book(), times };
@@ -190,7 +195,7 @@ export class StandInMarket implements SymbolSource {
     this.flush();
   }
 
-  /** Klines that are due by the clock, for those intervals. */
+  /** Sends the klines of these intervals that are due by the clock. */
   sendDueKlines(intervals: readonly Interval[]): void {
     for (const update of this.#schedule.due(intervals)) this.#sendKline(update);
   }
@@ -273,7 +278,7 @@ export class StandInMarket implements SymbolSource {
     this.#publishDiff(speed, withheld);
   }
 
-  /** Says that the best bid has one step more than it has: only the bookTicker of the same id can tell. */
+  /** Raises the best bid's quantity by one step: only the bookTicker of the same id shows the error. */
   #corrupted(diff: Diff): Diff {
     const best = this.#engine.best('bids');
     if (best === null) return diff;
@@ -303,7 +308,7 @@ export class StandInMarket implements SymbolSource {
   }
 }
 
-/** Both diffs in one: what a client gets whose batches are cut elsewhere. */
+/** Merges both diffs into one: what a client gets if the diffs are cut at other times. */
 function merged(previous: Diff, diff: Diff): Diff {
   return { U: previous.U, u: diff.u, b: overlaid(previous.b, diff.b), a: overlaid(previous.a, diff.a) };
 }

@@ -11,9 +11,9 @@ import type { TimeUnit } from './time.ts';
 export interface SocketTimings {
   readonly pingPeriodMs: number;
   readonly pongDeadlineMs: number;
-  /** Client frames of any kind in a rolling second; one more ends the connection. */
+  /** The limit of client frames of any kind in a rolling second; one more ends the connection. */
   readonly framesPerSecond: number;
-  /** Of the connection; null: no end. */
+  /** The longest life of the connection; null for no limit. */
   readonly lifetimeMs: number | null;
 }
 
@@ -27,21 +27,24 @@ export interface StandInSocketOptions {
   readonly timings: SocketTimings;
   readonly clock: Clock;
   readonly now: Now;
-  /** True: not a byte goes to the client, and what it sends is not answered. */
+  /** True while no byte goes to the client, and its messages are not answered. */
   readonly silent: () => boolean;
   readonly onText: (text: string) => void;
   readonly onClose: () => void;
 }
 
-/** One client's connection, with the venue's rules for it: pings and their deadline, the client's frame rate, a lifetime. */
+/**
+ * One client's connection, with the venue's rules for it: pings and their deadline, the client's frame rate, a
+ * lifetime.
+ */
 export class StandInSocket implements ControlTarget {
   readonly id: number;
   readonly unit: TimeUnit;
   readonly streams: Set<string>;
   combined: boolean;
-  /** Text, ping and pong frames of the client so far. */
+  /** The number of text, ping and pong frames of the client so far. */
   framesReceived = 0;
-  /** This socket alone falls silent; new ones are not concerned. */
+  /** Makes this socket alone silent; new ones are not affected. */
   silenced = false;
   readonly #options: StandInSocketOptions;
   readonly #timers: Timers;
@@ -65,7 +68,7 @@ export class StandInSocket implements ControlTarget {
       if (this.#countFrame() && !this.#silent) webSocket.pong(data);
     });
     webSocket.on('pong', (data) => {
-      // A pong that answers no ping of ours costs the client a frame and proves nothing.
+      // A pong that answers none of our pings counts as a frame of the client and proves nothing.
       if (this.#countFrame()) this.#unanswered.delete(data.toString());
     });
     webSocket.on('error', () => {
@@ -96,7 +99,7 @@ export class StandInSocket implements ControlTarget {
     return this.#closing.promise;
   }
 
-  /** The text as it is: a whole frame, of which the client may make what it likes. */
+  /** Sends the text unchanged as a complete frame, however the client may read it. */
   send(text: string): void {
     this.#write(text);
   }
@@ -105,17 +108,20 @@ export class StandInSocket implements ControlTarget {
     this.#write(bytes);
   }
 
-  /** A market message, wrapped as the connection has it. The payload's text is not touched. */
+  /** Sends a market message, wrapped as the connection has it. The payload's text is not changed. */
   deliver(stream: string, payload: string): void {
     this.send(this.combined ? `{"stream":${JSON.stringify(stream)},"data":${payload}}` : payload);
   }
 
-  /** Resolves when all that was sent before has gone to the operating system, or the socket has closed. */
+  /** Resolves when the operating system has accepted everything that was sent before, or the socket has closed. */
   flushed(): Promise<void> {
     return this.#writes.done();
   }
 
-  /** With a close frame where a code is given; without, the connection just ends, which clients see as 1006. */
+  /**
+   * Ends the socket with a close frame if a code is given; otherwise the connection just ends, which clients see as
+   * 1006.
+   */
   hangUp(code?: number, reason?: string): void {
     if (code === undefined) this.#options.webSocket.terminate();
     else this.#options.webSocket.close(code, reason);
@@ -146,7 +152,7 @@ export class StandInSocket implements ControlTarget {
     if (!this.#silent) this.#options.onText(textOf(data));
   }
 
-  /** False when this frame was one too many. */
+  /** Returns false if this frame was one too many. */
   #countFrame(): boolean {
     const now = this.#options.clock.monotonic();
     this.framesReceived += 1;

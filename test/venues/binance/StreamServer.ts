@@ -19,10 +19,10 @@ import type { Now, Timers } from '../timing.ts';
 export interface ControlFrame {
   /** The `id` of the socket. */
   readonly socket: number;
-  /** Wall time, with a fraction. */
+  /** Wall time in milliseconds, with a fraction. */
   readonly atMs: number;
   readonly bytes: number;
-  /** Parsed where it is JSON, else the text. */
+  /** The parsed message if it is JSON, otherwise the text. */
   readonly message: unknown;
 }
 
@@ -39,7 +39,7 @@ export interface StreamServerOptions {
   readonly emit: (stream: Stream) => void;
 }
 
-/** The WebSocket half: handshakes, and what control frames do. */
+/** The WebSocket half: handshakes, and the effects of control frames. */
 export class StreamServer {
   readonly controlFrames: ControlFrame[] = [];
   handshakes = 0;

@@ -10,7 +10,7 @@ export interface TradeRecord {
   readonly buyerIsMaker: boolean;
 }
 
-/** One taker order's fills at one price; member names are the venue's. */
+/** The fills of one taker order at one price; member names are the venue's. */
 export interface AggTradeRecord {
   readonly a: number;
   readonly p: string;
@@ -21,7 +21,7 @@ export interface AggTradeRecord {
   readonly m: boolean;
 }
 
-/** Member names as in a kline message's `k`; `x` is not known of a bar that REST gives. */
+/** Member names are those of a kline message's `k`; `x` is not known for a bar from REST. */
 export interface Bar {
   readonly t: number;
   /** The first instant after the bar. */
@@ -54,9 +54,11 @@ export interface BarQuery extends RangeQuery {
   readonly interval: Interval;
 }
 
-/** What the REST endpoints can tell of one symbol: a hand-made market, or a recording that is being played. */
+/**
+ * The data of one symbol for the REST endpoints: a market that a test controls, or a recording that is being played.
+ */
 export interface SymbolSource {
-  /** The reply's body; a promise where the reply has to wait for its place in a recording. */
+  /** The reply's body; a promise if the reply has to wait for its place in a recording. */
   depthReply(limit: number): string | Promise<string>;
   trades(query: TradeQuery): readonly TradeRecord[];
   aggTrades(query: RangeQuery & TradeQuery): readonly AggTradeRecord[];
@@ -65,7 +67,7 @@ export interface SymbolSource {
   lastPrice(): string;
 }
 
-/** The rule of all lists: from `startMs` the oldest, else the newest, never beyond either end. */
+/** The rule of all lists: from `startMs` the oldest, otherwise the newest, never beyond either end. */
 export function inRange<T>(items: readonly T[], timeOf: (item: T) => number, range: RangeQuery): readonly T[] {
   const { startMs, endMs, limit } = range;
   const found = items.filter(

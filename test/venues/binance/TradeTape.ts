@@ -9,10 +9,10 @@ export interface Execution {
   readonly buyerIsMaker: boolean;
 }
 
-/** More than a gateway may ask for after any outage that a test makes. */
+/** This is more than a gateway may request after any outage that a test makes. */
 const KEPT = 20_000;
 
-/** Every trade of one symbol with consecutive ids, kept so that REST can give back what a stream missed. */
+/** Every trade of one symbol with consecutive ids, kept so that REST can return what a stream missed. */
 export class TradeTape {
   readonly #trades: TradeRecord[] = [];
   readonly #aggregates: AggTradeRecord[] = [];
@@ -33,7 +33,7 @@ export class TradeTape {
     return this.#trades.at(-1);
   }
 
-  /** One taker order that fills in one or more trades at one price: as many trades, one aggregate. */
+  /** Executes one taker order that fills in one or more trades at one price: as many trades, one aggregate. */
   execute(fills: readonly [Execution, ...Execution[]]): { trades: readonly TradeRecord[]; aggregate: AggTradeRecord } {
     const trades = fills.map((fill) => this.#record(fill));
     const [first] = fills;

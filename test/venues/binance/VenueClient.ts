@@ -6,10 +6,10 @@ export interface Closed {
   readonly reason: string;
 }
 
-/** The plainest client there is: it keeps every frame, so that a test can say what a venue sent. */
+/** The simplest possible client: it keeps every frame, so that a test can check what a venue sent. */
 export class VenueClient implements Disposable {
   readonly socket: WebSocket;
-  /** Text frames as they came. */
+  /** The text frames as they came. */
   readonly frames: string[] = [];
   readonly pings: string[] = [];
   binaryFrames = 0;
@@ -42,7 +42,7 @@ export class VenueClient implements Disposable {
     return client;
   }
 
-  /** The status with which a handshake is refused. */
+  /** Resolves with the status with which a handshake is refused. */
   static async refusal(url: string): Promise<number> {
     const socket = new WebSocket(url);
     const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -62,7 +62,7 @@ export class VenueClient implements Disposable {
     this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
 
-  /** Sends a request and gives its reply. */
+  /** Sends a request and resolves with its reply. */
   async request(method: string, params?: readonly unknown[]): Promise<unknown> {
     const id = this.#nextId;
     this.#nextId += 1;
@@ -74,12 +74,12 @@ export class VenueClient implements Disposable {
     await this.request('SUBSCRIBE', streams);
   }
 
-  /** Every frame, parsed. */
+  /** All frames, parsed. */
   messages(): unknown[] {
     return this.frames.map((frame): unknown => JSON.parse(frame));
   }
 
-  /** The first message that fits, now or later. */
+  /** Resolves with the first matching message, which may still have to come. */
   async waitFor(fits: (message: unknown) => boolean, deadlineMs = 5000): Promise<unknown> {
     return waitFor(() => this.messages().find(fits), 'a message of the venue', deadlineMs);
   }
@@ -93,7 +93,7 @@ export class VenueClient implements Disposable {
     return waitFor(() => this.closed, 'the end of the connection', deadlineMs);
   }
 
-  /** Has the reply to a request arrived that was sent now? Then all that the venue sent before has, too. */
+  /** Resolves when the reply to a new request has arrived, and with it everything that the venue sent before. */
   async settle(): Promise<void> {
     await this.request('LIST_SUBSCRIPTIONS');
   }

@@ -3,12 +3,12 @@ import type { RestRequest, RestWorld } from './restEndpoints.ts';
 import { RestError } from './restParams.ts';
 import { inUnit, parameterToMs } from './time.ts';
 
-/** A key that the stand-in knows: an HMAC secret, or the public half of an Ed25519 or RSA pair as PEM. */
+/** A key that the stand-in accepts: an HMAC secret, or the public half of an Ed25519 or RSA pair as PEM. */
 export type StandInAccount = { readonly apiKey: string } & (
   { readonly secret: string } | { readonly publicKey: string }
 );
 
-/** Known from the start, unless options say otherwise. Invented; it opens nothing. */
+/** An invented account, known from the start unless options say otherwise. It opens nothing anywhere else. */
 export const DEFAULT_ACCOUNT = {
   apiKey: 'StandInKey'.padEnd(64, '0'),
   secret: 'StandInSecret'.padEnd(64, '0'),
@@ -65,7 +65,7 @@ function checkTime(text: string, recvWindowMs: number, now: number): void {
   }
 }
 
-/** What is signed are the bytes of the query up to its signature, which has to come last. */
+/** The signed text is the bytes of the query up to its signature, which has to come last. */
 function isSigned(rawQuery: string, signature: string, account: StandInAccount): boolean {
   const match = /^(.*)&signature=[^&]*$/.exec(rawQuery);
   const payload = match?.[1];

@@ -1,6 +1,6 @@
 import { assertNever } from '../../../src/shared/errors.ts';
 
-/** The subscriptions and the property that control frames work on. */
+/** The subscriptions and the property that control frames change. */
 export interface ControlTarget {
   readonly streams: ReadonlySet<string>;
   combined: boolean;
@@ -8,17 +8,19 @@ export interface ControlTarget {
 
 export interface ControlLimits {
   readonly maxStreams: number;
-  /** `silent`: a request whose id is a string gets no reply, as seen of live servers; `accept`: as the documentation says. */
+  /**
+   * `silent`: a request with a string as id gets no reply, as live servers behave; `accept`: as the documentation says.
+   */
   readonly stringIds: 'silent' | 'accept';
 }
 
-/** What a control frame asks for. The reply is the text to send. */
+/** The effect of a control frame. The reply is the text to send. */
 export type ControlOutcome =
   | { readonly kind: 'reply'; readonly reply: string }
   | { readonly kind: 'silent' }
   | { readonly kind: 'subscribe' | 'unsubscribe'; readonly streams: readonly string[]; readonly reply: string };
 
-/** A masked frame above 4096 bytes in all, 8 of them header, gets no answer and has no effect. */
+/** A masked frame above 4096 bytes in total, of which 8 are its header, gets no answer and has no effect. */
 const MAX_FRAME_PAYLOAD = 4096 - 8;
 const METHODS = ['SUBSCRIBE', 'UNSUBSCRIBE', 'LIST_SUBSCRIPTIONS', 'SET_PROPERTY', 'GET_PROPERTY'] as const;
 type Method = (typeof METHODS)[number];
@@ -100,7 +102,7 @@ function propertyFault(id: RequestId, params: unknown, expected: number): Contro
   return params[0] === 'combined' ? null : refuse(0, 'Unknown property', id);
 }
 
-/** Undefined for what the venue takes for no id at all. An absent id is answered as null. */
+/** Returns undefined if the venue treats the value as no id at all. An absent id is answered as null. */
 function readId(id: unknown): RequestId | undefined {
   if (id === undefined || id === null) return null;
   if (typeof id === 'number') return Number.isSafeInteger(id) && id >= 0 ? id : undefined;

@@ -6,7 +6,7 @@ const Level = z.tuple([z.string(), z.string()]);
 const Book = z.object({
   state: z.literal('SYNC'),
   snapshotLastUpdateId: z.number(),
-  /** How many levels the snapshot has: bids, asks. */
+  /** The number of levels in the snapshot: bids, asks. */
   snapshotLevels: z.tuple([z.number(), z.number()]),
   firstApplied: z.object({ U: z.number(), u: z.number(), kind: z.enum(['exact', 'straddle']) }),
   diffs: z.number(),
@@ -26,7 +26,7 @@ const AggTrades = z.object({
   firstId: z.number(),
   lastId: z.number(),
   sumQty: z.string(),
-  /** Those with `m: true`. */
+  /** The trades with `m: true`. */
   sells: z.number(),
   fillSpan: z.number(),
 });
@@ -47,7 +47,7 @@ const ClosedKline = z.object({
   L: z.number(),
 });
 const Session = z.object({
-  /** How many messages there are of each type. */
+  /** The number of messages of each type. */
   messages: z.record(z.string(), z.number()),
   /** By symbol. */
   books: z.record(z.string(), Book),
@@ -59,7 +59,7 @@ const Document = z.object({ sessions: z.record(z.string(), Session) });
 
 export type ExpectedSession = z.infer<typeof Session>;
 
-/** What a session must end in; the name is that of its file, with or without folder. */
+/** The state in which a session must end; the name is that of its file, with or without folder. */
 export function expectedBooks(session: string): ExpectedSession {
   const { sessions } = Document.parse(recordingJson('binance/expected-books.json'));
   const found = sessions[session.replace(/^.*\//, '')];
@@ -67,7 +67,7 @@ export function expectedBooks(session: string): ExpectedSession {
   return found;
 }
 
-/** The digest that `ExpectedBook.sha256` is: levels best first, whatever zeros they end in. */
+/** The digest in `ExpectedBook.sha256`: levels best first, without regard to trailing zeros. */
 export function bookDigest(
   bids: readonly (readonly [price: string, size: string])[],
   asks: readonly (readonly [price: string, size: string])[],

@@ -1,17 +1,17 @@
 import { parseTimeUnit } from './time.ts';
 import type { TimeUnit } from './time.ts';
 
-/** What a WebSocket URL asks for. */
+/** The parameters in a WebSocket URL. */
 export interface Handshake {
   readonly streams: readonly string[];
   readonly combined: boolean;
   readonly unit: TimeUnit;
 }
 
-/** Seen of the live servers: above that the handshake fails. */
+/** Live servers fail the handshake above this length. */
 const MAX_URL_LENGTH = 8004;
 
-/** The status is that of the refusal. Unknown stream names are no reason to refuse. */
+/** Returns the handshake, or the status of its refusal. Unknown stream names are no reason to refuse. */
 export function parseHandshake(url: string, maxStreams: number): Handshake | { readonly status: number } {
   if (url.length > MAX_URL_LENGTH) return { status: 414 };
   const [path = '', search = ''] = url.split('?', 2);

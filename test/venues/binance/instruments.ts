@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { toText, toUnits } from './units.ts';
 
-/** One entry of exchangeInfo's `symbols`; what the stand-in itself looks at is spelled out. */
+/** One entry of exchangeInfo's `symbols`; the members that the stand-in itself reads are declared. */
 export interface SymbolInfo {
   readonly symbol: string;
   readonly status: string;
@@ -10,7 +10,7 @@ export interface SymbolInfo {
   readonly [member: string]: unknown;
 }
 
-/** A symbol with the price about which its hand-made market moves. */
+/** A symbol with the price around which its market moves. */
 export interface Listing {
   readonly info: SymbolInfo;
   readonly price: string;
@@ -80,7 +80,7 @@ export const DEFAULT_LISTINGS: readonly Listing[] = [
   }),
 ];
 
-/** `GEN1USDT`, `GEN2USDT` and on: for tests of many symbols. */
+/** `GEN1USDT`, `GEN2USDT` and on, for tests of many symbols. */
 export function generatedListings(count: number): Listing[] {
   return Array.from({ length: count }, (_, index) =>
     listing({
@@ -104,7 +104,7 @@ const ExchangeInfo = z.object({
   ),
 });
 
-/** Takes an exchangeInfo document's symbols; it says no price, so all begin at 100. */
+/** Takes an exchangeInfo document's symbols; it has no prices, so all begin at 100. */
 export function listingsOf(exchangeInfo: unknown): Listing[] {
   return ExchangeInfo.parse(exchangeInfo).symbols.map((info) => ({ info, price: '100.00000000' }));
 }

@@ -6,14 +6,14 @@ import type { Stream } from './streamNames.ts';
 export interface LiveMarketOptions {
   readonly random: Random;
   readonly streams: () => readonly Stream[];
-  /** Undefined for symbols that are not to move. */
+  /** Undefined for symbols that do not move. */
   readonly market: (symbol: string) => StandInMarket | undefined;
 }
 
 /** The diffs of streams without `@100ms` come at every tenth step. */
 const SLOW_STEPS = 10;
 
-/** Gives the step that moves every subscribed market a little: call it as often as there is to be life. */
+/** Returns the step that moves every subscribed market a little: call it regularly. */
 export function liveMarket({ random, streams, market }: LiveMarketOptions): () => void {
   let steps = 0;
   return () => {

@@ -4,7 +4,7 @@ import type { AggTradeRecord, Bar, TradeRecord } from './SymbolSource.ts';
 import { inUnit, justBefore } from './time.ts';
 import type { TimeUnit } from './time.ts';
 
-/** When a message is made, and in which unit its reader wants times. */
+/** The time of a message, and the unit in which its reader wants times. */
 export interface Stamp {
   readonly eventMs: number;
   readonly unit: TimeUnit;
@@ -82,7 +82,7 @@ export interface BestPrices {
   readonly ask: Level | null;
 }
 
-/** Neither an event type nor a time. */
+/** It has neither an event type nor a time. */
 export function bookTickerPayload(symbol: string, { updateId, bid, ask }: BestPrices): string {
   const [b, B] = bid ?? NO_QUOTE;
   const [a, A] = ask ?? NO_QUOTE;
@@ -101,7 +101,7 @@ export function depthPayload(symbol: string, diff: Diff, { eventMs, unit }: Stam
   });
 }
 
-/** Of the partial streams and of REST: no symbol, no time. */
+/** Used by the partial streams and REST: it has no symbol and no time. */
 export function snapshotPayload({ lastUpdateId, bids, asks }: BookSnapshot): string {
   return JSON.stringify({ lastUpdateId, bids, asks });
 }

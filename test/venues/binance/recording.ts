@@ -3,7 +3,7 @@ import { assertNever } from '../../../src/shared/errors.ts';
 import { recordingLines } from '../../support/recordings.ts';
 import { parseStream } from './streamNames.ts';
 
-/** A message of a stream, its payload's text as it was received. */
+/** A message of a stream, with its payload's text as it was received. */
 export interface RecordedMessage {
   readonly kind: 'message';
   readonly atSeconds: number | null;
@@ -22,9 +22,9 @@ export interface RecordedSnapshot {
 type RecordedStep = RecordedMessage | RecordedSnapshot;
 
 export interface Recording {
-  /** As the recorder's connections named them. */
+  /** The streams as the recorder's connections named them. */
   readonly streams: readonly string[];
-  /** Upper case. */
+  /** The symbols in upper case. */
   readonly symbols: readonly string[];
   readonly steps: readonly RecordedStep[];
 }
@@ -61,7 +61,7 @@ function stepOf(line: Line, streams: ReadonlySet<string>): RecordedStep[] {
     }
     case 'ws': {
       const [, wrapped, data] = WRAPPED.exec(line.raw) ?? [];
-      // An unwrapped payload does not say its stream: then the connection had but one.
+      // An unwrapped payload does not name its stream, so its connection had only one.
       const stream = wrapped ?? [...streams][0];
       if (stream === undefined) throw new Error('a payload without a wrapper, and no connection that names its stream');
       return [{ kind: 'message', atSeconds: line.t, stream, payload: data ?? line.raw }];

@@ -8,7 +8,7 @@ import { inUnit, justBefore } from './time.ts';
 import type { Now } from '../timing.ts';
 import type { TimeUnit } from './time.ts';
 
-/** What the endpoints look at. */
+/** The data that the endpoints use. */
 export interface RestWorld {
   readonly now: Now;
   readonly symbols: () => Iterable<SymbolInfo>;
@@ -28,9 +28,9 @@ export interface RestRequest {
 
 export interface Endpoint {
   readonly weight: (query: URLSearchParams) => number;
-  /** Gives the reply's body. Throws a RestError. */
+  /** Returns the reply's body. Throws a RestError. */
   readonly answer: (request: RestRequest, world: RestWorld) => string | Promise<string>;
-  /** Not served by the host that has market data alone. */
+  /** The host that has market data only does not serve it. */
   readonly beyondMarketData?: true;
 }
 
@@ -150,7 +150,7 @@ function klines({ params, unit }: RestRequest, world: RestWorld): string {
   return JSON.stringify(source.bars({ ...range, interval }).map((bar) => klineRow(bar, unit)));
 }
 
-/** Open, high, low, close: not the order of a stream's letters. */
+/** Open, high, low, close: this is not the order of a stream's letters. */
 function klineRow(bar: Bar, unit: TimeUnit): unknown {
   const prices = [bar.o, bar.h, bar.l, bar.c];
   return [inUnit(bar.t, unit), ...prices, bar.v, justBefore(bar.endMs, unit), bar.q, bar.n, bar.V, bar.Q, '0'];

@@ -2,7 +2,7 @@ import { isInterval } from './intervals.ts';
 import type { Interval } from './intervals.ts';
 import { parameterToMs } from './time.ts';
 
-/** An answer of the API that is no success; its body is `{"code":…,"msg":…}`. */
+/** An error answer of the API; its body is `{"code":…,"msg":…}`. */
 export class RestError extends Error {
   readonly status: number;
   readonly code: number;
@@ -23,7 +23,7 @@ export interface LimitRule {
 const SYMBOL = /^[\p{Lu}\p{Lo}\p{N}\-._]{1,50}$/u;
 const SYMBOL_RANGE = String.raw`^[\w\-._&&[^a-z]]{1,50}$`;
 
-/** A request's parameters with the venue's faults for each: what is sent twice, not read, absent or malformed. */
+/** A request's parameters with the venue's error for each that is repeated, unknown, absent or malformed. */
 export class RestParams {
   readonly #query: URLSearchParams;
   readonly #read = new Set<string>();
@@ -56,7 +56,7 @@ export class RestParams {
     return checkedSymbol(this.required('symbol'), 'symbol');
   }
 
-  /** A JSON array of symbols; null where it was not sent. */
+  /** Reads a JSON array of symbols; null if it was not sent. */
   symbols(): readonly string[] | null {
     const value = this.text('symbols');
     if (value === null) return null;
@@ -94,7 +94,7 @@ export class RestParams {
     throw new RestError(400, -1120, 'Invalid interval.');
   }
 
-  /** Call when all that the endpoint knows has been read. */
+  /** Call this when everything that the endpoint knows has been read. */
   end(): void {
     const sent = this.#query.size;
     const read = [...this.#read].filter((name) => this.#query.has(name)).length;
@@ -118,7 +118,7 @@ function parseArray(text: string): readonly unknown[] {
     const value: unknown = JSON.parse(text);
     if (Array.isArray(value)) return value;
   } catch {
-    // Malformed, as anything else that is no array.
+    // It is malformed, as anything else that is not an array.
   }
   throw new RestError(400, -1100, "Illegal characters found in parameter 'symbols'.");
 }

@@ -4,7 +4,7 @@ import type { Interval } from './intervals.ts';
 
 export type DepthSpeed = 100 | 1000;
 
-/** What a stream that really exists delivers. */
+/** The content of a stream that really exists. */
 export type StreamKind =
   | { readonly kind: 'trade' }
   | { readonly kind: 'aggTrade' }
@@ -14,7 +14,7 @@ export type StreamKind =
   | { readonly kind: 'partialDepth'; readonly levels: number; readonly speed: DepthSpeed };
 
 export interface Stream {
-  /** Upper case, as in payloads. */
+  /** In upper case, as in payloads. */
   readonly symbol: string;
   readonly kind: StreamKind;
 }

@@ -1,4 +1,4 @@
-/** What the venue's times are counted in: chosen by a connection's `timeUnit`, by a request's X-MBX-TIME-UNIT. */
+/** The unit of the venue's times, chosen by a connection's `timeUnit` or a request's X-MBX-TIME-UNIT. */
 export type TimeUnit = 'ms' | 'us';
 
 /** Null for a unit that the venue does not know. */
@@ -23,7 +23,7 @@ export function justBefore(endMs: number, unit: TimeUnit): number {
   return inUnit(endMs, unit) - 1;
 }
 
-/** Time parameters of requests may be in either unit; the magnitude tells. */
+/** Time parameters of requests may be in either unit; the magnitude shows which. */
 export function parameterToMs(value: number): number {
   return value > 100_000_000_000_000 ? Math.floor(value / 1000) : value;
 }

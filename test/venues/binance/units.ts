@@ -3,7 +3,7 @@ export type Units = bigint;
 
 const SCALE = 100_000_000n;
 
-/** From plain decimal text or a number; digits beyond the eighth are cut. */
+/** Converts plain decimal text or a number; digits beyond the eighth are cut. */
 export function toUnits(value: string | number): Units {
   const text = typeof value === 'number' ? value.toFixed(8) : value;
   const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
@@ -13,7 +13,7 @@ export function toUnits(value: string | number): Units {
   return sign === '-' ? -units : units;
 }
 
-/** As the venue prints it: eight decimals, no exponent. */
+/** Formats as the venue does: eight decimals, no exponent. */
 export function toText(units: Units): string {
   const digits = (units < 0n ? -units : units).toString().padStart(9, '0');
   return `${units < 0n ? '-' : ''}${digits.slice(0, -8)}.${digits.slice(-8)}`;

@@ -9,13 +9,13 @@ import type { Nanos, VenueTime } from './time.ts';
 
 export interface AccountMarketOptions {
   readonly listing: Listing;
-  /** In pips. */
+  /** The distance of this account's prices from the market's, in pips. */
   readonly shift: number;
   readonly time: VenueTime;
   readonly isQuiet: (granularity: Granularity, startMs: number) => boolean;
 }
 
-/** A closed market's prices stand that much further apart. */
+/** The spread of a closed market is this many times wider. */
 const WIDE = 10;
 const SECOND = nanosOf(1000);
 
@@ -44,18 +44,18 @@ export class AccountMarket {
     this.accept(this.quote(mid, true));
   }
 
-  /** Null where the market was emptied and has had none since. */
+  /** Null if the market was emptied and has had no price since. */
   get last(): ClientPrice | null {
     return this.#last;
   }
 
-  /** One that is older than the last price, and was the last one once if there were two. */
+  /** A price that is older than the last one: the previous price if there was one. */
   get older(): ClientPrice | null {
     if (this.#previous !== null || this.#last === null) return this.#previous;
     return { ...this.#last, time: this.#last.time - SECOND, timeText: null };
   }
 
-  /** A price for this account when the others' mid is that. */
+  /** Makes a price for this account from the market's mid price. */
   quote(mid: Ticks, tradeable: boolean, time: Nanos = this.#options.time.stamp()): ClientPrice {
     const { info, ladder, spread } = this.#options.listing;
     const width = tradeable ? spread : spread * WIDE;
@@ -76,7 +76,7 @@ export class AccountMarket {
     };
   }
 
-  /** What a draft comes to; it is neither sent nor kept. */
+  /** Returns the price that a draft describes, which is neither sent nor kept. */
   drafted(draft: PriceDraft): ClientPrice {
     const { info, ladder, price } = this.#options.listing;
     const base = this.#last ?? this.quote(toTicks(price, this.#precision), true);
@@ -100,7 +100,7 @@ export class AccountMarket {
     };
   }
 
-  /** Makes it the last price and lets candles have it; an older one than the last changes nothing. */
+  /** Makes this the last price and adds it to the candles; a price that is older than the last one changes nothing. */
   accept(price: ClientPrice): void {
     if (this.#last !== null && price.time <= this.#last.time) return;
     this.#previous = this.#last;
@@ -110,7 +110,7 @@ export class AccountMarket {
     if (Number.isFinite(bid) && Number.isFinite(ask)) this.candles.record(msOf(price.time), bid, ask);
   }
 
-  /** Forgets its prices: until there is one, it is as if the venue had none. Candles stay. */
+  /** Forgets the prices, as if the venue had none until the next one. Candles stay. */
   empty(): void {
     this.#last = null;
     this.#previous = null;

@@ -12,7 +12,7 @@ export interface Candle extends Readonly<Record<Component, Ohlc>> {
   readonly volume: number;
 }
 
-/** Values that a test puts into a candle in place of those that the prices give. */
+/** Values that a test puts into a candle instead of those that the prices give. */
 export type CandleFields = Partial<Readonly<Record<Component, Partial<Ohlc>>>> & {
   readonly complete?: boolean;
   readonly volume?: number;
@@ -32,7 +32,7 @@ export interface CandleMakerOptions {
   /** The mid price when the market opened, which is when this object is made. */
   readonly mid: Ticks;
   readonly spread: Ticks;
-  /** Of the time before the market opened: whether nothing happened in that slot. */
+  /** Whether a slot before the opening of the market had no price. */
   readonly isQuiet: (granularity: Granularity, startMs: number) => boolean;
 }
 
@@ -49,17 +49,18 @@ interface Bucket extends Record<Component, Range> {
 }
 
 const HOUR_MS = 3_600_000;
-/** Slots that are looked at for one answer, so that a market that is always quiet ends. */
+/** This many slots are searched for one answer, so that the search in a market without prices ends. */
 const MAX_SLOTS = 100_000;
 
 /**
- * Candles of every granularity: from the prices since the market opened, before that a smooth invented history that ends
- * at the opening price, and in place of either what a test has put there. No price, no candle.
+ * Makes candles of every granularity: from the prices since the market opened, before that from a smooth invented
+ * history that ends at the opening price, and from a test's own values instead of either. Without a price there is no
+ * candle.
  */
 export class CandleMaker {
   readonly #options: CandleMakerOptions;
   readonly #openedMs: number;
-  /** Of five seconds, which every granularity is a multiple of; ascending. */
+  /** Buckets of five seconds, which divide every granularity, in ascending order. */
   readonly #buckets: Bucket[] = [];
   readonly #written = new Map<string, CandleFields | 'absent'>();
 
@@ -68,7 +69,7 @@ export class CandleMaker {
     this.#openedMs = options.nowMs();
   }
 
-  /** Takes the best prices of that time; earlier ones than were taken before are left aside. */
+  /** Adds the best prices of a time; prices that are older than those already added are ignored. */
   record(timeMs: number, bid: Ticks, ask: Ticks): void {
     const mid = Math.floor((bid + ask + 1) / 2);
     const { startMs } = slotAt('S5', timeMs);
@@ -78,7 +79,7 @@ export class CandleMaker {
     else this.#buckets.push({ startMs, volume: 1, mid: flat(mid), bid: flat(bid), ask: flat(ask) });
   }
 
-  /** From now on that candle has these values. */
+  /** From now on this candle has these values. */
   write(granularity: Granularity, startMs: number, fields: CandleFields): void {
     const key = `${granularity} ${startMs}`;
     const known = this.#written.get(key);
@@ -90,7 +91,7 @@ export class CandleMaker {
     this.#written.set(`${granularity} ${startMs}`, 'absent');
   }
 
-  /** Ascending, the running one last. */
+  /** Returns candles in ascending order, with the running one last. */
   candles(query: CandleQuery): Candle[] {
     return query.fromMs === null ? this.#until(query) : this.#since(query, query.fromMs);
   }
@@ -179,7 +180,7 @@ function moved({ o, h, l, c }: Range, by: Ticks): Range {
   return { o: o + by, h: h + by, l: l + by, c: c + by };
 }
 
-/** Puts what comes later into what was there. */
+/** Merges a later bucket into an earlier one. */
 function merge(whole: Bucket, later: Bucket): Bucket {
   whole.volume += later.volume;
   for (const component of ['mid', 'bid', 'ask'] as const) {
@@ -191,7 +192,7 @@ function merge(whole: Bucket, later: Bucket): Bucket {
   return whole;
 }
 
-/** The place of the first bucket that does not begin before. */
+/** The index of the first bucket that does not begin earlier. */
 function lowerBound(buckets: readonly Bucket[], startMs: number): number {
   let low = 0;
   let high = buckets.length;

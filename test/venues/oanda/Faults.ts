@@ -5,11 +5,11 @@ import type { Ending, StandInStream } from './StandInStream.ts';
 import type { StreamHub } from './StreamHub.ts';
 import { StreamSwitches } from './StreamSwitches.ts';
 
-export interface FaultsHands {
+export interface FaultTargets {
   readonly hub: StreamHub;
   readonly nowMs: () => number;
   readonly closeIdleConnections: () => void;
-  /** Null for what the account is not offered, or has no price of. */
+  /** Null if the account is not offered the instrument, or has no price of it. */
   readonly lastPrice: (accountId: string, instrument: string) => ClientPrice | null;
   readonly olderPrice: (accountId: string, instrument: string) => ClientPrice | null;
 }
@@ -18,7 +18,7 @@ export interface Ban {
   readonly untilMs: number;
   /** @default 403 */
   readonly status?: number;
-  /** A proxy's page, as a firewall gives, or what the venue itself says. @default true */
+  /** If true, a proxy's page as a firewall sends it; if false, the venue's own answer. @default true */
   readonly html?: boolean;
   readonly retryAfterSeconds?: number;
 }
@@ -26,38 +26,41 @@ export interface Ban {
 const EURO = Buffer.from('€');
 
 /**
- * Every switch for what may go wrong. Each may be set at any time, and holds until it is set back. Where an account may be
- * named, only its streams are concerned; else all.
+ * Every switch for faults. Each may be set at any time, and applies until it is reset. If an account is given, only its
+ * streams are affected, otherwise all.
  */
 export class Faults {
-  /** Answers of REST. */
+  /** Faults in the answers of REST. */
   readonly rest = new ReplyFaults({ withBodies: true });
-  /** Answers to requests that open a stream. */
+  /** Faults in the answers to requests that open a stream. */
   readonly opening = new ReplyFaults({ withBodies: false });
-  /** What open streams send, and how. */
+  /** Faults in what open streams send. */
   readonly stream = new StreamSwitches();
-  /** Connections, to both hosts, are accepted and reset at once. */
+  /** Connections to both hosts are accepted and reset at once. */
   refuseConnections = false;
-  /** Everything is answered with that status: 504 by the venue, others by a proxy's page. Open streams go on. */
+  /** Everything is answered with this status: 504 by the venue, others by a proxy's page. Open streams go on. */
   maintenance: number | null = null;
-  /** Refusals of streams have the JSON body that REST has; else none. */
+  /** Refusals of streams have the JSON body that REST has; otherwise they have none. */
   streamErrorBodies = false;
-  readonly #hands: FaultsHands;
+  readonly #targets: FaultTargets;
   #ban: Ban | null = null;
 
-  constructor(hands: FaultsHands) {
-    this.#hands = hands;
+  constructor(targets: FaultTargets) {
+    this.#targets = targets;
   }
 
-  /** Until then, by the stand-in's clock, everything is answered with that status. Open streams go on. Null: no more. */
+  /**
+   * Until the end of the ban, by the stand-in's clock, everything is answered with this status. Open streams go on.
+   * Null ends the ban.
+   */
   ban(ban: Ban | null): void {
     this.#ban = ban;
   }
 
-  /** What everybody is answered now; null: nothing in particular. */
+  /** The answer to every request now; null if there is none in particular. */
   standingReply(): Reply | null {
     const ban = this.#ban;
-    if (ban !== null && ban.untilMs > this.#hands.nowMs()) {
+    if (ban !== null && ban.untilMs > this.#targets.nowMs()) {
       const status = ban.status ?? 403;
       const reply = ban.html === false ? json(status) : page(status);
       return { ...reply, retryAfterSeconds: ban.retryAfterSeconds ?? null };
@@ -66,12 +69,12 @@ export class Faults {
     return this.maintenance === 504 ? json(504) : page(this.maintenance);
   }
 
-  /** The streams that are open fall silent for good; new ones are served. */
+  /** Makes the open streams silent for good; new ones are served. */
   silenceOpenStreams(accountId?: string): void {
     for (const stream of this.#streams(accountId)) stream.silenced = true;
   }
 
-  /** The venue has done with the open streams, and their clients get neither a byte nor an end. */
+  /** Makes the venue forget the open streams, while their clients get neither a byte nor an end. */
   forgetOpenStreams(accountId?: string): void {
     for (const stream of this.#streams(accountId)) stream.forget();
   }
@@ -83,57 +86,57 @@ export class Faults {
     });
   }
 
-  /** Each stream gets the first part of a price's line, and ends. */
+  /** Sends each stream the first part of a price's line, and ends it. */
   async endInMidLine(how: Ending = 'drop', accountId?: string): Promise<void> {
     await this.#endAll(accountId, (stream) => stream.endAfter(Buffer.from('{"type":"PRICE","time":"2026-01-0'), how));
   }
 
-  /** Each stream gets the first part of a line, up to the middle of a character, and ends. */
+  /** Sends each stream the first part of a line, up to the middle of a character, and ends it. */
   async endInMidCharacter(how: Ending = 'drop', accountId?: string): Promise<void> {
     await this.#endAll(accountId, (stream) =>
       stream.endAfter(Buffer.concat([Buffer.from('{"type":"PRICE","note":"'), EURO.subarray(0, 2)]), how),
     );
   }
 
-  /** Each stream gets these bytes where HTTP has the length of a chunk, and ends. */
+  /** Sends each stream these bytes instead of the length of an HTTP chunk, and ends it. */
   async endInChunkHeader(bytes = '1f', accountId?: string): Promise<void> {
     await this.#endAll(accountId, (stream) => {
       stream.endInChunkHeader(bytes);
     });
   }
 
-  /** Sends these bytes to the open streams, as they are, one HTTP chunk: the line end is the caller's. */
+  /** Sends these bytes to the open streams unchanged, as one HTTP chunk; the caller adds the line end. */
   malformed(bytes: string | Buffer, accountId?: string): void {
     for (const stream of this.#streams(accountId)) stream.send(bytes);
   }
 
-  /** Sends a line of a type that no documentation has. */
+  /** Sends a line of an undocumented type. */
   unknownType(accountId?: string): void {
     this.malformed('{"type":"SOMETHING_NEW","instrument":"EUR_USD","detail":{"bids":[]}}\n', accountId);
   }
 
   /** Sends the last price again, with the same time. */
   repeatPrice(accountId: string, instrument: string): void {
-    this.#again(accountId, this.#hands.lastPrice(accountId, instrument));
+    this.#again(accountId, this.#targets.lastPrice(accountId, instrument));
   }
 
   /** Sends the price before the last. */
   olderPrice(accountId: string, instrument: string): void {
-    this.#again(accountId, this.#hands.olderPrice(accountId, instrument));
+    this.#again(accountId, this.#targets.olderPrice(accountId, instrument));
   }
 
-  /** Ends connections on which no request is open, as the venue does when they were idle for long. */
+  /** Closes connections without an open request, as the venue does if they are idle for long. */
   closeIdleConnections(): void {
-    this.#hands.closeIdleConnections();
+    this.#targets.closeIdleConnections();
   }
 
   #again(accountId: string, price: ClientPrice | null): void {
     if (price === null) throw new RangeError('there is no such price yet');
-    this.#hands.hub.deliver(accountId, price);
+    this.#targets.hub.deliver(accountId, price);
   }
 
   #streams(accountId?: string): readonly StandInStream[] {
-    return accountId === undefined ? this.#hands.hub.streams : this.#hands.hub.of(accountId);
+    return accountId === undefined ? this.#targets.hub.streams : this.#targets.hub.of(accountId);
   }
 
   async #endAll(accountId: string | undefined, end: (stream: StandInStream) => void | Promise<void>): Promise<void> {

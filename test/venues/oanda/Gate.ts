@@ -6,17 +6,17 @@ import type { TimeFormat } from './time.ts';
 import { forbidden, invalid, limited, notTradable, unauthorized, VenueError } from './VenueError.ts';
 
 export interface Limits {
-  /** REST requests in a rolling second. */
+  /** The number of REST requests in a rolling second. */
   readonly requestsPerSecond: number;
-  /** Connections whose first request comes in a rolling second. */
+  /** The number of connections whose first request comes in a rolling second. */
   readonly connectionsPerSecond: number;
-  /** Open at the same time. */
+  /** The number of streams that are open at the same time. */
   readonly streams: number;
-  /** Candles of one answer, or slots of one range. */
+  /** The number of candles in one answer, or of slots in one range. */
   readonly candles: number;
-  /** Whose requests, connections and streams are counted together: the documentation has said either. */
+  /** What requests, connections and streams are counted by: both have been documented. */
   readonly countBy: 'token' | 'address';
-  /** Of a stream too many: not documented. */
+  /** The status for a stream over the limit, which is not documented. */
   readonly streamStatus: number;
 }
 
@@ -33,9 +33,9 @@ export interface GateOptions {
   readonly accounts: AccountTable;
   readonly limits: Limits;
   readonly clock: Clock;
-  /** For a well-formed account that the token may not use. */
+  /** The status for a well-formed account that the token may not use. */
   readonly foreignAccountStatus: 401 | 403;
-  /** How many streams are open of that token; null: of everybody. */
+  /** The number of open streams of a token; null for those of everybody. */
   readonly openStreams: (token: string | null) => number;
 }
 
@@ -46,7 +46,9 @@ export interface Admission {
 
 const WINDOW_MS = 1000;
 
-/** Who may come in: token, connections and requests in a second, account. Each check throws a VenueError. */
+/**
+ * Decides who is let in, by token, connections and requests in a second, and account. Each check throws a VenueError.
+ */
 export class Gate {
   readonly #options: GateOptions;
   readonly #counted = new WeakSet<Socket>();
@@ -56,7 +58,10 @@ export class Gate {
     this.#options = options;
   }
 
-  /** Checks in the order: method, token, connection, account, header of times. `accountId` is null where the path has none. */
+  /**
+   * Checks method, token, connection, account, and the header for times, in this order. `accountId` is null if the path
+   * has none.
+   */
   admit(request: IncomingMessage, response: ServerResponse, accountId: string | null): Admission {
     if (request.method !== 'GET') throw new VenueError(405, '');
     const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
@@ -98,7 +103,7 @@ export class Gate {
     return this.#options.limits.countBy === 'token' ? token : (request.socket.remoteAddress ?? '');
   }
 
-  /** False beyond so many in a rolling second; those are not counted. */
+  /** Returns false over the limit in a rolling second; refused ones are not counted. */
   #take(key: string, limit: number): boolean {
     const now = this.#options.clock.monotonic();
     const recent = (this.#recent.get(key) ?? []).filter((at) => now - at < WINDOW_MS);

@@ -11,12 +11,12 @@ import type { Reply, ReplyFaults } from './ReplyFaults.ts';
 export interface RecordedRequest {
   readonly host: 'rest' | 'stream';
   readonly method: string;
-  /** As it was sent, with its query. */
+  /** The URL as it was sent, with its query. */
   readonly url: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
-  /** Wall time, with a fraction. */
+  /** Wall time in milliseconds, with a fraction. */
   readonly atMs: number;
   readonly status: number;
 }
@@ -34,17 +34,17 @@ export interface HttpHostOptions {
   readonly faults: Faults;
   readonly clock: Clock;
   readonly timers: Timers;
-  /** The switches that concern requests of that path. */
+  /** The switches that apply to requests for this path. */
   readonly repliesOf: (path: string) => ReplyFaults;
-  /** Null: the answer has begun, and is not done. */
+  /** Returns null if the answer has begun and is not finished. */
   readonly answer: (call: Call) => Reply | null;
   /** The value of the header RequestID. */
   readonly requestId: () => string;
 }
 
-/** One of the venue's two hosts: takes requests, obeys the switches, and asks for the answer. */
+/** One of the venue's two hosts: takes requests, follows the switches, and requests the answer. */
 export class HttpHost {
-  /** TCP connections that arrived. */
+  /** The number of TCP connections that arrived. */
   connections = 0;
   readonly #options: HttpHostOptions;
   readonly #server = createServer();
@@ -62,7 +62,7 @@ export class HttpHost {
     });
   }
 
-  /** TCP connections that are open now. */
+  /** The number of TCP connections that are open now. */
   get openConnections(): number {
     return this.#sockets.size;
   }
@@ -80,7 +80,7 @@ export class HttpHost {
     if (typeof address === 'object' && address !== null) this.#port = address.port;
   }
 
-  /** Ends connections on which no request is open. */
+  /** Closes connections without an open request. */
   closeIdleConnections(): void {
     this.#server.closeIdleConnections();
   }

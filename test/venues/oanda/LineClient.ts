@@ -9,17 +9,17 @@ export interface LineClientOptions {
   readonly accountId?: string;
   /** @default the account's */
   readonly token?: string;
-  /** More of the query: `snapshot=false`. */
+  /** The rest of the query, for example `snapshot=false`. */
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The plainest reader of a price stream there is: it keeps every chunk, so that a test can say what a venue sent. */
+/** The simplest possible reader of a price stream: it keeps every chunk, so that a test can check what a venue sent. */
 export class LineClient implements Disposable {
   status = 0;
   headers: IncomingMessage['headers'] = {};
   readonly chunks: Buffer[] = [];
-  /** How it ended: `end` is HTTP's proper end, else the error's code. Null: it has not. */
+  /** How the stream ended: `end` for HTTP's proper end, otherwise the error's code; null while it is open. */
   ended: string | null = null;
   readonly #request: ReturnType<typeof get>;
   readonly #headersCame = Promise.withResolvers<void>();
@@ -59,7 +59,7 @@ export class LineClient implements Disposable {
     return Buffer.concat(this.chunks).toString();
   }
 
-  /** Whole lines, blank ones left out. */
+  /** The complete lines without the blank ones. */
   get lines(): string[] {
     return this.text
       .split('\n')
@@ -68,7 +68,7 @@ export class LineClient implements Disposable {
       .filter((line) => line !== '');
   }
 
-  /** Whole lines that are prices. */
+  /** The complete lines that are prices. */
   get prices(): string[] {
     return this.lines.filter((line) => line.includes('"instrument"'));
   }

@@ -3,20 +3,23 @@ export interface Reply {
   readonly body: string;
   /** @default "application/json" */
   readonly contentType?: string;
-  /** Left out where null or absent: the venue documents none. */
+  /** Left out if it is null or absent: the venue documents none. */
   readonly retryAfterSeconds?: number | null;
-  /** So much of the body is sent, then the connection ends. */
+  /** After this much of the body, the connection ends. */
   readonly cutAfterBytes?: number | null;
 }
 
 export interface ScriptedReply {
-  /** The exact body. @default what is known of the venue's for that status; none to requests that open a stream */
+  /**
+   * The exact body. @default the venue's body for this status as far as it is known; none for requests that open a
+   * stream
+   */
   readonly body?: string;
-  /** The body is a proxy's page, of the status that it says. @default false */
+  /** If true, the body is a proxy's page for the status. @default false */
   readonly html?: boolean;
-  /** How many requests get it. @default 1 */
+  /** The number of requests that get it. @default 1 */
   readonly times?: number;
-  /** Only requests of this path. @default any */
+  /** Only requests for this path get it. @default any */
   readonly path?: string;
   readonly retryAfterSeconds?: number;
   readonly cutAfterBytes?: number;
@@ -35,33 +38,33 @@ const MESSAGES: Readonly<Record<number, string>> = {
   504: 'Timeout waiting for response.',
 };
 
-/** Switches for the answers to requests: one set of them for REST, one for requests that open streams. */
+/** Switches for the answers to requests: one set for REST, one for requests that open streams. */
 export class ReplyFaults {
-  /** Every answer waits that long; of a stream its headers. */
+  /** Every answer is delayed by this time; for a stream, its headers are. */
   delayMs = 0;
   /** Requests are read and never answered. */
   hold = false;
   readonly #withBodies: boolean;
   readonly #scripts: Script[] = [];
 
-  /** With bodies: where a script gives none, errors have the venue's. */
+  /** `withBodies`: errors without a scripted body have the venue's. */
   constructor({ withBodies }: { readonly withBodies: boolean }) {
     this.#withBodies = withBodies;
   }
 
-  /** The next request, or several, gets this answer. Scripts are used up in the order of their making. */
+  /** Gives this answer to the next request, or to several. Scripts are used up in the order in which they were made. */
   nextReply(status: number, options: ScriptedReply = {}): void {
     const { retryAfterSeconds = null, cutAfterBytes = null } = options;
     const usual = options.html === true ? page(status) : this.#withBodies ? json(status) : { status, body: '' };
     this.#add({ ...usual, body: options.body ?? usual.body, retryAfterSeconds, cutAfterBytes }, options);
   }
 
-  /** The connection of the next request, or of several, is reset before a byte of the answer. */
+  /** Resets the connection of the next request, or of several, before a byte of the answer. */
   nextReset(options: Pick<ScriptedReply, 'path' | 'times'> = {}): void {
     this.#add('reset', options);
   }
 
-  /** What was scripted for a request to that path, used up by the call; null: nothing. */
+  /** Takes the script for a request to this path, which uses it up; null if there is none. */
   take(path: string): Reply | 'reset' | null {
     const index = this.#scripts.findIndex((script) => script.path === null || script.path === path);
     const script = this.#scripts[index];
@@ -71,7 +74,7 @@ export class ReplyFaults {
     return script.reply;
   }
 
-  /** Forgets scripts, and answers at once again. */
+  /** Deletes all scripts and ends delays. */
   clear(): void {
     this.#scripts.length = 0;
     this.delayMs = 0;
@@ -83,13 +86,13 @@ export class ReplyFaults {
   }
 }
 
-/** What a proxy before the venue says. */
+/** The page of a proxy in front of the venue. */
 export function page(status: number): Reply {
   const body = `<html>\r\n<head><title>${status}</title></head>\r\n<body><center><h1>${status}</h1></center></body>\r\n</html>\r\n`;
   return { status, body, contentType: 'text/html' };
 }
 
-/** What the venue itself says; nothing where that is not known. */
+/** The venue's own body, or none if it is not known. */
 export function json(status: number): Reply {
   const message = MESSAGES[status];
   return { status, body: message === undefined ? '' : JSON.stringify({ errorMessage: message }) };

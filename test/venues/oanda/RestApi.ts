@@ -11,7 +11,7 @@ export interface RestApiOptions {
   readonly world: RestWorld;
 }
 
-/** The REST half: finds the endpoint, lets the gate decide, and gives what the endpoint says. */
+/** The REST half: finds the endpoint, lets the gate decide, and returns the endpoint's answer. */
 export class RestApi {
   readonly #options: RestApiOptions;
 

@@ -5,11 +5,11 @@ import type { StandInOanda } from './StandInOanda.ts';
 import type { StandInStream } from './StandInStream.ts';
 
 export interface PlayOptions {
-  /** Byte offsets in the sample, ascending: there one HTTP chunk ends and the next begins. @default after each line */
+  /** Byte offsets in the sample, ascending, between two HTTP chunks. @default after each line */
   readonly cuts?: readonly number[];
-  /** Stops at that offset, be it in the middle of a line; the next `play` goes on from there. @default the end */
+  /** Stops at this offset, even in the middle of a line; the next `play` goes on from there. @default the end */
   readonly until?: number;
-  /** Only streams of this account. @default all */
+  /** Plays to the streams of this account only. @default all */
   readonly accountId?: string;
 }
 
@@ -26,21 +26,21 @@ const Price = z.object({
 type RecordedPrice = z.infer<typeof Price>;
 
 /**
- * Plays a recorded stream through a stand-in, byte for byte, to the streams that are open. Make it before they open: its
- * instruments are listed where they are not, and their markets are emptied, so that nothing but the sample gives prices.
- * What was played last is what REST says.
+ * Plays a recorded stream through a stand-in, byte for byte, to the open streams. Make it before they open: its
+ * instruments are listed if they are not yet, and their markets are emptied, so that only the sample gives prices. REST
+ * returns the prices that were played last.
  */
 export class SamplePlayer {
   readonly instruments: readonly string[];
-  /** The records in their order, as text; no blank ones. */
+  /** The records in order, as text, without blank ones. */
   readonly lines: readonly string[];
   readonly bytes: Buffer;
   readonly #standIn: StandInOanda;
   #place = 0;
 
   /**
-   * The path is relative to the folder of recordings: `oanda/stream-….ndjson`. `toLines`: how the venue would have streamed
-   * what a file has in another form; the last line, too, has an end.
+   * The path is relative to the folder of recordings: `oanda/stream-….ndjson`. `toLines` converts a file in another
+   * form to the lines of a stream; the last line has an end, too.
    */
   constructor(standIn: StandInOanda, recordingPath: string, toLines = (text: string): string => text) {
     this.#standIn = standIn;
@@ -57,7 +57,7 @@ export class SamplePlayer {
     return this.#place >= this.bytes.length;
   }
 
-  /** The lines of an instrument's prices. */
+  /** The lines with prices of an instrument. */
   pricesOf(instrument: string): string[] {
     return this.lines.filter((line) => priceOf(line)?.instrument === instrument);
   }
@@ -68,8 +68,8 @@ export class SamplePlayer {
   }
 
   /**
-   * Plays from where it stands. Each piece leaves in a write of its own, without heartbeats in between. Resolves when all
-   * was sent and has left this process, or the stand-in was closed.
+   * Plays from the current position. Each piece is a write of its own, without heartbeats in between. Resolves when
+   * everything was sent and has left this process, or the stand-in was closed.
    */
   async play({ cuts = this.#lineEnds(), until = this.bytes.length, accountId }: PlayOptions = {}): Promise<void> {
     const streams = accountId === undefined ? this.#standIn.streams : this.#standIn.streamsOf(accountId);
@@ -97,7 +97,7 @@ export class SamplePlayer {
     for (const { id } of this.#standIn.accounts) this.#standIn.market(name).of(id)?.empty();
   }
 
-  /** Makes the prices whose lines were played to the end since that offset the last ones of their markets. */
+  /** Makes the prices whose lines ended since this offset the last prices of their markets. */
   #note(begin: number, accountId?: string): void {
     const first = this.bytes.lastIndexOf(LINE_FEED, begin - 1) + 1;
     const played = this.bytes.subarray(begin === 0 ? 0 : first, this.#place).toString();

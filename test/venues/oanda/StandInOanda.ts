@@ -30,24 +30,29 @@ export interface StandInOptions {
   readonly listings: readonly Listing[];
   /** @default DEFAULT_ACCOUNTS */
   readonly accounts: readonly AccountDraft[];
-  /** Two stand-ins with the same seed make the same prices when the same is done with them. @default 1 */
+  /** Two stand-ins with the same seed and the same calls make the same prices. @default 1 */
   readonly seed: number;
   /** @default 5000 */
   readonly heartbeatMs: number;
-  /** Of several prices of an instrument in a window of that length a stream gets the last; 0: all. @default 250 */
+  /**
+   * If an instrument has several prices in a window of this length, a stream gets the last; 0 sends all. @default 250
+   */
   readonly windowMs: number;
   readonly limits: Partial<Limits>;
-  /** REST and streams on one port; the venue has two hosts, neither of which serves the other's paths. @default false */
+  /**
+   * Serves REST and streams on one port; the venue has two hosts, neither of which serves the other's paths. @default
+   * false
+   */
   readonly onePort: boolean;
-  /** For a well-formed account that the token may not use. @default 403 */
+  /** The status for a well-formed account that the token may not use. @default 403 */
   readonly foreignAccountStatus: 401 | 403;
-  /** What a candle request without `includeFirst` means: documented true, recorded false. @default true */
+  /** The default of `includeFirst` in a candle request: true is documented, false was recorded. @default true */
   readonly includeFirst: boolean;
-  /** Of the time before the start: no price in that slot. @default a fifth of the slots below a minute */
+  /** Whether a slot before the start had no price. @default a fifth of the slots below a minute */
   readonly isQuiet: (granularity: Granularity, startMs: number) => boolean;
-  /** What its timers and its limits run by. @default the machine's */
+  /** Drives its timers and its limits. @default the machine's */
   readonly clock: Clock;
-  /** The venue's wall time, for what it says. @default the clock's */
+  /** The venue's wall time, which its messages show. @default the clock's */
   readonly now: Now;
 }
 
@@ -66,9 +71,9 @@ const DEFAULT_OPTIONS: Omit<StandInOptions, 'now'> = {
 };
 
 /**
- * OANDA's v20 API on loopback: REST and price streams as the venue's documentation and recordings have them, a market for
- * each instrument that every account sees with prices of its own, and a switch for every fault. Whoever starts it disposes
- * of it: then nothing is left.
+ * OANDA's v20 API on loopback: REST and price streams as in the venue's documentation and recordings, a market for each
+ * instrument that every account sees with prices of its own, and a switch for every fault. Whoever starts it disposes
+ * of it, which leaves nothing behind.
  */
 export class StandInOanda implements AsyncDisposable {
   readonly faults: Faults;
@@ -84,7 +89,7 @@ export class StandInOanda implements AsyncDisposable {
   readonly #restApi: RestApi;
   readonly #streamApi: StreamApi;
   readonly #rest: HttpHost;
-  /** The same as `#rest` where there is one port. */
+  /** The same as `#rest` if there is one port. */
   readonly #stream: HttpHost;
   #closing: Promise<void> | null = null;
 
@@ -143,32 +148,32 @@ export class StandInOanda implements AsyncDisposable {
     return this.#life.signal;
   }
 
-  /** All there are, whatever became of their tokens. */
+  /** All accounts, whether or not their tokens are still valid. */
   get accounts(): readonly AccountDraft[] {
     return this.#accounts.all;
   }
 
-  /** Those that are open now, in the order of their opening. */
+  /** The open streams, in the order in which they were opened. */
   get streams(): readonly StandInStream[] {
     return this.#hub.streams;
   }
 
-  /** Requests to both hosts, in the order of arrival. */
+  /** The requests to both hosts, in order of arrival. */
   get requests(): readonly RecordedRequest[] {
     return this.#requests;
   }
 
-  /** TCP connections that arrived at either host. */
+  /** The number of TCP connections that arrived at either host. */
   get connections(): number {
     return [...this.#hosts].reduce((sum, host) => sum + host.connections, 0);
   }
 
-  /** TCP connections to both hosts that are open now. */
+  /** The number of TCP connections to both hosts that are open now. */
   get openConnections(): number {
     return [...this.#hosts].reduce((sum, host) => sum + host.openConnections, 0);
   }
 
-  /** Requests to open a stream, of one account or of all: refused ones too. */
+  /** The number of requests to open a stream, including refused ones, of one account or of all. */
   streamAttempts(accountId?: string): number {
     return this.#requests.filter(({ path }) => {
       const account = streamAccount(path);
@@ -176,7 +181,7 @@ export class StandInOanda implements AsyncDisposable {
     }).length;
   }
 
-  /** Streams that were opened since the start, of one account or of all. */
+  /** The number of streams that were opened since the start, of one account or of all. */
   streamsOpened(accountId?: string): number {
     return this.#hub.opened(accountId);
   }
@@ -185,12 +190,15 @@ export class StandInOanda implements AsyncDisposable {
     return this.#hub.of(accountId);
   }
 
-  /** How many streams of one account were open at the same time, at most. */
+  /** The most streams of one account that were open at the same time. */
   mostStreams(accountId: string): number {
     return this.#hub.most(accountId);
   }
 
-  /** A stream of the account that has exactly these instruments, in any order; without a list, any stream of it. */
+  /**
+   * Resolves with a stream of the account that has exactly these instruments, in any order; without a list, with any
+   * stream of it.
+   */
   async waitForStream(accountId: string, instruments?: readonly string[], deadlineMs = 10_000): Promise<StandInStream> {
     const wanted = instruments === undefined ? 'any instruments' : instruments.join(',');
     return waitFor(
@@ -200,7 +208,7 @@ export class StandInOanda implements AsyncDisposable {
     );
   }
 
-  /** Until that account has so many streams and no more. */
+  /** Resolves when the account has exactly this many streams. */
   async waitForStreams(accountId: string, count: number, deadlineMs = 10_000): Promise<void> {
     await waitFor(() => this.streamsOf(accountId).length === count, `${count} streams of ${accountId}`, deadlineMs);
   }
@@ -224,7 +232,7 @@ export class StandInOanda implements AsyncDisposable {
   }
 
   /**
-   * Sends a price by hand, at once, to the streams of one account that have the instrument; what is left out of it is as it
+   * Sends a price at once to the streams of one account that have the instrument; what the draft leaves out stays as it
    * was. It is the account's price from now on, unless it is older than the one before.
    */
   price(accountId: string, instrument: string, draft: PriceDraft = {}, style: Partial<PriceStyle> = {}): ClientPrice {
@@ -235,7 +243,7 @@ export class StandInOanda implements AsyncDisposable {
     return price;
   }
 
-  /** Null where there is none. */
+  /** Null if there is none. */
   lastPrice(accountId: string, instrument: string): ClientPrice | null {
     return this.accountMarket(accountId, instrument).last;
   }
@@ -259,12 +267,12 @@ export class StandInOanda implements AsyncDisposable {
     this.#markets.set(name, market);
   }
 
-  /** The instrument is no longer listed; open streams stay, without prices of it. */
+  /** Takes the instrument off the list; open streams stay, without its prices. */
   unlist(instrument: string): void {
     this.#markets.delete(instrument);
   }
 
-  /** The week is over: every market closes, at that time (else now). Streams go on with heartbeats. */
+  /** Ends the week: every market closes, at the given time or now. Streams go on with heartbeats. */
   closeMarkets(options: { readonly atMs?: number } = {}): void {
     for (const market of this.#markets.values()) market.close(options);
   }
@@ -273,23 +281,23 @@ export class StandInOanda implements AsyncDisposable {
     for (const market of this.#markets.values()) market.open();
   }
 
-  /** The token is good for nothing from now on, and its streams end. */
+  /** Makes the token invalid from now on, and ends its streams. */
   revoke(token: string): void {
     this.#accounts.revoke(token);
     for (const stream of this.streams) if (stream.token === token) stream.end('end');
   }
 
-  /** The token is good for that account from now on. */
+  /** Makes the token valid for the account from now on. */
   grant(token: string, accountId: string): void {
     this.#accounts.grant(token, accountId);
   }
 
-  /** Random prices of every instrument that somebody has and whose market is open, until disposed of. */
+  /** Makes random prices of every instrument that is streamed and whose market is open, until disposed of. */
   run({ everyMs }: { readonly everyMs: number }): Disposable {
     return this.#timers.every(everyMs, () => {
       for (const market of this.#markets.values()) {
-        const isHeard = this.streams.some((stream) => stream.has(market.instrument));
-        if (isHeard && market.tradeable) market.tick();
+        const isStreamed = this.streams.some((stream) => stream.has(market.instrument));
+        if (isStreamed && market.tradeable) market.tick();
       }
     });
   }

@@ -11,7 +11,7 @@ import type { Nanos, TimeFormat, VenueTime } from './time.ts';
 
 export interface StreamTimings {
   readonly heartbeatMs: number;
-  /** Of several prices of an instrument in a window of that length only the last is sent; 0: all are. */
+  /** If an instrument has several prices in a window of this length, only the last is sent; 0 sends all. */
   readonly windowMs: number;
 }
 
@@ -27,16 +27,16 @@ export interface StandInStreamOptions {
   readonly time: VenueTime;
   readonly timings: StreamTimings;
   readonly clock: Clock;
-  /** Of the first window, in [0, 1): windows of different connections are not in step. */
+  /** The phase of the first window, in [0, 1): windows of different connections are not in step. */
   readonly phase: number;
   readonly switches: StreamSwitches;
   readonly onClose: () => void;
 }
 
-/** How a connection ends: the body's proper end, the end of TCP without it, a TCP reset. */
+/** How a connection ends: with the body's proper end, with the end of TCP only, or with a TCP reset. */
 export type Ending = 'end' | 'drop' | 'reset';
 
-/** What a client may leave unread before it is cut off. */
+/** A client that leaves more than this unread is cut off. */
 const MAX_BACKLOG_BYTES = 8 * 1024 * 1024;
 
 /** One open price stream, with the venue's rules for it: its windows, its heartbeats. */
@@ -44,15 +44,15 @@ export class StandInStream {
   readonly id: number;
   readonly accountId: string;
   readonly token: string;
-  /** As they were asked for. */
+  /** The instruments as they were requested. */
   readonly instruments: readonly string[];
   readonly snapshot: boolean;
   readonly timeFormat: TimeFormat;
-  /** Wall time at which it opened, with a fraction. */
+  /** The wall time at which it opened, with a fraction. */
   readonly since: number;
-  /** This stream alone falls silent. */
+  /** Makes this stream alone silent. */
   silenced = false;
-  /** Its prices come so much later than those of other streams. */
+  /** Its prices come later than those of other streams by this time. */
   lagMs: number;
   readonly #options: StandInStreamOptions;
   readonly #timers: Timers;
@@ -67,7 +67,7 @@ export class StandInStream {
   #holds = 0;
   #turn: string[] = [];
   readonly #writes = new Writes();
-  #gone = false;
+  #ended = false;
 
   constructor(options: StandInStreamOptions) {
     this.#options = options;
@@ -98,10 +98,10 @@ export class StandInStream {
     }
   }
 
-  /** False once the venue has done with it, whatever the client knows of that. */
+  /** False once the venue has ended it, whether or not the client has noticed. */
   get open(): boolean {
     const { response, socket } = this.#options;
-    return !this.#gone && !socket.destroyed && !response.writableEnded;
+    return !this.#ended && !socket.destroyed && !response.writableEnded;
   }
 
   /** Resolves once the connection has ended. */
@@ -109,7 +109,7 @@ export class StandInStream {
     return this.#closing.promise;
   }
 
-  /** PRICE lines that were handed to the connection. */
+  /** The number of PRICE lines that were written to the connection. */
   get pricesSent(): number {
     return this.#pricesSent;
   }
@@ -122,7 +122,7 @@ export class StandInStream {
     return this.#wanted.has(instrument);
   }
 
-  /** Sends a price at once, be its window what it may; what waits in the window and is older is dropped. */
+  /** Sends a price at once, whatever its window; an older price that waits in the window is dropped. */
   deliver(price: ClientPrice, style?: Partial<PriceStyle>): void {
     const { switches } = this.#options;
     if (!this.has(price.instrument) || switches.noPrices) return;
@@ -158,7 +158,7 @@ export class StandInStream {
     if (this.#line(renderHeartbeat(time.stamp(), this.timeFormat, style))) this.#heartbeatsSent += 1;
   }
 
-  /** A line of any content, written as lines are at this time. False: nothing was sent. */
+  /** Sends a line of any content in the current style. Returns false if nothing was sent. */
   #line(text: string): boolean {
     if (!this.open || this.#silent) return false;
     const { switches } = this.#options;
@@ -173,14 +173,16 @@ export class StandInStream {
     return true;
   }
 
-  /** These bytes as they are, one HTTP chunk: not cut, no line end, not stopped by `hold`. */
+  /** Sends these bytes unchanged as one HTTP chunk: not cut, without a line end, and in spite of `hold`. */
   send(bytes: Buffer | string): void {
     if (!this.open || this.#silent || bytes.length === 0) return;
     this.#options.response.write(bytes, this.#writes.begin());
     if (this.#options.socket.writableLength > MAX_BACKLOG_BYTES) this.end('reset');
   }
 
-  /** Until it is disposed of, no heartbeat and no window's price gets between the bytes that are sent by hand. */
+  /**
+   * Keeps heartbeats and prices of windows from getting between bytes that are sent by hand, until it is disposed of.
+   */
   hold(): Disposable {
     this.#holds += 1;
     let held = true;
@@ -194,19 +196,22 @@ export class StandInStream {
     };
   }
 
-  /** Resolves when all that was sent before has gone to the operating system, or the stream has closed. */
+  /** Resolves when the operating system has accepted everything that was sent before, or the stream has closed. */
   flushed(): Promise<void> {
     return this.#writes.done();
   }
 
   end(how: Ending): void {
     const { response, socket } = this.#options;
-    if (how === 'end' && !this.#gone) response.end();
+    if (how === 'end' && !this.#ended) response.end();
     else if (how === 'reset') socket.resetAndDestroy();
     else socket.destroy();
   }
 
-  /** Some bytes, without a line end, and then the end; a reset leaves them time to be read, for it would throw them away. */
+  /**
+   * Sends some bytes without a line end, and ends the stream; before a reset it leaves time to read them, because a
+   * reset discards them.
+   */
   async endAfter(bytes: Buffer, how: Ending): Promise<void> {
     using _held = this.hold();
     this.send(bytes);
@@ -215,13 +220,15 @@ export class StandInStream {
     this.end(how);
   }
 
-  /** These bytes go past HTTP's framing, where a chunk's header ought to be; then TCP ends. */
+  /** Writes these bytes where HTTP expects a chunk's header, and then ends TCP. */
   endInChunkHeader(bytes: string): void {
     const { socket } = this.#options;
     socket.write(bytes, 'latin1', () => socket.destroy());
   }
 
-  /** As after a router forgot the connection: the venue has done with it, and the client is told nothing. */
+  /**
+   * Behaves as if a router had forgotten the connection: for the venue it has ended, and the client does not notice.
+   */
   forget(): void {
     this.#leave();
   }
@@ -248,8 +255,8 @@ export class StandInStream {
   }
 
   #leave(): void {
-    if (this.#gone) return;
-    this.#gone = true;
+    if (this.#ended) return;
+    this.#ended = true;
     this.#timers[Symbol.dispose]();
     this.#writes.end();
     this.#options.onClose();

@@ -20,7 +20,7 @@ export interface StreamApiOptions {
   readonly timings: StreamTimings;
   readonly clock: Clock;
   readonly random: Random;
-  /** Null for what the account is not offered. */
+  /** Null if the account is not offered the instrument. */
   readonly market: (accountId: string, instrument: string) => AccountMarket | null;
 }
 
@@ -30,7 +30,7 @@ interface Wish extends Admission {
   readonly snapshot: boolean;
 }
 
-/** The account of a path that opens a price stream; null for every other path. */
+/** The account in a path that opens a price stream; null for every other path. */
 export function streamAccount(path: string): string | null {
   return /^\/v3\/accounts\/([^/]+)\/pricing\/stream$/.exec(path)?.[1] ?? null;
 }
@@ -44,7 +44,7 @@ export class StreamApi {
     this.#options = options;
   }
 
-  /** Null: the stream has begun. */
+  /** Returns null if the stream has begun. */
   answer(call: Call): Reply | null {
     try {
       this.#open(call, this.#admit(call));
@@ -91,7 +91,7 @@ export class StreamApi {
     if (wish.snapshot) this.#sendSnapshot(stream);
   }
 
-  /** Each instrument once, in any order. */
+  /** Sends each instrument once, in any order. */
   #sendSnapshot(stream: StandInStream): void {
     const { market, random, faults } = this.#options;
     const waiting = [...new Set(stream.instruments)];

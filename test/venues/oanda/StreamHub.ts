@@ -1,13 +1,13 @@
 import type { ClientPrice, PriceStyle } from './prices.ts';
 import type { StandInStream } from './StandInStream.ts';
 
-/** The streams that are open, and what was. */
+/** The open streams, and counts of earlier ones. */
 export class StreamHub {
   readonly #streams = new Set<StandInStream>();
   readonly #opened = new Map<string, number>();
   readonly #most = new Map<string, number>();
 
-  /** In the order of their opening. */
+  /** In the order in which they were opened. */
   get streams(): readonly StandInStream[] {
     return [...this.#streams];
   }
@@ -27,13 +27,13 @@ export class StreamHub {
     return this.streams.filter((stream) => stream.accountId === accountId);
   }
 
-  /** So many were opened since the start, of one account or of all. */
+  /** The number of streams that were opened since the start, of one account or of all. */
   opened(accountId?: string): number {
     if (accountId !== undefined) return this.#opened.get(accountId) ?? 0;
     return [...this.#opened.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** So many of one account were open at the same time. */
+  /** The most streams of one account that were open at the same time. */
   most(accountId: string): number {
     return this.#most.get(accountId) ?? 0;
   }

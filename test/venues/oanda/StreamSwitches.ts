@@ -1,16 +1,16 @@
 import type { PriceStyle } from './prices.ts';
 
-/** Into which HTTP chunks a line's bytes are cut: at the offsets that are given, ascending. */
+/** How a line's bytes are divided into HTTP chunks: at the given offsets, ascending. */
 export type Cut = 'none' | 'bytes' | ((line: Buffer) => readonly number[]);
 
-/** What holds for every open stream, and for those to come. */
+/** Switches for every stream, open or new. */
 export class StreamSwitches {
-  /** No stream, open or to come, gets a byte after the headers. */
+  /** No stream, open or new, gets a byte after the headers. */
   silence = false;
   noHeartbeats = false;
-  /** Heartbeats go on. */
+  /** No stream gets a price; heartbeats go on. */
   noPrices = false;
-  /** How prices are written, where it is not the usual way. */
+  /** How prices are written, if not as usual. */
   style: Partial<PriceStyle> = {};
   cut: Cut = 'none';
   /** All lines of one turn of the event loop go in one chunk. */
@@ -18,11 +18,11 @@ export class StreamSwitches {
   lineEnd: '\n' | '\r\n' = '\n';
   /** Every line is followed by an empty one. */
   blankLines = false;
-  /** Of streams opened from now on: prices of the snapshot are those before the last, or there is none. */
+  /** The snapshot of streams opened from now on has the last prices, those before, or none. */
   snapshot: 'current' | 'older' | 'none' = 'current';
-  /** Of streams opened from now on: prices come so much later than on others. */
+  /** The prices of streams opened from now on come later than on others by this time. */
   lagMs = 0;
-  /** Of streams opened from now on: so long they live. */
+  /** Streams opened from now on end after this time. */
   lifetimeMs: number | null = null;
 
   cutsOf(line: Buffer): readonly number[] {

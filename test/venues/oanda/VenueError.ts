@@ -1,4 +1,4 @@
-/** What the venue says for each thing that is wrong with a request: the texts that were seen. */
+/** What the venue answers to each error in a request, with the texts that were recorded. */
 export class VenueError extends Error {
   override readonly name = 'VenueError';
   readonly status: number;
@@ -8,7 +8,7 @@ export class VenueError extends Error {
     this.status = status;
   }
 
-  /** Empty where nobody knows what the venue says. */
+  /** Empty if the venue's body is not known. */
   get body(): string {
     if (this.message === '') return '';
     return JSON.stringify({ errorMessage: this.message });
@@ -46,7 +46,7 @@ export function tooMany(): VenueError {
   return new VenueError(400, "Maximum value for 'count' exceeded");
 }
 
-/** Beyond a limit: neither status nor body are documented for streams, nor the body for anything. */
+/** A request over a limit: for streams neither status nor body are documented, for other requests no body. */
 export function limited(status = 429): VenueError {
   return new VenueError(status, '');
 }

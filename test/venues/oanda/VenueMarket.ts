@@ -8,7 +8,7 @@ import { nanosOf } from './time.ts';
 
 export interface VenueMarketOptions {
   readonly listing: Listing;
-  /** By the account's id: those that are offered the instrument. */
+  /** The accounts that are offered the instrument, by id. */
   readonly accounts: ReadonlyMap<string, AccountMarket>;
   readonly random: Random;
   /** Gives a new price to the account's streams, each in its own window of time. */
@@ -39,30 +39,33 @@ export class VenueMarket {
     return this.#options.accounts.get(accountId) ?? null;
   }
 
-  /** A new price for every account, about a mid that is given or random. Of several in a window a stream gets the last. */
+  /**
+   * Makes a new price for every account, around a mid price that is given or random. If several come in a window, a
+   * stream gets the last.
+   */
   tick(mid?: string): void {
     const { random, listing } = this.#options;
     const step = (1 + Math.floor(random() * 5)) * (random() < 0.5 ? -1 : 1);
     this.#mid = mid === undefined ? Math.max(1, this.#mid + step) : toTicks(mid, listing.info.displayPrecision);
-    this.#tell();
+    this.#publish();
   }
 
   /**
-   * The last price of the week: not tradeable, bid and ask far apart. `run` leaves a closed market alone. With a time in the
-   * past it is what streams that open from now on begin with.
+   * Makes the last price of the week: not tradeable, with a wide spread. `run` leaves a closed market alone. If the
+   * time is in the past, streams that open from now on begin with this price.
    */
   close({ atMs }: { readonly atMs?: number } = {}): void {
     this.#tradeable = false;
     if (atMs !== undefined) for (const account of this.#options.accounts.values()) account.empty();
-    this.#tell(atMs);
+    this.#publish(atMs);
   }
 
   open(): void {
     this.#tradeable = true;
-    this.#tell();
+    this.#publish();
   }
 
-  #tell(atMs?: number): void {
+  #publish(atMs?: number): void {
     const { accounts, offer } = this.#options;
     for (const [id, account] of accounts) {
       const time = atMs === undefined ? undefined : nanosOf(atMs);

@@ -1,19 +1,22 @@
 export interface AccountDraft {
   readonly id: string;
-  /** May be shared: one person's token is good for all accounts of that person. */
+  /** Accounts may share a token: one person's token is valid for all accounts of that person. */
   readonly token: string;
-  /** Every price of this account is that many pips above those of an account with none. @default 0 */
+  /** Every price of this account is higher by this many pips than without a shift. @default 0 */
   readonly shift?: number;
-  /** Names of what this account is offered. @default everything that is listed */
+  /** The names of the instruments that this account is offered. @default everything that is listed */
   readonly instruments?: readonly string[];
   /** @default [] */
   readonly tags?: readonly string[];
   readonly mt4AccountID?: number;
-  /** False: the account is listed, and everything else about it is refused. @default true */
+  /** If false, the account is listed, and everything else about it is refused. @default true */
   readonly tradable?: boolean;
 }
 
-/** Two people, known from the start unless options say otherwise. Their prices are apart. Invented; they open nothing. */
+/**
+ * The accounts of two invented people, known from the start unless options say otherwise. Their prices differ, and they
+ * open nothing anywhere else.
+ */
 export const DEFAULT_ACCOUNTS = [
   { id: '101-004-1000001-001', token: `${'0a'.repeat(16)}-${'1b'.repeat(16)}` },
   { id: '101-004-2000002-001', token: `${'2c'.repeat(16)}-${'3d'.repeat(16)}`, shift: 50 },
@@ -21,7 +24,7 @@ export const DEFAULT_ACCOUNTS = [
 
 export type Standing = 'ok' | 'malformed' | 'foreign' | 'not-tradable';
 
-/** Which token is good for which accounts, now. */
+/** The accounts for which each token is valid now. */
 export class AccountTable {
   readonly all: readonly AccountDraft[];
   readonly #grants = new Map<string, Set<string>>();

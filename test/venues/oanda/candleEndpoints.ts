@@ -8,14 +8,14 @@ import type { TimeFormat } from './time.ts';
 import { inFuture, invalid, tooMany, VenueError } from './VenueError.ts';
 
 const DEFAULT_COUNT = 500;
-/** In the order of the venue's answers. */
+/** The components in the order of the venue's answers. */
 const COMPONENTS: readonly (readonly [letter: string, component: Component])[] = [
   ['B', 'bid'],
   ['M', 'mid'],
   ['A', 'ask'],
 ];
 
-/** Both candle paths. */
+/** Answers both candle paths. */
 export function candles(instrument: string, request: RestRequest, world: RestWorld): unknown {
   const { params, accountId, timeFormat } = request;
   const market = world.market(accountId, instrument);
@@ -36,12 +36,12 @@ export function candles(instrument: string, request: RestRequest, world: RestWor
     toMs: to === null ? null : msOf(to),
     count: ranged ? world.maxCandles : (count ?? DEFAULT_COUNT),
   });
-  // As it was recorded: what `includeFirst` leaves out is the first of those found, wherever `from` lies.
+  // The recordings show that `includeFirst` leaves out the first candle that was found, wherever `from` lies.
   const kept = from === null || includeFirst ? found : found.slice(1);
   return { instrument, granularity, candles: written(kept, { components, smooth, timeFormat }) };
 }
 
-/** The last complete candle and the running one, of each thing that is asked for, in that order. */
+/** Returns the last complete candle and the running one of each requested kind, in that order. */
 export function latestCandles(request: RestRequest, world: RestWorld): unknown {
   const { params, timeFormat } = request;
   const specifications = params.requiredNames('candleSpecifications');

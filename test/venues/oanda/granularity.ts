@@ -3,7 +3,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** The usual length of each; days, weeks and months follow a calendar. */
+/** The usual length of each granularity; days, weeks and months follow a calendar. */
 export const GRANULARITIES = {
   S5: 5 * SECOND,
   S10: 10 * SECOND,
@@ -29,7 +29,7 @@ export const GRANULARITIES = {
 } as const;
 export type Granularity = keyof typeof GRANULARITIES;
 
-/** Where days begin: at that hour in that time zone; and weeks: on that day, 0 being Sunday. */
+/** Days begin at this hour in this time zone, and weeks on this day, where 0 is Sunday. */
 export interface Alignment {
   readonly hour: number;
   readonly timeZone: string;
@@ -56,7 +56,7 @@ export function isTimeZone(text: string): boolean {
   }
 }
 
-/** The slot that `timeMs` lies in; the one after it begins at its end. */
+/** The slot that contains `timeMs`; the next one begins at its end. */
 export function slotAt(granularity: Granularity, timeMs: number, alignment: Alignment = DEFAULT_ALIGNMENT): Slot {
   const length = GRANULARITIES[granularity];
   if (length <= HOUR) {
@@ -114,7 +114,7 @@ function dateAt(timeMs: number, { timeZone }: Alignment): LocalDate & { readonly
   };
 }
 
-/** When that date comes to the hour of alignment. Days and months beyond the calendar's carry over. */
+/** The time at which this date reaches the hour of alignment. Days and months beyond the calendar's carry over. */
 function instant({ year, month, day }: LocalDate, { hour, timeZone }: Alignment): number {
   const wall = Date.UTC(year, month, day, hour);
   const near = wall - offsetAt(wall, timeZone);
@@ -131,7 +131,7 @@ function zoneFormat(timeZone: string): Intl.DateTimeFormat {
   return made;
 }
 
-/** What a clock there shows, less UTC. */
+/** The offset of local time from UTC. */
 function offsetAt(timeMs: number, timeZone: string): number {
   if (timeZone === 'UTC') return 0;
   const name = zoneFormat(timeZone)

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { toPrice } from './ticks.ts';
 
-/** One entry of an `instruments` document; what the stand-in itself looks at is spelled out. */
+/** One entry of an `instruments` document; the members that the stand-in itself reads are declared. */
 export interface InstrumentInfo {
   readonly name: string;
   readonly type: string;
@@ -11,12 +11,12 @@ export interface InstrumentInfo {
   readonly [member: string]: unknown;
 }
 
-/** An instrument with the market that is made by hand for it. */
+/** An instrument with the parameters of its market. */
 export interface Listing {
   readonly info: InstrumentInfo;
   /** The mid price to begin with. */
   readonly price: string;
-  /** Between best bid and best ask, in the last printed digit. */
+  /** The distance between best bid and best ask, in units of the last printed digit. */
   readonly spread: number;
   /** The liquidity of each level, best first. */
   readonly ladder: readonly number[];
@@ -75,7 +75,7 @@ export function listing(draft: InstrumentDraft): Listing {
 const METAL = { type: 'METAL', assetClass: 'COMMODITY' } as const;
 const INDEX = { type: 'CFD', assetClass: 'INDEX', tradeUnitsPrecision: 1, minimumTradeSize: '0.1' } as const;
 
-/** Some have one level, some more; some have a precision that their names don't give away. */
+/** Some have one level, some more; some have a precision that their names don't suggest. */
 export const DEFAULT_LISTINGS: readonly Listing[] = [
   listing({ name: 'EUR_USD', price: '1.08452', displayPrecision: 5, ladder: [10_000_000, 10_000_000] }),
   listing({ name: 'GBP_USD', price: '1.26713', displayPrecision: 5 }),
@@ -118,7 +118,7 @@ const Instruments = z.object({
   ),
 });
 
-/** Takes the entries of an `instruments` document as they are; it says no price, so all begin at 100. */
+/** Takes the entries of an `instruments` document as they are; it has no prices, so all begin at 100. */
 export function listingsOf(document: unknown): Listing[] {
   return Instruments.parse(document).instruments.map((info) => ({
     info,

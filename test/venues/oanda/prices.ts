@@ -6,12 +6,12 @@ export interface Level {
   readonly liquidity: number;
 }
 
-/** What the venue says of one instrument to one account. */
+/** A price of one instrument for one account. */
 export interface ClientPrice {
   readonly instrument: string;
-  /** When it was made. */
+  /** The time at which it was made. */
   readonly time: Nanos;
-  /** Written in place of `time`, as it is; null: none. */
+  /** Written unchanged in place of `time`; null if there is none. */
   readonly timeText: string | null;
   readonly bids: readonly Level[];
   readonly asks: readonly Level[];
@@ -20,9 +20,11 @@ export interface ClientPrice {
   readonly tradeable: boolean;
 }
 
-/** A price by hand: what is left out is as the market has it. Prices and order of levels are not touched. */
+/**
+ * A price made by a test: what it leaves out is as the market has it. Prices and the order of levels are not changed.
+ */
 export interface PriceDraft {
-  /** One level, with the market's liquidity; `bids` goes before. */
+  /** The price of a single level with the market's liquidity; `bids` takes precedence. */
   readonly bid?: string;
   readonly ask?: string;
   readonly bids?: readonly Level[];
@@ -30,22 +32,22 @@ export interface PriceDraft {
   readonly closeoutBid?: string;
   readonly closeoutAsk?: string;
   readonly tradeable?: boolean;
-  /** Text is written as it is. @default now */
+  /** Text is written unchanged. @default now */
   readonly time?: Nanos | string;
 }
 
 /** How a price is written. */
 export interface PriceStyle {
-  /** Null: as the client asked. */
+  /** Null follows the client's request. */
   readonly timeFormat: TimeFormat | null;
-  /** 0 to 9. */
+  /** From 0 to 9. */
   readonly timeDigits: number;
   readonly liquidity: 'integer' | 'fraction' | 'string';
-  /** Fields that are left out: `type` and `tradeable` were absent once. */
+  /** The fields that are left out: `type` and `tradeable` were absent in one recording. */
   readonly omit: readonly string[];
-  /** Fields in another order. */
+  /** Writes the fields in another order. */
   readonly reordered: boolean;
-  /** Fields that nobody knows, put at the front. */
+  /** Unknown fields that are put at the front. */
   readonly extra: Readonly<Record<string, unknown>>;
 }
 
@@ -58,7 +60,7 @@ export const PLAIN_STYLE: PriceStyle = {
   extra: {},
 };
 
-/** One line without its end, in the order of fields that the server has used since 2017. */
+/** Writes one line without its end, in the order of fields that the server has used since 2017. */
 export function renderPrice(price: ClientPrice, asked: TimeFormat, style: PriceStyle = PLAIN_STYLE): string {
   const fields: (readonly [name: string, json: string])[] = [
     ['type', '"PRICE"'],

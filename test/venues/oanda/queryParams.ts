@@ -6,7 +6,7 @@ import { invalid, missing } from './VenueError.ts';
 
 const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 
-/** Reads a request's query by the venue's rules; each of these throws a VenueError for a value that it refuses. */
+/** Reads a request's query by the venue's rules; each method throws a VenueError for a value that the venue refuses. */
 export class QueryParams {
   readonly #query: URLSearchParams;
 
@@ -18,7 +18,7 @@ export class QueryParams {
     return this.#query.get(name);
   }
 
-  /** A list with commas; null where it is absent. */
+  /** Reads a list with commas; null if it is absent. */
   names(name: string): string[] | null {
     return this.#query.get(name)?.split(',') ?? null;
   }
@@ -57,7 +57,7 @@ export class QueryParams {
     return text;
   }
 
-  /** Each letter at most once. */
+  /** Each letter may appear at most once. */
   components(text: string | null = this.#query.get('price')): string {
     const components = text ?? 'M';
     if (!/^(?!.*(.).*\1)[MBA]{1,3}$/.test(components)) throw invalid('price');

@@ -9,17 +9,17 @@ import { formatTime } from './time.ts';
 import type { TimeFormat, VenueTime } from './time.ts';
 import { invalid } from './VenueError.ts';
 
-/** What the endpoints look at. */
+/** The data that the endpoints use. */
 export interface RestWorld {
   readonly time: VenueTime;
-  /** Those that the token may use. */
+  /** The accounts that the token may use. */
   readonly accountsOf: (token: string) => readonly AccountDraft[];
-  /** What an account is offered. */
+  /** The instruments that an account is offered. */
   readonly instruments: (accountId: string) => readonly InstrumentInfo[];
-  /** Null for what the account is not offered. */
+  /** Null if the account is not offered the instrument. */
   readonly market: (accountId: string, instrument: string) => AccountMarket | null;
   readonly maxCandles: number;
-  /** What a candle request without `includeFirst` means. */
+  /** The default of `includeFirst` in a candle request. */
   readonly includeFirst: boolean;
   readonly style: () => Partial<PriceStyle>;
 }
@@ -27,21 +27,21 @@ export interface RestWorld {
 export interface RestRequest {
   readonly params: QueryParams;
   readonly token: string;
-  /** The one in the path, else the first that the token may use. */
+  /** The account in the path, otherwise the first that the token may use. */
   readonly accountId: string;
   readonly timeFormat: TimeFormat;
 }
 
-/** Gives the reply's body. Throws a VenueError. */
+/** Returns the body of the reply. Throws a VenueError. */
 export type Answer = (request: RestRequest, world: RestWorld) => string;
 
 export interface Route {
-  /** As it stands in the path, to be checked against the token; null for a path without. */
+  /** The account as written in the path, still to be checked against the token; null for a path without one. */
   readonly accountId: string | null;
   readonly answer: Answer;
 }
 
-/** Null where there is nothing at that path. */
+/** Null if there is no endpoint at this path. */
 export function routeOf(path: string): Route | null {
   const [root, version, kind, id, ...rest] = path.split('/').map(decoded);
   if (root !== '' || version !== 'v3') return null;

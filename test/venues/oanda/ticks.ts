@@ -1,7 +1,7 @@
-/** A price in steps of 10^-displayPrecision, the finest that the venue prints of that instrument. */
+/** A price in steps of 10^-displayPrecision, the finest that the venue prints for the instrument. */
 export type Ticks = number;
 
-/** From a plain decimal; digits beyond the precision are cut. */
+/** Converts a plain decimal; digits beyond the precision are cut. */
 export function toTicks(price: string, precision: number): Ticks {
   const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(price);
   if (match === null) throw new RangeError(`not a plain decimal: ${price}`);
@@ -10,7 +10,7 @@ export function toTicks(price: string, precision: number): Ticks {
   return sign === '-' ? -ticks : ticks;
 }
 
-/** As the venue prints it: padded to the precision. */
+/** Formats a price as the venue does: padded to the precision. */
 export function toPrice(ticks: Ticks, precision: number): string {
   const digits = String(Math.abs(ticks)).padStart(precision + 1, '0');
   const sign = ticks < 0 ? '-' : '';

@@ -2,12 +2,12 @@ import type { Now } from '../timing.ts';
 
 /** Nanoseconds since the epoch. */
 export type Nanos = bigint;
-/** How a client asked for times: by the header Accept-Datetime-Format. */
+/** The format of times that a client requests in the header Accept-Datetime-Format. */
 export type TimeFormat = 'RFC3339' | 'UNIX';
 
 const SECOND = 1_000_000_000n;
 
-/** The venue's clock: nanoseconds of which no two are the same, so that each message is later than the one before. */
+/** The venue's clock: its times in nanoseconds are all different, so that each message is later than the one before. */
 export class VenueTime {
   readonly #now: Now;
   #last: Nanos = 0n;
@@ -21,7 +21,10 @@ export class VenueTime {
     return this.#now();
   }
 
-  /** Now, later than any stamp before. The last three digits are made up: the machine's clock is not that fine. */
+  /**
+   * The current time, later than any stamp before. The last three digits are made up, because the machine's clock is
+   * coarser.
+   */
   stamp(): Nanos {
     this.#count += 1;
     const now = BigInt(Math.floor(this.#now() * 1000)) * 1000n + BigInt((this.#count * 389) % 1000);
@@ -38,7 +41,9 @@ export function msOf(nanos: Nanos): number {
   return Number(nanos / 1_000_000n);
 }
 
-/** As the venue writes it; fewer than nine fraction digits cut the rest off, none leaves out the point. */
+/**
+ * Formats a time as the venue does; fewer than nine fraction digits cut the rest off, and zero digits keep the point.
+ */
 export function formatTime(nanos: Nanos, format: TimeFormat, digits = 9): string {
   const fraction = (nanos % SECOND).toString().padStart(9, '0').slice(0, digits);
   const tail = fraction === '' ? '' : `.${fraction}`;
@@ -46,7 +51,7 @@ export function formatTime(nanos: Nanos, format: TimeFormat, digits = 9): string
   return `${new Date(msOf(nanos)).toISOString().slice(0, 19)}${tail}Z`;
 }
 
-/** Either form, with 0 to 9 fraction digits; null for anything else. */
+/** Reads either format, with 0 to 9 fraction digits; null for anything else. */
 export function parseTime(text: string): Nanos | null {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d|\d+)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/.exec(text);
   if (match === null) return null;
