@@ -53,9 +53,9 @@ export type FeedCondition =
   /** Events were lost that the venue does not have any more; the feed goes on. */
   | { readonly kind: 'gap'; readonly reason: string };
 
-/** True if there is nothing new to report. The reason of a silence, which grows, is not news. */
+/** True if there is nothing new to report. */
 export function isSameCondition(a: FeedCondition, b: FeedCondition): boolean {
-  if (a.kind === 'live' || a.kind === 'stale') return a.kind === b.kind;
+  if (a.kind === 'live') return b.kind === 'live';
   return a.kind === b.kind && 'reason' in b && a.reason === b.reason;
 }
 
