@@ -220,6 +220,11 @@ export class InstrumentStream implements Disposable {
           if (reported?.kind === 'closed') sink.onFeed(feed, reported);
         });
       },
+      onAwaited: (reason) => {
+        each((feed) => {
+          this.#tell(feed, { kind: 'recovering', reason });
+        });
+      },
       onGap: (reason) => {
         each((feed) => {
           sink.onFeed(feed, { kind: 'gap', reason });
