@@ -46,6 +46,8 @@ export type FeedCondition =
   | { readonly kind: 'stale'; readonly reason: string }
   /** What was sent may no longer be true; it is being corrected. */
   | { readonly kind: 'recovering'; readonly reason: string }
+  /** The last value no longer holds; the feed itself is fine, and the next event makes it live again. */
+  | { readonly kind: 'withdrawn'; readonly reason: string }
   /** Nothing will come: not listed, or its market is closed. */
   | { readonly kind: 'closed'; readonly reason: string }
   /** Events were lost that the venue does not have any more; the feed goes on. */

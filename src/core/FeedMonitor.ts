@@ -155,6 +155,9 @@ export class FeedMonitor implements Disposable {
       case 'closed':
         health.set(condition.kind, condition.reason);
         break;
+      case 'withdrawn':
+        health.set('stale', condition.reason);
+        break;
       case 'gap':
         this.#report(feed.symbol, { ...this.#worst(feed.symbol), reason: condition.reason, gap: true });
         return;
