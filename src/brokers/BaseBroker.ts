@@ -64,7 +64,7 @@ export interface BrokerSink {
   onEvent(feed: Feed, event: FeedEventDraft): void;
   onFeed(feed: Feed, condition: FeedCondition): void;
   onStatus(status: BrokerStatus): void;
-  /** Any sign of life from the venue, a ping too. */
+  /** The venue has sent market data. A ping, or the answer to a request, proves less. */
   onActivity(): void;
   /** The catalog was loaded, or loaded anew. */
   onCatalog(catalog: InstrumentCatalog): void;
@@ -178,6 +178,14 @@ export abstract class BaseBroker implements AsyncDisposable {
     const { id, metrics } = this.context;
     metrics.upstreamConnections.inc({ broker: id }, open - this.#openConnections);
     this.#openConnections = open;
+  }
+
+  /**
+   * Asks the venue again what it lists, because something is not in the catalog; at most once a minute. Resolves when
+   * it has answered, at once if it was asked just before. Never rejects.
+   */
+  renewCatalog(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Begins to connect. Returns at once and never throws: what goes wrong is reported to the sink, and tried again. */

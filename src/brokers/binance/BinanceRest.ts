@@ -112,11 +112,11 @@ export class BinanceRest implements AsyncDisposable {
     return this.#options.queue.pausedUntilMs;
   }
 
-  /** The instruments that can be traded now. Also adopts the request limit that the venue states. */
+  /** The instruments, those with trading halted too. Also adopts the request limit that the venue states. */
   async fetchCatalog(symbolOptions: AskOptions = PATIENT): Promise<InstrumentCatalog> {
     let reply = await this.#send(exchangeInfoRequest(this.#narrowListing), symbolOptions);
     if (reply.status === 400 && this.#narrowListing) {
-      this.#options.logger.info({ code: refusalCode(reply.body) }, 'venue lists everything or nothing');
+      this.#options.logger.info({ code: refusalCode(reply.body) }, 'venue lists permissions, too');
       this.#narrowListing = false;
       reply = await this.#send(exchangeInfoRequest(false), symbolOptions);
     }

@@ -72,7 +72,7 @@ describe('BinanceRest.fetchCatalog', () => {
       listing({ symbol: 7 }, BTCUSDT, { ...BTCUSDT, symbol: 'B', filters: 3 }),
     );
     const catalog = await rest.fetchCatalog();
-    expect(venue.requests).toEqual(['/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false']);
+    expect(venue.requests).toEqual(['/api/v3/exchangeInfo?showPermissionSets=false']);
     expect(catalog.instruments.map(({ symbol }) => symbol)).toEqual(['BTCUSDT']);
     expect(await invalidCount(metrics)).toBe(2);
   });
