@@ -53,10 +53,13 @@ export type FeedCondition =
   /** Events were lost that the venue does not have any more; the feed goes on. */
   | { readonly kind: 'gap'; readonly reason: string };
 
-/** True if there is nothing new to report. The reason of a silence, which grows, is not news. */
+/** True if there is nothing new to report: neither another kind nor another reason. */
 export function isSameCondition(a: FeedCondition, b: FeedCondition): boolean {
-  if (a.kind === 'live' || a.kind === 'stale') return a.kind === b.kind;
-  return a.kind === b.kind && 'reason' in b && a.reason === b.reason;
+  return a.kind === b.kind && reasonOf(a) === reasonOf(b);
+}
+
+function reasonOf(condition: FeedCondition): string | null {
+  return condition.kind === 'live' ? null : condition.reason;
 }
 
 /** Takes what a broker has to report. All calls are synchronous and never throw. */

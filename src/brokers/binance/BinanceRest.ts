@@ -133,10 +133,15 @@ export class BinanceRest implements AsyncDisposable {
     return toDepthSnapshot(await this.#ask(depthRequest(symbol, limit), Depth, { ...options, symbol }));
   }
 
+  /** The last update of the present book. */
+  async fetchBookId(symbol: string, options: AskOptions = HURRIED): Promise<number> {
+    return (await this.fetchDepth(symbol, 1, options)).lastUpdateId;
+  }
+
   /** Closed candles, oldest first, and last the one still open. With a start the oldest from there, else the newest. */
   async fetchCandles(query: CandleQuery, options: AskOptions = HURRIED): Promise<readonly CandleDraft[]> {
     const symbolOptions: SymbolAskOptions = { ...options, symbol: query.symbol };
-    const venueMs = await this.#askTime(options);
+    const venueMs = await this.fetchTime(options);
     const bars = await fetchBars(query, async (window) =>
       (await this.#ask(klinesRequest(window), KlineRows, symbolOptions)).map(toBar),
     );
@@ -169,6 +174,23 @@ export class BinanceRest implements AsyncDisposable {
   async fetchTick(symbol: string, options: AskOptions = HURRIED): Promise<TickDraft | null> {
     const ticker = await this.#ask(bookTickerRequest(symbol), BookTicker, { ...options, symbol });
     return fromBookTicker(ticker, this.#options.clock.now());
+  }
+
+  /** The venue's time of the newest trade; null if there is none. It weighs less than trades do. */
+  async fetchLastTradeMs(symbol: string, options: AskOptions = HURRIED): Promise<number | null> {
+    const window = { symbol, limit: 1, fromId: null };
+    const [newest] = await this.#ask(aggTradesRequest(window), AggregateTrades, { ...options, symbol });
+    return newest?.T ?? null;
+  }
+
+  /** The venue's time now, late by the time that an answer takes to come; never early. */
+  async fetchTime(options: AskOptions = HURRIED): Promise<number> {
+    const { clock } = this.#options;
+    if (this.#venueTime === null || clock.monotonic() - this.#venueTime.at > TIME_HOLDS_MS) {
+      const { serverTime } = await this.#ask(timeRequest(), ServerTime, options);
+      this.#venueTime = { ms: serverTime, at: clock.monotonic() };
+    }
+    return this.#venueTime.ms + clock.monotonic() - this.#venueTime.at;
   }
 
   /** Aborts every request; resolves when no connection and no timer is left. May be called again. */
@@ -219,16 +241,6 @@ export class BinanceRest implements AsyncDisposable {
     });
     const receivedMs = this.#options.clock.now();
     return rows.map((row) => fromAggregateTrade(row, receivedMs));
-  }
-
-  /** The venue's time now, late by the time that an answer takes to come; never early. */
-  async #askTime(symbolOptions: SymbolAskOptions): Promise<number> {
-    const { clock } = this.#options;
-    if (this.#venueTime === null || clock.monotonic() - this.#venueTime.at > TIME_HOLDS_MS) {
-      const { serverTime } = await this.#ask(timeRequest(), ServerTime, symbolOptions);
-      this.#venueTime = { ms: serverTime, at: clock.monotonic() };
-    }
-    return this.#venueTime.ms + clock.monotonic() - this.#venueTime.at;
   }
 
   async #ask<Schema extends z.ZodType>(

@@ -5,7 +5,7 @@ import type { OpenWebSocket, SocketEnd } from '../../transport/WebSocketFeed.ts'
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import { BinanceConnection } from './BinanceConnection.ts';
-import type { MarketStream } from './MarketStream.ts';
+import type { MarketStream, StreamCarrier } from './MarketStream.ts';
 import { fromStreamName } from './streamNames.ts';
 import { ArrivalPace } from '../../transport/ArrivalPace.ts';
 
@@ -48,6 +48,14 @@ export class BinanceSocket implements AsyncDisposable {
   #flowing: BinanceConnection | null = null;
   #settledForMs = 0;
   #silence: string | null = null;
+  readonly #carrier: StreamCarrier = {
+    resubscribe: ({ name }) => {
+      this.#relay.current?.resubscribe(name);
+    },
+    renew: (reason) => {
+      this.#renew(reason);
+    },
+  };
   readonly #renewals: Backoff;
   /** A connection that fails its streams is not replaced before this time, on the monotonic clock. */
   #renewableAtMs = Number.NEGATIVE_INFINITY;
@@ -111,6 +119,7 @@ export class BinanceSocket implements AsyncDisposable {
   add(stream: MarketStream): void {
     this.#streams.set(stream.name, stream);
     this.#byLowerCase.set(stream.name.toLowerCase(), stream);
+    stream.attach(this.#carrier);
     const { state, current } = this.#relay;
     if (state.kind === 'waiting') stream.lost(state.reason);
     else if (current?.isOpen !== true) stream.lost('There is no connection to the venue yet.');
