@@ -11,6 +11,7 @@ import type { AskOptions, RequestQueue } from '../../transport/RequestQueue.ts';
 import { ReplyReader, RestClient } from '../../transport/RestClient.ts';
 import type { RestReply } from '../../transport/RestClient.ts';
 import type { CandleQuery } from '../BaseBroker.ts';
+import { banMs } from './banText.ts';
 import { fetchBars } from './klinePages.ts';
 import {
   fromAggregateTrade,
@@ -75,8 +76,17 @@ const PATIENT: AskOptions = { patience: 'wait' };
 const HURRIED: AskOptions = { patience: 'fail' };
 /** The venue's clock is asked again after this time, for ours may run at another speed. */
 const TIME_HOLDS_MS = 600_000;
-/** The codes that the venue answers to an unknown, malformed or empty symbol. */
+/** The codes that the venue answers to an unknown, malformed or empty symbol; other parameters have some of them, too. */
 const SYMBOL_CODES: ReadonlySet<number> = new Set([-1121, -1100, -1102, -1105]);
+const INVALID_INTERVAL = -1120;
+const PARAMETER_CODES: ReadonlySet<number> = new Set([-1100, -1101, -1102, -1103, -1104, -1105, -1106, -1130]);
+/** Our arguments, by the venue's names of them. */
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  startTime: 'from',
+  endTime: 'to',
+  limit: 'limit',
+  interval: 'interval',
+};
 
 /**
  * The REST API of Binance. All requests go through the queue of the host. `AskOptions` say for whom a request is made,
@@ -100,6 +110,7 @@ export class BinanceRest implements AsyncDisposable {
       baseUrl: restUrl,
       queue,
       usedWeightHeader: 'x-mbx-used-weight-1m',
+      askedPauseMs: (body) => banMs(body, this.#venueNowMs ?? clock.now()),
       clock,
       random,
       logger,
@@ -193,6 +204,12 @@ export class BinanceRest implements AsyncDisposable {
     return this.#venueTime.ms + clock.monotonic() - this.#venueTime.at;
   }
 
+  /** Null before it has been asked for. */
+  get #venueNowMs(): number | null {
+    if (this.#venueTime === null) return null;
+    return this.#venueTime.ms + this.#options.clock.monotonic() - this.#venueTime.at;
+  }
+
   /** Aborts every request; resolves when no connection and no timer is left. May be called again. */
   close(): Promise<void> {
     return this.#client.close();
@@ -259,9 +276,14 @@ export class BinanceRest implements AsyncDisposable {
   #accepted({ status, body }: RestReply, symbol?: string): unknown {
     if (status < 300) return body;
     const { brokerId } = this.#options;
-    const code = refusalCode(body);
-    if (symbol !== undefined && code !== null && SYMBOL_CODES.has(code)) {
+    const { code = null, msg = '' } = BinanceErrorBody.safeParse(body).data ?? {};
+    const refused = code === null ? null : refusedParameter(code, msg);
+    if (refused === 'symbol' && symbol !== undefined) {
       throw new GatewayError('UNKNOWN_SYMBOL', `Broker ${brokerId} does not list ${symbol}.`, { symbols: [symbol] });
+    }
+    const argument = refused === null ? undefined : ARGUMENTS[refused];
+    if (argument !== undefined) {
+      throw new GatewayError('BAD_REQUEST', `${argument}: the venue of broker ${brokerId} does not take this value.`);
     }
     const what = code === null ? `HTTP ${status}` : `HTTP ${status}, code ${code}`;
     throw new GatewayError('BROKER_UNAVAILABLE', `The venue refused a request of broker ${brokerId} (${what}).`);
@@ -278,6 +300,13 @@ export class BinanceRest implements AsyncDisposable {
       if (data !== undefined) this.#options.queue.weightPerMinute = data.limit / data.intervalNum;
     }
   }
+}
+
+/** The venue's name of the parameter that it refuses; null if the refusal is about something else. */
+function refusedParameter(code: number, text: string): string | null {
+  if (code === INVALID_INTERVAL) return 'interval';
+  const named = PARAMETER_CODES.has(code) ? /parameter '(?<name>\w+)'/.exec(text)?.groups?.['name'] : undefined;
+  return named ?? (SYMBOL_CODES.has(code) ? 'symbol' : null);
 }
 
 function refusalCode(body: unknown): number | null {

@@ -287,7 +287,16 @@ export abstract class MarketStream implements Disposable {
 
   /** Options of a request for what the feeds need: patient, and on behalf of every client that wants one of them. */
   protected askOptions(signal: AbortSignal): AskOptions {
-    return { patience: 'wait', askers: () => allAskers(this.#feeds.map(({ askers }) => askers)), signal };
+    return {
+      patience: 'wait',
+      askers: () => allAskers(this.#feeds.map(({ askers }) => askers)),
+      signal,
+      onParked: ({ reason, forMs }) => {
+        // Up to the whole second in which it ends: sooner would be a promise that is not kept.
+        const until = fromEpochMs(Math.ceil((this.context.broker.clock.now() + forMs) / 1_000) * 1_000);
+        this.setCondition({ kind: 'recovering', reason: `${reason}; it is asked for ${this.symbol} at ${until}.` });
+      },
+    };
   }
 
   protected setCondition(condition: FeedCondition): void {
