@@ -53,10 +53,13 @@ export type FeedCondition =
   /** Events were lost that the venue does not have any more; the feed goes on. */
   | { readonly kind: 'gap'; readonly reason: string };
 
-/** True if there is nothing new to report. */
+/** True if there is nothing new to report: neither another kind nor another reason. */
 export function isSameCondition(a: FeedCondition, b: FeedCondition): boolean {
-  if (a.kind === 'live') return b.kind === 'live';
-  return a.kind === b.kind && 'reason' in b && a.reason === b.reason;
+  return a.kind === b.kind && reasonOf(a) === reasonOf(b);
+}
+
+function reasonOf(condition: FeedCondition): string | null {
+  return condition.kind === 'live' ? null : condition.reason;
 }
 
 /** Takes what a broker has to report. All calls are synchronous and never throw. */
@@ -64,7 +67,7 @@ export interface BrokerSink {
   onEvent(feed: Feed, event: FeedEventDraft): void;
   onFeed(feed: Feed, condition: FeedCondition): void;
   onStatus(status: BrokerStatus): void;
-  /** Any sign of life from the venue, a ping too. */
+  /** The venue has sent market data. A ping, or the answer to a request, proves less. */
   onActivity(): void;
   /** The catalog was loaded, or loaded anew. */
   onCatalog(catalog: InstrumentCatalog): void;
@@ -178,6 +181,14 @@ export abstract class BaseBroker implements AsyncDisposable {
     const { id, metrics } = this.context;
     metrics.upstreamConnections.inc({ broker: id }, open - this.#openConnections);
     this.#openConnections = open;
+  }
+
+  /**
+   * Asks the venue again what it lists, because something is not in the catalog; at most once a minute. Resolves when
+   * it has answered, at once if it was asked just before. Never rejects.
+   */
+  renewCatalog(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Begins to connect. Returns at once and never throws: what goes wrong is reported to the sink, and tried again. */

@@ -115,6 +115,11 @@ export class BrokerAccount implements AsyncDisposable {
     return this.#broker?.catalogTried ?? Promise.resolve();
   }
 
+  /** Asks the venue again what it lists, at most once a minute. Never rejects. */
+  renewCatalog(): Promise<void> {
+    return this.#broker?.renewCatalog() ?? Promise.resolve();
+  }
+
   /** The adapter itself, for one-off requests to the venue such as history. Null while the account is disabled. */
   get adapter(): BaseBroker | null {
     return this.#broker;

@@ -127,7 +127,7 @@ export class Queries {
   /** The adapter for a symbol that the broker lists. */
   async #adapter({ broker, symbol, access }: SymbolQuery): Promise<ReturnType<BrokerManager['getBroker']>> {
     checkSymbol('symbol', symbol);
-    const catalog = await this.#manager.catalog(broker, access);
+    const catalog = await this.#manager.catalog(broker, access, symbol);
     if (catalog.get(symbol) === undefined) throw unknownSymbol(symbol, [{ id: broker, catalog, open: true }]);
     return this.#manager.getBroker(broker, access);
   }
