@@ -99,7 +99,15 @@ function streamContext(sink: BrokerSink): StreamContext {
   const absent = (): Promise<never> => Promise.reject(new GatewayError('BROKER_UNAVAILABLE', 'There is no venue.'));
   return {
     broker,
-    history: { fetchDepth: absent, fetchCandles: absent, fetchTradesSince: absent },
+    history: {
+      fetchDepth: absent,
+      fetchCandles: absent,
+      fetchTradesSince: absent,
+      fetchTick: absent,
+      fetchBookId: absent,
+      fetchLastTradeMs: absent,
+      fetchTime: absent,
+    },
     bookLevels: 1_000,
     stamp: memoizedStamp(),
     noteLatency: (venueMs, receivedMs) => {

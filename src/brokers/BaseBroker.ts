@@ -46,15 +46,20 @@ export type FeedCondition =
   | { readonly kind: 'stale'; readonly reason: string }
   /** What was sent may no longer be true; it is being corrected. */
   | { readonly kind: 'recovering'; readonly reason: string }
+  /** The last value no longer holds; the feed itself is fine, and the next event makes it live again. */
+  | { readonly kind: 'withdrawn'; readonly reason: string }
   /** Nothing will come: not listed, or its market is closed. */
   | { readonly kind: 'closed'; readonly reason: string }
   /** Events were lost that the venue does not have any more; the feed goes on. */
   | { readonly kind: 'gap'; readonly reason: string };
 
-/** True if there is nothing new to report. The reason of a silence, which grows, is not news. */
+/** True if there is nothing new to report: neither another kind nor another reason. */
 export function isSameCondition(a: FeedCondition, b: FeedCondition): boolean {
-  if (a.kind === 'live' || a.kind === 'stale') return a.kind === b.kind;
-  return a.kind === b.kind && 'reason' in b && a.reason === b.reason;
+  return a.kind === b.kind && reasonOf(a) === reasonOf(b);
+}
+
+function reasonOf(condition: FeedCondition): string | null {
+  return condition.kind === 'live' ? null : condition.reason;
 }
 
 /** Takes what a broker has to report. All calls are synchronous and never throw. */
@@ -62,7 +67,7 @@ export interface BrokerSink {
   onEvent(feed: Feed, event: FeedEventDraft): void;
   onFeed(feed: Feed, condition: FeedCondition): void;
   onStatus(status: BrokerStatus): void;
-  /** Any sign of life from the venue, a ping too. */
+  /** The venue has sent market data. A ping, or the answer to a request, proves less. */
   onActivity(): void;
   /** The catalog was loaded, or loaded anew. */
   onCatalog(catalog: InstrumentCatalog): void;
@@ -176,6 +181,14 @@ export abstract class BaseBroker implements AsyncDisposable {
     const { id, metrics } = this.context;
     metrics.upstreamConnections.inc({ broker: id }, open - this.#openConnections);
     this.#openConnections = open;
+  }
+
+  /**
+   * Asks the venue again what it lists, because something is not in the catalog; at most once a minute. Resolves when
+   * it has answered, at once if it was asked just before. Never rejects.
+   */
+  renewCatalog(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Begins to connect. Returns at once and never throws: what goes wrong is reported to the sink, and tried again. */

@@ -16,6 +16,8 @@ export interface CatalogKeeperOptions {
   readonly fetch: (signal: AbortSignal) => Promise<InstrumentCatalog>;
   /** Until when the venue wants no request, on the monotonic clock; null: it wants them. */
   readonly pausedUntilMs: () => number | null;
+  /** Somebody waits for a change of the catalog: it is loaded every minute meanwhile. @default never */
+  readonly isAwaited?: () => boolean;
   readonly listener: CatalogListener;
 }
 
@@ -31,10 +33,15 @@ export interface CatalogListener {
 
 const REFRESH_MS = 3_600_000;
 const REFRESH_SPREAD = 1 / 10;
+/** Something that the catalog lacks makes it load again at most this often. */
+const RENEW_AFTER_MS = 60_000;
 /** A request may wait for the end of a ban; nobody else should. */
 const PATIENCE_MS = 10_000;
 
-/** Loads the list of instruments, again and again until it is known, and then anew every hour. Owned by a broker. */
+/**
+ * Loads the list of instruments, again and again until it is known, and then anew every hour, or as soon as something is
+ * not found in it. Owned by a broker.
+ */
 export class CatalogKeeper implements AsyncDisposable {
   readonly #options: CatalogKeeperOptions;
   readonly #abort = new AbortController();
@@ -42,6 +49,11 @@ export class CatalogKeeper implements AsyncDisposable {
   /** Aborted to end the wait for the next attempt. */
   #hurry = new AbortController();
   #running: Promise<void> | null = null;
+  /** Resolved when the present attempt has ended, or the next one if none is under way. */
+  #attempt = Promise.withResolvers<void>();
+  /** When `renew` last asked for an attempt, on the monotonic clock. */
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
+  #renewal: Promise<void> = Promise.resolve();
 
   constructor(options: CatalogKeeperOptions) {
     this.#options = options;
@@ -60,9 +72,25 @@ export class CatalogKeeper implements AsyncDisposable {
     this.#hurry.abort();
   }
 
+  /**
+   * Loads the catalog because something is not in it: the venue may have begun to list it since. At most once a minute,
+   * and never while nothing is known. Resolves when the venue has answered, at once if it was asked just before. Never
+   * rejects.
+   */
+  renew(): Promise<void> {
+    const now = this.#options.broker.clock.monotonic();
+    if (this.#state.kind !== 'known' || this.#abort.signal.aborted) return Promise.resolve();
+    if (now - this.#renewedAtMs < RENEW_AFTER_MS) return this.#renewal;
+    this.#renewedAtMs = now;
+    this.#renewal = this.#attempt.promise;
+    this.refresh();
+    return this.#renewal;
+  }
+
   /** Nothing is reported any more; `close` waits for the end. */
   stop(): void {
     this.#abort.abort();
+    this.#attempt.resolve();
   }
 
   async close(): Promise<void> {
@@ -76,7 +104,7 @@ export class CatalogKeeper implements AsyncDisposable {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { broker, listener } = this.#options;
-    const { clock, random, reconnect } = broker;
+    const { random, reconnect } = broker;
     const backoff = new Backoff({ ...reconnect, random });
     while (!signal.aborted) {
       if (this.#state.kind !== 'known') this.#setState({ kind: 'asked', attempt: backoff.attempt + 1 });
@@ -94,7 +122,18 @@ export class CatalogKeeper implements AsyncDisposable {
         listener.onCatalog(found.catalog, isPeriodic);
         this.#setState({ kind: 'known' });
       }
-      await sleep(clock, delayMs, AbortSignal.any([signal, this.#hurry.signal]));
+      this.#attempt.resolve();
+      this.#attempt = Promise.withResolvers();
+      await this.#pause(delayMs, AbortSignal.any([signal, this.#hurry.signal]));
+    }
+  }
+
+  /** Waits for the next attempt, or for less if a change is awaited. */
+  async #pause(delayMs: number, signal: AbortSignal): Promise<void> {
+    const { broker, isAwaited } = this.#options;
+    for (let leftMs = delayMs; leftMs > 0 && !signal.aborted; leftMs -= RENEW_AFTER_MS) {
+      await sleep(broker.clock, Math.min(leftMs, RENEW_AFTER_MS), signal);
+      if (isAwaited?.() === true) return;
     }
   }
 

@@ -115,6 +115,11 @@ export class BrokerAccount implements AsyncDisposable {
     return this.#broker?.catalogTried ?? Promise.resolve();
   }
 
+  /** Asks the venue again what it lists, at most once a minute. Never rejects. */
+  renewCatalog(): Promise<void> {
+    return this.#broker?.renewCatalog() ?? Promise.resolve();
+  }
+
   /** The adapter itself, for one-off requests to the venue such as history. Null while the account is disabled. */
   get adapter(): BaseBroker | null {
     return this.#broker;
@@ -287,7 +292,8 @@ export class BrokerAccount implements AsyncDisposable {
 
   #condition(feed: Feed, condition: FeedCondition): void {
     if (!isOpen(feed)) return;
-    if (condition.kind === 'recovering' || condition.kind === 'closed') this.#loseBook(feed);
+    if (condition.kind === 'withdrawn') feed.channel.reset();
+    else if (condition.kind === 'recovering' || condition.kind === 'closed') this.#loseBook(feed);
     this.#monitor.condition(feed, condition);
   }
 
@@ -308,7 +314,7 @@ export class BrokerAccount implements AsyncDisposable {
     if (stream.type === 'orderbook') stream.channel.reset();
   }
 
-  #publishStatus(symbol: string, { state, reason, gap }: SymbolStatus): void {
+  #publishStatus(symbol: string, status: SymbolStatus): void {
     const { bus, clock, id } = this.#options;
     let statuses = this.#statuses.get(symbol);
     if (statuses === undefined) {
@@ -318,7 +324,7 @@ export class BrokerAccount implements AsyncDisposable {
       this.#statuses.set(symbol, statuses);
     }
     const now = fromEpochMs(clock.now());
-    statuses.channel.publish(statuses.stream.stamp({ type: 'status', time: now, receivedAt: now, state, reason, gap }));
+    statuses.channel.publish(statuses.stream.stamp({ type: 'status', time: now, receivedAt: now, ...status }));
   }
 
   #forgetStatus(symbol: string): void {

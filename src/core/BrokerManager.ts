@@ -114,12 +114,12 @@ export class BrokerManager implements AsyncDisposable {
   }
 
   /**
-   * The broker's catalog. Waits a moment if the venue is being asked for it. Throws like getBroker, and
-   * BROKER_UNAVAILABLE.
+   * The broker's catalog. Waits a moment if the venue is being asked for it, or asked again because it lacks the
+   * `wanted` symbol. Throws like getBroker, and BROKER_UNAVAILABLE.
    */
-  async catalog(id: string, access: BrokerAccess): Promise<InstrumentCatalog> {
+  async catalog(id: string, access: BrokerAccess, wanted?: string): Promise<InstrumentCatalog> {
     const account = this.configured(id).require(access.scopeOf(id));
-    await this.#awaitCatalogs([account]);
+    await this.#awaitCatalogs([account], wanted === undefined ? [] : [wanted]);
     if (account.catalog !== null) return account.catalog;
     throw new GatewayError('BROKER_UNAVAILABLE', `Broker ${id} can't be reached just now; try again later.`);
   }
@@ -136,11 +136,14 @@ export class BrokerManager implements AsyncDisposable {
       const broker = this.configured(id);
       const account = broker.require(access.scopeOf(id));
       refuseUnsupported(broker.info(null), types);
-      await this.#awaitCatalogs([account]);
+      await this.#awaitCatalogs([account], symbols);
       return routeToBroker(routable(broker, access), symbols);
     }
     const enabled = [...this.#brokers.values()].filter((broker) => broker.enabled);
-    await this.#awaitCatalogs(enabled.flatMap((broker) => broker.serving(access.scopeOf(broker.id)) ?? []));
+    await this.#awaitCatalogs(
+      enabled.flatMap((broker) => broker.serving(access.scopeOf(broker.id)) ?? []),
+      symbols,
+    );
     const brokers = enabled.map((broker) => routable(broker, access));
     const able = brokers.filter((broker) => types.every((type) => broker.supportedTypes.includes(type)));
     const { accepted, rejected } = routeBySymbol(able, symbols);
@@ -177,11 +180,21 @@ export class BrokerManager implements AsyncDisposable {
     this.#brokers.get(id)?.resync(key, 'The order book was crossed; it is being rebuilt.');
   }
 
-  async #awaitCatalogs(accounts: readonly BrokerAccount[]): Promise<void> {
-    const missing = accounts.filter(({ catalog }) => catalog === null);
-    if (missing.length === 0) return;
+  /**
+   * Waits a moment for catalogs that are not known yet. If all of them are known and none has one of these symbols,
+   * the venues are asked again before anybody hears that it does not exist.
+   */
+  async #awaitCatalogs(accounts: readonly BrokerAccount[], symbols: readonly string[]): Promise<void> {
+    const unknown = accounts.filter(({ catalog }) => catalog === null);
+    if (unknown.length > 0) await this.#within(unknown.map(({ catalogTried }) => catalogTried));
+    const isNew = (symbol: string): boolean =>
+      accounts.every(({ catalog }) => catalog !== null && catalog.get(symbol) === undefined);
+    if (symbols.some(isNew)) await this.#within(accounts.map((account) => account.renewCatalog()));
+  }
+
+  async #within(answers: readonly Promise<void>[]): Promise<void> {
     using patience = new Patience(this.#options.clock);
-    await Promise.race([Promise.all(missing.map(({ catalogTried }) => catalogTried)), patience.over]);
+    await Promise.race([Promise.all(answers), patience.over]);
   }
 }
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Clock } from '../shared/clock.ts';
-import { describeFailure, sendGet, retryAfterMs } from './httpGet.ts';
+import { describeFailure, lastingRefusal, sendGet, retryAfterMs } from './httpGet.ts';
 import { SlidingWindow } from './SlidingWindow.ts';
 
 /** The URL of a request, and the headers that are sent with it. */
@@ -214,9 +214,11 @@ export class HttpLineFeed implements LineFeed {
     const { 'content-type': type = '', 'retry-after': retryAfter } = response.headers;
     const status = response.statusCode ?? 0;
     const text = Buffer.concat(body).subarray(0, MAX_REFUSAL_BYTES).toString('utf8');
+    const lasting = lastingRefusal(status);
+    const askedMs = retryAfterMs(retryAfter, this.#options.clock.now()) ?? 0;
     return {
-      reason: `The request for the stream was answered with HTTP ${status}.`,
-      retryAfterMs: retryAfterMs(retryAfter, this.#options.clock.now()) ?? 0,
+      reason: lasting === null ? `The request for the stream was answered with HTTP ${status}.` : `${lasting.reason}.`,
+      retryAfterMs: Math.max(askedMs, lasting?.retryAfterMs ?? 0),
       refusal: { status, isPage: /\bhtml\b/i.test(type), text },
     };
   }

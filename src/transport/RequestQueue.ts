@@ -20,6 +20,15 @@ export interface AskOptions {
    */
   readonly askers?: Askers | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called when a patient request has to wait for long, and again when that has changed. Must not throw. */
+  readonly onParked?: ((parking: Parking) => void) | undefined;
+}
+
+/** Why a request waits, and for how long from now. */
+export interface Parking {
+  /** A sentence for a person, without its full stop. */
+  readonly reason: string;
+  readonly forMs: number;
 }
 
 /** Options of a request that a client waits for; without an asker it is made for nobody in particular. */
@@ -27,7 +36,7 @@ export function impatientOptions(asker: Asker | undefined, signal: AbortSignal):
   return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal };
 }
 
-export interface Demand extends Pick<AskOptions, 'patience' | 'askers'> {
+export interface Demand extends Pick<AskOptions, 'patience' | 'askers' | 'onParked'> {
   /** The weight that the venue counts for it. */
   readonly weight: number;
 }
@@ -77,6 +86,8 @@ const LONGEST_WAIT_MS = 5_000;
 /** Timers can't be set for longer than some weeks; waking up early costs nothing. */
 const LONGEST_NAP_MS = 3_600_000;
 const SOON_MS = 1_000;
+const PAUSED = 'The venue wants no requests for a while';
+const USED_UP = 'The requests that the venue allows are used up for the moment';
 /** Owners whose last turn is remembered: far more than wait at a time. */
 const MAX_OWNERS = 4_096;
 
@@ -97,6 +108,9 @@ export class RequestQueue {
   #active = 0;
   #pausedAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
+  #pauseReason = PAUSED;
+  /** Until then everybody who waits has been notified, on the monotonic clock. */
+  #parkedUntil = Number.NEGATIVE_INFINITY;
   #alarm: Disposable | null = null;
   /** None of those who wait may use more of the weight until then, on the monotonic clock. */
   #exhaustedUntil = Number.NEGATIVE_INFINITY;
@@ -117,6 +131,11 @@ export class RequestQueue {
   /** Monotonic; null when no pause is in force. */
   get pausedUntilMs(): number | null {
     return this.#pauseMs > 0 ? this.#pausedUntil : null;
+  }
+
+  /** Why nothing is sent at present; null when no pause is in force. */
+  get parking(): Parking | null {
+    return this.#pauseMs > 0 ? { reason: this.#pauseReason, forMs: this.#pauseMs } : null;
   }
 
   get #pauseMs(): number {
@@ -148,6 +167,7 @@ export class RequestQueue {
     });
     if (ticket.patience === 'fail') stack.use(this.#impatience(ticket));
     this.#tickets[ticket.patience].add(ticket);
+    this.#notify(ticket);
     // If every asker in the queue has used up its share, one more such asker changes nothing.
     if (this.#now + this.#shareWaitMs(ticket) + 1 < this.#exhaustedUntil || this.#now >= this.#exhaustedUntil)
       this.#pump();
@@ -166,14 +186,16 @@ export class RequestQueue {
   /**
    * Nothing is sent for at least this time, and longer if one pause follows another; impatient requests fail now. The
    * answer to a request that was under way when the pause began (`pass`) does not begin another pause. Returns the
-   * duration in milliseconds.
+   * duration in milliseconds. `reason` is a sentence without its full stop.
    */
-  pause(askedMs: number, pass?: Pass): number {
+  pause(askedMs: number, pass?: Pass, reason = PAUSED): number {
     const now = this.#now;
     const isNew = pass === undefined || pass.admittedAtMs > this.#pausedAt;
     const durationMs = isNew ? Math.ceil(this.#pauses.next(askedMs)) : askedMs;
     if (isNew) this.#pausedAt = now;
     this.#pausedUntil = Math.max(this.#pausedUntil, now + durationMs);
+    this.#pauseReason = reason;
+    for (const ticket of this.#tickets.wait) this.#notify(ticket);
     for (const ticket of this.#tickets.fail) this.#refuse(ticket, this.#pausedError(ticket));
     this.#pump();
     return durationMs;
@@ -202,10 +224,24 @@ export class RequestQueue {
         this.#refuse(ticket, this.#exhausted(ticket, waitMs));
       } else {
         // No request overtakes: light ones could hold up a heavy one for ever.
+        this.#notifyAll(waitMs);
         this.#wakeAfter(waitMs);
         return;
       }
     }
+  }
+
+  /** Notifies a patient request that waits for the end of a pause. */
+  #notify({ patience, onParked }: Ticket): void {
+    const { parking } = this;
+    if (patience === 'wait' && parking !== null) onParked?.(parking);
+  }
+
+  /** Notifies all patient requests that even the first of them has to wait long for its weight. */
+  #notifyAll(waitMs: number): void {
+    if (this.parking !== null || waitMs <= LONGEST_WAIT_MS || this.#now < this.#parkedUntil) return;
+    this.#parkedUntil = this.#now + waitMs;
+    for (const { onParked } of this.#tickets.wait) onParked?.({ reason: USED_UP, forMs: waitMs });
   }
 
   #wakeAfter(waitMs: number): void {
@@ -286,7 +322,8 @@ export class RequestQueue {
   }
 
   #pausedError({ name }: Entrant): GatewayError {
-    return new GatewayError('BROKER_UNAVAILABLE', `The venue asked broker ${name} to pause.`, {
+    const message = this.#pauseReason === PAUSED ? `The venue asked broker ${name} to pause.` : `${this.#pauseReason}.`;
+    return new GatewayError('BROKER_UNAVAILABLE', message, {
       retryAfterMs: Math.ceil(this.#pauseMs),
     });
   }

@@ -6,13 +6,13 @@ import { GatewayError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { Random } from '../shared/random.ts';
-import { BodyTooLargeError, httpGet, keepAliveAgent, retryAfterMs } from './httpGet.ts';
+import { BodyTooLargeError, httpGet, keepAliveAgent, lastingRefusal, retryAfterMs } from './httpGet.ts';
 import type { HttpReply } from './httpGet.ts';
 import { readJson } from './json.ts';
 import { deadline } from './deadline.ts';
 import { allAskers } from '../shared/FairQueue.ts';
 import type { Askers } from '../shared/FairQueue.ts';
-import type { AskOptions, Demand, Pass, RequestQueue } from './RequestQueue.ts';
+import type { AskOptions, Demand, Parking, Pass, RequestQueue } from './RequestQueue.ts';
 import { SingleFlight } from './SingleFlight.ts';
 import type { SlidingWindow } from './SlidingWindow.ts';
 import type { z } from 'zod';
@@ -32,6 +32,8 @@ export interface RestClientOptions {
   readonly connections?: SlidingWindow;
   /** Parses the body of a 2xx or 4xx; undefined if it is invalid. @default readJson */
   readonly read?: (reply: HttpReply) => unknown;
+  /** Reads from the body of a 429 or 418 how long, from now, the venue wants no request; null if it does not say. */
+  readonly askedPauseMs?: (body: string) => number | null;
   /** How long no request is sent after a 429 without a Retry-After. @default 60000 */
   readonly pauseMs?: number;
   readonly clock: Clock;
@@ -101,8 +103,14 @@ export class RestClient implements AsyncDisposable {
     const work = (signal: AbortSignal, requests: ReadonlySet<RestRequest>): Promise<RestReply> => {
       // A caller that joins a request which is under way moves it up, as if it had asked first.
       const askers: Askers = () => allAskers([...requests].map((each) => each.askers));
-      return this.#perform({ ...request, askers }, signal);
+      const onParked = (parking: Parking): void => {
+        for (const each of requests) each.onParked?.(parking);
+      };
+      return this.#perform({ ...request, askers, onParked }, signal);
     };
+    // The request that it may join has been notified already.
+    const { parking } = this.#queue;
+    if (parking !== null && request.patience === 'wait') request.onParked?.(parking);
     return this.#flights.run(key, work, { ...request });
   }
 
@@ -118,10 +126,10 @@ export class RestClient implements AsyncDisposable {
 
   async #perform(request: RestRequest, signal: AbortSignal): Promise<RestReply> {
     const { clock, random, name } = this.#options;
-    const { weight, patience, askers } = request;
+    const { weight, patience, askers, onParked } = request;
     const backoff = new Backoff({ ...RETRY, random });
     for (;;) {
-      const pass = await this.#queue.enter({ name, weight, patience, askers }, signal);
+      const pass = await this.#queue.enter({ name, weight, patience, askers, onParked }, signal);
       const outcome = await this.#attempt(request, pass, signal);
       if (outcome.kind === 'reply') return outcome.reply;
       // The queue decides after a pause: patient requests wait, and it refuses the others.
@@ -174,8 +182,16 @@ export class RestClient implements AsyncDisposable {
     const { clock, read = (each) => readJson(each), pauseMs = PAUSE_MS } = this.#options;
     const askedMs = retryAfterMs(headers['retry-after'], clock.now());
     if (status === 429 || status === 418) {
-      const durationMs = this.#queue.pause(askedMs ?? (status === 429 ? pauseMs : BAN_MS), pass);
+      const saidMs = this.#options.askedPauseMs?.(reply.text) ?? null;
+      const defaultMs = askedMs === null && saidMs === null ? (status === 429 ? pauseMs : BAN_MS) : 0;
+      const durationMs = this.#queue.pause(Math.max(askedMs ?? 0, saidMs ?? 0, defaultMs), pass);
       this.#options.logger.warn({ status, durationMs }, 'venue wants no requests');
+      return { kind: 'paused' };
+    }
+    const lasting = lastingRefusal(status);
+    if (lasting !== null) {
+      const durationMs = this.#queue.pause(lasting.retryAfterMs, pass, lasting.reason);
+      this.#options.logger.warn({ status, durationMs }, 'venue does not serve this location');
       return { kind: 'paused' };
     }
     if (status >= 500 || status === 408) {

@@ -4,7 +4,7 @@ import type { RawData } from 'ws';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import { SlidingWindow } from './SlidingWindow.ts';
-import { describeFailure, retryAfterMs } from './httpGet.ts';
+import { describeFailure, lastingRefusal, retryAfterMs } from './httpGet.ts';
 
 /** Why a socket ended: a short sentence for a person, without the other side's words. */
 export interface SocketEnd {
@@ -57,9 +57,11 @@ export const openWebSocket: OpenWebSocket = (url, listener) => {
     const { date = '', 'retry-after': retryAfter } = response.headers;
     // A date is relative to the other side's own clock; without that it can't be interpreted.
     const waitMs = retryAfterMs(retryAfter, Date.parse(date)) ?? 0;
+    const status = response.statusCode ?? 0;
+    const lasting = lastingRefusal(status);
     end ??= {
-      reason: `The handshake was answered with HTTP ${response.statusCode ?? 0}.`,
-      retryAfterMs: Number.isNaN(waitMs) ? 0 : waitMs,
+      reason: lasting === null ? `The handshake was answered with HTTP ${status}.` : `${lasting.reason}.`,
+      retryAfterMs: Math.max(Number.isNaN(waitMs) ? 0 : waitMs, lasting?.retryAfterMs ?? 0),
     };
     socket.terminate();
   });

@@ -92,6 +92,24 @@ async function readBody(stream: Readable, maxBytes: number): Promise<Buffer> {
   return Buffer.concat(chunks, length);
 }
 
+/** A refusal that does not pass by waiting a moment. */
+export interface LastingRefusal {
+  /** A sentence for a person, without its full stop. */
+  readonly reason: string;
+  /** How long the other side is left alone. */
+  readonly retryAfterMs: number;
+}
+
+const ELSEWHERE: LastingRefusal = {
+  reason: 'The venue does not serve this location (HTTP 451)',
+  retryAfterMs: 1_800_000,
+};
+
+/** What a status says for as long as nobody changes anything; null for a status that may be another next time. */
+export function lastingRefusal(status: number): LastingRefusal | null {
+  return status === 451 ? ELSEWHERE : null;
+}
+
 const LONGEST_MS = 7 * 86_400_000;
 
 /**

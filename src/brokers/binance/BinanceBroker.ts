@@ -92,6 +92,7 @@ export class BinanceBroker extends BaseBroker {
       broker: context,
       fetch: (signal) => this.#rest.fetchCatalog({ patience: 'wait', signal }),
       pausedUntilMs: () => this.#rest.pausedUntilMs,
+      isAwaited: () => [...this.#unlisted].some(({ symbol }) => this.catalog?.get(symbol) !== undefined),
       listener: {
         onCatalog: (catalog) => {
           this.setCatalog(catalog);
@@ -112,6 +113,10 @@ export class BinanceBroker extends BaseBroker {
     this.#openSocket();
     this.#catalogKeeper.start();
     this.reconcile();
+  }
+
+  override renewCatalog(): Promise<void> {
+    return this.#catalogKeeper.renew();
   }
 
   resync(feed: Feed, _reason: string): void {
@@ -175,7 +180,7 @@ export class BinanceBroker extends BaseBroker {
   }
 
   /**
-   * The streams that the wanted feeds are made from. A feed that the venue does not list is reported as closed, once.
+   * The streams that the wanted feeds are made from. A feed that the venue does not trade is reported as closed, once.
    */
   #demands(): Map<string, Demand> {
     const demands = new Map<string, Demand>();
@@ -193,10 +198,16 @@ export class BinanceBroker extends BaseBroker {
     }
     for (const feed of unlisted) {
       if (this.#unlisted.has(feed)) continue;
-      this.context.sink.onFeed(feed, { kind: 'closed', reason: `The venue does not trade ${feed.symbol}.` });
+      this.context.sink.onFeed(feed, { kind: 'closed', reason: this.#whyClosed(feed.symbol) });
     }
     this.#unlisted = unlisted;
     return demands;
+  }
+
+  #whyClosed(symbol: string): string {
+    return this.catalog?.get(symbol) === undefined
+      ? `The venue does not list ${symbol}.`
+      : `The venue has halted trading in ${symbol}; it is asked again every minute.`;
   }
 
   /** Until the catalog is known, any text that can be a symbol counts as listed. */
@@ -248,7 +259,8 @@ export class BinanceBroker extends BaseBroker {
     if (this.#closing !== null) return;
     this.countConnections(this.#sockets.reduce((sum, { openConnections }) => sum + openConnections, 0));
     const sockets = this.#sockets.map(({ state }) => state);
-    this.setStatus(binanceStatus(sockets, this.catalog !== null));
+    const silence = this.#sockets.map((socket) => socket.silence).find((reason) => reason !== null) ?? null;
+    this.setStatus(binanceStatus(sockets, { catalogKnown: this.catalog !== null, silence }));
   }
 
   #streamName(feed: Feed): string {
@@ -256,13 +268,24 @@ export class BinanceBroker extends BaseBroker {
   }
 }
 
+/** What is known beside the states of sockets. */
+export interface BinanceStanding {
+  readonly catalogKnown: boolean;
+  /** Why nothing comes over a connection that is open; null if there is no such connection. */
+  readonly silence: string | null;
+}
+
 /** The status of the broker, from the states of its sockets. */
-export function binanceStatus(sockets: readonly RelayState[], catalogKnown: boolean): BrokerStatus {
+export function binanceStatus(
+  sockets: readonly RelayState[],
+  { catalogKnown, silence }: BinanceStanding,
+): BrokerStatus {
   const open = sockets.filter(({ kind }) => kind === 'open').length;
   if (open > 0) {
     if (open < sockets.length) {
       return { kind: 'degraded', reason: `${sockets.length - open} of ${sockets.length} connections are down.` };
     }
+    if (silence !== null) return { kind: 'degraded', reason: silence };
     if (!catalogKnown) return { kind: 'degraded', reason: "The venue's list of instruments is not known yet." };
     return { kind: 'connected' };
   }

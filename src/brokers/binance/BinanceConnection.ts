@@ -60,6 +60,8 @@ export class BinanceConnection {
   readonly #asked = new Set<string>();
   readonly #acknowledged = new Set<string>();
   readonly #refused = new Set<string>();
+  /** Wanted streams that are to be unsubscribed all the same, to be subscribed again. */
+  readonly #renewed = new Set<string>();
   /** Halves of batches that the venue refused because one of their names is invalid. */
   #suspects: (readonly string[])[] = [];
   #wanted: ReadonlySet<string> = new Set();
@@ -131,6 +133,13 @@ export class BinanceConnection {
     this.#sendNext();
   }
 
+  /** Unsubscribes a stream and subscribes it again. Does nothing if it was not asked for. */
+  resubscribe(name: string): void {
+    if (!this.#asked.has(name)) return;
+    this.#renewed.add(name);
+    this.#sendNext();
+  }
+
   end(reason: string): void {
     this.#feed.end(reason);
   }
@@ -168,7 +177,9 @@ export class BinanceConnection {
 
   #nextRequest(): { readonly method: ControlMethod; readonly names: readonly string[] } | null {
     // Unsubscribing comes first, so that a change never exceeds the venue's bound of streams on a connection.
-    const [unwanted] = toBatches(this.#asked.values().filter((name) => !this.#wanted.has(name)));
+    const [unwanted] = toBatches(
+      this.#asked.values().filter((name) => !this.#wanted.has(name) || this.#renewed.has(name)),
+    );
     if (unwanted !== undefined) return { method: 'UNSUBSCRIBE', names: unwanted };
     const suspects = this.#suspects.map((names) => this.#missing(names)).find((names) => names.length > 0);
     const names = suspects ?? toBatches(this.#missing(this.#wanted))[0];
@@ -230,6 +241,7 @@ export class BinanceConnection {
   }
 
   #forget(name: string): void {
+    this.#renewed.delete(name);
     this.#asked.delete(name);
     this.#acknowledged.delete(name);
   }

@@ -11,6 +11,7 @@ import type { AskOptions, RequestQueue } from '../../transport/RequestQueue.ts';
 import { ReplyReader, RestClient } from '../../transport/RestClient.ts';
 import type { RestReply } from '../../transport/RestClient.ts';
 import type { CandleQuery } from '../BaseBroker.ts';
+import { banMs } from './banText.ts';
 import { fetchBars } from './klinePages.ts';
 import {
   fromAggregateTrade,
@@ -75,8 +76,17 @@ const PATIENT: AskOptions = { patience: 'wait' };
 const HURRIED: AskOptions = { patience: 'fail' };
 /** The venue's clock is asked again after this time, for ours may run at another speed. */
 const TIME_HOLDS_MS = 600_000;
-/** The codes that the venue answers to an unknown, malformed or empty symbol. */
+/** The codes that the venue answers to an unknown, malformed or empty symbol; other parameters have some of them, too. */
 const SYMBOL_CODES: ReadonlySet<number> = new Set([-1121, -1100, -1102, -1105]);
+const INVALID_INTERVAL = -1120;
+const PARAMETER_CODES: ReadonlySet<number> = new Set([-1100, -1101, -1102, -1103, -1104, -1105, -1106, -1130]);
+/** Our arguments, by the venue's names of them. */
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  startTime: 'from',
+  endTime: 'to',
+  limit: 'limit',
+  interval: 'interval',
+};
 
 /**
  * The REST API of Binance. All requests go through the queue of the host. `AskOptions` say for whom a request is made,
@@ -100,6 +110,7 @@ export class BinanceRest implements AsyncDisposable {
       baseUrl: restUrl,
       queue,
       usedWeightHeader: 'x-mbx-used-weight-1m',
+      askedPauseMs: (body) => banMs(body, this.#venueNowMs ?? clock.now()),
       clock,
       random,
       logger,
@@ -112,11 +123,11 @@ export class BinanceRest implements AsyncDisposable {
     return this.#options.queue.pausedUntilMs;
   }
 
-  /** The instruments that can be traded now. Also adopts the request limit that the venue states. */
+  /** The instruments, those with trading halted too. Also adopts the request limit that the venue states. */
   async fetchCatalog(symbolOptions: AskOptions = PATIENT): Promise<InstrumentCatalog> {
     let reply = await this.#send(exchangeInfoRequest(this.#narrowListing), symbolOptions);
     if (reply.status === 400 && this.#narrowListing) {
-      this.#options.logger.info({ code: refusalCode(reply.body) }, 'venue lists everything or nothing');
+      this.#options.logger.info({ code: refusalCode(reply.body) }, 'venue lists permissions, too');
       this.#narrowListing = false;
       reply = await this.#send(exchangeInfoRequest(false), symbolOptions);
     }
@@ -133,10 +144,15 @@ export class BinanceRest implements AsyncDisposable {
     return toDepthSnapshot(await this.#ask(depthRequest(symbol, limit), Depth, { ...options, symbol }));
   }
 
+  /** The last update of the present book. */
+  async fetchBookId(symbol: string, options: AskOptions = HURRIED): Promise<number> {
+    return (await this.fetchDepth(symbol, 1, options)).lastUpdateId;
+  }
+
   /** Closed candles, oldest first, and last the one still open. With a start the oldest from there, else the newest. */
   async fetchCandles(query: CandleQuery, options: AskOptions = HURRIED): Promise<readonly CandleDraft[]> {
     const symbolOptions: SymbolAskOptions = { ...options, symbol: query.symbol };
-    const venueMs = await this.#askTime(options);
+    const venueMs = await this.fetchTime(options);
     const bars = await fetchBars(query, async (window) =>
       (await this.#ask(klinesRequest(window), KlineRows, symbolOptions)).map(toBar),
     );
@@ -169,6 +185,29 @@ export class BinanceRest implements AsyncDisposable {
   async fetchTick(symbol: string, options: AskOptions = HURRIED): Promise<TickDraft | null> {
     const ticker = await this.#ask(bookTickerRequest(symbol), BookTicker, { ...options, symbol });
     return fromBookTicker(ticker, this.#options.clock.now());
+  }
+
+  /** The venue's time of the newest trade; null if there is none. It weighs less than trades do. */
+  async fetchLastTradeMs(symbol: string, options: AskOptions = HURRIED): Promise<number | null> {
+    const window = { symbol, limit: 1, fromId: null };
+    const [newest] = await this.#ask(aggTradesRequest(window), AggregateTrades, { ...options, symbol });
+    return newest?.T ?? null;
+  }
+
+  /** The venue's time now, late by the time that an answer takes to come; never early. */
+  async fetchTime(options: AskOptions = HURRIED): Promise<number> {
+    const { clock } = this.#options;
+    if (this.#venueTime === null || clock.monotonic() - this.#venueTime.at > TIME_HOLDS_MS) {
+      const { serverTime } = await this.#ask(timeRequest(), ServerTime, options);
+      this.#venueTime = { ms: serverTime, at: clock.monotonic() };
+    }
+    return this.#venueTime.ms + clock.monotonic() - this.#venueTime.at;
+  }
+
+  /** Null before it has been asked for. */
+  get #venueNowMs(): number | null {
+    if (this.#venueTime === null) return null;
+    return this.#venueTime.ms + this.#options.clock.monotonic() - this.#venueTime.at;
   }
 
   /** Aborts every request; resolves when no connection and no timer is left. May be called again. */
@@ -221,16 +260,6 @@ export class BinanceRest implements AsyncDisposable {
     return rows.map((row) => fromAggregateTrade(row, receivedMs));
   }
 
-  /** The venue's time now, late by the time that an answer takes to come; never early. */
-  async #askTime(symbolOptions: SymbolAskOptions): Promise<number> {
-    const { clock } = this.#options;
-    if (this.#venueTime === null || clock.monotonic() - this.#venueTime.at > TIME_HOLDS_MS) {
-      const { serverTime } = await this.#ask(timeRequest(), ServerTime, symbolOptions);
-      this.#venueTime = { ms: serverTime, at: clock.monotonic() };
-    }
-    return this.#venueTime.ms + clock.monotonic() - this.#venueTime.at;
-  }
-
   async #ask<Schema extends z.ZodType>(
     request: BinanceRequest,
     schema: Schema,
@@ -247,9 +276,14 @@ export class BinanceRest implements AsyncDisposable {
   #accepted({ status, body }: RestReply, symbol?: string): unknown {
     if (status < 300) return body;
     const { brokerId } = this.#options;
-    const code = refusalCode(body);
-    if (symbol !== undefined && code !== null && SYMBOL_CODES.has(code)) {
+    const { code = null, msg = '' } = BinanceErrorBody.safeParse(body).data ?? {};
+    const refused = code === null ? null : refusedParameter(code, msg);
+    if (refused === 'symbol' && symbol !== undefined) {
       throw new GatewayError('UNKNOWN_SYMBOL', `Broker ${brokerId} does not list ${symbol}.`, { symbols: [symbol] });
+    }
+    const argument = refused === null ? undefined : ARGUMENTS[refused];
+    if (argument !== undefined) {
+      throw new GatewayError('BAD_REQUEST', `${argument}: the venue of broker ${brokerId} does not take this value.`);
     }
     const what = code === null ? `HTTP ${status}` : `HTTP ${status}, code ${code}`;
     throw new GatewayError('BROKER_UNAVAILABLE', `The venue refused a request of broker ${brokerId} (${what}).`);
@@ -266,6 +300,13 @@ export class BinanceRest implements AsyncDisposable {
       if (data !== undefined) this.#options.queue.weightPerMinute = data.limit / data.intervalNum;
     }
   }
+}
+
+/** The venue's name of the parameter that it refuses; null if the refusal is about something else. */
+function refusedParameter(code: number, text: string): string | null {
+  if (code === INVALID_INTERVAL) return 'interval';
+  const named = PARAMETER_CODES.has(code) ? /parameter '(?<name>\w+)'/.exec(text)?.groups?.['name'] : undefined;
+  return named ?? (SYMBOL_CODES.has(code) ? 'symbol' : null);
 }
 
 function refusalCode(body: unknown): number | null {

@@ -1,10 +1,11 @@
+import { Backoff } from '../../shared/backoff.ts';
 import { ConnectionRelay } from '../../transport/ConnectionRelay.ts';
 import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import type { OpenWebSocket, SocketEnd } from '../../transport/WebSocketFeed.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import { BinanceConnection } from './BinanceConnection.ts';
-import type { MarketStream } from './MarketStream.ts';
+import type { MarketStream, StreamCarrier } from './MarketStream.ts';
 import { fromStreamName } from './streamNames.ts';
 import { ArrivalPace } from '../../transport/ArrivalPace.ts';
 
@@ -24,6 +25,9 @@ export interface BinanceSocketOptions {
 export const MAX_STREAMS = 800;
 const LIFETIME_SPREAD = 1 / 40;
 const SAMPLE_MS = 1_000;
+const SILENCE = 'Nothing comes over the connection to the venue.';
+/** Delays between connections that are opened because nothing came over the one before. The first one is opened at once. */
+const RENEWALS = { baseMs: 30_000, maxMs: 600_000 };
 /** A successor takes over after this time even if a stream that normally ticks has not ticked there. */
 const TAKEOVER_PATIENCE_MS = 10_000;
 
@@ -44,11 +48,23 @@ export class BinanceSocket implements AsyncDisposable {
   #flowing: BinanceConnection | null = null;
   #settledForMs = 0;
   #silence: string | null = null;
+  readonly #carrier: StreamCarrier = {
+    resubscribe: ({ name }) => {
+      this.#relay.current?.resubscribe(name);
+    },
+    renew: (reason) => {
+      this.#renew(reason);
+    },
+  };
+  readonly #renewals: Backoff;
+  /** A connection that fails its streams is not replaced before this time, on the monotonic clock. */
+  #renewableAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: BinanceSocketOptions) {
     this.#options = options;
     const { broker, attempts, onChange } = options;
     const { clock, random, reconnect, logger } = broker;
+    this.#renewals = new Backoff({ ...RENEWALS, random });
     this.#watch = new SilenceWatch(broker);
     this.#sampling = clock.every(this.#sampleMs, () => {
       this.#sample();
@@ -82,6 +98,11 @@ export class BinanceSocket implements AsyncDisposable {
     return this.#relay.state;
   }
 
+  /** Why nothing comes, although the connection is open; null if something does. */
+  get silence(): string | null {
+    return this.#silence;
+  }
+
   get openConnections(): number {
     return this.#relay.openConnections;
   }
@@ -98,6 +119,7 @@ export class BinanceSocket implements AsyncDisposable {
   add(stream: MarketStream): void {
     this.#streams.set(stream.name, stream);
     this.#byLowerCase.set(stream.name.toLowerCase(), stream);
+    stream.attach(this.#carrier);
     const { state, current } = this.#relay;
     if (state.kind === 'waiting') stream.lost(state.reason);
     else if (current?.isOpen !== true) stream.lost('There is no connection to the venue yet.');
@@ -163,7 +185,6 @@ export class BinanceSocket implements AsyncDisposable {
         },
         onActivity: () => {
           this.#watch.noteFrame();
-          broker.sink.onActivity();
         },
         onInvalid: () => {
           broker.metrics.invalidMessages.inc({ source: broker.id });
@@ -175,8 +196,8 @@ export class BinanceSocket implements AsyncDisposable {
   }
 
   #onCurrentOpen(): void {
-    this.#watch.forgive();
-    this.#setSilence(null);
+    // A silence outlives the connection that it began with: only data ends it.
+    if (this.#silence === null) this.#watch.forgive();
     this.#relay.replaceAfter(this.#options.lifetimeMs * (1 + this.#options.broker.random() * LIFETIME_SPREAD));
   }
 
@@ -185,7 +206,11 @@ export class BinanceSocket implements AsyncDisposable {
     // Data of a stream that was just unsubscribed may still come.
     if (stream === undefined) return fromStreamName(name) !== undefined;
     this.#watch.noteData();
-    if (this.#silence !== null) this.#setSilence(null);
+    this.#options.broker.sink.onActivity();
+    if (this.#silence !== null) {
+      this.#setSilence(null);
+      this.#renewals.reset();
+    }
     if (!stream.receive(data, this.#options.broker.clock.now())) return false;
     if (connection === this.#flowing) return true;
     if (connection === this.#relay.successor) {
@@ -225,15 +250,28 @@ export class BinanceSocket implements AsyncDisposable {
     this.#considerTakeover(elapsedMs);
     this.#watch.sample(elapsedMs);
     if (this.#relay.current?.isOpen === true) {
-      this.#setSilence(this.#watch.isSilent ? 'Nothing comes over the connection to the venue.' : null);
+      this.#setSilence(this.#watch.isSilent ? SILENCE : null);
+      if (this.#silence !== null) this.#renew(SILENCE);
     }
     for (const stream of this.#streams.values()) stream.sample(elapsedMs);
+  }
+
+  /** Replaces a connection that does not deliver what it should: again and again, but ever more rarely. */
+  #renew(reason: string): void {
+    const { broker } = this.#options;
+    const now = broker.clock.monotonic();
+    if (this.#relay.successor !== null || now < this.#renewableAtMs) return;
+    this.#renewableAtMs = now + this.#renewals.next(0);
+    broker.logger.warn({ reason }, 'connection to the venue does not deliver, replacing it');
+    broker.metrics.reconnects.inc({ broker: broker.id });
+    this.#relay.replaceNow();
   }
 
   #setSilence(reason: string | null): void {
     if (this.#silence === reason) return;
     this.#silence = reason;
     for (const stream of this.#streams.values()) stream.setTransportSilence(reason);
+    this.#options.onChange();
   }
 }
 

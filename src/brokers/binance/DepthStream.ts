@@ -1,6 +1,7 @@
 import type { OrderBookDraft } from '../../market/marketData.ts';
 import { sleep } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
+import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { DepthSequencer } from './DepthSequencer.ts';
 import type { DiffRange } from './DepthSequencer.ts';
@@ -58,7 +59,8 @@ export class DepthStream extends MarketStream {
     this.#restart('requested', 'The book was found to be wrong; it is being fetched anew.');
   }
 
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
     this.#stop();
     this.#refresh?.[Symbol.dispose]();
   }
@@ -70,6 +72,12 @@ export class DepthStream extends MarketStream {
     this.context.noteLatency(sentAt, receivedAtMs);
     this.#push({ firstId, lastId, delta: toBookDelta(message, this.context.stamp(receivedAtMs)) });
     return true;
+  }
+
+  protected async isBehind(options: AskOptions): Promise<boolean> {
+    const presentId = await this.context.history.fetchBookId(this.symbol, options);
+    // While it is out of step it is being fetched anyway.
+    return presentId > (this.#sequencer.bookId ?? presentId);
   }
 
   protected begin(): void {

@@ -1,6 +1,8 @@
+import { compare } from '../../market/decimal.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
+import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { CandleSequencer, SecondsJoiner } from './CandleSequencer.ts';
 import type { CandlePlace } from './CandleSequencer.ts';
 import { MarketStream } from './MarketStream.ts';
@@ -18,6 +20,8 @@ const MAX_HELD = 500;
  * later still.
  */
 const HOLE_PATIENCE_MS = 1_000;
+/** A stream of candles that has never delivered is looked into after this time, or after the first candle if that is shorter. */
+const LONGEST_PATIENCE_MS = 60_000;
 /** Bound of the candles that are fetched after an interruption. */
 const MAX_REFETCHED = 5_000;
 
@@ -46,6 +50,8 @@ export class KlineStream extends MarketStream {
   #hole: Disposable | null = null;
   /** Something may have been missed, and has not been fetched yet. */
   #interrupted = false;
+  /** As the stream gave it last; null before the first. */
+  #last: CandleDraft | null = null;
 
   constructor({ interval, ...options }: KlineStreamOptions) {
     super(options);
@@ -59,7 +65,8 @@ export class KlineStream extends MarketStream {
     this.begin();
   }
 
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
     this.#endHistory();
   }
 
@@ -68,11 +75,28 @@ export class KlineStream extends MarketStream {
     if (message === undefined || message.interval !== this.#interval) return false;
     this.context.noteLatency(message.sentAt, receivedAtMs);
     const candle = fromKline(message, this.#interval, this.context.stamp(receivedAtMs));
+    this.#last = candle;
     const update = { place: message, candle };
     // Data may come before the subscription is acknowledged.
     if (this.#history !== null || this.#interrupted) this.#hold(update);
     else this.#passInOrder(update);
     return true;
+  }
+
+  protected override get untriedPatienceMs(): number {
+    return Math.min(CANDLE_INTERVALS[this.#interval], LONGEST_PATIENCE_MS);
+  }
+
+  /** Compares the venue's newest candle with the stream's; before the first, any trade since the subscription counts. */
+  protected async isBehind(options: AskOptions): Promise<boolean> {
+    const query = { symbol: this.symbol, interval: this.#interval, fromMs: null, toMs: null, limit: 1 };
+    const [newest] = await this.context.history.fetchCandles(query, options);
+    if (newest === undefined) return false;
+    if (this.#last !== null) return isNewer(newest, this.#last);
+    const sinceMs = await this.subscribedVenueMs(options);
+    if (toEpochMs(newest.openTime) >= sinceMs) return newest.tradeCount !== 0;
+    const tradedMs = await this.context.history.fetchLastTradeMs(this.symbol, options);
+    return tradedMs !== null && tradedMs > sinceMs;
   }
 
   protected begin(): void {
@@ -227,6 +251,14 @@ export class KlineStream extends MarketStream {
     metrics.gaps.inc({ broker, type: 'candle' });
     this.reportGap(`Candles of ${this.symbol} since ${fromEpochMs(sinceMs)} may be missing.`);
   }
+}
+
+/** True if a candle of the venue's history has more trades than the one that came last, or follows it and has any. */
+function isNewer(present: CandleDraft, last: CandleDraft): boolean {
+  const openMs = toEpochMs(present.openTime);
+  const lastOpenMs = toEpochMs(last.openTime);
+  if (openMs !== lastOpenMs) return openMs > lastOpenMs && present.tradeCount !== 0;
+  return present.tradeCount !== last.tradeCount || compare(present.close, last.close) !== 0;
 }
 
 function fromHistory(candle: CandleDraft): Update {

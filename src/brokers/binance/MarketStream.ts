@@ -11,9 +11,22 @@ import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { isSameCondition } from '../BaseBroker.ts';
 import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
 import type { BinanceRest } from './BinanceRest.ts';
+import { HearingCheck } from './HearingCheck.ts';
+import type { HearingStep } from './HearingCheck.ts';
 
-/** The requests that streams make: the present state of a book, and what was missed. */
-export type VenueHistory = Pick<BinanceRest, 'fetchDepth' | 'fetchCandles' | 'fetchTradesSince'>;
+/** The requests that streams make: the present state, what was missed, and whether there is anything to miss. */
+export type VenueHistory = Pick<
+  BinanceRest,
+  'fetchDepth' | 'fetchCandles' | 'fetchTradesSince' | 'fetchTick' | 'fetchBookId' | 'fetchLastTradeMs' | 'fetchTime'
+>;
+
+/** The connection that carries a stream, as far as the stream can ask something of it. */
+export interface StreamCarrier {
+  /** Subscribes the stream again. */
+  resubscribe(stream: MarketStream): void;
+  /** Opens another connection, unless that has been tried too often. */
+  renew(reason: string): void;
+}
 
 /** What all streams of a broker share. */
 export interface StreamContext {
@@ -69,6 +82,11 @@ const HISTORY_BACKOFF = { baseMs: 500, maxMs: 5_000 };
 const HISTORY_PATIENCE_MS = 30_000;
 /** Silence means something on a stream that normally delivers at least this often in `staleAfterMs`. */
 const BUSY_ARRIVALS = 10;
+/** A silence of this many usual gaps is looked into. */
+const QUIET_GAPS = 10;
+const LONGEST_PATIENCE_MS = 600_000;
+/** The venue's time is known with this accuracy. */
+const CLOCK_MARGIN_MS = 1_000;
 
 /**
  * One stream of the venue: its place in the venue's numbering, its condition, and the feeds that are made from it. It
@@ -88,11 +106,26 @@ export abstract class MarketStream implements Disposable {
   #subscribed = false;
   #arrivals = 0;
   #arrivedSinceSubscribed = false;
+  readonly #hearing: HearingCheck;
+  #carrier: StreamCarrier | null = null;
+  /** When it was subscribed, on the monotonic clock. */
+  #subscribedAtMs = 0;
 
   constructor({ name, symbol, context }: StreamOptions) {
     this.name = name;
     this.symbol = symbol;
     this.context = context;
+    this.#hearing = new HearingCheck({
+      clock: context.broker.clock,
+      look: (signal) => this.isBehind({ ...this.askOptions(signal), patience: 'fail' }),
+      isSilent: () => this.#arrivals === 0,
+      onQuiet: () => {
+        if (!this.ticks) this.#endSilence();
+      },
+      onDeaf: (step) => {
+        this.#onDeaf(step);
+      },
+    });
   }
 
   get feeds(): readonly Feed[] {
@@ -102,6 +135,11 @@ export abstract class MarketStream implements Disposable {
   /** Data normally comes so often that a few seconds of silence mean something. */
   get isBusy(): boolean {
     return this.#pace.meanGapMs * BUSY_ARRIVALS < this.context.broker.staleAfterMs && this.#ownSilence === null;
+  }
+
+  /** Must be called once, before anything is passed to the stream. */
+  attach(carrier: StreamCarrier): void {
+    this.#carrier = carrier;
   }
 
   /** Replaces the set of feeds; new ones are notified of the stream's condition. */
@@ -116,10 +154,7 @@ export abstract class MarketStream implements Disposable {
 
   /** Takes a frame of the stream. Returns false if it is malformed and was dropped. */
   receive(data: unknown, receivedAtMs: number): boolean {
-    if (this.#ownSilence !== null) {
-      this.#ownSilence = null;
-      this.#report();
-    }
+    if (this.#ownSilence !== null) this.#endSilence();
     this.#arrivals += 1;
     return this.handle(data, receivedAtMs);
   }
@@ -128,14 +163,17 @@ export abstract class MarketStream implements Disposable {
   subscribed(): void {
     if (this.#subscribed) return;
     this.#subscribed = true;
+    this.#subscribedAtMs = this.context.broker.clock.monotonic();
     this.#arrivedSinceSubscribed = false;
     this.#pace.forgive();
+    this.#hearing.begun();
     this.begin();
   }
 
   /** Its connection has ended, or there is none yet. */
   lost(reason: string): void {
     this.#subscribed = false;
+    this.#hearing.begun();
     this.#ownSilence = null;
     this.#transportSilence = null;
     this.interrupt();
@@ -158,20 +196,65 @@ export abstract class MarketStream implements Disposable {
   /** Measures the silence; to be called now and then with the time since the last call. */
   sample(elapsedMs: number): void {
     this.#pace.sample(this.#arrivals, elapsedMs);
-    if (this.#arrivals > 0) this.#arrivedSinceSubscribed = true;
+    if (this.#arrivals > 0) {
+      this.#arrivedSinceSubscribed = true;
+      this.#hearing.heard();
+    }
     this.#arrivals = 0;
+    if (!this.#subscribed) return;
+    // Whatever a whole connection does not deliver says nothing about one of its streams.
+    if (this.#transportSilence === null) this.#hearing.silent(this.#pace.silentMs, this.#patienceMs);
+    this.#noteSilence();
+  }
+
+  /** Silence of a stream that ticks is reported before the venue has been asked about it. */
+  #noteSilence(): void {
     const { staleAfterMs } = this.context.broker;
-    if (!this.#subscribed || !this.ticks || this.#ownSilence !== null || this.#pace.silentMs < staleAfterMs) return;
+    if (!this.ticks || this.#ownSilence !== null || this.#pace.silentMs < staleAfterMs) return;
     if (this.#arrivedSinceSubscribed && !this.isBusy) return;
     this.#ownSilence = `Nothing has come of ${this.symbol} for ${Math.round(this.#pace.silentMs / 1000)} s.`;
     this.#report();
+  }
+
+  /** The silence from which the venue is asked whether there is anything to hear. */
+  get #patienceMs(): number {
+    const { staleAfterMs } = this.context.broker;
+    const { meanGapMs } = this.#pace;
+    const usualMs = meanGapMs === Number.POSITIVE_INFINITY ? this.untriedPatienceMs : QUIET_GAPS * meanGapMs;
+    return Math.max(staleAfterMs, Math.min(usualMs, LONGEST_PATIENCE_MS));
+  }
+
+  #endSilence(): void {
+    this.#ownSilence = null;
+    this.#report();
+  }
+
+  #onDeaf(step: HearingStep): void {
+    const { broker } = this.context;
+    broker.logger.warn({ stream: this.name, step }, 'stream does not deliver what the venue has');
+    const remedy = step === 'resubscribe' ? 'it is being subscribed again' : 'another connection is being tried';
+    this.#ownSilence = `The venue has more of ${this.symbol} (${this.#what}) than its stream delivers; ${remedy}.`;
+    this.#report();
+    if (step === 'reconnect') {
+      this.#carrier?.renew(`The stream ${this.name} does not deliver.`);
+      return;
+    }
+    this.#subscribed = false;
+    this.interrupt();
+    this.#carrier?.resubscribe(this);
+  }
+
+  get #what(): string {
+    return [...new Set(this.#feeds.map(({ type }) => type))].join(', ');
   }
 
   /** What was published can't be right: the stream begins again from the venue's own state. */
   abstract resync(): void;
 
   /** Ends every timer and request. */
-  abstract [Symbol.dispose](): void;
+  [Symbol.dispose](): void {
+    this.#hearing[Symbol.dispose]();
+  }
 
   protected get isSubscribed(): boolean {
     return this.#subscribed;
@@ -179,6 +262,20 @@ export abstract class MarketStream implements Disposable {
 
   /** Data is expected at any time, so silence means something. */
   protected abstract readonly ticks: boolean;
+
+  /** The silence after which the venue is asked about a stream whose usual gaps are not known yet. */
+  protected get untriedPatienceMs(): number {
+    return this.context.broker.staleAfterMs;
+  }
+
+  /** Asks the venue by request whether it has anything that the stream did not deliver. */
+  protected abstract isBehind(options: AskOptions): Promise<boolean>;
+
+  /** The venue's time from which the stream was certainly subscribed. */
+  protected async subscribedVenueMs(options: AskOptions): Promise<number> {
+    const venueMs = await this.context.history.fetchTime(options);
+    return venueMs - (this.context.broker.clock.monotonic() - this.#subscribedAtMs) + CLOCK_MARGIN_MS;
+  }
 
   protected abstract handle(data: unknown, receivedAtMs: number): boolean;
 
@@ -190,7 +287,16 @@ export abstract class MarketStream implements Disposable {
 
   /** Options of a request for what the feeds need: patient, and on behalf of every client that wants one of them. */
   protected askOptions(signal: AbortSignal): AskOptions {
-    return { patience: 'wait', askers: () => allAskers(this.#feeds.map(({ askers }) => askers)), signal };
+    return {
+      patience: 'wait',
+      askers: () => allAskers(this.#feeds.map(({ askers }) => askers)),
+      signal,
+      onParked: ({ reason, forMs }) => {
+        // Up to the whole second in which it ends: sooner would be a promise that is not kept.
+        const until = fromEpochMs(Math.ceil((this.context.broker.clock.now() + forMs) / 1_000) * 1_000);
+        this.setCondition({ kind: 'recovering', reason: `${reason}; it is asked for ${this.symbol} at ${until}.` });
+      },
+    };
   }
 
   protected setCondition(condition: FeedCondition): void {

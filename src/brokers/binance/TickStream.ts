@@ -1,3 +1,7 @@
+import { compare } from '../../market/decimal.ts';
+import type { Decimal } from '../../market/decimal.ts';
+import type { TickDraft } from '../../market/marketData.ts';
+import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { MarketStream, StuckWatch } from './MarketStream.ts';
 import { parseTick, toBinanceTick } from './streamMessages.ts';
 
@@ -6,13 +10,11 @@ export class TickStream extends MarketStream {
   protected readonly ticks = true;
   readonly #stuck = new StuckWatch();
   #updateId = -1;
+  /** As the stream gave it last; null if a side had no quote, or nothing has come yet. */
+  #last: TickDraft | null = null;
 
   resync(): void {
     // A tick does not depend on the ones before it.
-  }
-
-  [Symbol.dispose](): void {
-    // It holds nothing.
   }
 
   protected handle(data: unknown, receivedAtMs: number): boolean {
@@ -22,8 +24,21 @@ export class TickStream extends MarketStream {
     this.#stuck.accepted();
     this.#updateId = message.updateId;
     const tick = toBinanceTick(message, this.context.stamp(receivedAtMs));
+    this.#last = tick;
     if (tick !== null) this.publish(tick);
     return true;
+  }
+
+  protected async isBehind(options: AskOptions): Promise<boolean> {
+    const present = await this.context.history.fetchTick(this.symbol, options);
+    const last = this.#last;
+    if (present === null || last === null) return present !== last;
+    return !(
+      same(present.bid, last.bid) &&
+      same(present.ask, last.ask) &&
+      same(present.bidSize, last.bidSize) &&
+      same(present.askSize, last.askSize)
+    );
   }
 
   protected begin(): void {
@@ -33,4 +48,8 @@ export class TickStream extends MarketStream {
   protected interrupt(): void {
     // Missed ticks are out of date.
   }
+}
+
+function same(a: Decimal | null, b: Decimal | null): boolean {
+  return a === null || b === null ? a === b : compare(a, b) === 0;
 }

@@ -1,5 +1,6 @@
 import type { TradeDraft } from '../../market/marketData.ts';
 import { sleep } from '../../shared/clock.ts';
+import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { MarketStream, StuckWatch } from './MarketStream.ts';
 import type { StreamOptions } from './MarketStream.ts';
 import { TradeSequencer } from './TradeSequencer.ts';
@@ -31,6 +32,8 @@ export class TradeStream extends MarketStream {
   readonly #sequencer = new TradeSequencer({ maxHeld: MAX_HELD });
   readonly #stuck = new StuckWatch();
   #interrupted = false;
+  /** The venue's time of the newest trade that came; null before the first. */
+  #lastTradedMs: number | null = null;
   /** Cancels the filling of a hole that is under way; null if none is. */
   #fill: AbortController | null = null;
 
@@ -43,7 +46,8 @@ export class TradeStream extends MarketStream {
     // Nothing that was published can be taken back.
   }
 
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
     this.#endFill();
   }
 
@@ -51,6 +55,7 @@ export class TradeStream extends MarketStream {
     const message = this.#parse(data);
     if (message === undefined) return false;
     this.context.noteLatency(message.tradedAt, receivedAtMs);
+    this.#lastTradedMs = message.tradedAt;
     const verdict = this.#take(message.venueId, toTrade(message, this.context.stamp(receivedAtMs)));
     if (verdict === 'overflow') this.#settle();
     else if (verdict === 'hold' && this.#fill === null) {
@@ -58,6 +63,12 @@ export class TradeStream extends MarketStream {
       void this.#fillHole(HOLE_PATIENCE_MS);
     }
     return true;
+  }
+
+  protected async isBehind(options: AskOptions): Promise<boolean> {
+    const newestMs = await this.context.history.fetchLastTradeMs(this.symbol, options);
+    if (newestMs === null) return false;
+    return newestMs > (this.#lastTradedMs ?? (await this.subscribedVenueMs(options)));
   }
 
   protected begin(): void {

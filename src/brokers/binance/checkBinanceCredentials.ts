@@ -7,6 +7,7 @@ import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
 import { ReplyReader, RestClient } from '../../transport/RestClient.ts';
 import type { RestReply } from '../../transport/RestClient.ts';
+import { banMs } from './banText.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
 import { BinanceErrorBody, ServerTime } from './restReplies.ts';
 import { timeRequest } from './restRequests.ts';
@@ -82,6 +83,7 @@ export async function checkBinanceCredentials(
     baseUrl,
     queue: hosts.requests(baseUrl),
     usedWeightHeader: 'x-mbx-used-weight-1m',
+    askedPauseMs: (body) => banMs(body, clock.now()),
     headers: () => ({ 'x-mbx-apikey': apiKey }),
     maxBodyBytes: MAX_BODY_BYTES,
     clock,

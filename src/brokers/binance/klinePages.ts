@@ -19,11 +19,26 @@ interface Span extends KlineWindow {
  * The bars of a query, oldest first: with a start the oldest `limit` from there, else the newest `limit` up to the end.
  * The venue has no bars of five seconds; they are made from those of one.
  */
-export async function fetchBars(query: CandleQuery, fetchPage: FetchKlines): Promise<readonly Bar[]> {
+export async function fetchBars(asked: CandleQuery, fetchPage: FetchKlines): Promise<readonly Bar[]> {
+  const query = withinEpoch(asked);
   const { interval, fromMs, toMs, limit } = query;
-  if (fromMs !== null && toMs !== null && fromMs > toMs) return [];
+  if (toMs !== null && (toMs < 0 || (fromMs ?? 0) > toMs)) return [];
+  if (fromMs !== null && fromMs > LAST_MS) return [];
   if (interval === '5s') return fetchFolded(query, fetchPage);
   return (await fetchSpan({ symbol: query.symbol, interval, fromMs, toMs, rows: limit }, fetchPage)).items;
+}
+
+/** The venue takes larger numbers for microseconds. */
+const LAST_MS = 9_999_999_999_999;
+
+/** The venue refuses times before 1970, and misreads those after 2286; it has no bars of either. */
+function withinEpoch(query: CandleQuery): CandleQuery {
+  const { fromMs, toMs } = query;
+  return {
+    ...query,
+    fromMs: fromMs === null ? null : Math.max(fromMs, 0),
+    toMs: toMs !== null && toMs > LAST_MS ? null : toMs,
+  };
 }
 
 const PARTS = CANDLE_INTERVALS['5s'] / CANDLE_INTERVALS['1s'];

@@ -22,12 +22,13 @@ const id = z.int().nonnegative();
 const epochMs = z.int().min(0).max(8_640_000_000_000_000);
 
 /**
- * An error in the venue's own words; the text varies, the code does not.
+ * An error in the venue's own words; the text varies, the code does not. Several codes are about any parameter, which
+ * the text alone names: `Illegal characters found in parameter 'startTime'; legal range is '^[0-9]{1,20}$'.`
  * https://developers.binance.com/docs/binance-spot-api-docs/errors
  *
  *     {"code":-1121,"msg":"Invalid symbol."}
  */
-export const BinanceErrorBody = z.object({ code: z.int() });
+export const BinanceErrorBody = z.object({ code: z.int(), msg: z.string().catch('') });
 
 /**
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/general-endpoints#check-server-time

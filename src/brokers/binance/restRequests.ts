@@ -14,11 +14,11 @@ export const PAGE_ROWS = 1_000;
 const DEEPEST = 5_000;
 
 /**
- * Asks for the listing. `narrow`: only what trades, without the long lists of permissions; servers that don't know
- * these parameters refuse them.
+ * Asks for the listing, whatever the state of each symbol: a halted one is listed, too. `narrow`: without the long lists
+ * of permissions; servers that don't know this parameter refuse it.
  */
 export function exchangeInfoRequest(narrow: boolean): BinanceRequest {
-  return request('exchangeInfo', narrow ? { symbolStatus: 'TRADING', showPermissionSets: 'false' } : {}, 20);
+  return request('exchangeInfo', narrow ? { showPermissionSets: 'false' } : {}, 20);
 }
 
 /** Asks for the venue's time. */

@@ -18,6 +18,8 @@ import type { OandaBudget, OandaBudgets } from './OandaBudgets.ts';
 import type { OpenLineFeed } from './OandaConnection.ts';
 import { OandaRest } from './OandaRest.ts';
 import { OandaStream } from './OandaStream.ts';
+import { RefusedAccess } from './RefusedAccess.ts';
+import type { CredentialsRefused } from './RefusedAccess.ts';
 import { credentialsRefused } from './restReplies.ts';
 import type { VenueRefusal } from './restReplies.ts';
 import { toBook, toOandaTick } from './streamMapping.ts';
@@ -33,9 +35,19 @@ export interface OandaBrokerOptions {
   readonly budgets: OandaBudgets;
   /** False if the credentials are the gateway's own, and serve every client. */
   readonly requiresAuthentication: boolean;
+  /**
+   * The credentials are the operator's, or the venue has just accepted them: a refusal may pass, and is tried again.
+   * Those of which nothing is known are given up when the venue itself refuses them.
+   *
+   * @default false
+   */
+  readonly isTrusted?: boolean;
   /** How streams are opened. @default a real HttpLineFeed */
   readonly open?: OpenLineFeed;
 }
+
+/** `isFinal`: credentials of this form are none; the venue was not asked. */
+type Refusal = Pick<CredentialsRefused, 'reason'> & Partial<CredentialsRefused> & { readonly isFinal?: true };
 
 const FEED_TYPES: readonly FeedType[] = ['tick', 'candle', 'orderbook'];
 /** Decimal places of prices whose precision the venue does not state. */
@@ -53,7 +65,7 @@ export class OandaBroker extends BaseBroker {
   readonly #budget: OandaBudget & Disposable;
   readonly #rest: OandaRest;
   readonly #confirmer: CandleConfirmer;
-  readonly #catalogKeeper: CatalogKeeper;
+  #catalogKeeper: CatalogKeeper;
   readonly #abort = new AbortController();
   readonly #instruments: InstrumentStreams;
   readonly #review: NameReview;
@@ -63,8 +75,7 @@ export class OandaBroker extends BaseBroker {
   #stream: OandaStream | null = null;
   /** The conditions that were reported of feeds that can't be served. */
   #unserved: ReadonlyMap<Feed, FeedCondition> = new Map();
-  /** Why the venue refuses our credentials; null if it does not. Never reset. */
-  #refusal: string | null = null;
+  readonly #access: RefusedAccess;
   #closing: Promise<void> | null = null;
 
   constructor(context: BrokerContext, options: OandaBrokerOptions) {
@@ -84,8 +95,16 @@ export class OandaBroker extends BaseBroker {
       random,
       logger,
       metrics,
-      onCredentialsRefused: (reason) => {
-        this.#refuse(reason);
+      onCredentialsRefused: (refused) => {
+        this.#refuse(refused);
+      },
+    });
+    this.#access = new RefusedAccess({
+      clock,
+      random,
+      logger,
+      onRetry: () => {
+        this.#askAgain();
       },
     });
     this.#confirmer = new CandleConfirmer({ rest: this.#rest, clock, logger });
@@ -104,30 +123,11 @@ export class OandaBroker extends BaseBroker {
         this.reconcile();
       },
     });
-    this.#catalogKeeper = new CatalogKeeper({
-      broker: context,
-      fetch: (signal) => this.#rest.fetchCatalog(signal),
-      pausedUntilMs: () => this.#rest.pausedUntilMs,
-      listener: {
-        onCatalog: (catalog, isPeriodic) => {
-          context.sink.onActivity();
-          if (isPeriodic) this.#review.forget();
-          this.setCatalog(catalog);
-          this.#apply();
-        },
-        onDelayed: () => {
-          this.catalogFailed();
-          this.reconcile();
-        },
-        onState: () => {
-          this.#reportStatus();
-        },
-      },
-    });
+    this.#catalogKeeper = this.#newKeeper();
   }
 
   override get isRefused(): boolean {
-    return this.#refusal !== null;
+    return this.#access.reason !== null;
   }
 
   start(): void {
@@ -136,7 +136,7 @@ export class OandaBroker extends BaseBroker {
     try {
       this.#options.credentials.use(checkFormat);
     } catch (error) {
-      this.#refuse(GatewayError.from(error).message);
+      this.#refuse({ reason: GatewayError.from(error).message, isFinal: true });
       return;
     }
     this.#catalogKeeper.start();
@@ -164,6 +164,7 @@ export class OandaBroker extends BaseBroker {
     const price = await this.#rest.fetchPrice(symbol, impatientOptions(asker, this.#abort.signal));
     if (price === null) return null;
     const book = toBook(price, fromEpochMs(this.context.clock.now()));
+    if (book === null) return null;
     return { ...book, bids: book.bids.slice(0, depth), asks: book.asks.slice(0, depth) };
   }
 
@@ -180,6 +181,7 @@ export class OandaBroker extends BaseBroker {
     this.#state = 'closed';
     this.#abort.abort(new GatewayError('BROKER_UNAVAILABLE', `Broker ${this.id} is shutting down.`));
     this.#confirmer[Symbol.dispose]();
+    this.#access[Symbol.dispose]();
     this.#stopStreaming();
     await Promise.all([...this.#leaving, this.#catalogKeeper.close(), this.#review.done, this.#rest.close()]);
     this.catalogFailed();
@@ -187,19 +189,59 @@ export class OandaBroker extends BaseBroker {
     this.setStatus({ kind: 'closed' });
   }
 
-  #checkAdmitted(): void {
-    if (this.#refusal !== null) throw new GatewayError('BROKER_AUTHENTICATION_FAILED', this.#refusal);
+  #newKeeper(): CatalogKeeper {
+    const { context } = this;
+    return new CatalogKeeper({
+      broker: context,
+      fetch: (signal) => this.#rest.fetchCatalog(signal),
+      pausedUntilMs: () => this.#rest.pausedUntilMs,
+      listener: {
+        onCatalog: (catalog, isPeriodic) => {
+          context.sink.onActivity();
+          this.#access.accepted();
+          if (isPeriodic) this.#review.forget();
+          this.setCatalog(catalog);
+          this.#apply();
+        },
+        onDelayed: () => {
+          this.catalogFailed();
+          this.reconcile();
+        },
+        onState: () => {
+          this.#reportStatus();
+        },
+      },
+    });
   }
 
-  /** The venue refuses the credentials. This is final: other credentials need another broker. */
-  #refuse(reason: string): void {
-    if (this.#refusal !== null || this.#state !== 'running') return;
-    this.#refusal = reason;
-    this.context.logger.warn({ reason }, 'venue refuses the credentials');
+  #checkAdmitted(): void {
+    const { reason } = this.#access;
+    if (reason === null) return;
+    // A client can't give other credentials in place of the operator's; those are tried again.
+    const code = this.traits.requiresAuthentication ? 'BROKER_AUTHENTICATION_FAILED' : 'BROKER_UNAVAILABLE';
+    throw new GatewayError(code, reason);
+  }
+
+  /**
+   * The venue refuses the credentials. Nothing more is asked of it, for good if it has never accepted them and says so
+   * in its own words, else for a while.
+   */
+  #refuse({ reason, isOwnWords = true, isFinal }: Refusal): void {
+    if (this.#state !== 'running') return;
+    const hasWorked = this.#options.isTrusted === true || this.catalog !== null;
+    this.#access.refused(reason, isFinal ?? (!hasWorked && isOwnWords));
     this.#catalogKeeper.stop();
     this.catalogFailed();
     this.#apply();
     this.#reportStatus();
+  }
+
+  /** The list of instruments is the first thing that is asked for: if the venue gives it, everything begins again. */
+  #askAgain(): void {
+    if (this.#state !== 'running') return;
+    this.#leave(this.#catalogKeeper.close());
+    this.#catalogKeeper = this.#newKeeper();
+    this.#catalogKeeper.start();
   }
 
   #apply(): void {
@@ -222,7 +264,7 @@ export class OandaBroker extends BaseBroker {
 
   /** Why a feed can't be served; `unknown`: it is not known yet whether it can. */
   #obstacleOf({ symbol, type }: Feed): FeedCondition | 'none' | 'unknown' {
-    if (this.#refusal !== null) return { kind: 'recovering', reason: this.#refusal };
+    if (this.#access.reason !== null) return { kind: 'recovering', reason: this.#access.reason };
     if (type === 'trade') return { kind: 'closed', reason: 'The venue has no trades.' };
     if (this.catalog === null) {
       const { state } = this.#catalogKeeper;
@@ -257,10 +299,14 @@ export class OandaBroker extends BaseBroker {
         target: (wanted) => credentials.use((lent) => streamTarget(streamUrl, lent, wanted)),
         listener: {
           onPrice: (price) => {
+            this.#access.flowing();
             this.#instruments.receive(price);
           },
           onHeartbeat: (time) => {
             this.#instruments.heartbeat(time);
+          },
+          onUnreadable: (instrument) => {
+            this.#instruments.unreadable(instrument);
           },
           onLost: (reason, isKept) => {
             this.#instruments.lost(reason, isKept);
@@ -283,14 +329,19 @@ export class OandaBroker extends BaseBroker {
     const stream = this.#stream;
     this.#stream = null;
     if (stream === null) return;
-    const leaving = stream.close().finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
+    this.#leave(stream.close());
     this.#reportStatus();
+  }
+
+  /** What is closing is waited for when the broker is closed. */
+  #leave(closing: Promise<void>): void {
+    const leaving = closing.finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
   }
 
   #streamRefused(refusal: VenueRefusal, names: ReadonlySet<string>): void {
     const reason = credentialsRefused(refusal);
-    if (reason !== null) this.#refuse(reason);
+    if (reason !== null) this.#refuse({ reason });
     else if (refusal === 'instrument') this.#review.begin(names);
   }
 
@@ -299,7 +350,7 @@ export class OandaBroker extends BaseBroker {
     this.countConnections(stream?.openConnections ?? 0);
     if (this.#state !== 'running') return;
     const catalog = this.#catalogKeeper.state;
-    this.setStatus(oandaStatus({ refusal: this.#refusal, catalog, stream: stream?.state ?? null }));
+    this.setStatus(oandaStatus({ refusal: this.#access.reason, catalog, stream: stream?.state ?? null }));
   }
 }
 

@@ -46,6 +46,10 @@ export class StandInSocket implements ControlTarget {
   framesReceived = 0;
   /** Makes this socket alone silent; new ones are not affected. */
   silenced = false;
+  /** No market data goes to this socket; pings and answers do. */
+  muted = false;
+  /** Market data goes to this socket that much later. */
+  delayMs = 0;
   readonly #options: StandInSocketOptions;
   readonly #timers: Timers;
   readonly #frameTimes: number[] = [];
@@ -110,6 +114,12 @@ export class StandInSocket implements ControlTarget {
 
   /** Sends a market message, wrapped as the connection has it. The payload's text is not changed. */
   deliver(stream: string, payload: string): void {
+    if (this.muted) return;
+    if (this.delayMs > 0) this.#timers.after(this.delayMs, () => this.#deliver(stream, payload));
+    else this.#deliver(stream, payload);
+  }
+
+  #deliver(stream: string, payload: string): void {
     this.send(this.combined ? `{"stream":${JSON.stringify(stream)},"data":${payload}}` : payload);
   }
 

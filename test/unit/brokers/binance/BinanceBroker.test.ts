@@ -334,6 +334,6 @@ describe('the status of the broker', () => {
     ['connecting while one tries and none is up', [waiting, connecting], true, connecting],
     ['waiting as long as the one that tries next', [{ ...waiting, delayMs: 2_000 }, waiting], true, waiting],
   ])('%s', (_, sockets, catalogKnown, expected) => {
-    expect(binanceStatus(sockets, catalogKnown)).toMatchObject(expected);
+    expect(binanceStatus(sockets, { catalogKnown, silence: null })).toMatchObject(expected);
   });
 });

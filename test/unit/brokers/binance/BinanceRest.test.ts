@@ -72,7 +72,7 @@ describe('BinanceRest.fetchCatalog', () => {
       listing({ symbol: 7 }, BTCUSDT, { ...BTCUSDT, symbol: 'B', filters: 3 }),
     );
     const catalog = await rest.fetchCatalog();
-    expect(venue.requests).toEqual(['/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false']);
+    expect(venue.requests).toEqual(['/api/v3/exchangeInfo?showPermissionSets=false']);
     expect(catalog.instruments.map(({ symbol }) => symbol)).toEqual(['BTCUSDT']);
     expect(await invalidCount(metrics)).toBe(2);
   });
@@ -130,6 +130,33 @@ describe('BinanceRest', () => {
     await expect(rest.fetchTrades('NOPE', 5)).rejects.toMatchObject(expected);
     await expect(rest.fetchDepth('NOPE', 5)).rejects.toMatchObject(expected);
     await expect(rest.fetchCandles(query)).rejects.toMatchObject(expected);
+  });
+
+  it.each([
+    [-1100, "Illegal characters found in parameter 'startTime'; legal range is '^[0-9]{1,20}$'.", 'from'],
+    [-1102, "Mandatory parameter 'endTime' was not sent, was empty/null, or malformed.", 'to'],
+    [-1130, "Data sent for parameter 'limit' is not valid.", 'limit'],
+    [-1120, 'Invalid interval.', 'interval'],
+  ])('names the argument that the venue refuses, not the symbol (%i: %s)', async (code, msg, argument) => {
+    const { rest } = await set(() => ({ status: 400, body: { code, msg } }));
+    const query = { symbol: 'BTCUSDT', interval: '1m', fromMs: 5, toMs: null, limit: 5 } as const;
+    await expect(rest.fetchCandles(query)).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+      message: `${argument}: the venue of broker binance does not take this value.`,
+    });
+  });
+
+  it('asks for no time that the venue can not mean', async () => {
+    const { rest, venue } = await set(() => ({ body: [] }));
+    const query = { symbol: 'BTCUSDT', interval: '1m', fromMs: Date.UTC(1960, 0), toMs: null, limit: 5 } as const;
+    expect(await rest.fetchCandles(query)).toEqual([]);
+    expect(venue.requests.at(-1)).toContain('startTime=0&');
+    expect(await rest.fetchCandles({ ...query, interval: '5s', toMs: Date.UTC(9999, 0) })).toEqual([]);
+    expect(venue.requests.at(-1)).not.toContain('endTime');
+    const before = venue.requests.length;
+    expect(await rest.fetchCandles({ ...query, fromMs: null, toMs: Date.UTC(1960, 0) })).toEqual([]);
+    expect(await rest.fetchCandles({ ...query, fromMs: Date.UTC(9999, 0) })).toEqual([]);
+    expect(venue.requests).toHaveLength(before);
   });
 
   it('says by number what else the venue refuses', async () => {

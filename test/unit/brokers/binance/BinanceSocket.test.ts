@@ -221,7 +221,46 @@ describe('silence', () => {
     await run(harness, 1);
     expect(kindsOf(harness, ticks).at(-1)).toBe('live');
     expect(kindsOf(harness, candles).at(-1)).toBe('live');
-    expect(harness.sockets.all).toHaveLength(1);
+  });
+
+  it('of a busy connection that still pings has it replaced at once, and the next one delivers', async () => {
+    const harness = startBroker();
+    const socket = await harness.goLive(ticks, trades);
+    await run(harness, 30);
+    const quiet = async (seconds: number): Promise<void> => {
+      for (let second = 0; second < seconds; second += 1) {
+        for (const each of harness.sockets.alive) each.ping();
+        await harness.clock.advance(1_000);
+      }
+    };
+    await quiet(11);
+    expect(harness.statuses.at(-1)).toMatchObject({
+      kind: 'degraded',
+      reason: expect.stringContaining('Nothing comes'),
+    });
+    expect(harness.sockets.all).toHaveLength(2);
+    await openAndAcknowledge(harness.clock, harness.sockets.last);
+    await run(harness, 2, [harness.sockets.last]);
+    expect(socket.gone).toBe(true);
+    expect(kindsOf(harness, ticks).slice(-2)).toEqual(['stale', 'live']);
+    expect(harness.statuses.at(-1)?.kind).toBe('connected');
+    expect(await harness.counter('reconnects')).toEqual([{ broker: 'binance', value: 1 }]);
+  });
+
+  it('that no new connection ends stays reported, and new connections become rare', async () => {
+    const harness = startBroker();
+    await harness.goLive(ticks);
+    await run(harness, 30);
+    for (let second = 0; second < 1_800; second += 1) {
+      for (const socket of harness.sockets.alive) {
+        socket.ping();
+        if (socket.sent.length === 0) await openAndAcknowledge(harness.clock, socket);
+      }
+      await harness.clock.advance(1_000);
+    }
+    expect(kindsOf(harness, ticks)).toEqual(['recovering', 'live', 'stale']);
+    expect(harness.sockets.all.length).toBeGreaterThan(3);
+    expect(harness.sockets.all.length).toBeLessThan(15);
   });
 
   it('of a quiet market is no silence while the venue pings', async () => {
@@ -243,10 +282,11 @@ describe('silence', () => {
     await harness.clock.advance(3_000);
     expect(kindsOf(harness, trades).at(-1)).toBe('stale');
     expect(socket.gone).toBe(false);
+    expect(harness.sockets.all).toHaveLength(2);
     await harness.clock.advance(34_000);
     expect(socket.gone).toBe(true);
     expect(kindsOf(harness, trades)).toContain('recovering');
-    await harness.reconnect();
+    await openAndAcknowledge(harness.clock, harness.sockets.last);
     expect(kindsOf(harness, trades).at(-1)).toBe('live');
   });
 
@@ -316,14 +356,14 @@ describe('silence', () => {
   });
 });
 
-it('every frame is a sign of life, a ping too', async () => {
+it('data alone counts as a message of the venue: neither a ping nor an answer does', async () => {
   const harness = startBroker();
   const socket = await harness.goLive(ticks);
   const before = harness.activity.count;
   socket.ping();
   send(socket, 'btcusdt@bookTicker', tick(1));
   acknowledge(socket);
-  expect(harness.activity.count).toBe(before + 2);
+  expect(harness.activity.count).toBe(before + 1);
 });
 
 it('connects anew when too many frames are invalid', async () => {

@@ -10,6 +10,7 @@ import type {
   CandleInterval,
   FeedEventDraft,
   FeedType,
+  TickDraft,
   TradeDraft,
 } from '../../../../src/market/marketData.ts';
 import { fromEpochMs } from '../../../../src/market/timestamp.ts';
@@ -49,6 +50,11 @@ class FakeRest implements Rest {
   trades: () => Promise<{ trades: readonly HistoricTrade[]; complete: boolean }> = () =>
     Promise.resolve({ trades: [], complete: true });
 
+  tick: () => Promise<TickDraft | null> = () => Promise.resolve(null);
+  bookId: () => Promise<number> = () => Promise.reject(unavailable());
+  lastTradeMs: () => Promise<number | null> = () => Promise.resolve(null);
+  time: () => Promise<number> = () => Promise.reject(unavailable());
+
   count(what: string): number {
     return this.asked.filter((entry) => entry.what === what).length;
   }
@@ -58,7 +64,10 @@ class FakeRest implements Rest {
   fetchCandles: Rest['fetchCandles'] = (...args) => this.#ask('candles', args, this.candles);
   fetchTradesSince: Rest['fetchTradesSince'] = (...args) => this.#ask('trades', args, this.trades);
   fetchTrades: Rest['fetchTrades'] = async (...args) => (await this.#ask('recent', args, this.trades)).trades;
-  fetchTick: Rest['fetchTick'] = (...args) => this.#ask('tick', args, () => Promise.resolve(null));
+  fetchTick: Rest['fetchTick'] = (...args) => this.#ask('tick', args, this.tick);
+  fetchBookId: Rest['fetchBookId'] = (...args) => this.#ask('bookId', args, this.bookId);
+  fetchLastTradeMs: Rest['fetchLastTradeMs'] = (...args) => this.#ask('newest', args, this.lastTradeMs);
+  fetchTime: Rest['fetchTime'] = (...args) => this.#ask('time', args, this.time);
   close: Rest['close'] = () => {
     this.closed = true;
     return Promise.resolve();

@@ -11,7 +11,7 @@ import {
 
 describe('restRequests', () => {
   it.each([
-    [exchangeInfoRequest(true), '/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false', 20],
+    [exchangeInfoRequest(true), '/api/v3/exchangeInfo?showPermissionSets=false', 20],
     [exchangeInfoRequest(false), '/api/v3/exchangeInfo', 20],
     [timeRequest(), '/api/v3/time', 1],
     [tradesRequest('BTCUSDT', 100), '/api/v3/trades?symbol=BTCUSDT&limit=100', 25],
