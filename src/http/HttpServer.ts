@@ -7,6 +7,7 @@ import { GatewayError } from '../shared/errors.ts';
 import { logFault } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ClientConnections } from './ClientConnections.ts';
+import { answerCrossOrigin } from './crossOrigin.ts';
 import { isAllowedOrigin } from './origin.ts';
 import {
   BAD_HOST,
@@ -44,6 +45,8 @@ export interface HttpServerOptions {
   readonly connections: ClientConnections;
   /** Paths that are served even over refused connections: those that report the gateway's own state. */
   readonly alwaysServed?: ReadonlySet<string>;
+  /** Paths whose answers pages of the allowed origins may read. */
+  readonly crossOriginPaths?: ReadonlySet<string>;
   /** A client that reads nothing of what was sent for this long is disconnected. */
   readonly unreadTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
@@ -167,6 +170,7 @@ export class HttpServer implements AsyncDisposable {
       if (this.draining) this.#server.closeIdleConnections();
     });
     const { alwaysServed, connections, requestHandlers, upgradeHandlers } = this.#options;
+    const { allowedOrigins, crossOriginPaths } = this.#options;
     const answering = connections.begin(request);
     response.once('close', () => {
       answering[Symbol.dispose]();
@@ -176,6 +180,7 @@ export class HttpServer implements AsyncDisposable {
     const handler = requestHandlers.get(path);
     const refusal = alwaysServed?.has(path) === true ? null : connections.refusalOf(request.socket);
     if (!isHost(request.headers.host)) sendError(response, BAD_HOST);
+    else if (crossOriginPaths?.has(path) === true && answerCrossOrigin(request, response, allowedOrigins)) return;
     else if (refusal !== null) sendError(response, withConnectionClose(toErrorResponse(refusal)));
     else if (handler !== undefined) {
       request.url = originForm(target);

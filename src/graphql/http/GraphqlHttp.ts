@@ -25,10 +25,10 @@ export interface GraphqlHttpOptions {
   readonly graphiql: GraphiqlPage | null;
   readonly heartbeatMs: number;
   readonly maxPayloadBytes: number;
-  /** Decides whether pages of this origin may read the answers. */
-  readonly allowsOrigin: (origin: string) => boolean;
 }
 
+/** A proxy that compresses a stream, or collects it, withholds events until it has enough of them. */
+const UNTOUCHED_BY_PROXIES = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' };
 /** Every answer in progress takes at least this much memory. */
 const LEAST_VALUES = 500;
 
@@ -56,7 +56,6 @@ export class GraphqlHttp {
     const { graphiql, maxPayloadBytes } = this.#options;
     response.setHeader('x-content-type-options', 'nosniff');
     response.setHeader('vary', 'Accept, Origin');
-    if (this.#answerOrigin(request, response)) return;
     if (graphiql?.isAskedFor(request) === true) {
       await graphiql.send(request, response);
       return;
@@ -82,24 +81,9 @@ export class GraphqlHttp {
     return ConnectedClient.admit({
       services,
       address: services.clientOf(request),
-      evidence: evidenceFromHeaders(headers),
+      evidence: services.logins.areChecked ? evidenceFromHeaders(headers) : null,
       sessionToken: typeof session === 'string' && session !== '' ? session : null,
     });
-  }
-
-  /** Answers preflights and adds the CORS headers. Returns true if the request is answered. */
-  #answerOrigin({ headers, method }: IncomingMessage, response: ServerResponse): boolean {
-    const { origin } = headers;
-    const isAllowed = origin !== undefined && this.#options.allowsOrigin(origin);
-    if (isAllowed) response.setHeader('access-control-allow-origin', origin);
-    if (method !== 'OPTIONS') return false;
-    if (isAllowed) {
-      response.setHeader('access-control-allow-methods', 'GET, POST');
-      response.setHeader('access-control-allow-headers', 'content-type, authorization, x-api-key, x-session');
-      response.setHeader('access-control-max-age', '600');
-    }
-    response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
-    return true;
   }
 
   async #execute(exchange: Exchange): Promise<void> {
@@ -128,7 +112,7 @@ export class GraphqlHttp {
       return;
     }
     using _place = this.#takePlace(exchange, results);
-    const stream = this.#stream(response, { ...headers, 'x-accel-buffering': 'no' }, budget);
+    const stream = this.#stream(response, { ...headers, ...UNTOUCHED_BY_PROXIES }, budget);
     client.watchLogin({
       endsSoon: null,
       ended: () => {
