@@ -85,7 +85,7 @@ const jwtSettings = section({
     .nullable()
     .default(null),
   /** Null allows HS256 with a secret, and RS256 and ES256 otherwise. */
-  algorithms: listOf(oneOf([...SECRET_ALGORITHMS, ...PUBLIC_KEY_ALGORITHMS]), 'a list of algorithms', 13)
+  algorithms: listOf(oneOf([...SECRET_ALGORITHMS, ...PUBLIC_KEY_ALGORITHMS]), 'a list of algorithms', 14)
     .min(1, { error: 'at least one algorithm' })
     .nullable()
     .default(null),
@@ -111,7 +111,7 @@ const JWT_RULES: readonly Rule[] = [
       return usableAlgorithms(key.algorithms, algorithms).length > 0;
     },
     expected:
-      'an algorithm that fits the key: RS or PS with 256, 384 or 512 for RSA; ES256, ES384, ES512 for P-256, P-384, P-521; EdDSA for Ed25519',
+      'an algorithm that fits the key: RS or PS with 256, 384 or 512 for RSA; ES256, ES384, ES512 for P-256, P-384, P-521; EdDSA or Ed25519 for Ed25519',
     at: 'algorithms',
   },
 ];
