@@ -29,6 +29,16 @@ describe('a subscription over server-sent events', () => {
     expect(await gateway.metric('bytes_sent_total', { protocol: 'graphql-sse' })).toBeGreaterThan(100);
   });
 
+  it('may neither be kept, changed nor held back by a proxy, so none compresses it', async () => {
+    await using gateway = await GraphqlGateway.start();
+    await using client = await SseClient.subscribe(gateway.url, TICKS, { 'accept-encoding': 'gzip, br' });
+    expect(client.response.headers).toMatchObject({
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+    });
+    expect(client.response.headers['content-encoding']).toBeUndefined();
+  });
+
   it('works by GET too, as EventSource asks', async () => {
     await using gateway = await GraphqlGateway.start();
     const abort = new AbortController();
