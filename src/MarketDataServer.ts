@@ -192,7 +192,8 @@ function buildHttp(
 ): HttpServer {
   const { config, logger, version } = options;
   const { clock, manager, metrics } = services;
-  const { maxPayloadBytes, compression, allowedOrigins, host, port, shutdownTimeoutMs } = config.server;
+  const { maxPayloadBytes, compression, allowedOrigins, host, port, shutdownTimeoutMs, keepAliveTimeoutMs } =
+    config.server;
   const { graphqlMs, rawMs } = config.heartbeat;
   const graphql = buildGraphql(options, services);
   const raw = new RawProtocol({ services, heartbeatMs: rawMs, maxPayloadBytes, compression });
@@ -236,6 +237,7 @@ function buildHttp(
     crossOriginPaths: new Set(['/graphql']),
     unreadTimeoutMs: UNREAD_BEATS * graphqlMs,
     shutdownTimeoutMs,
+    keepAliveTimeoutMs,
     clock,
     logger,
   });

@@ -46,6 +46,8 @@ const server = section({
   /** The size of one message from a client, after decompression. */
   maxPayloadBytes: wholeNumber(256, MAX_MESSAGE_BYTES).default(65_536),
   shutdownTimeoutMs: wholeNumber(1, HOUR_MS).default(5000),
+  /** Longer than the 60 s that most proxies keep idle connections: they would send a request just as it is closed. */
+  keepAliveTimeoutMs: wholeNumber(1_000, HOUR_MS).default(75_000),
   /** The origins of web pages that may connect. Empty: the server's own origin and loopback pages; `*`: all pages. */
   allowedOrigins: listOf(origin(), 'a list of origins').default([]),
   /** The proxies whose X-Forwarded-For and X-Forwarded-Proto headers are believed. */

@@ -50,6 +50,8 @@ export interface HttpServerOptions {
   /** A client that reads nothing of what was sent for this long is disconnected. */
   readonly unreadTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
+  /** How long a connection stays open between two requests. A proxy in front should close it first (README). */
+  readonly keepAliveTimeoutMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -58,7 +60,6 @@ const TIMEOUTS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5_000,
-  keepAliveTimeout: 10_000,
 };
 
 /**
@@ -77,13 +78,16 @@ export class HttpServer implements AsyncDisposable {
     this.#options = options;
     this.#server = createServer({
       ...TIMEOUTS,
+      keepAliveTimeout: options.keepAliveTimeoutMs,
       maxHeaderSize: MAX_HEADER_BYTES,
       // Offers to upgrade to anything else (h2c) are ignored, and the request is served.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     });
-    // The timeout applies only while written data is not read. A request may take long to answer.
+    // Node leaves it to this listener to end a connection on which nothing has moved for as long as it may wait. A request may
+    // take long to answer, and what was upgraded has heartbeats of its own.
     this.#server.setTimeout(options.unreadTimeoutMs, (socket) => {
-      if (socket.writableLength > 0) socket.destroy();
+      const isBetweenRequests = !this.#upgraded.has(socket) && !options.connections.isAnswering(socket);
+      if (socket.writableLength > 0 || isBetweenRequests) socket.destroy();
     });
     this.#server.on('connection', (socket) => {
       options.connections.accept(socket);
