@@ -6,7 +6,7 @@ import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlContext } from './context.ts';
 import { DocumentCache } from './documents/DocumentCache.ts';
-import { abandon, operationExecutor } from './executeOperation.ts';
+import { abandon, operationExecutor, withoutEmptyName } from './executeOperation.ts';
 import type { ExecuteOperation, StreamOutcome } from './executeOperation.ts';
 import { stringifyInSlices, turnOf } from './slices.ts';
 import { boundedParse, boundedValidate, countCost, refuseLength } from './documents/queryLimits.ts';
@@ -57,7 +57,7 @@ function executedBy(execute: ExecuteOperation): Plugin<Record<string, never>, Ht
     onParams({ setParamsHandler }) {
       setParamsHandler(({ params, request, context }) => {
         // Yoga's own plugins read both.
-        const whole = { ...context, request, params };
+        const whole = { ...context, request, params: withoutEmptyName(params) };
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- passed on as it is, to eventStreams
         return execute(params, whole) as Promise<ExecutionResult>;
       });

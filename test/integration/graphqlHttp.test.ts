@@ -90,6 +90,30 @@ describe('a query', () => {
     expect(await response.text()).toMatch(body);
   });
 
+  it.each<[string, (name: string, query: string) => Promise<Response>]>([
+    ['GET', (name, query) => fetch(`${gateway.url}?query=${encodeURIComponent(query)}&operationName=${name}`)],
+    [
+      'POST',
+      (operationName, query) =>
+        fetch(gateway.url, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ query, operationName }),
+        }),
+    ],
+  ])('with an empty operation name by %s has none', async (_method, ask) => {
+    expect(await (await ask('', 'query Q { __typename }')).json()).toEqual({ data: { __typename: 'Query' } });
+    const several = (await (await ask('', 'query Q { __typename } query R { __typename }')).json()) as GraphqlResponse;
+    expect(several.errors?.[0]?.extensions['code']).toBe('BAD_REQUEST');
+  });
+
+  it('that is a mutation is refused by GET, with an empty operation name too', async () => {
+    const mutation = 'mutation { deauthenticateBroker(broker: "binance") { broker } }';
+    const response = await fetch(`${gateway.url}?query=${encodeURIComponent(mutation)}&operationName=`);
+    expect(response.status).toBe(405);
+    expect(((await response.json()) as GraphqlResponse).data).toBeUndefined();
+  });
+
   it('works with urql', async () => {
     const client = createClient({
       url: gateway.url,
@@ -297,32 +321,7 @@ describe('a mutation', () => {
   });
 });
 
-describe('pages of other origins', () => {
-  it('are allowed nothing by default', async () => {
-    const { headers } = await gateway.post(BROKERS, { headers: { origin: 'https://evil.example' } });
-    expect(headers.get('access-control-allow-origin')).toBeNull();
-    const preflight = await fetch(gateway.url, {
-      method: 'OPTIONS',
-      headers: { origin: 'https://evil.example', 'access-control-request-method': 'POST' },
-    });
-    expect(preflight.status).toBe(204);
-    expect([...preflight.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
-  });
-
-  it('that are configured may read answers, without credentials', async () => {
-    await using own = await GraphqlGateway.start({
-      options: { allowsOrigin: (origin) => origin === 'https://good.example' },
-    });
-    const { headers } = await own.post(BROKERS, { headers: { origin: 'https://good.example' } });
-    expect(headers.get('access-control-allow-origin')).toBe('https://good.example');
-    expect(headers.get('access-control-allow-credentials')).toBeNull();
-    expect(headers.get('vary')).toContain('Origin');
-    const preflight = await fetch(own.url, { method: 'OPTIONS', headers: { origin: 'https://good.example' } });
-    expect(preflight.headers.get('access-control-allow-headers')).toContain('content-type');
-  });
-});
-
-describe('unusual requests', () => {
+describe('odd requests', () => {
   const get = (target: string, host: string): string =>
     `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nAccept: application/json\r\n\r\n`;
   const query = '?query=%7B__typename%7D';

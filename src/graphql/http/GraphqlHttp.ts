@@ -25,10 +25,12 @@ export interface GraphqlHttpOptions {
   readonly graphiql: GraphiqlPage | null;
   readonly heartbeatMs: number;
   readonly maxPayloadBytes: number;
-  /** Decides whether pages of this origin may read the answers. */
-  readonly allowsOrigin: (origin: string) => boolean;
 }
 
+/** A proxy that compresses a stream, or collects it, withholds events until it has enough of them. */
+const UNTOUCHED_BY_PROXIES = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' };
+const SHUTTING_DOWN = new GatewayError('INTERNAL', 'The gateway is shutting down; subscribe again.');
+const LOGIN_ENDED = new GatewayError('UNAUTHENTICATED', 'The login has ended: subscribe again with another.');
 /** Every answer in progress takes at least this much memory. */
 const LEAST_VALUES = 500;
 
@@ -49,14 +51,13 @@ export class GraphqlHttp {
 
   /** Ends every event stream. */
   close(): void {
-    for (const stream of this.#streams) stream.close();
+    for (const stream of this.#streams) stream.close(SHUTTING_DOWN);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { graphiql, maxPayloadBytes } = this.#options;
     response.setHeader('x-content-type-options', 'nosniff');
     response.setHeader('vary', 'Accept, Origin');
-    if (this.#answerOrigin(request, response)) return;
     if (graphiql?.isAskedFor(request) === true) {
       await graphiql.send(request, response);
       return;
@@ -82,24 +83,9 @@ export class GraphqlHttp {
     return ConnectedClient.admit({
       services,
       address: services.clientOf(request),
-      evidence: evidenceFromHeaders(headers),
+      evidence: services.logins.areChecked ? evidenceFromHeaders(headers) : null,
       sessionToken: typeof session === 'string' && session !== '' ? session : null,
     });
-  }
-
-  /** Answers preflights and adds the CORS headers. Returns true if the request is answered. */
-  #answerOrigin({ headers, method }: IncomingMessage, response: ServerResponse): boolean {
-    const { origin } = headers;
-    const isAllowed = origin !== undefined && this.#options.allowsOrigin(origin);
-    if (isAllowed) response.setHeader('access-control-allow-origin', origin);
-    if (method !== 'OPTIONS') return false;
-    if (isAllowed) {
-      response.setHeader('access-control-allow-methods', 'GET, POST');
-      response.setHeader('access-control-allow-headers', 'content-type, authorization, x-api-key, x-session');
-      response.setHeader('access-control-max-age', '600');
-    }
-    response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
-    return true;
   }
 
   async #execute(exchange: Exchange): Promise<void> {
@@ -128,11 +114,11 @@ export class GraphqlHttp {
       return;
     }
     using _place = this.#takePlace(exchange, results);
-    const stream = this.#stream(response, { ...headers, 'x-accel-buffering': 'no' }, budget);
+    const stream = this.#stream(response, { ...headers, ...UNTOUCHED_BY_PROXIES }, budget);
     client.watchLogin({
       endsSoon: null,
       ended: () => {
-        stream.close();
+        stream.close(LOGIN_ENDED);
       },
     });
     await stream.run(results).finally(() => this.#streams.delete(stream));

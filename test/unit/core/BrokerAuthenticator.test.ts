@@ -7,6 +7,7 @@ import { CredentialVault } from '../../../src/core/CredentialVault.ts';
 import { ANONYMOUS } from '../../../src/core/client.ts';
 import { Sessions } from '../../../src/core/Sessions.ts';
 import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from '../../support/ScriptedBroker.ts';
@@ -39,6 +40,7 @@ class Gateway {
     sessions: this.sessions,
     vault: new CredentialVault(),
     clock: this.clock,
+    logger: silentLogger(),
     allowInsecure: false,
   });
 
