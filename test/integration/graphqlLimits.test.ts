@@ -103,7 +103,7 @@ describe('limits', () => {
 
 describe('what may wait for a client that does not read is bounded by its key', () => {
   const limits = { queueBytesPerConnection: 256 * 1_048_576 };
-  const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
+  const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { tradeId } } }';
   /** Trades go on until one client was cut off, and then some more; `taken` waits until who reads has read them. */
   async function flood(
     gateway: GraphqlGateway,
@@ -140,10 +140,10 @@ describe('what may wait for a client that does not read is bounded by its key', 
 
   it('over server-sent events, and who may have more waiting loses nothing', async () => {
     await using gateway = await startGuarded({ limits });
-    const wide = TRADES.replace('{ id }', `{ id ${LONG_NAMES} }`);
+    const wide = TRADES.replace('{ tradeId }', `{ tradeId ${LONG_NAMES} }`);
     await using narrow = await SseClient.subscribe(
       gateway.url,
-      TRADES.replace('{ id }', `{ id ${'x'.repeat(120)}: receivedAt }`),
+      TRADES.replace('{ tradeId }', `{ tradeId ${'x'.repeat(120)}: receivedAt }`),
       {
         'x-api-key': 'key-of-narrow',
       },

@@ -42,7 +42,7 @@ function nameOf(item: unknown): string | undefined {
     : undefined;
 }
 
-/** What is published and not implemented yet: resume, history and gaps, and the trade's new name for its id. */
+/** What is published and not implemented yet: resume, history and gaps. */
 const NOT_YET: readonly string[] = [
   'Candle.fields/backfilled',
   'FeedGap',
@@ -54,7 +54,6 @@ const NOT_YET: readonly string[] = [
   'Subscription.fields/marketData.args/resume',
   'Subscription.fields/marketDataBatch.args/resume',
   'Trade.fields/backfilled',
-  'Trade.fields/tradeId',
 ];
 
 const isRootType = (name: string): boolean => ['Query', 'Mutation', 'Subscription'].includes(name);

@@ -45,7 +45,7 @@ describe('a data frame has every field of the GraphQL type of the same name', ()
   });
 
   it('trade, with the side in lower case', () => {
-    const data = { ...place, type: 'trade', id: '1003', price: '100.15', size: '0.5', side: 'buy' };
+    const data = { ...place, type: 'trade', tradeId: '1003', price: '100.15', size: '0.5', side: 'buy' };
     expect(frame(trade(3))).toEqual({ type: 'data', broker: 'binance', symbol: 'BTCUSDT', data });
   });
 
