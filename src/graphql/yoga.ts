@@ -9,6 +9,7 @@ import { DocumentCache } from './documents/DocumentCache.ts';
 import { abandon, operationExecutor } from './executeOperation.ts';
 import type { ExecuteOperation, StreamOutcome } from './executeOperation.ts';
 import { stringifyInSlices, turnOf } from './slices.ts';
+import { isPersistedQuery } from './persistedQuery.ts';
 import { boundedParse, boundedValidate, countCost, refuseLength } from './documents/queryLimits.ts';
 
 /** The context of an operation that came over HTTP. */
@@ -54,7 +55,9 @@ export function createGatewayYoga(options: YogaOptions): { readonly yoga: Yoga; 
 /** Executes HTTP requests like operations of any other protocol. */
 function executedBy(execute: ExecuteOperation): Plugin<Record<string, never>, HttpContext> {
   return {
-    onParams({ setParamsHandler }) {
+    onParams({ params: sent, setParams, setParamsHandler }) {
+      // Yoga's own check wants a query; the executor refuses the hash of one.
+      if (isPersistedQuery(sent)) setParams({ ...sent, query: '' });
       setParamsHandler(({ params, request, context }) => {
         // Yoga's own plugins read both.
         const whole = { ...context, request, params };
