@@ -15,7 +15,7 @@ interface Header {
 
 interface Trade {
   readonly kind: 'trade';
-  readonly id: string;
+  readonly tradeId: string;
   readonly price: string;
   readonly size: string;
   readonly side: 'buy' | 'sell';
@@ -87,7 +87,7 @@ function isoTime(ms: number): string {
 function tradesOf(next: () => number): (index: number) => Trade {
   return (index) => ({
     kind: 'trade',
-    id: String(6_720_857_582 + index),
+    tradeId: String(6_720_857_582 + index),
     price: `${(83_000 + next() * 100).toFixed(2)}000000`,
     size: `${(next() * 2).toFixed(5)}000`,
     side: next() < 0.5 ? 'buy' : 'sell',
@@ -148,7 +148,7 @@ export function graphqlPayload({ document, variant, symbols }: Wish): Readonly<R
   const alias = variant === 0 ? '' : `v${variant}: `;
   const [type, fields] =
     document === 'trade'
-      ? ['TRADE', `${HEADER} ... on Trade { id ${alias}price size side }`]
+      ? ['TRADE', `${HEADER} ... on Trade { tradeId ${alias}price size side }`]
       : [
           'ORDERBOOK',
           `broker symbol time sequence ... on OrderBook { ${alias}kind bids { price size } asks { price size } }`,
@@ -175,8 +175,9 @@ export function graphqlEvent(event: BenchEvent, sequence: number): Readonly<Reco
     cursor: `bench.${sequence}`,
   };
   if (event.kind === 'trade') {
-    const { id, price, size, side } = event;
-    return { __typename: 'Trade', type: 'TRADE', ...header, id, price, size, side: side === 'buy' ? 'BUY' : 'SELL' };
+    const { tradeId, price, size } = event;
+    const side = event.side === 'buy' ? 'BUY' : 'SELL';
+    return { __typename: 'Trade', type: 'TRADE', ...header, tradeId, price, size, side };
   }
   return {
     __typename: 'OrderBook',
@@ -190,12 +191,12 @@ export function graphqlEvent(event: BenchEvent, sequence: number): Readonly<Reco
 
 /** The `next` message that a client of the GraphQL gateway receives, without the id. */
 export function graphqlNext(event: BenchEvent, sequence: number): string {
-  const fields = graphqlEvent(event, sequence);
-  const { broker, symbol, type, time, receivedAt } = fields;
-  const { id, price, size, side, kind, bids, asks } = fields;
+  const told = graphqlEvent(event, sequence);
+  const { broker, symbol, type, time, receivedAt } = told;
+  const { tradeId, price, size, side, kind, bids, asks } = told;
   const selected =
     event.kind === 'trade'
-      ? { broker, symbol, type, time, receivedAt, sequence, id, price, size, side }
+      ? { broker, symbol, type, time, receivedAt, sequence, tradeId, price, size, side }
       : { broker, symbol, time, sequence, kind, bids, asks };
   const operation = '00000000-0000-4000-8000-000000000000';
   return JSON.stringify({ id: operation, type: 'next', payload: { data: { marketData: selected } } });

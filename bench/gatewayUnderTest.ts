@@ -85,8 +85,8 @@ class BenchBroker extends ScriptedBroker {
 function toDraft(event: BenchEvent): FeedEventDraft {
   const times = { time: parseTimestamp(event.time), receivedAt: parseTimestamp(event.receivedAt) };
   if (event.kind === 'trade') {
-    const { id, price, size, side } = event;
-    return { type: 'trade', ...times, id, price: decimal(price), size: decimal(size), side };
+    const { tradeId, price, size, side } = event;
+    return { type: 'trade', ...times, tradeId, price: decimal(price), size: decimal(size), side };
   }
   return { type: 'orderbook', kind: 'snapshot', ...times, bids: levels(event.bids), asks: levels(event.asks) };
 }

@@ -21,7 +21,7 @@ const TRADE: Trade = {
   receivedAt: RECEIVED_AT,
   sequence: 123_456,
   cursor: 'ab12cd34.123456',
-  id: '6720857582',
+  tradeId: '6720857582',
   price: decimal('83034.29000000'),
   size: decimal('0.00062000'),
   side: 'sell',

@@ -81,7 +81,7 @@ function eventCase(name: string, { sink, feeds }: Core): MicroCase {
           type: 'trade',
           time: receivedAt,
           receivedAt,
-          id: '6720857582',
+          tradeId: '6720857582',
           price,
           size,
           side: 'sell',

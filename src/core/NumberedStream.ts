@@ -138,8 +138,8 @@ function placeTick(draft: TickDraft, { broker, symbol, sequence, cursor }: Place
 }
 
 function placeTrade(draft: TradeDraft, { broker, symbol, sequence, cursor }: Place): Trade {
-  const { type, time, receivedAt, id, price, size, side } = draft;
-  return { type, broker, symbol, time, receivedAt, sequence, cursor, id, price, size, side };
+  const { type, time, receivedAt, tradeId, price, size, side } = draft;
+  return { type, broker, symbol, time, receivedAt, sequence, cursor, tradeId, price, size, side };
 }
 
 function placeBook(draft: OrderBookDraft, { broker, symbol, sequence, cursor }: Place): OrderBookUpdate {

@@ -41,6 +41,17 @@ export class ClientErrors {
     return thrown.map((error) => this.translate(error));
   }
 
+  /**
+   * The refusal of a persisted query. Clients know it by its message or its code, and send the whole query instead. It is
+   * no failure, so its HTTP status is 200.
+   */
+  persistedQueryNotSupported(): GraphQLError {
+    const extensions = { code: 'PERSISTED_QUERY_NOT_SUPPORTED', retryable: false, http: { status: 200 } };
+    const error = new GraphQLError('PersistedQueryNotSupported', { extensions });
+    this.#translated.add(error);
+    return error;
+  }
+
   count(errors: readonly unknown[]): void {
     for (const { extensions } of this.translateAll(errors)) {
       this.#options.metrics.errors.inc({ code: String(extensions['code']) });

@@ -50,7 +50,10 @@ export function createGraphql(options: GraphqlOptions): Graphql {
     yoga,
     errors,
     shapes,
-    meter: new DeliveryMeter({ protocol: 'graphql-sse', clock, metrics }),
+    meters: {
+      sse: new DeliveryMeter({ protocol: 'graphql-sse', clock, metrics }),
+      multipart: new DeliveryMeter({ protocol: 'graphql-multipart', clock, metrics }),
+    },
     graphiql: graphql.graphiql ? new GraphiqlPage() : null,
     heartbeatMs,
     maxPayloadBytes,

@@ -13,12 +13,14 @@ import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlContext } from './context.ts';
 import { MarketDataSource } from './MarketDataSource.ts';
 import { countCost } from './documents/queryLimits.ts';
+import { isPersistedQuery } from './persistedQuery.ts';
 
 /** An operation as the client sent it. */
 export interface OperationParams {
   readonly query?: string | undefined;
   readonly operationName?: string | null | undefined;
   readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
+  readonly extensions?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
 /** The outcome of an operation. Market data is not opened before somebody takes it. */
@@ -50,7 +52,8 @@ export function operationExecutor(
   errors: ClientErrors,
 ): ExecuteOperation {
   return async (params, context) => {
-    const { query, operationName, variables } = withoutEmptyName(params);
+    const { query, operationName, variables, extensions } = withoutEmptyName(params);
+    if (isPersistedQuery({ query, extensions })) return { errors: [errors.persistedQueryNotSupported()] };
     try {
       const enveloped = getEnveloped({ ...context });
       const document = enveloped.parse(query ?? '');

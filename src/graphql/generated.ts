@@ -497,8 +497,6 @@ export type Trade = MarketData & {
   readonly broker: Scalars['ID']['output'];
   /** See MarketData.cursor. */
   readonly cursor: Scalars['String']['output'];
-  /** The venue's own id of the trade. */
-  readonly id: Scalars['ID']['output'];
   /** The price of the execution. */
   readonly price: Scalars['Decimal']['output'];
   /** See MarketData.receivedAt. */
@@ -513,6 +511,8 @@ export type Trade = MarketData & {
   readonly symbol: Scalars['String']['output'];
   /** See MarketData.time. */
   readonly time: Scalars['Timestamp']['output'];
+  /** The venue's own id of the trade, unique for its symbol. (No event has a field `id`: normalising caches would keep every event, and mix those of two symbols.) */
+  readonly tradeId: Scalars['ID']['output'];
   /** The type of the event. */
   readonly type: MarketDataType;
 };
@@ -840,7 +840,6 @@ export interface TimestampScalarConfig extends GraphQLScalarTypeConfig<Resolvers
 export type TradeResolvers<ContextType = GraphqlContext, ParentType extends ResolversParentTypes['Trade'] = ResolversParentTypes['Trade']> = {
   broker?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
-  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   price?: Resolver<ResolversTypes['Decimal'], ParentType, ContextType>;
   receivedAt?: Resolver<ResolversTypes['Timestamp'], ParentType, ContextType>;
   sequence?: Resolver<ResolversTypes['SafeInt'], ParentType, ContextType>;
@@ -848,6 +847,7 @@ export type TradeResolvers<ContextType = GraphqlContext, ParentType extends Reso
   size?: Resolver<ResolversTypes['Decimal'], ParentType, ContextType>;
   symbol?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   time?: Resolver<ResolversTypes['Timestamp'], ParentType, ContextType>;
+  tradeId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   type?: Resolver<ResolversTypes['MarketDataType'], ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };

@@ -2,19 +2,25 @@ import { execute as executeDocument } from 'graphql';
 import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql';
 import { createYoga, isAsyncIterable } from 'graphql-yoga';
 import type { Plugin } from 'graphql-yoga';
+import { EVENT_STREAM } from '../fanout/frames/streamFraming.ts';
+import type { StreamFraming } from '../fanout/frames/streamFraming.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlContext } from './context.ts';
 import { DocumentCache } from './documents/DocumentCache.ts';
 import { abandon, operationExecutor, withoutEmptyName } from './executeOperation.ts';
 import type { ExecuteOperation, StreamOutcome } from './executeOperation.ts';
+import type { AcceptedAnswers } from './http/acceptedAnswers.ts';
 import { stringifyInSlices, turnOf } from './slices.ts';
+import { isPersistedQuery } from './persistedQuery.ts';
 import { boundedParse, boundedValidate, countCost, refuseLength } from './documents/queryLimits.ts';
 
 /** The context of an operation that came over HTTP. */
 export interface HttpContext extends Omit<GraphqlContext, 'operation'> {
+  /** The answers that the client takes. */
+  readonly accepted: AcceptedAnswers;
   /** Called in place of making a body if the answer is a stream of results. The callee owns the stream. */
-  readonly onStream: (results: StreamOutcome) => void;
+  readonly onStream: (results: StreamOutcome, framing: StreamFraming) => void;
 }
 
 /** The yoga server of this gateway. */
@@ -54,7 +60,9 @@ export function createGatewayYoga(options: YogaOptions): { readonly yoga: Yoga; 
 /** Executes HTTP requests like operations of any other protocol. */
 function executedBy(execute: ExecuteOperation): Plugin<Record<string, never>, HttpContext> {
   return {
-    onParams({ setParamsHandler }) {
+    onParams({ params: sent, setParams, setParamsHandler }) {
+      // Yoga's own check wants a query; the executor refuses the hash of one.
+      if (isPersistedQuery(sent)) setParams({ ...sent, query: '' });
       setParamsHandler(({ params, request, context }) => {
         // Yoga's own plugins read both.
         const whole = { ...context, request, params: withoutEmptyName(params) };
@@ -110,7 +118,7 @@ function contextOf({ contextValue }: ExecutionArgs): GraphqlContext {
 
 const NOT_ACCEPTABLE = new GatewayError(
   'BAD_REQUEST',
-  'A subscription over HTTP is answered with server-sent events: accept text/event-stream.',
+  'A subscription over HTTP is answered with a stream: accept text/event-stream, or multipart/mixed;subscriptionSpec=1.0.',
 );
 
 /** Joins two JSON objects. */
@@ -118,37 +126,61 @@ function joinMembers(first: string, second: string): string {
   return first === '{}' ? second : `${first.slice(0, -1)},${second.slice(1)}`;
 }
 
+type ResultPayload = Parameters<NonNullable<Plugin<Record<string, never>, HttpContext>['onResultProcess']>>[0];
+
 /** Hands streams of results over before a body is made of them: the owner of the socket writes them. */
 function eventStreams(errors: ClientErrors): Plugin<Record<string, never>, HttpContext> {
   return {
     async onResultProcess(payload) {
-      const { result, resultProcessor, serverContext } = payload;
-      if (!isAsyncIterable<ExecutionResult>(result)) {
-        // Batching is off, so there is one result.
-        if (Array.isArray(result)) return;
-        if ('errors' in result) errors.count(result.errors ?? []);
-        if (!('data' in result) || !result.data) return;
-        const data = await stringifyInSlices(result.data, () => turnOf(serverContext));
-        payload.setResult({
-          ...result,
-          stringify: ({ data: _data, ...rest }) => joinMembers(JSON.stringify(rest), `{"data":${data}}`),
-        });
+      const { result, serverContext } = payload;
+      const { stream, json } = serverContext.accepted;
+      if (isSingle(result)) {
+        const isPart = !json && stream !== null && stream !== EVENT_STREAM;
+        await (isPart ? answerInPart(payload, result, stream) : answerInSlices(payload, result));
+      } else if (!isAsyncIterable<ExecutionResult>(result)) {
+        // Batching is off.
         return;
-      }
-      if (resultProcessor === undefined) {
+      } else if (stream === null) {
         abandon(result);
-        const body = JSON.stringify({ errors: errors.format([errors.translate(NOT_ACCEPTABLE)]) });
-        const headers = { 'content-type': 'application/json; charset=utf-8' };
-        payload.setResultProcessor(
-          (_, { Response }) => new Response(body, { status: 406, headers }),
-          'application/json',
-        );
-        return;
+        refuse(payload);
+      } else {
+        answer(payload, '', { contentType: stream.contentType });
+        serverContext.onStream(result, stream);
       }
-      payload.setResultProcessor((_, { Response }) => {
-        serverContext.onStream(result);
-        return new Response(null, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
-      }, 'text/event-stream');
     },
   };
+
+  /** A single result for a client that takes multipart only. */
+  async function answerInPart(payload: ResultPayload, result: ExecutionResult, framing: StreamFraming): Promise<void> {
+    const text = await stringifyInSlices(errors.formatResult(result), () => turnOf(payload.serverContext));
+    answer(payload, framing.start + framing.result(text) + framing.end, framing);
+  }
+
+  async function answerInSlices(payload: ResultPayload, result: ExecutionResult): Promise<void> {
+    if ('errors' in result) errors.count(result.errors ?? []);
+    if (!('data' in result) || !result.data) return;
+    const data = await stringifyInSlices(result.data, () => turnOf(payload.serverContext));
+    payload.setResult({
+      ...result,
+      stringify: ({ data: _data, ...rest }) => joinMembers(JSON.stringify(rest), `{"data":${data}}`),
+    });
+  }
+
+  function refuse(payload: ResultPayload): void {
+    const body = JSON.stringify({ errors: errors.format([errors.translate(NOT_ACCEPTABLE)]) });
+    answer(payload, body, { contentType: 'application/json; charset=utf-8', status: 406 });
+  }
+}
+
+function isSingle(result: ResultPayload['result']): result is ExecutionResult {
+  return !Array.isArray(result) && !isAsyncIterable(result);
+}
+
+function answer(
+  payload: ResultPayload,
+  body: string,
+  { contentType, status = 200 }: { readonly contentType: string; readonly status?: number },
+): void {
+  const headers = { 'content-type': contentType };
+  payload.setResultProcessor((_result, { Response }) => new Response(body, { status, headers }), contentType);
 }

@@ -57,8 +57,11 @@ export interface Tick extends EventHeader {
 /** One execution. */
 export interface Trade extends EventHeader {
   readonly type: 'trade';
-  /** The venue's id of the trade. */
-  readonly id: string;
+  /**
+   * The venue's id of the trade, unique for its symbol. It isn't called `id`, because caches of GraphQL clients take whatever
+   * has an `id` for an entity: they would keep every trade, and mix those of two symbols.
+   */
+  readonly tradeId: string;
   readonly price: Decimal;
   readonly size: Decimal;
   readonly side: Side;

@@ -142,8 +142,8 @@ function body(event: FeedEvent): object {
       return { bid, bidSize, ask, askSize, last, mid, spread };
     }
     case 'trade': {
-      const { id, price, size, side } = event;
-      return { id, price, size, side };
+      const { tradeId, price, size, side } = event;
+      return { tradeId, price, size, side };
     }
     case 'candle': {
       const { interval, openTime, closeTime, open, high, low, close, volume, tradeCount, closed } = event;

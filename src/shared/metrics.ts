@@ -3,7 +3,7 @@ import type { Histogram } from 'prom-client';
 import type { Clock } from './clock.ts';
 
 /** The values of the label `protocol`. */
-export type ClientProtocol = 'graphql-ws' | 'graphql-sse' | 'graphql-http' | 'raw';
+export type ClientProtocol = 'graphql-ws' | 'graphql-sse' | 'graphql-multipart' | 'graphql-http' | 'raw';
 
 const EVENT_TYPES = ['tick', 'candle', 'orderbook', 'trade', 'status'] as const;
 type EventType = (typeof EVENT_TYPES)[number];
@@ -284,6 +284,10 @@ export class DeliveryMeter {
   constructor(options: DeliveryMeterOptions) {
     this.#options = options;
     this.#tally = options.metrics.deliveryTally(options.protocol);
+  }
+
+  get protocol(): ClientProtocol {
+    return this.#options.protocol;
   }
 
   delivered(update: CountedUpdate): void {

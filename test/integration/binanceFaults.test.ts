@@ -143,7 +143,7 @@ describe('a subscriber during faults of the venue', () => {
     await scene.venue.waitForSubscription('btcusdt@trade');
     market.trade();
     await waitFor(() => scene.client.data('trade').length >= 7, 'all seven trades');
-    const ids = scene.client.data('trade').map(({ id }) => Number(id));
+    const ids = scene.client.data('trade').map(({ tradeId }) => Number(tradeId));
     expect(ids).toEqual(ids.map((_, index) => (ids[0] ?? 0) + index));
     await scene.untilInStep();
     await waitFor(() => scene.states().at(-1) === 'live', 'the feed to be live again');

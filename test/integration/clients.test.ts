@@ -1,4 +1,4 @@
-import { ApolloClient, gql, InMemoryCache } from '@apollo/client';
+import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { Client as UrqlClient, fetchExchange, subscriptionExchange } from '@urql/core';
 import { createClient } from 'graphql-ws';
@@ -90,7 +90,25 @@ const withUrql: Listen = (gateway) => {
   };
 };
 
-/** urql has its own implementation of server-sent events. */
+/** Apollo's own way, without a WebSocket: multipart. */
+const withApolloOverHttp: Listen = (gateway) => {
+  const client = new ApolloClient({ link: new HttpLink({ uri: gateway.urls.graphql }), cache: new InMemoryCache() });
+  const received: unknown[] = [];
+  const subscription = client.subscribe({ query: gql(TICKS) }).subscribe({
+    next: ({ data, error }) => received.push(data ?? error),
+    error: (error) => received.push(error),
+  });
+  return {
+    received,
+    leave() {
+      subscription.unsubscribe();
+      client.stop();
+      return Promise.resolve();
+    },
+  };
+};
+
+/** urql's own way over server-sent events. */
 const withUrqlOverHttp: Listen = (gateway) => {
   const client = new UrqlClient({
     url: gateway.urls.graphql,
@@ -120,6 +138,7 @@ async function total(gateway: MarketDataServer, name: string): Promise<number> {
 describe.each<[string, Listen]>([
   ['graphql-ws', withGraphqlWs],
   ['Apollo Client', withApollo],
+  ['Apollo Client over HTTP multipart', withApolloOverHttp],
   ['urql over graphql-ws', withUrql],
   ['urql over server-sent events', withUrqlOverHttp],
 ])('%s', (_name, listen) => {

@@ -20,14 +20,14 @@ const PLAIN = { perMessageDeflate: false };
 const SUBSCRIPTION = `subscription ($symbols: [String!]!, $types: [MarketDataType!]!) {
   marketData(broker: "binance", symbols: $symbols, types: $types, options: { snapshot: false }) {
     __typename broker symbol time sequence cursor
-    ... on Trade { id price size }
+    ... on Trade { tradeId price size }
     ... on Tick { bid ask }
   }
 }`;
 const LISTS = `subscription {
   marketDataBatch(broker: "binance", symbols: ["BTCUSDT"], types: [TRADE], everyMs: 100) {
     __typename broker symbol time sequence cursor
-    ... on Trade { id price size }
+    ... on Trade { tradeId price size }
   }
 }`;
 
@@ -124,7 +124,9 @@ describe('compressed messages', () => {
     const ids = (client: TransportWsClient, id: string): number[] =>
       client
         .of(id)
-        .map(({ payload }) => Number((payload as { data: { marketData: { id: string } } }).data.marketData.id));
+        .map(({ payload }) =>
+          Number((payload as { data: { marketData: { tradeId: string } } }).data.marketData.tradeId),
+        );
     const odd = Array.from({ length: 20 }, (_, at) => 2 * at + 1);
     expect(ids(single, 'a1')).toEqual(odd);
     expect(ids(mixed, 'b1')).toEqual(odd.flatMap((id) => [id, id + 1]));
@@ -153,9 +155,9 @@ describe('compressed messages', () => {
     const lists = (client: TransportWsClient): number[][] =>
       client
         .of('list')
-        .map(({ payload }) => (payload as { data: { marketDataBatch: { id: string }[] } }).data.marketDataBatch)
-        .map((list) => list.map(({ id }) => Number(id)));
-    /** The number of events that came before the last client joined. */
+        .map(({ payload }) => (payload as { data: { marketDataBatch: { tradeId: string }[] } }).data.marketDataBatch)
+        .map((list) => list.map(({ tradeId }) => Number(tradeId)));
+    /** When the last of them came. */
     let missed = 0;
     for (let round = 1; round <= 10; round += 1) {
       await bring(round);

@@ -168,7 +168,11 @@ describe('an argument out of bounds', () => {
     ['depth', '{ orderBook(broker: "binance", symbol: "BTCUSDT", depth: 0) { kind } }', 'from 1 to 1000, found 0'],
     ['depth', '{ orderBook(broker: "binance", symbol: "BTCUSDT", depth: 1001) { kind } }', 'found 1001'],
     ['limit', '{ candles(broker: "binance", symbol: "BTCUSDT", limit: 5001) { open } }', 'from 1 to 5000, found 5001'],
-    ['limit', '{ trades(broker: "binance", symbol: "BTCUSDT", limit: 1001) { id } }', 'from 1 to 1000, found 1001'],
+    [
+      'limit',
+      '{ trades(broker: "binance", symbol: "BTCUSDT", limit: 1001) { tradeId } }',
+      'from 1 to 1000, found 1001',
+    ],
     [
       'from',
       '{ candles(broker: "binance", symbol: "BTCUSDT", from: "2026-01-02T00:00:00Z", to: "2026-01-01T00:00:00Z") { open } }',

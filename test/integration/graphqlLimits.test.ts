@@ -104,11 +104,8 @@ describe('limits', () => {
 
 describe('the memory for a client that does not read is limited by its key', () => {
   const limits = { queueBytesPerConnection: 256 * 1_048_576 };
-  const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
-  /**
-   * Publishes trades until one client was cut off, and then some more; `taken` waits until the reading client has read
-   * them.
-   */
+  const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { tradeId } } }';
+  /** Trades go on until one client was cut off, and then some more; `taken` waits until who reads has read them. */
   async function flood(
     gateway: GraphqlGateway,
     protocol: string,
@@ -144,10 +141,10 @@ describe('the memory for a client that does not read is limited by its key', () 
 
   it('over server-sent events, and a client with a higher limit loses nothing', async () => {
     await using gateway = await startGuarded({ limits });
-    const wide = TRADES.replace('{ id }', `{ id ${LONG_NAMES} }`);
+    const wide = TRADES.replace('{ tradeId }', `{ tradeId ${LONG_NAMES} }`);
     await using narrow = await SseClient.subscribe(
       gateway.url,
-      TRADES.replace('{ id }', `{ id ${'x'.repeat(120)}: receivedAt }`),
+      TRADES.replace('{ tradeId }', `{ tradeId ${'x'.repeat(120)}: receivedAt }`),
       {
         'x-api-key': 'key-of-narrow',
       },

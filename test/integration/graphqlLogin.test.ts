@@ -59,6 +59,7 @@ describe('over HTTP', () => {
   it.each([
     ['a query by GET', TYPENAME, 'application/json'],
     ['a subscription', TICKS, 'text/event-stream'],
+    ['a subscription over multipart', TICKS, 'multipart/mixed;subscriptionSpec=1.0'],
   ])('%s needs a login as well', async (_name, query, accept) => {
     await using gateway = await startGuarded();
     const url = `${gateway.url}?query=${encodeURIComponent(query)}`;

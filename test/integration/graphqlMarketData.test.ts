@@ -41,7 +41,7 @@ describe('marketData', () => {
       `subscription { marketData(broker: "binance", symbols: ["BTCUSDT"], types: [TICK, TRADE, ORDERBOOK, CANDLE, STATUS], options: { interval: FIVE_MINUTES }) {
         __typename broker symbol type
         ... on Tick { bid bidSize ask askSize last }
-        ... on Trade { id price size side }
+        ... on Trade { tradeId price size side }
         ... on OrderBook { kind bids { price size } asks { price size } }
         ... on Candle { interval openTime closeTime open volume tradeCount closed }
         ... on FeedStatus { state reason }
@@ -81,7 +81,7 @@ describe('marketData', () => {
       ...same,
       __typename: 'Trade',
       type: 'TRADE',
-      id: '7',
+      tradeId: '7',
       price: '100.15',
       size: '0.50000',
       side: 'SELL',
@@ -174,7 +174,7 @@ describe('marketData', () => {
 
 describe('marketDataBatch', () => {
   const query =
-    'subscription ($ms: Int!) { marketDataBatch(symbols: ["BTCUSDT"], types: [TICK, TRADE], everyMs: $ms) { __typename ... on Tick { bid } ... on Trade { id } } }';
+    'subscription ($ms: Int!) { marketDataBatch(symbols: ["BTCUSDT"], types: [TICK, TRADE], everyMs: $ms) { __typename ... on Tick { bid } ... on Trade { tradeId } } }';
   const batches = (client: TransportWsClient): unknown[] =>
     client.of('b').map(({ payload }) => (payload as { data: { marketDataBatch: unknown } }).data.marketDataBatch);
 
@@ -197,7 +197,7 @@ describe('marketDataBatch', () => {
     await client.typed('next', 'b');
     const first = [
       { __typename: 'Tick', bid: '1' },
-      { __typename: 'Trade', id: '1' },
+      { __typename: 'Trade', tradeId: '1' },
       { __typename: 'Tick', bid: '2' },
     ];
     expect(batches(client)).toEqual([first]);
@@ -220,7 +220,9 @@ describe('marketDataBatch', () => {
       client
         .of(id)
         .filter(({ type }) => type === 'next')
-        .flatMap(({ payload }) => (payload as { data: { marketDataBatch: { id: string }[] } }).data.marketDataBatch);
+        .flatMap(
+          ({ payload }) => (payload as { data: { marketDataBatch: { tradeId: string }[] } }).data.marketDataBatch,
+        );
     client.subscribe('b', query, { ms: 20 });
     client.subscribe('c', query, { ms: 70 });
     client.subscribe('kept', 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { cursor } }');
@@ -230,7 +232,7 @@ describe('marketDataBatch', () => {
       gateway.trade(id);
       if (id % 10 === 0) await client.roundTrip();
     }
-    const expected = Array.from({ length: 300 }, (_, at) => ({ __typename: 'Trade', id: String(at + 1) }));
+    const expected = Array.from({ length: 300 }, (_, at) => ({ __typename: 'Trade', tradeId: String(at + 1) }));
     for (const id of ['b', 'c']) {
       await waitFor(() => of(id).length === 300);
       expect(of(id)).toEqual(expected);

@@ -7,9 +7,9 @@ import { startGateway } from '../support/startGateway.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 const TICKS = 'subscription { marketData(symbols: ["BTCUSDT"]) { ... on Tick { bid } } }';
-const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
-/** Each alias repeats a long symbol name, so that few events fill the kernel's buffers. */
-const WIDE = `subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id ${Array.from({ length: 29 }, (_, n) => `${'x'.repeat(100)}${n}: receivedAt`).join(' ')} } } }`;
+const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { tradeId } } }';
+/** Each alias carries a long symbol name again, so that few events fill the kernel's buffers. */
+const WIDE = `subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { tradeId ${Array.from({ length: 29 }, (_, n) => `${'x'.repeat(100)}${n}: receivedAt`).join(' ')} } } }`;
 
 const nextOf = (bid: string) => ({ event: 'next', data: JSON.stringify({ data: { marketData: { bid } } }) });
 
@@ -194,7 +194,7 @@ describe('a client of event streams that reads nothing', () => {
     stalled.response.resume();
     await waitFor(() => stalled.events.at(-1)?.event === 'complete');
     expect(stalled.events.at(-2)?.data).toContain('"code":"SLOW_CONSUMER"');
-    const ids = stalled.events.slice(0, -2).map(({ data }) => /"id":"(\d+)"/.exec(data)?.[1]);
+    const ids = stalled.events.slice(0, -2).map(({ data }) => /"tradeId":"(\d+)"/.exec(data)?.[1]);
     expect(ids).toEqual(ids.map((_, index) => String(index + 1)));
   });
 

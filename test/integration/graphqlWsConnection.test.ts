@@ -9,7 +9,7 @@ import { TransportWsClient } from '../support/TransportWsClient.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 const TICKS = 'subscription { marketData(symbols: ["BTCUSDT"]) { ... on Tick { bid } } }';
-const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
+const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { tradeId } } }';
 
 describe('a connection', () => {
   it('is cut off if its client does not answer a ping before the next one', async () => {
@@ -111,7 +111,7 @@ describe('a connection', () => {
       .of(id)
       .slice(0, -1)
       .map(({ payload: next }) => JSON.stringify(next));
-    expect(ids).toEqual(ids.map((_, index) => `{"data":{"marketData":{"id":"${index + 1}"}}}`));
+    expect(ids).toEqual(ids.map((_, index) => `{"data":{"marketData":{"tradeId":"${index + 1}"}}}`));
     expect(healthy.closed).toBeNull();
   });
 });

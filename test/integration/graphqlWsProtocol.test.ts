@@ -9,7 +9,7 @@ import { TransportWsClient } from '../support/TransportWsClient.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 const TICKS = 'subscription { marketData(symbols: ["BTCUSDT"]) { ... on Tick { bid } } }';
-const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
+const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { tradeId } } }';
 const TYPENAME = '{ __typename }';
 
 const nextOf = (id: string, data: unknown) => ({ id, type: 'next', payload: { data } });
@@ -321,7 +321,7 @@ describe('subscribe', () => {
     for (let id = 1; id <= 500; id += 1) gateway.trade(id);
     await waitFor(() => client.of('t').length === 500);
     expect(client.of('t').map(({ payload }) => JSON.stringify(payload))).toEqual(
-      Array.from({ length: 500 }, (_, index) => `{"data":{"marketData":{"id":"${index + 1}"}}}`),
+      Array.from({ length: 500 }, (_, index) => `{"data":{"marketData":{"tradeId":"${index + 1}"}}}`),
     );
   });
 });
@@ -381,7 +381,7 @@ describe('complete', () => {
     gateway.trade(7);
     await client.typed('next', '1');
     await client.roundTrip();
-    expect(client.of('1')).toEqual([nextOf('1', { marketData: { id: '7' } })]);
+    expect(client.of('1')).toEqual([nextOf('1', { marketData: { tradeId: '7' } })]);
     client.socket.terminate();
     await gateway.isIdle();
   });
@@ -401,7 +401,7 @@ describe('complete', () => {
     gateway.trade(1);
     await client.typed('next', '1');
     await client.roundTrip();
-    expect(client.of('1')).toEqual([nextOf('1', { marketData: { id: '1' } })]);
+    expect(client.of('1')).toEqual([nextOf('1', { marketData: { tradeId: '1' } })]);
     expect(await gateway.metric('subscriptions', { protocol: 'graphql-ws' })).toBe(1);
   });
 

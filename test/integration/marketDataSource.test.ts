@@ -65,12 +65,12 @@ describe('market data that graphql-js pulls', () => {
 
   it('ends with SLOW_CONSUMER if events that may not be dropped exceed the budget, and leaves nothing behind', async () => {
     await using gateway = await GraphqlGateway.start();
-    const query = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
+    const query = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { tradeId } } }';
     const { results, client } = await pull(gateway, query, 4_000);
     const first = results.next();
     await gateway.wanted('trade BTCUSDT');
     for (let id = 1; id <= 100; id += 1) gateway.trade(id);
-    expect(bidOf(await first)).toEqual({ id: '1' });
+    expect(bidOf(await first)).toEqual({ tradeId: '1' });
     await gateway.isIdle();
     await expect(results.next()).rejects.toMatchObject({ code: 'SLOW_CONSUMER' });
     expect(await results.next()).toMatchObject({ done: true });

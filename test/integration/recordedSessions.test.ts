@@ -35,7 +35,7 @@ const ReceivedEvent = z.discriminatedUnion('type', [
     type: z.literal('trade'),
     symbol: z.string(),
     sequence: z.number(),
-    id: z.string(),
+    tradeId: z.string(),
     price: z.string(),
     size: z.string(),
     side: z.string(),
@@ -77,7 +77,7 @@ const DOCUMENT = `subscription Everything($symbols: [String!]!, $types: [MarketD
   marketData(broker: "binance", symbols: $symbols, types: $types, options: { depth: 10, snapshot: false }) {
     type symbol sequence time
     ... on Tick { bid bidSize ask askSize }
-    ... on Trade { id price size side }
+    ... on Trade { tradeId price size side }
     ... on Candle { openTime closeTime open high low close volume tradeCount closed }
     ... on OrderBook { kind bids { price size } asks { price size } }
   }
@@ -162,10 +162,10 @@ function expectTicks(events: readonly ReceivedEvent[], player: SessionPlayer, sy
 function expectTrades(events: readonly ReceivedEvent[], player: SessionPlayer, symbol: string): void {
   const expected = player.expectedAggTrades(symbol).map((raw) => {
     const { a, p, q, T, m } = AggTrade.parse(JSON.parse(raw));
-    return { id: String(a), price: p, size: q, side: m ? 'sell' : 'buy', time: new Date(T).toISOString() };
+    return { tradeId: String(a), price: p, size: q, side: m ? 'sell' : 'buy', time: new Date(T).toISOString() };
   });
-  const received = of(events, 'trade', symbol).map(({ id, price, size, side, time }) => ({
-    id,
+  const received = of(told, 'trade', symbol).map(({ tradeId, price, size, side, time }) => ({
+    tradeId,
     price,
     size,
     side,

@@ -137,7 +137,7 @@ describe('subscriptions', () => {
     await using gateway = await GraphqlGateway.start();
     await using stack = new AsyncDisposableStack();
     const query =
-      'subscription { marketData(broker: "binance", symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { id } } }';
+      'subscription { marketData(broker: "binance", symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { tradeId } } }';
     const clients = await Promise.all(
       ['a', 'bb', 'cc', '"quoted"', 'é'].map(async (id) => {
         const client = stack.use(await TransportWsClient.connect(gateway.wsUrl));
@@ -149,7 +149,7 @@ describe('subscriptions', () => {
     await gateway.wanted('trade BTCUSDT');
     await gateway.settles('subscriptions', { protocol: 'graphql-ws' }, 10);
     for (let id = 1; id <= 500; id += 1) gateway.trade(id);
-    const expected = Array.from({ length: 500 }, (_, index) => `{"data":{"marketData":{"id":"${index + 1}"}}}`);
+    const expected = Array.from({ length: 500 }, (_, index) => `{"data":{"marketData":{"tradeId":"${index + 1}"}}}`);
     for (const { client, id } of clients) {
       for (const each of [id, `${id}2`]) {
         await waitFor(() => client.of(each).length === 500, `500 trades for ${each}`);

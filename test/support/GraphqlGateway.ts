@@ -135,7 +135,7 @@ function tradeDraft(id: number): TradeDraft {
     type: 'trade',
     time: AT,
     receivedAt: fromEpochMs(Date.now()),
-    id: String(id),
+    tradeId: String(id),
     price: decimal('100.15'),
     size: decimal('0.50000'),
     side: 'sell',

@@ -33,7 +33,7 @@ export function trade(sequence: number): Trade {
   return {
     type: 'trade',
     ...header(sequence),
-    id: String(1_000 + sequence),
+    tradeId: String(1_000 + sequence),
     price: decimal('100.15'),
     size: decimal('0.5'),
     side: 'buy',

@@ -26,7 +26,7 @@ export function trades(count: number): string[] {
     cents += Math.floor(random() * 21) - 10;
     const [price, size] = [(cents / 100).toFixed(2), (random() ** 3).toFixed(5)];
     return payload('TRADE', at * 137, {
-      id: String(4_012_345_678 + at),
+      tradeId: String(4_012_345_678 + at),
       price,
       size,
       side: random() < 0.5 ? 'BUY' : 'SELL',

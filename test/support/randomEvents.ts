@@ -54,7 +54,7 @@ const tick = plain({
 const trade = plain({
   type: fc.constant('trade' as const),
   ...header,
-  id: text,
+  tradeId: text,
   price: decimal,
   size: decimal,
   side: fc.constantFrom('buy', 'sell'),

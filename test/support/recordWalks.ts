@@ -16,7 +16,7 @@ import { waitFor } from './waitFor.ts';
 const TRADES = 10;
 
 const QUERY =
-  'subscription { marketData(broker: "binance", symbols: ["BTCUSDT"], types: [TRADE]) { time ... on Trade { id } } }';
+  'subscription { marketData(broker: "binance", symbols: ["BTCUSDT"], types: [TRADE]) { time ... on Trade { tradeId } } }';
 
 /** Starts to receive trades; the result says how many have come. */
 type Subscribe = (gateway: { readonly http: string }, owned: AsyncDisposableStack) => Promise<() => number>;

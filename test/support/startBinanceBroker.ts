@@ -78,7 +78,8 @@ export async function startBinanceBroker(
     conditions,
     state,
     gaps,
-    tradeIds: (feed = TRADE) => events(feed).map((event) => (event.type === 'trade' ? Number(event.id) : Number.NaN)),
+    tradeIds: (feed = TRADE) =>
+      events(feed).map((event) => (event.type === 'trade' ? Number(event.tradeId) : Number.NaN)),
     waitForState: (kind: string, ...feeds: Feed[]) =>
       waitFor(() => feeds.every((feed) => state(feed) === kind), `${kind} feeds`),
     rows: (feed = BOOK) => {

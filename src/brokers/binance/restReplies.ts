@@ -196,7 +196,7 @@ export function fromRecentTrade(raw: RecentTrade, receivedMs: number): HistoricT
     type: 'trade',
     time: fromEpochMs(raw.time),
     receivedAt: fromEpochMs(receivedMs),
-    id: String(raw.id),
+    tradeId: String(raw.id),
     price: raw.price,
     size: raw.qty,
     side: raw.isBuyerMaker ? 'sell' : 'buy', // the buyer was the maker, so the taker sold
@@ -209,7 +209,7 @@ export function fromAggregateTrade(raw: AggregateTrade, receivedMs: number): His
     type: 'trade',
     time: fromEpochMs(raw.T),
     receivedAt: fromEpochMs(receivedMs),
-    id: String(raw.a),
+    tradeId: String(raw.a),
     price: raw.p,
     size: raw.q,
     side: raw.m ? 'sell' : 'buy',

@@ -270,7 +270,7 @@ export function toTrade(message: TradeMessage, receivedAt: Timestamp): TradeDraf
     type: 'trade',
     time: fromEpochMs(message.tradedAt),
     receivedAt,
-    id: wholeText(message.venueId),
+    tradeId: wholeText(message.venueId),
     price: message.price,
     size: message.size,
     // The buyer was the maker, so the taker sold.

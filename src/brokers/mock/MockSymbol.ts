@@ -125,7 +125,7 @@ function toTick(spec: MarketSpec, { bid, ask, last }: MarketQuote, time: Timesta
 }
 
 function toTrade(spec: MarketSpec, { id, price, size, side }: MarketTrade, time: Timestamp): TradeDraft {
-  return { type: 'trade', time, receivedAt: time, id: String(id), ...toLevel(spec, { price, size }), side };
+  return { type: 'trade', time, receivedAt: time, tradeId: String(id), ...toLevel(spec, { price, size }), side };
 }
 
 /** What is published of a book: all of it, or what has changed. */

@@ -8,6 +8,7 @@ import type { ByteBudget } from './PendingEvents.ts';
 import { closeReason } from './closeReason.ts';
 import type { DeflateWindow } from '../frames/CompressedFrames.ts';
 import type { Encoder, SharedEvent, SharedFrames, SharedUpdate } from '../frames/SharedEvent.ts';
+import type { StreamFraming } from '../frames/streamFraming.ts';
 import { slowConsumer } from './EventQueue.ts';
 import { PendingEvents } from './PendingEvents.ts';
 import type { Subscriber } from '../routing/Topic.ts';
@@ -20,9 +21,6 @@ export interface OutboxSocket extends Pick<WebSocket, 'close' | 'terminate'> {
 }
 /** The connection beneath a socket, as far as an outbox uses it. */
 export type OutboxStream = Pick<Duplex, 'write' | 'writableLength' | 'on' | 'off'>;
-
-/** How messages are wrapped. `event-stream`: as server-sent events. */
-export type Framing = 'websocket' | 'event-stream';
 
 /**
  * The subscription that an update is written for: its encoder, and its id at the client. Targets are compared by
@@ -39,8 +37,8 @@ export interface OutboxOptions {
   /** The connection beneath the socket. Only the socket and the outbox write to it. */
   readonly stream: OutboxStream;
   readonly scheduler: FlushScheduler;
-  /** @default 'websocket' */
-  readonly framing?: Framing;
+  /** How results are written into the answer to an HTTP request. @default WebSocket frames */
+  readonly framing?: StreamFraming;
   /** Payloads of at least this many bytes are compressed. Null: the client takes no compressed messages. */
   readonly compressFromBytes: number | null;
   readonly budget: ByteBudget;
@@ -93,7 +91,8 @@ export class Outbox implements Disposable, Flushable {
   readonly #scheduler: FlushScheduler;
   readonly #meter: DeliveryMeter;
   readonly #window: DeflateWindow | null;
-  readonly #isEventStream: boolean;
+  /** Null: WebSocket frames. */
+  readonly #framing: StreamFraming | null;
   /** The open subscriptions. */
   readonly #targets = new Set<OperationTarget>();
   /** Updates of the current turn. */
@@ -113,7 +112,7 @@ export class Outbox implements Disposable, Flushable {
     this.#stream = stream;
     this.#scheduler = scheduler;
     this.#meter = meter;
-    this.#isEventStream = options.framing === 'event-stream';
+    this.#framing = options.framing ?? null;
     this.#window = compressFromBytes === null ? null : { thresholdBytes: compressFromBytes, mark: null, id: null };
     stream.on('drain', this.#drained);
   }
@@ -306,7 +305,7 @@ export class Outbox implements Disposable, Flushable {
   }
 
   #bytes(frames: SharedFrames, id: Buffer | null): Buffer {
-    return this.#isEventStream ? frames.events() : frames.bytes(id, this.#window);
+    return this.#framing === null ? frames.bytes(id, this.#window) : frames.streamed(this.#framing);
   }
 
   /** Writes the events one by one, as long as there is room. */

@@ -2,8 +2,9 @@ import { CompressedFrames } from './CompressedFrames.ts';
 import type { DeflateWindow } from './CompressedFrames.ts';
 import { DeflateChain } from './DeflateChain.ts';
 import type { CompressedMessage, DeflateChains } from './DeflateChain.ts';
-import { nextEvent, nextFrames, textFrames } from './framing.ts';
+import { nextFrames, textFrames } from './framing.ts';
 import type { PatchedFrames } from './framing.ts';
+import type { StreamFraming } from './streamFraming.ts';
 import type { MarketData, OrderBookUpdate, StreamKey } from '../../market/marketData.ts';
 import type { ClientProtocol } from '../../shared/metrics.ts';
 
@@ -62,7 +63,7 @@ export class SharedFrames {
   #patched: PatchedFrames | null = null;
   #patchedLength = -1;
   #compressed: CompressedFrames | null = null;
-  #events: Buffer | null = null;
+  #streamed: Map<StreamFraming, Buffer> | null = null;
 
   constructor(payloads: readonly SharedPayload[]) {
     this.payloads = payloads;
@@ -89,10 +90,14 @@ export class SharedFrames {
     return id === null ? this.#withoutId() : this.#withId(id);
   }
 
-  /** The payloads as server-sent events. The bytes never change and may be kept. */
-  events(): Buffer {
-    this.#events ??= Buffer.from(this.payloads.map(({ text }) => nextEvent(text)).join(''));
-    return this.#events;
+  /** The payloads as they are written into the answer to an HTTP request. The bytes never change and may be kept. */
+  streamed(framing: StreamFraming): Buffer {
+    this.#streamed ??= new Map();
+    const known = this.#streamed.get(framing);
+    if (known !== undefined) return known;
+    const made = Buffer.from(this.payloads.map(({ text }) => framing.result(text)).join(''));
+    this.#streamed.set(framing, made);
+    return made;
   }
 
   /** The bytes that were returned last belong to the caller from now on; the next caller gets new ones. */

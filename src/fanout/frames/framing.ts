@@ -97,11 +97,3 @@ export function compressedFrame(parts: readonly Buffer[]): Buffer {
   for (const part of parts) at += part.copy(frame, at);
   return frame;
 }
-
-/** A result as a server-sent event (HTML Living Standard, 9.2). JSON text contains no line break. */
-export function nextEvent(payload: string): string {
-  return `event: next\ndata: ${payload}\n\n`;
-}
-
-/** The event after the last result. */
-export const COMPLETE_EVENT = 'event: complete\ndata:\n\n';

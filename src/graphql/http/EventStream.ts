@@ -4,7 +4,7 @@ import type { ExecutionResult } from 'graphql';
 import type { Services } from '../../core/Services.ts';
 import type { ByteBudget } from '../../fanout/client/PendingEvents.ts';
 import type { DeliveryMeter } from '../../shared/metrics.ts';
-import { COMPLETE_EVENT, nextEvent } from '../../fanout/frames/framing.ts';
+import type { StreamFraming } from '../../fanout/frames/streamFraming.ts';
 import { Outbox } from '../../fanout/client/Outbox.ts';
 import type { OutboxSocket } from '../../fanout/client/Outbox.ts';
 import type { GatewayError } from '../../shared/errors.ts';
@@ -17,6 +17,8 @@ import type { StreamOutcome } from '../executeOperation.ts';
 export interface EventStreamOptions {
   readonly response: ServerResponse;
   readonly headers: Readonly<Record<string, string>>;
+  /** Server-sent events, or multipart. */
+  readonly framing: StreamFraming;
   readonly services: Services;
   readonly shapes: SharedShapes;
   readonly errors: ClientErrors;
@@ -25,14 +27,12 @@ export interface EventStreamOptions {
   readonly heartbeatMs: number;
 }
 
-/** Some browsers don't report that they are connected before the first byte, and proxies end a silent connection. */
-const COMMENT = ':\n\n';
 const GOING_AWAY = 1001;
 
 /**
- * The results of a subscription as server-sent events: `next` for each, then `complete`. After the headers everything
- * is written to the connection directly, and the stream ends with the connection, so that market data can be written in
- * bytes that many clients share. However the stream ends, its source is closed.
+ * The results of a subscription in the answer to an HTTP request, as server-sent events or multipart. After the headers
+ * everything is written to the connection directly, and the stream ends with the connection, so that market data can be
+ * written in bytes that many clients share. However the stream ends, its source is closed.
  */
 export class EventStream {
   readonly #options: EventStreamOptions;
@@ -45,7 +45,7 @@ export class EventStream {
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
-    const { budget, headers, heartbeatMs, meter, response, services } = options;
+    const { budget, framing, headers, heartbeatMs, meter, response, services } = options;
     const { clock, metrics, scheduler } = services;
     response.on('close', () => {
       this.#end();
@@ -56,20 +56,20 @@ export class EventStream {
     this.#outbox = new Outbox({
       socket: asOutboxSocket(this.#socket),
       stream: this.#socket,
-      framing: 'event-stream',
+      framing,
       scheduler,
       compressFromBytes: null,
       budget,
       clock,
       meter,
       metrics,
-      protocol: 'graphql-sse',
+      protocol: meter.protocol,
       finalMessage: (error) => this.#finalMessage(error),
     });
     this.#owned.use(this.#outbox);
     const beat = clock.every(heartbeatMs, () => {
-      // The server cuts off a client that does not read, and would take this comment for progress.
-      if (this.#socket.writableLength === 0) this.#socket.write(COMMENT);
+      // The server cuts off a client that does not read, and would take this for progress.
+      if (this.#socket.writableLength === 0) this.#socket.write(framing.heartbeat);
     });
     this.#owned.use(beat);
     if (response.destroyed) this.#end();
@@ -78,7 +78,7 @@ export class EventStream {
   /** Writes until the results or the client end; resolves when the connection is closed. Never rejects. */
   async run(results: StreamOutcome): Promise<void> {
     try {
-      void this.#outbox.send(COMMENT);
+      void this.#outbox.send(this.#options.framing.start);
       if (this.#owned.disposed) return;
       if (results instanceof MarketDataSource) this.#push(results);
       else await this.#pull(results[Symbol.asyncIterator]());
@@ -91,7 +91,7 @@ export class EventStream {
   /** Ends the stream at once. Its last event is the reason, from which the client knows whether it may subscribe again. */
   close(error: GatewayError): void {
     this.#unsubscribe();
-    void this.#outbox.send(lastEvents(error));
+    void this.#outbox.send(this.#lastEvents(error));
     this.#outbox.close(GOING_AWAY, '');
   }
 
@@ -114,21 +114,21 @@ export class EventStream {
       // The result settles by itself and interests nobody.
       results.return?.().then(undefined, () => {});
     });
-    const { errors } = this.#options;
+    const { errors, framing } = this.#options;
     for (let next = await results.next(); next.done !== true; next = await results.next()) {
-      await this.#outbox.send(nextEvent(JSON.stringify(errors.formatResult(next.value))));
+      await this.#outbox.send(framing.result(JSON.stringify(errors.formatResult(next.value))));
     }
     await this.#complete('');
   }
 
   async #fail(error: unknown): Promise<void> {
     this.#unsubscribe();
-    const { errors } = this.#options;
-    await this.#complete(nextEvent(JSON.stringify({ errors: errors.format([errors.translate(error)]) })));
+    const { errors, framing } = this.#options;
+    await this.#complete(framing.failure(JSON.stringify(errors.format([errors.translate(error)]))));
   }
 
   async #complete(last: string): Promise<void> {
-    await this.#outbox.send(last + COMPLETE_EVENT);
+    await this.#outbox.send(last + this.#options.framing.end);
     this.#socket.destroySoon();
   }
 
@@ -136,7 +136,14 @@ export class EventStream {
   #finalMessage(error: GatewayError): string {
     this.#unsubscribe();
     logFault(this.#options.services.logger, error, 'a client could not be sent its market data');
-    return lastEvents(error);
+    return this.#lastEvents(error);
+  }
+
+  /** An error and the end of the stream. */
+  #lastEvents(error: GatewayError): string {
+    const { framing } = this.#options;
+    const { message } = error;
+    return framing.failure(JSON.stringify([{ message, extensions: error.toExtensions() }])) + framing.end;
   }
 
   #unsubscribe(): void {
@@ -149,12 +156,6 @@ export class EventStream {
     this.#owned.dispose();
     this.#closed.resolve();
   }
-}
-
-/** An error and the end of the stream. */
-function lastEvents(error: GatewayError): string {
-  const { message } = error;
-  return nextEvent(JSON.stringify({ errors: [{ message, extensions: error.toExtensions() }] })) + COMPLETE_EVENT;
 }
 
 const OPEN = 1;

@@ -3,10 +3,15 @@ import { ConnectedClient } from '../../core/ConnectedClient.ts';
 import { evidenceFromHeaders } from '../../core/login/loginEvidence.ts';
 import type { Services } from '../../core/Services.ts';
 import { ByteBudget } from '../../fanout/client/PendingEvents.ts';
+import { EVENT_STREAM } from '../../fanout/frames/streamFraming.ts';
+import type { StreamFraming } from '../../fanout/frames/streamFraming.ts';
 import { GatewayError, toHttpHead } from '../../shared/errors.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
 import type { DeliveryMeter } from '../../shared/metrics.ts';
+import { acceptedAnswers } from './acceptedAnswers.ts';
+import type { AcceptedAnswers } from './acceptedAnswers.ts';
 import { EventStream } from './EventStream.ts';
+import type { EventStreamOptions } from './EventStream.ts';
 import type { GraphiqlPage } from './GraphiqlPage.ts';
 import { graphqlUrl, readBody, refuseRequest } from './httpRequest.ts';
 import type { Refusal } from './httpRequest.ts';
@@ -19,7 +24,8 @@ export interface GraphqlHttpOptions {
   readonly services: Services;
   readonly yoga: Yoga;
   readonly errors: ClientErrors;
-  readonly meter: DeliveryMeter;
+  /** Count what is sent in streams. */
+  readonly meters: Readonly<Record<'sse' | 'multipart', DeliveryMeter>>;
   readonly shapes: SharedShapes;
   /** Null: browsers are answered like everybody else. */
   readonly graphiql: GraphiqlPage | null;
@@ -34,7 +40,10 @@ const LOGIN_ENDED = new GatewayError('UNAUTHENTICATED', 'The login has ended: su
 /** Every answer in progress takes at least this much memory. */
 const LEAST_VALUES = 500;
 
-/** GraphQL over HTTP: queries, mutations by POST, subscriptions as server-sent events, and GraphiQL for browsers. */
+/**
+ * GraphQL over HTTP: queries, mutations by POST, subscriptions as server-sent events or multipart, and GraphiQL for
+ * browsers.
+ */
 export class GraphqlHttp {
   readonly #options: GraphqlHttpOptions;
   readonly #streams = new Set<EventStream>();
@@ -93,28 +102,34 @@ export class GraphqlHttp {
     const { request, response, url, body, client } = exchange;
     const { turns } = this.#options.services;
     const budget = new ByteBudget(client.limits.queueBytesPerConnection);
-    let results: StreamOutcome | null = null;
+    const accept = request.headers.accept ?? 'application/json';
+    const accepted = acceptedAnswers(accept);
+    const meter = this.#meterOf(accepted);
+    let streamed: Streamed | null = null;
     await turns.turn(client.asker);
     const answer = await yoga.fetch(
       new yoga.fetchAPI.Request(url, {
         method: request.method ?? 'GET',
-        headers: { accept: request.headers.accept ?? 'application/json', 'content-type': 'application/json' },
+        headers: { accept, 'content-type': 'application/json' },
         ...(body === undefined ? {} : { body }),
       }),
       this.#context(exchange, {
+        protocol: meter.protocol,
         budget,
-        onStream: (streamed) => {
-          results = streamed;
+        accepted,
+        onStream: (results, framing) => {
+          streamed = { results, framing };
         },
       }),
     );
     const headers = { ...carriedOver(answer.headers), 'cache-control': 'no-store' };
-    if (results === null) {
+    if (streamed === null) {
       this.#end(response, answer.status, headers, await answer.text());
       return;
     }
+    const { framing, results } = streamed;
     using _place = this.#takePlace(exchange, results);
-    const stream = this.#stream(response, { ...headers, ...UNTOUCHED_BY_PROXIES }, budget);
+    const stream = this.#open({ response, headers: { ...headers, ...UNTOUCHED_BY_PROXIES }, framing, budget, meter });
     client.watchLogin({
       endsSoon: null,
       ended: () => {
@@ -124,13 +139,15 @@ export class GraphqlHttp {
     await stream.run(results).finally(() => this.#streams.delete(stream));
   }
 
-  #context({ client, response }: Exchange, rest: Pick<HttpContext, 'budget' | 'onStream'>): HttpContext {
+  #context(
+    { client, response }: Exchange,
+    rest: Pick<HttpContext, 'protocol' | 'budget' | 'accepted' | 'onStream'>,
+  ): HttpContext {
     const { services } = this.#options;
     const { asker } = client;
     return {
       services,
       client,
-      protocol: 'graphql-sse',
       ...rest,
       admit: async (values) => {
         const gone = new AbortController();
@@ -159,8 +176,13 @@ export class GraphqlHttp {
     }
   }
 
-  #stream(response: ServerResponse, headers: Record<string, string>, budget: ByteBudget): EventStream {
-    const stream = new EventStream({ ...this.#options, response, headers, budget });
+  #meterOf({ stream }: AcceptedAnswers): DeliveryMeter {
+    const { sse, multipart } = this.#options.meters;
+    return stream === null || stream === EVENT_STREAM ? sse : multipart;
+  }
+
+  #open(opening: Pick<EventStreamOptions, 'response' | 'headers' | 'framing' | 'budget' | 'meter'>): EventStream {
+    const stream = new EventStream({ ...this.#options, ...opening });
     this.#streams.add(stream);
     return stream;
   }
@@ -192,6 +214,11 @@ export class GraphqlHttp {
     const always = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
     this.#end(response, status, { ...always, ...headers }, body);
   }
+}
+
+interface Streamed {
+  readonly results: StreamOutcome;
+  readonly framing: StreamFraming;
 }
 
 interface Exchange {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { CloseCode, MessageType, parseMessage } from 'graphql-ws';
+import { CloseCode, MessageType, validateMessage } from 'graphql-ws';
 import type { ConnectionInitMessage, Message, PingMessage, PongMessage, SubscribeMessage } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import { messageRate } from '../../core/client.ts';
@@ -19,6 +19,7 @@ import type { ClientErrors } from '../ClientErrors.ts';
 import type { DeliveryMeter } from '../../shared/metrics.ts';
 import type { SharedShapes } from '../shapes/SharedShapes.ts';
 import type { ExecuteOperation } from '../executeOperation.ts';
+import { withQuery } from '../persistedQuery.ts';
 import { closeOfRefusal, loginEndsSoon, socketCredentials } from './socketLogin.ts';
 import { SocketOperations, SocketWriter } from './SocketOperations.ts';
 
@@ -295,7 +296,7 @@ type ReadMessage =
 /** Returns the message, or what is wrong with it. */
 function readMessage(text: string): ReadMessage {
   try {
-    const message = parseMessage(withoutByteOrderMark(text));
+    const message = validateMessage(withQuery(JSON.parse(withoutByteOrderMark(text))));
     if ('id' in message && message.id.length > MAX_ID_LENGTH) {
       return { fault: `The id of an operation may have ${MAX_ID_LENGTH} characters at most` };
     }

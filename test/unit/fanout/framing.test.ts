@@ -1,5 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { EVENT_STREAM, MULTIPART, MULTIPART_GRAPHQL } from '../../../src/fanout/frames/streamFraming.ts';
+import type { StreamFraming } from '../../../src/fanout/frames/streamFraming.ts';
 import { frameReader } from '../../support/frameReader.ts';
 import { SharedFrames, SharedPayload } from '../../../src/fanout/frames/SharedEvent.ts';
 
@@ -43,7 +45,23 @@ describe('frames', () => {
     );
   });
 
-  it('do not change after they were given out', () => {
+  it('in the answers to HTTP requests are kept apart by how they are framed', () => {
+    const frames = framesOf(['{"a":1}', '{"b":2}']);
+    const textOf = (framing: StreamFraming): string => frames.streamed(framing).toString();
+    const events = 'event: next\ndata: {"a":1}\n\nevent: next\ndata: {"b":2}\n\n';
+    const parts = (boundary: string): string =>
+      ['{"a":1}', '{"b":2}']
+        .map((text) => `\r\nContent-Type: application/json\r\n\r\n{"payload":${text}}\r\n--${boundary}`)
+        .join('');
+    for (let round = 0; round < 2; round += 1) {
+      expect(textOf(EVENT_STREAM)).toBe(events);
+      expect(textOf(MULTIPART)).toBe(parts('-'));
+      expect(textOf(MULTIPART_GRAPHQL)).toBe(parts('graphql'));
+    }
+    expect(frames.streamed(EVENT_STREAM)).toBe(frames.streamed(EVENT_STREAM));
+  });
+
+  it('that were given away are not changed any more', () => {
     const frames = framesOf(['{}', '[]']);
     const kept = frames.bytes(Buffer.from('"a"'), null);
     frames.detach();

@@ -45,9 +45,7 @@ function nameOf(item: unknown): string | undefined {
     : undefined;
 }
 
-/**
- * Members that are published but not implemented yet: resuming, history and gaps, and the new name for a trade's id.
- */
+/** What is published and not implemented yet: resume, history and gaps. */
 const NOT_YET: readonly string[] = [
   'Candle.fields/backfilled',
   'FeedGap',
@@ -59,7 +57,6 @@ const NOT_YET: readonly string[] = [
   'Subscription.fields/marketData.args/resume',
   'Subscription.fields/marketDataBatch.args/resume',
   'Trade.fields/backfilled',
-  'Trade.fields/tradeId',
 ];
 
 const isRootType = (name: string): boolean => ['Query', 'Mutation', 'Subscription'].includes(name);

@@ -44,8 +44,8 @@ describe('a data message has every field of the GraphQL type of the same name', 
     });
   });
 
-  it('for a trade, with the side in lower case', () => {
-    const data = { ...place, type: 'trade', id: '1003', price: '100.15', size: '0.5', side: 'buy' };
+  it('trade, with the side in lower case', () => {
+    const data = { ...place, type: 'trade', tradeId: '1003', price: '100.15', size: '0.5', side: 'buy' };
     expect(frame(trade(3))).toEqual({ type: 'data', broker: 'binance', symbol: 'BTCUSDT', data });
   });
 

@@ -36,7 +36,7 @@ async function run(harness: Harness, count: number, sockets = harness.sockets.al
 }
 
 const ids = (harness: Harness) =>
-  harness.events(trades).map((event) => (event.type === 'trade' ? Number(event.id) : Number.NaN));
+  harness.events(trades).map((event) => (event.type === 'trade' ? Number(event.tradeId) : Number.NaN));
 const kindsOf = (harness: Harness, feed: typeof ticks) => harness.conditions(feed).map(({ kind }) => kind);
 
 describe('a connection that is to be replaced', () => {

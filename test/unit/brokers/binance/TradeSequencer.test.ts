@@ -10,7 +10,7 @@ const trade = (id: number): TradeDraft => ({
   type: 'trade',
   time,
   receivedAt: time,
-  id: String(id),
+  tradeId: String(id),
   price: decimal('1'),
   size: decimal('1'),
   side: 'buy',

@@ -13,7 +13,7 @@ async function startTrades() {
     deliver: (...ids: number[]) => {
       for (const id of ids) send(harness.sockets.last, STREAM, trade(id));
     },
-    ids: () => harness.events(feed).map((event) => (event.type === 'trade' ? Number(event.id) : null)),
+    ids: () => harness.events(feed).map((event) => (event.type === 'trade' ? Number(event.tradeId) : null)),
     told: () => harness.conditions(feed),
   };
 }
@@ -189,6 +189,6 @@ describe('trades', () => {
     const socket = await harness.goLive(feed);
     const { t: a, ...rest } = trade(77);
     send(socket, 'btcusdt@aggTrade', { ...rest, e: 'aggTrade', a, f: 1, l: 3 });
-    expect(harness.events(feed)).toMatchObject([{ type: 'trade', id: '77' }]);
+    expect(harness.events(feed)).toMatchObject([{ type: 'trade', tradeId: '77' }]);
   });
 });

@@ -252,7 +252,7 @@ export function historic(...ids: number[]): HistoricTrade[] {
       type: 'trade',
       time,
       receivedAt: time,
-      id: String(venueId),
+      tradeId: String(venueId),
       price: decimal('1'),
       size: decimal('1'),
       side: 'buy',

@@ -205,7 +205,7 @@ describe('restMapping', () => {
       venueId: 5,
       trade: {
         type: 'trade',
-        id: '5',
+        tradeId: '5',
         price: '1.10',
         size: '2.0',
         side,

@@ -34,7 +34,7 @@ describe('mapping', () => {
       type: 'trade',
       time: '2026-09-29T02:45:01.912Z',
       receivedAt,
-      id: '42',
+      tradeId: '42',
       price: '83034.29000000',
       size: '0.00062000',
       side: 'sell',
@@ -48,7 +48,7 @@ describe('mapping', () => {
       fc.property(fc.array(fc.tuple(id, fc.nat(1_100))), (runs) => {
         for (const [first, more] of runs) {
           for (const venueId of [first, first + 1, first + more]) {
-            expect(toTrade({ ...trade, venueId }, receivedAt).id).toBe(String(venueId));
+            expect(toTrade({ ...trade, venueId }, receivedAt).tradeId).toBe(String(venueId));
           }
         }
       }),

@@ -335,7 +335,7 @@ describe('queries', () => {
     const streamed = mock.trades(trade);
     expect(await mock.broker.fetchTrades('BTCUSDT', 3)).toEqual(streamed.slice(-3));
     expect(await mock.broker.fetchTrades('BTCUSDT', streamed.length + 20)).toEqual([...before, ...streamed]);
-    const ids = (await mock.broker.fetchTrades('BTCUSDT', 1_000)).map(({ id }) => Number(id));
+    const ids = (await mock.broker.fetchTrades('BTCUSDT', 1_000)).map(({ tradeId }) => Number(tradeId));
     expect(ids).toEqual(Array.from(ids, (_, index) => (ids[0] ?? 0) + index));
     const times = before.map(({ time }) => time);
     expect(times).toEqual(times.toSorted());
