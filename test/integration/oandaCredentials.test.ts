@@ -135,7 +135,7 @@ describe('credentials', () => {
     gateway.venue.revoke(account.token);
     await gateway.clock.hurryUntil(() => gateway.statuses.at(-1)?.kind === 'degraded', 'the refusal');
     await gateway.broker.close();
-    const written = JSON.stringify([gateway.log, gateway.told, gateway.statuses]);
+    const written = JSON.stringify([gateway.log, gateway.reports, gateway.statuses]);
     expect(written).toContain('stream of the venue lost');
     const seen = [written, await gateway.metrics.registry.metrics(), ...gateway.venue.requests.map(({ url }) => url)];
     for (const text of seen) expect(text).not.toContain('SENTINEL');

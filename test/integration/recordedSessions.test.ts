@@ -164,7 +164,7 @@ function expectTrades(events: readonly ReceivedEvent[], player: SessionPlayer, s
     const { a, p, q, T, m } = AggTrade.parse(JSON.parse(raw));
     return { tradeId: String(a), price: p, size: q, side: m ? 'sell' : 'buy', time: new Date(T).toISOString() };
   });
-  const received = of(told, 'trade', symbol).map(({ tradeId, price, size, side, time }) => ({
+  const received = of(events, 'trade', symbol).map(({ tradeId, price, size, side, time }) => ({
     tradeId,
     price,
     size,

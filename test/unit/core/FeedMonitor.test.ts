@@ -17,17 +17,17 @@ const NOW = { time: fromEpochMs(0), receivedAt: fromEpochMs(0) };
 
 function monitor() {
   const clock = new FakeClock();
-  const told: string[] = [];
+  const reports: string[] = [];
   const standings: string[] = [];
   const subject = new FeedMonitor({
     clock,
     staleAfterMs: 10_000,
     report: (symbol, { state, reason, gap, feeds }) => {
-      told.push([symbol, state, gap ? 'gap' : null, reason].filter(Boolean).join(': '));
+      reports.push([symbol, state, gap ? 'gap' : null, reason].filter(Boolean).join(': '));
       standings.push(feeds.map((each) => `${each.type} ${each.state}`).join());
     },
   });
-  return { clock, told, standings, subject };
+  return { clock, reports, standings, subject };
 }
 
 describe('FeedMonitor', () => {
@@ -47,18 +47,18 @@ describe('FeedMonitor', () => {
   });
 
   it('tells how each feed is, and as the state of the symbol the worst of them', () => {
-    const { told, standings, subject } = monitor();
+    const { reports, standings, subject } = monitor();
     const [tick, book] = [feed('tick'), feed('orderbook')];
     subject.open(tick, null);
     subject.open(book, null);
-    expect(told).toEqual([]);
+    expect(reports).toEqual([]);
     subject.recordEvent(tick, NOW);
     subject.condition(book, { kind: 'live' });
     subject.condition(book, { kind: 'recovering', reason: 'gap in the book' });
     subject.recordEvent(tick, NOW);
     subject.recordEvent(book, NOW);
     subject.condition(book, { kind: 'live' });
-    expect(told.slice(1)).toEqual(['BTCUSDT: live', 'BTCUSDT: recovering: gap in the book', 'BTCUSDT: live']);
+    expect(reports.slice(1)).toEqual(['BTCUSDT: live', 'BTCUSDT: recovering: gap in the book', 'BTCUSDT: live']);
     expect(standings).toEqual([
       'tick live',
       'tick live,orderbook live',
@@ -68,7 +68,7 @@ describe('FeedMonitor', () => {
   });
 
   it('calls a feed stale whose last value was withdrawn, until its next event, be it of a book', () => {
-    const { told, standings, subject } = monitor();
+    const { reports, standings, subject } = monitor();
     for (const type of ['tick', 'orderbook'] as const) {
       const watched = feed(type, type);
       subject.open(watched, null);
@@ -76,7 +76,7 @@ describe('FeedMonitor', () => {
       subject.condition(watched, { kind: 'withdrawn', reason: 'no quote' });
       subject.recordEvent(watched, NOW);
     }
-    expect(told).toEqual(
+    expect(reports).toEqual(
       ['tick', 'orderbook'].flatMap((name) => [`${name}: live`, `${name}: stale: no quote`, `${name}: live`]),
     );
     expect(standings[1]).toBe('tick withdrawn');

@@ -52,12 +52,12 @@ export class Faults {
 
   /** The sockets that are open get no more market data, only pings and answers; new ones are served. */
   muteOpenSockets(): void {
-    for (const socket of this.#hands.hub.sockets) socket.muted = true;
+    for (const socket of this.#targets.hub.sockets) socket.muted = true;
   }
 
   /** What the sockets that are open get is that old; 0: no longer. */
   delayOpenSockets(ms: number): void {
-    for (const socket of this.#hands.hub.sockets) socket.delayMs = ms;
+    for (const socket of this.#targets.hub.sockets) socket.delayMs = ms;
   }
 
   /** The next `times` snapshots are older than any diff that is still to come. */
