@@ -160,9 +160,6 @@ export class FeedMonitor implements Disposable {
       case 'withdrawn':
         health.set(condition.kind, condition.reason);
         break;
-      case 'withdrawn':
-        health.set('stale', condition.reason);
-        break;
       case 'gap':
         this.#reportGap(feed, condition.reason);
         return;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { feedOf } from '../support/BrokerRecord.ts';
+import { listing } from '../venues/oanda/instruments.ts';
+import type { StandInOanda } from '../venues/oanda/StandInOanda.ts';
 import { ACCOUNT, startOandaBroker } from '../support/startOandaBroker.ts';
 import { waitFor } from '../support/waitFor.ts';
 
@@ -9,6 +11,88 @@ const FAST = { heartbeatMs: 20, limits: { connectionsPerSecond: 1_000, requestsP
 const TICK = feedOf('EUR_USD', 'tick');
 const BOOK = feedOf('EUR_USD', 'orderbook');
 const MINUTE = feedOf('EUR_USD', 'candle', '1m');
+
+describe('an answer of the venue', () => {
+  const CANDLES = { symbol: 'EUR_USD', interval: '1m', fromMs: null, toMs: null, limit: 10 } as const;
+
+  it('without content means that there is nothing: no quote, no book, no candle', async () => {
+    await using gateway = await startOandaBroker([], {
+      before: ({ faults }) => {
+        for (const path of ['pricing', 'instruments/EUR_USD/candles']) {
+          faults.rest.nextReply(204, { path: `/v3/accounts/${ACCOUNT.id}/${path}`, body: '', times: 2 });
+        }
+      },
+    });
+    const { broker, clock } = gateway;
+    expect(await clock.hurry(broker.fetchTick('EUR_USD'))).toBeNull();
+    expect(await clock.hurry(broker.fetchOrderBook('EUR_USD', 5))).toBeNull();
+    expect(await clock.hurry(broker.fetchCandles(CANDLES))).toEqual([]);
+  });
+
+  it('is not asked for where it can only be a refusal: candles older than any market', async () => {
+    await using gateway = await startOandaBroker([]);
+    const { broker, clock, venue } = gateway;
+    expect(await clock.hurry(broker.fetchCandles({ ...CANDLES, toMs: -315_619_200_000 }))).toEqual([]);
+    expect(venue.requests.filter(({ path }) => path.includes('candles'))).toEqual([]);
+    const since1960 = await clock.hurry(broker.fetchCandles({ ...CANDLES, fromMs: -315_619_200_000 }));
+    expect(since1960.length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ["Invalid value specified for 'from'", /^from: /],
+    ["Invalid value specified for 'to'", /^to: /],
+    ["Invalid value specified for 'granularity'", /^interval: /],
+  ])('that refuses one argument is a bad request that names it: %s', async (errorMessage, message) => {
+    await using gateway = await startOandaBroker([]);
+    const path = `/v3/accounts/${ACCOUNT.id}/instruments/EUR_USD/candles`;
+    gateway.venue.faults.rest.nextReply(400, { path, body: JSON.stringify({ errorMessage }) });
+    const asked = gateway.clock.hurry(gateway.broker.fetchCandles(CANDLES));
+    await expect(asked).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  it.each([
+    [
+      'the list of instruments',
+      ({ faults }: StandInOanda) => {
+        faults.rest.nextReply(451, { html: true });
+      },
+    ],
+    [
+      'the stream',
+      ({ faults }: StandInOanda) => {
+        faults.opening.nextReply(451);
+      },
+    ],
+  ])('that will not change by waiting is said in words, and %s is not asked for again soon', async (_name, before) => {
+    await using gateway = await startOandaBroker([TICK], { before });
+    await gateway.waitForState('recovering', TICK);
+    expect(gateway.conditions(TICK).at(-1)).toMatchObject({
+      reason: expect.stringContaining('does not serve this location (HTTP 451)') as string,
+    });
+    expect(gateway.statuses.at(-1)).toMatchObject({ kind: 'waiting' });
+    const asked = gateway.venue.requests.length;
+    await gateway.clock.skip(60_000);
+    expect(gateway.venue.requests).toHaveLength(asked);
+  });
+});
+
+describe('an instrument that the venue lists later', () => {
+  it('is found by who asks for it: the venue is asked again, once a minute at most', async () => {
+    await using gateway = await startOandaBroker([]);
+    const { broker, clock, venue } = gateway;
+    await clock.hurry(broker.catalogTried);
+    await clock.hurryUntil(() => gateway.statuses.at(-1)?.kind === 'connected');
+    venue.list(listing({ name: 'NEW_USD', price: '1.50000', displayPrecision: 5 }));
+    const listings = () => venue.requests.filter(({ path }) => path.endsWith('/instruments')).length;
+    await clock.hurry(Promise.all([broker.renewCatalog(), broker.renewCatalog()]));
+    expect(broker.catalog?.get('NEW_USD')).toBeDefined();
+    await clock.hurry(broker.renewCatalog());
+    expect(listings()).toBe(2);
+  });
+});
 
 describe('one instrument that is odd', () => {
   const YEN = feedOf('USD_JPY', 'tick');
@@ -87,9 +171,9 @@ describe('one instrument that is odd', () => {
       path: `/v3/accounts/${ACCOUNT.id}/instruments/EUR_USD/candles`,
       body: JSON.stringify({
         candles: [
-          candle({ time: '60', mid: { o: '1', h: '1', l: '1', c: '1' } }),
-          candle({ time: '120' }),
-          candle({ time: '180', mid: { o: '1', h: '1', l: '1', c: '1' }, volume: 'many' }),
+          candle({ time: '1767322860', mid: { o: '1', h: '1', l: '1', c: '1' } }),
+          candle({ time: '1767322920' }),
+          candle({ time: '1767322980', mid: { o: '1', h: '1', l: '1', c: '1' }, volume: 'many' }),
         ],
       }),
     });
@@ -97,10 +181,10 @@ describe('one instrument that is odd', () => {
       symbol: 'EUR_USD',
       interval: '1m',
       fromMs: null,
-      toMs: 240_000,
+      toMs: 1_767_323_040_000,
       limit: 3,
     });
-    expect((await gateway.clock.hurry(asked)).some(({ openTime }) => openTime === '1970-01-01T00:01:00.000Z')).toBe(
+    expect((await gateway.clock.hurry(asked)).some(({ openTime }) => openTime === '2026-01-02T03:01:00.000Z')).toBe(
       true,
     );
     expect(gateway.log.filter((line) => line.includes('candles of the venue make no sense'))).toHaveLength(1);

@@ -6,8 +6,9 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
 import { HttpLineFeed } from '../../transport/HttpLineFeed.ts';
 import { impatientOptions } from '../../transport/RequestQueue.ts';
+import type { Parking } from '../../transport/RequestQueue.ts';
 import { BaseBroker, isSameCondition } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition, BrokerStatus } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition } from '../BaseBroker.ts';
 import { CatalogKeeper } from '../CatalogKeeper.ts';
 import { CandleConfirmer } from './CandleConfirmer.ts';
 import { checkFormat, hostsOf, streamTarget } from './access.ts';
@@ -17,13 +18,13 @@ import { NameReview } from './NameReview.ts';
 import type { OandaBudget, OandaBudgets } from './OandaBudgets.ts';
 import type { OpenLineFeed } from './OandaConnection.ts';
 import { OandaRest } from './OandaRest.ts';
+import { oandaStatus } from './oandaStatus.ts';
 import { OandaStream } from './OandaStream.ts';
 import { RefusedAccess } from './RefusedAccess.ts';
 import type { CredentialsRefused } from './RefusedAccess.ts';
 import { credentialsRefused } from './restReplies.ts';
 import type { VenueRefusal } from './restReplies.ts';
 import { toBook, toOandaTick } from './streamMapping.ts';
-import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import type { CatalogState } from '../CatalogKeeper.ts';
 
 export interface OandaBrokerOptions {
@@ -73,6 +74,8 @@ export class OandaBroker extends BaseBroker {
   readonly #labels: { readonly broker: string };
   #state: 'new' | 'running' | 'closed' = 'new';
   #stream: OandaStream | null = null;
+  /** Why the list of instruments has to wait before it is asked for, if it has. */
+  #parking: Parking | null = null;
   /** The conditions that were reported of feeds that can't be served. */
   #unserved: ReadonlyMap<Feed, FeedCondition> = new Map();
   readonly #access: RefusedAccess;
@@ -143,6 +146,10 @@ export class OandaBroker extends BaseBroker {
     this.reconcile();
   }
 
+  override renewCatalog(): Promise<void> {
+    return this.#catalogKeeper.renew();
+  }
+
   resync(feed: Feed, reason: string): void {
     this.context.metrics.resyncs.inc({ ...this.#labels, reason: 'requested' });
     this.#instruments.get(feed.symbol)?.resync(feed, reason);
@@ -193,11 +200,19 @@ export class OandaBroker extends BaseBroker {
     const { context } = this;
     return new CatalogKeeper({
       broker: context,
-      fetch: (signal) => this.#rest.fetchCatalog(signal),
+      fetch: (signal) =>
+        this.#rest.fetchCatalog({
+          signal,
+          onParked: (parking) => {
+            this.#parking = parking;
+            this.reconcile();
+            this.#reportStatus();
+          },
+        }),
       pausedUntilMs: () => this.#rest.pausedUntilMs,
       listener: {
         onCatalog: (catalog, isPeriodic) => {
-          context.sink.onActivity();
+          this.#parking = null;
           this.#access.accepted();
           if (isPeriodic) this.#review.forget();
           this.setCatalog(catalog);
@@ -267,13 +282,23 @@ export class OandaBroker extends BaseBroker {
     if (this.#access.reason !== null) return { kind: 'recovering', reason: this.#access.reason };
     if (type === 'trade') return { kind: 'closed', reason: 'The venue has no trades.' };
     if (this.catalog === null) {
-      const { state } = this.#catalogKeeper;
+      const state = this.#catalogState;
       return state.kind === 'waiting' ? { kind: 'recovering', reason: state.reason } : 'unknown';
     }
     if (this.catalog.get(symbol) === undefined) {
       return { kind: 'closed', reason: `The venue does not offer ${symbol} to this account.` };
     }
     return this.#review.has(symbol) ? { kind: 'closed', reason: `The venue refused ${symbol}.` } : 'none';
+  }
+
+  /** A request that waits in the queue looks like one that is under way. */
+  get #catalogState(): CatalogState {
+    const { state } = this.#catalogKeeper;
+    if (state.kind !== 'asked' || this.#parking === null) return state;
+    const { reason, forMs } = this.#parking;
+    const delayMs = Math.round(forMs);
+    const until = fromEpochMs(this.context.clock.now() + forMs);
+    return { kind: 'waiting', delayMs, reason: `${reason}; the venue is asked again at ${until}.` };
   }
 
   #placesOf(symbol: string): number {
@@ -349,25 +374,7 @@ export class OandaBroker extends BaseBroker {
     const stream = this.#stream;
     this.countConnections(stream?.openConnections ?? 0);
     if (this.#state !== 'running') return;
-    const catalog = this.#catalogKeeper.state;
+    const catalog = this.#catalogState;
     this.setStatus(oandaStatus({ refusal: this.#access.reason, catalog, stream: stream?.state ?? null }));
   }
-}
-
-/** The states that the status of the broker depends on. */
-export interface OandaParts {
-  /** Why the venue refuses the credentials; null if it does not, or was not asked yet. */
-  readonly refusal: string | null;
-  readonly catalog: CatalogState;
-  /** Null if no stream is wanted. */
-  readonly stream: RelayState | null;
-}
-
-/** The status of the broker, from the states of its parts. */
-export function oandaStatus({ refusal, catalog, stream }: OandaParts): BrokerStatus {
-  // Not `closed`, which has no reason.
-  if (refusal !== null) return { kind: 'degraded', reason: refusal };
-  if (catalog.kind === 'asked') return { kind: 'connecting', attempt: catalog.attempt };
-  if (catalog.kind === 'waiting') return catalog;
-  return stream === null || stream.kind === 'open' ? { kind: 'connected' } : stream;
 }

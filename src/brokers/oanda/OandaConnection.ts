@@ -32,7 +32,6 @@ export interface OandaConnectionListener {
   onHeartbeat(time: VenueTime): void;
   /** A price of this instrument can't be right; the connection is not to blame. */
   onUnreadable(instrument: string): void;
-  onActivity(): void;
   onInvalid(): void;
 }
 
@@ -77,13 +76,9 @@ export class OandaConnection {
       maxLineBytes: MAX_LINE_BYTES,
       maxInvalidPerMinute: MAX_INVALID_PER_MINUTE,
       listener: {
-        onOpen: () => {
-          listener.onActivity();
-        },
+        onOpen: () => undefined,
         onLine: (text) => this.#onLine(text),
-        onActivity: () => {
-          listener.onActivity();
-        },
+        onActivity: () => undefined,
         onInvalid: () => {
           listener.onInvalid();
         },

@@ -35,6 +35,7 @@ import {
   InstrumentList,
   LatestCandles,
   nameIn,
+  refusedArgument,
   Pricing,
   OandaErrorBody,
 } from './restReplies.ts';
@@ -71,6 +72,8 @@ interface SymbolAskOptions extends AskOptions {
 type Answer = { readonly body: unknown } | { readonly refusal: VenueRefusal; readonly status: number };
 
 /** Defaults for the live feed, and for clients' queries. */
+/** The body of an answer without one. */
+const NOTHING = null;
 const PATIENT: AskOptions = { patience: 'wait' };
 const HURRIED: AskOptions = { patience: 'fail' };
 /** Two requests at a time, so that a slow answer does not hold up others; not more, for connections are limited. */
@@ -133,8 +136,8 @@ export class OandaRest implements AsyncDisposable {
   }
 
   /** What the account may trade. Patient. */
-  async fetchCatalog(signal?: AbortSignal): Promise<InstrumentCatalog> {
-    const body = await this.#ask(instrumentsPath, { ...PATIENT, signal });
+  async fetchCatalog(options: Omit<AskOptions, 'patience'> = {}): Promise<InstrumentCatalog> {
+    const body = await this.#ask(instrumentsPath, { ...PATIENT, ...options });
     const entries = this.#replies.read(InstrumentList, body).instruments;
     const instruments = entries.map((entry) => this.#instrument(entry)).filter((instrument) => instrument !== null);
     // An empty listing is a fault of the venue's, not the end of every market.
@@ -145,6 +148,7 @@ export class OandaRest implements AsyncDisposable {
   /** The present quotes; null if there never were any. */
   async fetchPrice(symbol: string, options: AskOptions = HURRIED): Promise<VenuePrice | null> {
     const body = await this.#ask((accountId) => pricingPath(accountId, [symbol]), { ...options, symbol });
+    if (body === NOTHING) return null;
     const { prices } = this.#replies.read(Pricing, body);
     if (prices.length === 0) return null;
     // Names had a slash in some replies of 2016.
@@ -197,6 +201,7 @@ export class OandaRest implements AsyncDisposable {
       ...PATIENT,
       signal,
     });
+    if (body === NOTHING) return specifications.map(() => []);
     const { latestCandles } = this.#replies.read(LatestCandles, body);
     if (latestCandles.length !== specifications.length) throw this.#replies.nonsense();
     return specifications.map((specification, index) => {
@@ -228,7 +233,9 @@ export class OandaRest implements AsyncDisposable {
     symbolOptions: SymbolAskOptions,
   ): Promise<readonly VenueCandle[] | 'count' | 'future'> {
     const answer = await this.#send((accountId) => candlesPath(accountId, window), symbolOptions);
-    if ('body' in answer) return this.#candles(this.#replies.read(Candles, answer.body).candles, window);
+    if ('body' in answer) {
+      return answer.body === NOTHING ? [] : this.#candles(this.#replies.read(Candles, answer.body).candles, window);
+    }
     if (answer.refusal === 'count' || answer.refusal === 'future') return answer.refusal;
     throw this.#refused(answer, symbolOptions.symbol);
   }
@@ -282,6 +289,10 @@ export class OandaRest implements AsyncDisposable {
     if (refusal === 'instrument' && symbol !== undefined) {
       return new GatewayError('UNKNOWN_SYMBOL', `Broker ${this.#name} does not list ${symbol}.`, { symbols: [symbol] });
     }
+    const argument = refusedArgument(refusal);
+    if (argument !== null) {
+      return new GatewayError('BAD_REQUEST', `${argument}: the venue of broker ${this.#name} refuses this value.`);
+    }
     return new GatewayError(
       'BROKER_UNAVAILABLE',
       `The venue refused a request of broker ${this.#name} (HTTP ${status}).`,
@@ -297,9 +308,13 @@ export class OandaRest implements AsyncDisposable {
   }
 }
 
-/** The body of a refusal may be empty; that of a 401 may be anything. A page with another status comes from a proxy. */
+/**
+ * The body of a refusal may be empty; that of a 401 may be anything. A page with another status comes from a proxy. A
+ * 204 has no body: there is nothing of what was asked for.
+ */
 function readReply(reply: HttpReply): unknown {
   const { status, text } = reply;
+  if (status === 204) return NOTHING;
   const said = text === '' && status >= 400 ? null : readJson(reply, parseExactly);
   return said === undefined && status === 401 ? null : said;
 }

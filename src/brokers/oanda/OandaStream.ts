@@ -127,6 +127,7 @@ export class OandaStream implements AsyncDisposable {
           this.#onOpen(connection);
         },
         onPrice: (price) => {
+          broker.sink.onActivity();
           listener.onPrice(price);
           if (connection === this.#relay.successor && connection.isComplete) this.#relay.takeOver();
         },
@@ -136,9 +137,6 @@ export class OandaStream implements AsyncDisposable {
         onUnreadable: (instrument) => {
           broker.metrics.invalidMessages.inc({ source: broker.id });
           listener.onUnreadable(instrument);
-        },
-        onActivity: () => {
-          broker.sink.onActivity();
         },
         onInvalid: () => {
           broker.metrics.invalidMessages.inc({ source: broker.id });

@@ -165,7 +165,9 @@ export function toCandle(
 }
 
 /** What the venue objects to when it answers with a 4xx. */
-export type VenueRefusal = 'token' | 'account' | 'instrument' | 'future' | 'count' | 'other';
+export type VenueRefusal = 'token' | 'account' | 'instrument' | 'future' | 'count' | RefusedArgument | 'other';
+/** An argument of a client's query, under our name, whose value the venue refuses. */
+type RefusedArgument = 'from' | 'to' | 'interval';
 
 /**
  * Judges by the status, and by the venue's message if the status says too little; null: there was no message.
@@ -187,9 +189,19 @@ export function toRefusal(status: number, message: string | null): VenueRefusal 
     case 'instruments':
     case 'candleSpecifications':
       return 'instrument';
+    case 'from':
+    case 'to':
+      return field;
+    case 'granularity':
+      return 'interval';
     default:
       return 'other';
   }
+}
+
+/** The argument that a refusal is about; null if it is about something else. */
+export function refusedArgument(refusal: VenueRefusal): RefusedArgument | null {
+  return refusal === 'from' || refusal === 'to' || refusal === 'interval' ? refusal : null;
 }
 
 /** Why the credentials are refused, as a sentence for the client; null if the refusal is about something else. */
@@ -202,6 +214,9 @@ export function credentialsRefused(refusal: VenueRefusal): string | null {
     case 'instrument':
     case 'future':
     case 'count':
+    case 'from':
+    case 'to':
+    case 'interval':
     case 'other':
       return null;
     default:

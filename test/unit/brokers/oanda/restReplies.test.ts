@@ -191,7 +191,10 @@ describe('refusals of the venue', () => {
     [400, 'NAS100_USD is not a valid instrument', 'instrument'],
     [400, "Invalid value specified for 'to'. Time is in the future", 'future'],
     [400, "Maximum value for 'count' exceeded", 'count'],
-    [400, "Invalid value specified for 'from'", 'other'],
+    [400, "Invalid value specified for 'from'", 'from'],
+    [400, "Invalid value specified for 'to'", 'to'],
+    [400, "Invalid value specified for 'granularity'", 'interval'],
+    [400, "Invalid value specified for 'price'", 'other'],
     [400, null, 'other'],
     [404, null, 'other'],
     [405, "Invalid value specified for 'accountID'", 'other'],
@@ -203,7 +206,7 @@ describe('refusals of the venue', () => {
     expect(credentialsRefused('token')).toContain('token');
     expect(credentialsRefused('account')).toContain('account');
     expect(credentialsRefused('token')).not.toBe(credentialsRefused('account'));
-    for (const other of ['instrument', 'future', 'count', 'other'] as const)
+    for (const other of ['instrument', 'future', 'count', 'from', 'to', 'interval', 'other'] as const)
       expect(credentialsRefused(other)).toBeNull();
   });
 
