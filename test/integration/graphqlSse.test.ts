@@ -116,13 +116,24 @@ describe('a subscription over server-sent events', () => {
     await gateway.settles('subscriptions', { protocol: 'graphql-sse' }, 0);
   });
 
-  it('ends without complete when the gateway does, so that clients come again', async () => {
+  it('ends with the reason when the gateway does, so that clients know that they may come again', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await SseClient.subscribe(gateway.url, TICKS);
+    await using list = await SseClient.subscribe(
+      gateway.url,
+      'subscription { marketDataBatch(symbols: ["BTCUSDT"], everyMs: 100) { symbol } }',
+    );
     await gateway.wanted('tick BTCUSDT');
     await gateway.graphql.close(1001);
-    await waitFor(() => client.ended);
-    expect(client.events).toEqual([]);
+    await waitFor(() => client.ended && list.ended);
+    for (const { events } of [client, list]) {
+      const [reason, end] = events;
+      expect(JSON.parse(reason?.data ?? '')).toMatchObject({
+        errors: [{ message: expect.stringContaining('shutting down'), extensions: { retryable: true } }],
+      });
+      expect(end).toEqual({ event: 'complete', data: '' });
+      expect(events).toHaveLength(2);
+    }
     await gateway.isIdle();
   });
 

@@ -88,8 +88,10 @@ export class EventStream {
     await this.#closed.promise;
   }
 
-  /** Ends the stream at once and without `complete`, so that the client knows that it may reconnect. */
-  close(): void {
+  /** Ends the stream at once. Its last event is the reason, from which the client knows whether it may subscribe again. */
+  close(error: GatewayError): void {
+    this.#unsubscribe();
+    void this.#outbox.send(lastEvents(error));
     this.#outbox.close(GOING_AWAY, '');
   }
 
@@ -133,9 +135,8 @@ export class EventStream {
   /** Called when the outbox gives the client up. */
   #finalMessage(error: GatewayError): string {
     this.#unsubscribe();
-    const { message } = error;
     logFault(this.#options.services.logger, error, 'a client could not be sent its market data');
-    return nextEvent(JSON.stringify({ errors: [{ message, extensions: error.toExtensions() }] })) + COMPLETE_EVENT;
+    return lastEvents(error);
   }
 
   #unsubscribe(): void {
@@ -148,6 +149,12 @@ export class EventStream {
     this.#owned.dispose();
     this.#closed.resolve();
   }
+}
+
+/** An error and the end of the stream. */
+function lastEvents(error: GatewayError): string {
+  const { message } = error;
+  return nextEvent(JSON.stringify({ errors: [{ message, extensions: error.toExtensions() }] })) + COMPLETE_EVENT;
 }
 
 const OPEN = 1;

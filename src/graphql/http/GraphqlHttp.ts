@@ -29,6 +29,8 @@ export interface GraphqlHttpOptions {
 
 /** A proxy that compresses a stream, or collects it, withholds events until it has enough of them. */
 const UNTOUCHED_BY_PROXIES = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' };
+const SHUTTING_DOWN = new GatewayError('INTERNAL', 'The gateway is shutting down; subscribe again.');
+const LOGIN_ENDED = new GatewayError('UNAUTHENTICATED', 'The login has ended: subscribe again with another.');
 /** Every answer in progress takes at least this much memory. */
 const LEAST_VALUES = 500;
 
@@ -49,7 +51,7 @@ export class GraphqlHttp {
 
   /** Ends every event stream. */
   close(): void {
-    for (const stream of this.#streams) stream.close();
+    for (const stream of this.#streams) stream.close(SHUTTING_DOWN);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -116,7 +118,7 @@ export class GraphqlHttp {
     client.watchLogin({
       endsSoon: null,
       ended: () => {
-        stream.close();
+        stream.close(LOGIN_ENDED);
       },
     });
     await stream.run(results).finally(() => this.#streams.delete(stream));
