@@ -8,7 +8,7 @@ const FILE = '/etc/tickgraph/config.yaml';
 /** A gateway whose configuration file says this first, and can be changed. */
 async function serving(
   yaml: string,
-): Promise<{ host: FakeProcess; files: Record<string, string>; stop(): Promise<number> }> {
+): Promise<{ host: FakeProcess; files: Record<string, string>; readonly stop: () => Promise<number> }> {
   const files: Record<string, string> = { [FILE]: yaml };
   const host = new FakeProcess({}, files);
   const exited = runCommand(['serve'], host);
