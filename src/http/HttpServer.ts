@@ -189,7 +189,7 @@ export class HttpServer implements AsyncDisposable {
     else if (handler !== undefined) {
       request.url = originForm(target);
       await this.#handle(handler, request, response);
-    } else sendError(response, upgradeHandlers.has(path) ? UPGRADE_REQUIRED : NOT_FOUND);
+    } else sendError(response, this.#plainAnswer(request, upgradeHandlers.get(path)));
   }
 
   async #handle(handler: RequestHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -246,6 +246,14 @@ export class HttpServer implements AsyncDisposable {
     } catch (thrown) {
       sendErrorAndClose(socket, toErrorResponse(this.#toGatewayError(thrown)));
     }
+  }
+
+  /**
+   * The answer to a plain request for a WebSocket path: what an upgrade would be refused with, because a browser keeps
+   * that from its page.
+   */
+  #plainAnswer(request: IncomingMessage, handler: UpgradeHandler | undefined): ErrorResponse {
+    return this.#refusalOf(request, handler) ?? UPGRADE_REQUIRED;
   }
 
   #refusalOf({ headers }: IncomingMessage, handler: UpgradeHandler | undefined): ErrorResponse | null {

@@ -7,6 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { chromium } from 'playwright-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { GraphqlGateway, tickDraft } from '../support/GraphqlGateway.ts';
+import { startGuarded } from '../support/graphqlLogins.ts';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
@@ -106,6 +107,30 @@ describe('GraphiQL', () => {
         await browser.close();
       }
       await gateway.isIdle();
+    },
+    60_000,
+  );
+
+  it.skipIf(CHROMIUM === undefined)(
+    'in a browser sends the headers of its editor with a subscription too',
+    async () => {
+      await using guarded = await startGuarded({
+        brokers: { 'mock-binance': { lists: ['BTCUSDT'], traits: { synthetic: true } } },
+      });
+      const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
+      try {
+        const page = await browser.newPage();
+        await page.addInitScript(`localStorage.setItem('graphiql:headers', '{"X-API-Key":"key-of-plain"}')`);
+        await page.goto(guarded.url);
+        await page.locator('.graphiql-execute-button').click();
+        await page.getByRole('menuitem', { name: 'Ticks' }).click();
+        await guarded.wanted('tick BTCUSDT', 'mock-binance');
+        guarded.tick('43250.10', 'BTCUSDT', 'mock-binance');
+        await page.locator('.graphiql-response').getByText('43250.10').waitFor();
+      } finally {
+        await browser.close();
+      }
+      await guarded.isIdle();
     },
     60_000,
   );

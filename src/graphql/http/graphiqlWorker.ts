@@ -9,6 +9,7 @@ import {
   js,
   jsonWorker,
 } from '@graphql-yoga/render-graphiql/graphiql';
+import { GraphiqlFetcher } from './GraphiqlFetcher.ts';
 import type { PreparedPage } from './GraphiqlPage.ts';
 
 /** Builds the page outside the main thread: nine megabytes have to be loaded and compressed. */
@@ -47,9 +48,14 @@ const workers = {
 };
 self.MonacoEnvironment = { globalAPI: false, getWorkerUrl: (_moduleId, label) => workers[label] };
 ${js};
+const fetcher = new (${GraphiqlFetcher.toString()})({
+  url: new URL(location.pathname, location.href).href,
+  open: (url, protocol) => new WebSocket(url, protocol),
+  post: (url, headers, body) => fetch(url, { method: 'POST', headers, body }),
+});
 YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), {
   title: 'tickgraph',
-  subscriptionsProtocol: 'WS',
+  fetcher: (operation, extras) => fetcher.execute(operation, extras),
   defaultQuery: ${embedded(DEFAULT_QUERY)},
 });
 `;
