@@ -241,8 +241,8 @@ export class OandaRest implements AsyncDisposable {
   }
 
   /**
-   * The candles that can be read. One that is not aligned as ours are is left out like one that makes no sense: nobody
-   * could tell the two apart. Refuses an answer in which nothing can be read.
+   * The candles that can be read. Refuses an answer in which none can be read, or one is not aligned as ours are: then the
+   * others are of another alignment too, even if some of their times look right.
    */
   #candles(
     entries: readonly unknown[],
@@ -252,11 +252,11 @@ export class OandaRest implements AsyncDisposable {
       const read = this.#replies.entry(CandleEntry, entry);
       return read === null ? [] : toVenueCandle(read);
     });
-    const aligned = candles.filter(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0);
-    if (aligned.length === entries.length) return aligned;
+    const isAligned = candles.every(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0);
+    if (isAligned && candles.length === entries.length) return candles;
     this.#setAside(`candles ${symbol} ${interval}`, { symbol, interval }, 'candles of the venue make no sense');
-    if (aligned.length === 0) throw this.#replies.nonsense();
-    return aligned;
+    if (!isAligned || candles.length === 0) throw this.#replies.nonsense();
+    return candles;
   }
 
   /** What is left out is logged once, by name, and not more than a person reads. */
