@@ -162,7 +162,8 @@ describe('what a subscriber sees of the venue’s faults', () => {
       scene.venue.faults.silence = false;
       await waitFor(() => scene.states().at(-1) === 'live', 'the feed to be live again');
     }
-    expect(scene.states().filter((state) => state === 'stale')).toHaveLength(1);
+    // It may be told for several reasons, one after the other.
+    expect(scene.states().lastIndexOf('stale')).toBeLessThan(scene.states().indexOf('live'));
   });
 
   it('a ban is waited out without a single request, and then the book begins', async () => {
