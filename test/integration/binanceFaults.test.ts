@@ -162,10 +162,8 @@ describe('a subscriber during faults of the venue', () => {
       scene.venue.faults.silence = false;
       await waitFor(() => scene.states().at(-1) === 'live', 'the feed to be live again');
     }
-    // Its reason may change, but it ends once.
-    const changes = scene.states().filter((state, place, all) => state !== all[place - 1]);
-    expect(changes.slice(-2)).toEqual(['stale', 'live']);
-    expect(changes.filter((state) => state === 'stale')).toHaveLength(1);
+    // It may be told for several reasons, one after the other.
+    expect(scene.states().lastIndexOf('stale')).toBeLessThan(scene.states().indexOf('live'));
   });
 
   it('gets a book after a ban, during which not a single request is sent', async () => {

@@ -323,7 +323,7 @@ export abstract class MarketStream implements Disposable {
     try {
       return await this.#tryHistory(fetch, time.signal);
     } catch (error) {
-      if (!signal.aborted) logger.warn({ err: error, stream: this.name }, 'history unavailable');
+      if (!signal.aborted) logger.debug({ err: error, stream: this.name }, 'history unavailable');
       return null;
     }
   }
