@@ -107,6 +107,18 @@ describe('a query', () => {
     expect(several.errors?.[0]?.extensions['code']).toBe('BAD_REQUEST');
   });
 
+  it.each([
+    ['a byte order mark before its body', `\u{FEFF}${JSON.stringify({ query: '{ __typename }' })}`],
+    [
+      'null for what it leaves out',
+      JSON.stringify({ query: '{ __typename }', operationName: null, variables: null, extensions: null }),
+    ],
+  ])('with %s is read as without', async (_name, body) => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(gateway.url, { method: 'POST', headers, body });
+    expect(await response.json()).toEqual({ data: { __typename: 'Query' } });
+  });
+
   it('that is a mutation is refused by GET, with an empty operation name too', async () => {
     const mutation = 'mutation { deauthenticateBroker(broker: "binance") { broker } }';
     const response = await fetch(`${gateway.url}?query=${encodeURIComponent(mutation)}&operationName=`);

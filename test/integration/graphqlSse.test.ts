@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Services } from '../../src/core/Services.ts';
 import type { Subscriptions } from '../../src/core/Subscriptions.ts';
 import { FakeClock } from '../support/FakeClock.ts';
 import { GraphqlGateway } from '../support/GraphqlGateway.ts';
@@ -12,6 +13,24 @@ const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) 
 const WIDE = `subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { tradeId ${Array.from({ length: 29 }, (_, n) => `${'x'.repeat(100)}${n}: receivedAt`).join(' ')} } } }`;
 
 const nextOf = (bid: string) => ({ event: 'next', data: JSON.stringify({ data: { marketData: { bid } } }) });
+
+/** Resolving symbols waits until a test opens the gate; openings are counted. */
+function gated(gates: (() => void)[], opened = { count: 0 }): (services: Services) => Services {
+  return (services) => {
+    const { subscriptions: real } = services;
+    const subscriptions = {
+      resolve: async (...request: Parameters<Subscriptions['resolve']>) => {
+        await new Promise<void>((resolve) => gates.push(resolve));
+        return real.resolve(...request);
+      },
+      open: (...opening: Parameters<Subscriptions['open']>) => {
+        opened.count += 1;
+        return real.open(...opening);
+      },
+    };
+    return { ...services, subscriptions: subscriptions as unknown as Subscriptions };
+  };
+}
 
 describe('a subscription over server-sent events', () => {
   it('gets each event as next', async () => {
@@ -67,23 +86,8 @@ describe('a subscription over server-sent events', () => {
 
   it('leaves nothing behind when the client goes away before it has begun', async () => {
     const gates: (() => void)[] = [];
-    let opened = 0;
-    await using gateway = await GraphqlGateway.start({
-      wrap: (services) => {
-        const { subscriptions: real } = services;
-        const subscriptions = {
-          resolve: async (...request: Parameters<Subscriptions['resolve']>) => {
-            await new Promise<void>((resolve) => gates.push(resolve));
-            return real.resolve(...request);
-          },
-          open: (...opening: Parameters<Subscriptions['open']>) => {
-            opened += 1;
-            return real.open(...opening);
-          },
-        };
-        return { ...services, subscriptions: subscriptions as unknown as Subscriptions };
-      },
-    });
+    const opened = { count: 0 };
+    await using gateway = await GraphqlGateway.start({ wrap: gated(gates, opened) });
     const leaving = new AbortController();
     const asked = fetch(`${gateway.url}?query=${encodeURIComponent(TICKS)}`, {
       headers: { accept: 'text/event-stream' },
@@ -93,7 +97,7 @@ describe('a subscription over server-sent events', () => {
     leaving.abort();
     await expect(asked).rejects.toThrow();
     gates[0]?.();
-    await waitFor(() => opened === 1);
+    await waitFor(() => opened.count === 1);
     await gateway.isIdle();
     await gateway.settles('subscriptions', { protocol: 'graphql-sse' }, 0);
   });
@@ -137,7 +141,21 @@ describe('a subscription over server-sent events', () => {
     await gateway.isIdle();
   });
 
-  it('sends heartbeats while nothing happens', async () => {
+  it('that is still being prepared when the gateway ends is refused, and opens nothing', async () => {
+    const gates: (() => void)[] = [];
+    await using gateway = await GraphqlGateway.start({ wrap: gated(gates) });
+    const asked = fetch(`${gateway.url}?query=${encodeURIComponent(TICKS)}`, {
+      headers: { accept: 'text/event-stream' },
+    });
+    await waitFor(() => gates.length === 1);
+    await gateway.graphql.close(1001);
+    gates[0]?.();
+    const { status, headers } = await asked;
+    expect([status, headers.get('content-type')]).toEqual([503, 'application/json; charset=utf-8']);
+    await gateway.isIdle();
+  });
+
+  it('shows that it is alive while nothing happens', async () => {
     const clock = new FakeClock();
     await using gateway = await GraphqlGateway.start({ clock, options: { heartbeatMs: 12_000 } });
     await using client = await SseClient.subscribe(gateway.url, TICKS);

@@ -35,7 +35,9 @@ export interface GraphqlHttpOptions {
 
 /** A proxy that compresses a stream, or collects it, withholds events until it has enough of them. */
 const UNTOUCHED_BY_PROXIES = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' };
-const SHUTTING_DOWN = new GatewayError('INTERNAL', 'The gateway is shutting down; subscribe again.');
+const SHUTTING_DOWN = new GatewayError('BROKER_UNAVAILABLE', 'The gateway is shutting down; subscribe again.', {
+  httpStatus: 503,
+});
 const LOGIN_ENDED = new GatewayError('UNAUTHENTICATED', 'The login has ended: subscribe again with another.');
 /** Every answer in progress takes at least this much memory. */
 const LEAST_VALUES = 500;
@@ -47,6 +49,7 @@ const LEAST_VALUES = 500;
 export class GraphqlHttp {
   readonly #options: GraphqlHttpOptions;
   readonly #streams = new Set<EventStream>();
+  #isClosed = false;
 
   constructor(options: GraphqlHttpOptions) {
     this.#options = options;
@@ -58,8 +61,9 @@ export class GraphqlHttp {
     });
   }
 
-  /** Ends every event stream. */
+  /** Ends every event stream. One that is still being prepared is refused. */
   close(): void {
+    this.#isClosed = true;
     for (const stream of this.#streams) stream.close(SHUTTING_DOWN);
   }
 
@@ -165,9 +169,10 @@ export class GraphqlHttp {
     };
   }
 
-  /** A stream counts as a connection, and as a connection of its API key. Throws LIMIT_EXCEEDED. */
+  /** A stream counts as a connection, and as a connection of its API key. Throws LIMIT_EXCEEDED, and at shutdown. */
   #takePlace({ client, request }: Exchange, stream: StreamOutcome): Disposable {
     try {
+      if (this.#isClosed) throw SHUTTING_DOWN;
       client.takePlace();
       return this.#options.services.holdConnection(request);
     } catch (error) {
