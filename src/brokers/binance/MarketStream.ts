@@ -27,6 +27,8 @@ const QUIET_GAPS = 10;
 const LONGEST_PATIENCE_MS = 600_000;
 /** A stream of which so many messages in a row can't be read delivers nothing. */
 const UNREADABLE_IN_A_ROW = 5;
+/** Nothing waits that long on its way: messages that seem older are a recording that is played. */
+const LATEST_MS = 86_400_000;
 /** The venue's time is known with this accuracy. */
 const CLOCK_MARGIN_MS = 1_000;
 
@@ -191,7 +193,7 @@ export abstract class MarketStream implements Disposable {
     const { offsetMs } = venueClock;
     if (offsetMs === null) return;
     const lateMs = ageMs + offsetMs;
-    if (lateMs < broker.staleAfterMs) this.#ail('late', null);
+    if (lateMs < broker.staleAfterMs || lateMs > LATEST_MS) this.#ail('late', null);
     else if (!this.#ailments.has('late')) {
       this.#ail('late', `What comes of ${this.symbol} is ${Math.round(lateMs / 1000)} s late.`);
     }

@@ -175,6 +175,13 @@ describe('what comes late', () => {
     expect(last(harness).map((condition) => condition?.kind)).toEqual(['live', 'live', 'live']);
   });
 
+  it('is not what a recording of long ago delivers', async () => {
+    const harness = startBroker();
+    await harness.goLive(trades, candles, ticks);
+    await run(harness, { seconds: 5, lateMs: 40_000_000_000 });
+    expect(last(harness).map((condition) => condition?.kind)).toEqual(['live', 'live', 'live']);
+  });
+
   it('is measured by the venue’s clock, not by ours', async () => {
     const harness = startBroker();
     await harness.goLive(trades, candles, ticks);
