@@ -63,7 +63,8 @@ function defineOanda(config: BrokerConfigOf<'oanda'>, surroundings: BrokerSurrou
   const { token, accountId } = config;
   const isShared = token !== null && accountId !== null;
   const budgets = surroundings.oandaBudgets;
-  const options = { ...config, budgets, requiresAuthentication: !isShared };
+  // Clients' credentials are checked with the venue before an adapter is made for them.
+  const options = { ...config, budgets, requiresAuthentication: !isShared, isTrusted: true };
   return {
     traits: oandaTraits(!isShared),
     shared: isShared

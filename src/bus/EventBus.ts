@@ -4,7 +4,7 @@ import type { MarketData, StreamKey } from '../market/marketData.ts';
 export interface Channel extends Disposable {
   /** Passes on the next event of the stream. */
   publish(event: MarketData): void;
-  /** Invalidates the book of this stream. The next event that is published is a snapshot. */
+  /** The last value of this stream no longer holds. The next event of a book is a snapshot. */
   reset(): void;
 }
 

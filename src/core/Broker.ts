@@ -85,6 +85,11 @@ export class Broker implements AsyncDisposable {
     return this.definition.id;
   }
 
+  /** Its data is made up. */
+  get synthetic(): boolean {
+    return this.definition.traits.synthetic;
+  }
+
   get enabled(): boolean {
     return this.#enabled;
   }

@@ -292,7 +292,8 @@ export class BrokerAccount implements AsyncDisposable {
 
   #condition(feed: Feed, condition: FeedCondition): void {
     if (!isOpen(feed)) return;
-    if (condition.kind === 'recovering' || condition.kind === 'closed') this.#loseBook(feed);
+    if (condition.kind === 'withdrawn') feed.channel.reset();
+    else if (condition.kind === 'recovering' || condition.kind === 'closed') this.#loseBook(feed);
     this.#monitor.condition(feed, condition);
   }
 
@@ -313,7 +314,7 @@ export class BrokerAccount implements AsyncDisposable {
     if (stream.type === 'orderbook') stream.channel.reset();
   }
 
-  #publishStatus(symbol: string, { state, reason, gap }: SymbolStatus): void {
+  #publishStatus(symbol: string, status: SymbolStatus): void {
     const { bus, clock, id } = this.#options;
     let statuses = this.#statuses.get(symbol);
     if (statuses === undefined) {
@@ -323,7 +324,7 @@ export class BrokerAccount implements AsyncDisposable {
       this.#statuses.set(symbol, statuses);
     }
     const now = fromEpochMs(clock.now());
-    statuses.channel.publish(statuses.stream.stamp({ type: 'status', time: now, receivedAt: now, state, reason, gap }));
+    statuses.channel.publish(statuses.stream.stamp({ type: 'status', time: now, receivedAt: now, ...status }));
   }
 
   #forgetStatus(symbol: string): void {

@@ -15,7 +15,7 @@ import { Broker } from './Broker.ts';
 import type { BrokerDefinition } from './Broker.ts';
 import type { BrokerAccount, WantedStream } from './BrokerAccount.ts';
 import { MarketState } from './MarketState.ts';
-import { routeBySymbol, routeToBroker } from './routeSymbols.ts';
+import { routeBySymbol, routeToBroker, unasked } from './routeSymbols.ts';
 import type { RoutableBroker } from './routeSymbols.ts';
 import type { BrokerAccess, Resolution, SymbolRejection, SymbolRoute } from './subscription.ts';
 
@@ -139,7 +139,8 @@ export class BrokerManager implements AsyncDisposable {
       await this.#awaitCatalogs([account], symbols);
       return routeToBroker(routable(broker, access), symbols);
     }
-    const enabled = [...this.#brokers.values()].filter((broker) => broker.enabled);
+    const allEnabled = [...this.#brokers.values()].filter((broker) => broker.enabled);
+    const enabled = unasked(allEnabled);
     await this.#awaitCatalogs(
       enabled.flatMap((broker) => broker.serving(access.scopeOf(broker.id)) ?? []),
       symbols,
@@ -147,10 +148,11 @@ export class BrokerManager implements AsyncDisposable {
     const brokers = enabled.map((broker) => routable(broker, access));
     const able = brokers.filter((broker) => types.every((type) => broker.supportedTypes.includes(type)));
     const { accepted, rejected } = routeBySymbol(able, symbols);
+    const others = allEnabled.filter((broker) => !enabled.includes(broker));
     const disabled = [...this.#brokers.values()].filter((broker) => !broker.enabled);
     return {
       accepted,
-      rejected: rejected.map((rejection) => explainRejection(rejection, { brokers, disabled, types, access })),
+      rejected: rejected.map((rejection) => explainRejection(rejection, { brokers, others, disabled, types, access })),
     };
   }
 
@@ -244,6 +246,8 @@ function explainRejection(
   rejection: SymbolRejection,
   known: {
     readonly brokers: readonly RoutableBroker[];
+    /** Those that serve only clients who name them. */
+    readonly others: readonly Broker[];
     readonly disabled: readonly Broker[];
     readonly types: readonly MarketDataType[];
     readonly access: BrokerAccess;
@@ -251,17 +255,22 @@ function explainRejection(
 ): SymbolRejection {
   const { symbol, error } = rejection;
   if (error.code !== 'UNKNOWN_SYMBOL') return rejection;
-  const { brokers, disabled, types, access } = known;
+  const { brokers, others, disabled, types, access } = known;
   const listing = brokers.find(({ catalog }) => catalog?.get(symbol) !== undefined);
   if (listing !== undefined) {
     const missing = types.filter((type) => !listing.supportedTypes.includes(type)).join(', ');
     const message = `Broker ${listing.id} has no ${missing}.`;
     return { symbol, error: new GatewayError('UNSUPPORTED_TYPE', message, { symbols: [symbol] }) };
   }
-  const away = disabled.find(
-    (broker) => broker.serving(access.scopeOf(broker.id))?.lastCatalog?.get(symbol) !== undefined,
-  );
-  if (away === undefined) return rejection;
-  const message = `Broker ${away.id}, which lists ${symbol}, is out of service.`;
-  return { symbol, error: new GatewayError('BROKER_DISABLED', message, { symbols: [symbol] }) };
+  const lists = (broker: Broker): boolean =>
+    broker.serving(access.scopeOf(broker.id))?.lastCatalog?.get(symbol) !== undefined;
+  const away = disabled.find((broker) => lists(broker) && !broker.synthetic);
+  if (away !== undefined) {
+    const message = `Broker ${away.id}, which lists ${symbol}, is out of service.`;
+    return { symbol, error: new GatewayError('BROKER_DISABLED', message, { symbols: [symbol] }) };
+  }
+  const madeUp = others.find(lists);
+  if (madeUp === undefined) return rejection;
+  const message = `${error.message} ${madeUp.id} has made-up prices of it, for clients that name this broker.`;
+  return { symbol, error: new GatewayError('UNKNOWN_SYMBOL', message, { symbols: [symbol] }) };
 }

@@ -1,11 +1,12 @@
 import type { Feed, FeedCondition } from '../brokers/BaseBroker.ts';
-import type { EventHeader, FeedState } from '../market/marketData.ts';
+import type { EventHeader, FeedStanding, FeedState } from '../market/marketData.ts';
 import { toEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/errors.ts';
 import type { Clock } from '../shared/clock.ts';
+import { worstOf } from './StatusView.ts';
 
-/** `opening`: the feed was requested, and nothing is known yet. */
-export type FeedPhase = FeedState | 'opening';
+/** See FeedStanding. */
+export type FeedPhase = FeedStanding['state'];
 
 /** The rhythm of a feed is trusted after this many events. */
 const KNOWN_AFTER_EVENTS = 3;
@@ -57,11 +58,13 @@ export class FeedHealth {
   }
 }
 
-/** The status of a symbol, as its subscribers see it. */
+/** The status of a symbol: the worst of its feeds, and how each of them is. */
 export interface SymbolStatus {
   readonly state: FeedState;
   readonly reason: string | null;
   readonly gap: boolean;
+  /** Feeds of which something is known. */
+  readonly feeds: readonly FeedStanding[];
 }
 
 /** A feed that carries its own health, so that an event needs no lookup. */
@@ -82,17 +85,15 @@ const HELD_UP_MS = 1_500;
 /** An event that is this much older than its receipt has waited somewhere; clocks differ by less. */
 const LATE_MS = 2_000;
 
-/** If feeds of a symbol are in several phases, the first of these is reported. */
-const WORST_FIRST: readonly FeedPhase[] = ['closed', 'recovering', 'stale', 'opening', 'live'];
-
 /**
- * Knows whether each wanted feed can be trusted, and reports a symbol's status when it changes: the worst of its feeds.
+ * Knows whether each wanted feed can be trusted, and reports a symbol's status when that of one of its feeds changes.
  * Silence counts only against a feed's own habit, so that a quiet market is not called stale.
  */
 export class FeedMonitor implements Disposable {
   readonly #options: FeedMonitorOptions;
   readonly #symbols = new Map<string, Set<MonitoredFeed>>();
-  readonly #reported = new Map<string, SymbolStatus>();
+  /** What was reported last, as text. */
+  readonly #reported = new Map<string, string>();
   readonly #periodMs: number;
   readonly #timer: Disposable;
   /** Monotonic time at which the timer last fired. */
@@ -143,7 +144,10 @@ export class FeedMonitor implements Disposable {
     if (health.phase === 'stale' && health.isStaleByBroker) return;
     if (this.#isCatchingUp && this.#mayBeLate(event)) return;
     // A book is in step, and a market open, only when the broker says so; any other feed proves itself with an event.
-    const proven = health.phase === 'stale' || (feed.type !== 'orderbook' && health.phase !== 'closed');
+    const proven =
+      health.phase === 'stale' ||
+      health.phase === 'withdrawn' ||
+      (feed.type !== 'orderbook' && health.phase !== 'closed');
     if (proven && health.phase !== 'live' && health.set('live', null)) this.#assess(feed.symbol);
   }
 
@@ -157,13 +161,11 @@ export class FeedMonitor implements Disposable {
       case 'stale':
       case 'recovering':
       case 'closed':
+      case 'withdrawn':
         health.set(condition.kind, condition.reason);
         break;
-      case 'withdrawn':
-        health.set('stale', condition.reason);
-        break;
       case 'gap':
-        this.#report(feed.symbol, { ...this.#worst(feed.symbol), reason: condition.reason, gap: true });
+        this.#reportGap(feed, condition.reason);
         return;
       default:
         assertNever(condition);
@@ -225,28 +227,30 @@ export class FeedMonitor implements Disposable {
   }
 
   #assess(symbol: string): void {
-    const status = this.#worst(symbol);
-    const reported = this.#reported.get(symbol);
-    if (reported?.state === status.state && reported.reason === status.reason) return;
-    const phases = [...(this.#symbols.get(symbol) ?? [])].map(({ health }) => health.phase);
-    // A feed that opens normally is not reported before its first event.
-    if (phases.includes('opening') && (status.state === 'live' || reported === undefined) && status.reason === null)
-      return;
-    this.#report(symbol, status);
+    const feeds = this.#standings(symbol);
+    const text = JSON.stringify(feeds);
+    // While nothing is known of a symbol there is nothing to report.
+    if ((this.#reported.get(symbol) ?? NOTHING) === text) return;
+    this.#reported.set(symbol, text);
+    this.#options.report(symbol, { ...worstOf(feeds), gap: false, feeds });
   }
 
-  #worst(symbol: string): SymbolStatus {
-    const all = [...(this.#symbols.get(symbol) ?? [])];
-    for (const phase of WORST_FIRST) {
-      if (phase === 'opening') continue;
-      const feed = all.find(({ health }) => health.phase === phase);
-      if (feed !== undefined) return { state: phase, reason: feed.health.reason, gap: false };
+  #reportGap({ symbol, type, interval }: MonitoredFeed, reason: string): void {
+    const all = this.#standings(symbol);
+    const feeds = all.map((each) => (each.type === type && each.interval === interval ? { ...each, gap: true } : each));
+    if (feeds.every(({ gap }) => !gap)) feeds.push({ type, interval, state: 'opening', reason: null, gap: true });
+    this.#options.report(symbol, { ...worstOf(all), reason, gap: true, feeds });
+  }
+
+  /** A feed that opens normally is left out: nothing is known of it yet. */
+  #standings(symbol: string): FeedStanding[] {
+    const standings: FeedStanding[] = [];
+    for (const { type, interval, health } of this.#symbols.get(symbol) ?? []) {
+      const { phase: state, reason } = health;
+      if (state !== 'opening') standings.push({ type, interval, state, reason, gap: false });
     }
-    return { state: 'recovering', reason: null, gap: false };
-  }
-
-  #report(symbol: string, status: SymbolStatus): void {
-    this.#reported.set(symbol, { ...status, reason: status.gap ? null : status.reason, gap: false });
-    this.#options.report(symbol, status);
+    return standings;
   }
 }
+
+const NOTHING = '[]';

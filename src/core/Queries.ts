@@ -3,6 +3,8 @@ import type {
   Candle,
   CandleInterval,
   EventHeader,
+  FeedStanding,
+  FeedType,
   MarketData,
   OrderBookUpdate,
   Tick,
@@ -69,8 +71,9 @@ export class Queries {
     const latest = (type: 'tick' | 'status'): MarketData | null =>
       this.#manager.state.latest(keyOf({ ...query, scope }, type, null));
     const live = latest('tick');
-    const status = latest('status');
-    if (live?.type === 'tick' && status?.type === 'status' && status.state === 'live') return live;
+    const standing = standingIn(latest('status'), 'tick');
+    if (live?.type === 'tick' && standing?.state === 'live') return live;
+    if (standing?.state === 'withdrawn') return null;
     const draft = await adapter.fetchTick(query.symbol, query.asker);
     return draft === null ? null : asked(query, draft);
   }
@@ -78,8 +81,11 @@ export class Queries {
   async orderBook(query: SymbolQuery, depth: number): Promise<OrderBookUpdate | null> {
     checkRange('depth', depth, { from: 1, to: MAX_DEPTH });
     const { adapter, scope } = await this.#adapter(query);
-    const known = this.#manager.state.book(keyOf({ ...query, scope }, 'orderbook', null));
+    const { state } = this.#manager;
+    const known = state.book(keyOf({ ...query, scope }, 'orderbook', null));
     if (known !== null) return { ...known.latest, kind: 'snapshot', ...known.book.top(depth) };
+    const standing = standingIn(state.latest(keyOf({ ...query, scope }, 'status', null)), 'orderbook');
+    if (standing?.state === 'withdrawn') return null;
     const draft = await adapter.fetchOrderBook(query.symbol, depth, query.asker);
     if (draft === null) return null;
     return asked(query, { ...draft, bids: draft.bids.slice(0, depth), asks: draft.asks.slice(0, depth) });
@@ -125,6 +131,10 @@ export class Queries {
     if (catalog.get(symbol) === undefined) throw unknownSymbol(symbol, [{ id: broker, catalog, open: true }]);
     return this.#manager.getBroker(broker, access);
   }
+}
+
+function standingIn(status: MarketData | null, type: FeedType): FeedStanding | undefined {
+  return status?.type === 'status' ? status.feeds?.find((each) => each.type === type) : undefined;
 }
 
 /**

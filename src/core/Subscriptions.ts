@@ -1,6 +1,8 @@
 import { keyOf } from './BrokerManager.ts';
 import type { BrokerManager } from './BrokerManager.ts';
 import { NumberedStream } from './NumberedStream.ts';
+import { StatusCache, StatusView } from './StatusView.ts';
+import type { StatusViewOptions } from './StatusView.ts';
 import { DEFAULT_OPTIONS } from './subscription.ts';
 import type {
   BrokerAccess,
@@ -10,6 +12,7 @@ import type {
   SymbolRoute,
 } from './subscription.ts';
 import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
+import type { SharedUpdate } from '../fanout/frames/SharedEvent.ts';
 import type { BookViewSpec } from '../fanout/routing/BookView.ts';
 import type { Subscriber } from '../fanout/routing/Topic.ts';
 import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
@@ -44,6 +47,7 @@ export interface StatusOpening extends Omit<SubscriptionOpening, 'routes' | 'req
 /** The one entrance to live market data, for every client protocol. */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
+  readonly #statuses = new StatusCache();
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
@@ -76,14 +80,30 @@ export class Subscriptions {
    * client gives other credentials meanwhile, the streams of the new account replace those of the former one.
    */
   open(opening: SubscriptionOpening): Disposable {
-    return new OpenSubscription({ ...opening, ...this.#options, feeds: feedsOf(opening.request) });
+    const feeds = feedsOf(opening.request);
+    return new OpenSubscription({ ...opening, ...this.#options, feeds, statuses: this.#statuses });
   }
 
-  /** Like `open`, but only for the status of one symbol, and without keeping a feed open for it. */
+  /** A view of statuses for a subscriber of `openStatus`. */
+  viewStatus(options: Omit<StatusViewOptions, 'cache'>): StatusView {
+    return new StatusView({ ...options, cache: this.#statuses });
+  }
+
+  /**
+   * Like `open`, but only for the status of one symbol, and without keeping a feed open for it. The subscriber gets the
+   * status of all feeds, whoever has them: see `viewStatus`.
+   */
   openStatus({ route, ...opening }: StatusOpening): Disposable {
     const { broker, symbol } = route;
     const request = { broker, symbols: [symbol], types: ['status'], options: DEFAULT_OPTIONS } as const;
-    return new OpenSubscription({ ...opening, ...this.#options, routes: [route], request, feeds: new Set() });
+    return new OpenSubscription({
+      ...opening,
+      ...this.#options,
+      routes: [route],
+      request,
+      feeds: new Set(),
+      statuses: null,
+    });
   }
 }
 
@@ -140,6 +160,8 @@ export interface SubscriptionOpening {
 export interface OpenSubscriptionOptions extends SubscriptionOpening {
   /** Feeds that are kept open upstream as long as the subscription lasts. */
   readonly feeds: ReadonlySet<FeedType>;
+  /** Null: the subscriber gets the statuses of all feeds, not only of its own. */
+  readonly statuses: StatusCache | null;
   readonly manager: BrokerManager;
   readonly index: SubscriptionIndex;
   readonly clock: Clock;
@@ -249,9 +271,18 @@ class OpenSubscription implements Disposable {
   }
 
   #joinStatus(streams: Streams, route: SymbolRoute): void {
+    const { statuses: cache, feeds, index, manager, request } = this.#options;
     const key = keyOf(route, 'status', null);
-    streams.owned.use(this.#options.index.join(key, streams.receiver).membership);
-    this.#begin(streams, key);
+    if (cache === null) {
+      streams.owned.use(index.join(key, streams.receiver).membership);
+      this.#begin(streams, key);
+      return;
+    }
+    const own = [...feeds].map((type) => ({ type, interval: type === 'candle' ? request.options.interval : null }));
+    const viewer = new StatusViewer(new StatusView({ feeds: () => own, assumed: null, cache }), streams.receiver);
+    streams.owned.use(index.join(key, viewer).membership);
+    const latest = manager.state.latest(key);
+    if (latest !== null) viewer.begin(new SharedEvent(key, latest));
   }
 
   #begin({ receiver }: Streams, key: StreamKey): void {
@@ -274,6 +305,34 @@ class OpenSubscription implements Disposable {
       const event = stream.stamp({ type: 'status', time: now, receivedAt: now, gap: false, ...status } as const);
       this.#options.subscriber.deliver(new SharedEvent(stream.key, event));
     }
+  }
+}
+
+/** Passes on what a subscriber sees of the statuses of a symbol. */
+class StatusViewer implements Subscriber {
+  readonly #view: StatusView;
+  readonly #receiver: Subscriber;
+
+  constructor(view: StatusView, receiver: Subscriber) {
+    this.#view = view;
+    this.#receiver = receiver;
+  }
+
+  deliver({ events }: SharedUpdate): void {
+    for (const event of events) this.#pass(event, false);
+  }
+
+  /** Passes on a status that was known before. */
+  begin(event: SharedEvent): void {
+    this.#pass(event, true);
+  }
+
+  #pass(source: SharedEvent, isBeginning: boolean): void {
+    const { gap, state } = this.#view.see(source, isBeginning);
+    if (gap !== null) this.#receiver.deliver(gap);
+    // A gap has the state too, but not its reason.
+    const isSaid = gap !== null && state?.event.type === 'status' && state.event.reason === null;
+    if (state !== null && !isSaid) this.#receiver.deliver(state);
   }
 }
 

@@ -31,7 +31,16 @@ export function routeToBroker(broker: RoutableBroker, symbols: readonly string[]
   return { accepted, rejected };
 }
 
-/** Routes each symbol to the one broker that lists it, real brokers before synthetic ones. */
+/**
+ * The brokers that serve clients who name none: the real ones, even while they can't be reached. Made-up prices are for
+ * those who ask for them, or for a gateway that has nothing else.
+ */
+export function unasked<B extends Pick<RoutableBroker, 'synthetic'>>(enabled: readonly B[]): readonly B[] {
+  const real = enabled.filter(({ synthetic }) => !synthetic);
+  return real.length > 0 ? real : enabled;
+}
+
+/** Routes each symbol to the one of these brokers that lists it: see `unasked`. */
 export function routeBySymbol(brokers: readonly RoutableBroker[], symbols: readonly string[]): Resolution {
   const accepted: SymbolRoute[] = [];
   const rejected: SymbolRejection[] = [];

@@ -99,6 +99,17 @@ export interface OrderBookUpdate extends EventHeader {
   readonly asks: readonly PriceLevel[];
 }
 
+/** How one feed of a symbol is doing. */
+export interface FeedStanding {
+  readonly type: FeedType;
+  readonly interval: CandleInterval | null;
+  /** `opening`: nothing is known yet. `withdrawn`: its last value no longer holds, and the feed itself is fine. */
+  readonly state: FeedState | 'opening' | 'withdrawn';
+  readonly reason: string | null;
+  /** Events of it were lost for good. */
+  readonly gap: boolean;
+}
+
 /** What the gateway reports about the feed of one symbol. */
 export interface FeedStatus extends EventHeader {
   readonly type: 'status';
@@ -107,6 +118,11 @@ export interface FeedStatus extends EventHeader {
   readonly reason: string | null;
   /** True if events were lost for good; `reason` says which. */
   readonly gap: boolean;
+  /**
+   * The feeds that the state is made of: each subscriber sees those that it has. Not sent to clients. Left out: the
+   * status concerns every subscriber.
+   */
+  readonly feeds?: readonly FeedStanding[];
 }
 
 /** Any event. */

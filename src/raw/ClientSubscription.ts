@@ -1,10 +1,10 @@
 import type { ConnectedClient } from '../core/ConnectedClient.ts';
 import type { Services } from '../core/Services.ts';
+import type { FeedName, StatusView } from '../core/StatusView.ts';
 import type { SubscriptionOptions, SymbolRoute } from '../core/subscription.ts';
 import type { Subscriber } from '../fanout/routing/Topic.ts';
-import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
 import type { SharedUpdate } from '../fanout/frames/SharedEvent.ts';
-import type { FeedState, FeedType } from '../market/marketData.ts';
+import type { FeedType } from '../market/marketData.ts';
 import { assertNever } from '../shared/errors.ts';
 
 /** What the subscriptions of one client need from its connection. */
@@ -22,6 +22,10 @@ abstract class DeferredSubscriber implements Subscriber {
   deliver(update: SharedUpdate): void {
     if (this.#waiting === null) this.pass(update, false);
     else this.#waiting.push(update);
+  }
+
+  protected get hasBegun(): boolean {
+    return this.#waiting === null;
   }
 
   /** Passes on the events held back, and every later event as it comes. */
@@ -45,7 +49,7 @@ export class SubscribedSymbol extends DeferredSubscriber implements Disposable {
   readonly subscriptions = new Map<FeedType, ClientSubscription>();
   readonly #context: ClientContext;
   readonly #membership: Disposable;
-  #state: FeedState = 'live';
+  readonly #view: StatusView;
 
   constructor(route: SymbolRoute, context: ClientContext) {
     super();
@@ -54,6 +58,10 @@ export class SubscribedSymbol extends DeferredSubscriber implements Disposable {
     this.#context = context;
     const { client, services } = context;
     const { access, asker } = client;
+    this.#view = services.subscriptions.viewStatus({
+      feeds: () => [...this.subscriptions.values()].map(({ feed }) => feed),
+      assumed: { state: 'live', reason: null },
+    });
     this.#membership = services.subscriptions.openStatus({ route, access, asker, subscriber: this });
   }
 
@@ -61,19 +69,20 @@ export class SubscribedSymbol extends DeferredSubscriber implements Disposable {
     this.#membership[Symbol.dispose]();
   }
 
-  protected override pass({ events }: SharedUpdate, isBeginning: boolean): void {
-    for (const sharedEvent of events) this.#pass(sharedEvent, isBeginning);
+  /** To be called when other subscriptions have begun or ended: the state of the symbol is that of its feeds. */
+  look(): void {
+    if (!this.hasBegun) return;
+    const state = this.#view.look();
+    if (state !== null) this.#context.outbox.deliver(state);
   }
 
-  #pass(sharedEvent: SharedEvent, isBeginning: boolean): void {
-    const { event, key } = sharedEvent;
-    if (event.type !== 'status') return;
+  protected override pass({ events }: SharedUpdate, isBeginning: boolean): void {
     const { outbox } = this.#context;
-    // A gap from before the client subscribed does not concern it.
-    if (event.gap && !isBeginning) outbox.deliver(sharedEvent);
-    if (event.state === this.#state) return;
-    this.#state = event.state;
-    outbox.deliver(event.gap ? new SharedEvent(key, { ...event, gap: false }) : sharedEvent);
+    for (const sharedEvent of events) {
+      const { gap, state } = this.#view.see(sharedEvent, isBeginning);
+      if (gap !== null) outbox.deliver(gap);
+      if (state !== null) outbox.deliver(state);
+    }
   }
 }
 
@@ -93,6 +102,7 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
   readonly type: FeedType;
   readonly options: SubscriptionOptions;
   readonly symbol: SubscribedSymbol;
+  readonly feed: FeedName;
   readonly #outbox: Subscriber;
   readonly #membership: Disposable;
   /** Identifies the last event of the replaced subscription, which is not sent again. */
@@ -104,6 +114,7 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
     this.type = type;
     this.options = options;
     this.symbol = symbol;
+    this.feed = { type, interval: type === 'candle' ? options.interval : null };
     this.#outbox = context.outbox;
     const { client, services } = context;
     const { access, asker } = client;

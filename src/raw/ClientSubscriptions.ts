@@ -70,6 +70,7 @@ export class ClientSubscriptions implements Disposable {
     return {
       begin: () => {
         for (const each of begun) each.begin();
+        for (const symbol of new Set(places.map((place) => place.symbol))) symbol.look();
       },
     };
   }
@@ -151,7 +152,10 @@ export class ClientSubscriptions implements Disposable {
     stream[Symbol.dispose]();
     this.#leaveGroup(stream);
     symbol.subscriptions.delete(type);
-    if (symbol.subscriptions.size > 0) return true;
+    if (symbol.subscriptions.size > 0) {
+      symbol.look();
+      return true;
+    }
     const { broker, name } = symbol;
     const ofBroker = this.#symbols.get(broker);
     ofBroker?.delete(name);

@@ -239,7 +239,9 @@ export class RawConnection implements ServedConnection {
       return;
     }
     const opened = this.#subscriptions.open(accepted, message);
-    const answered = this.#outbox.send(encodeStatus({ ...describeOutcome({ accepted, rejected }, message), id }));
+    const isSynthetic = (broker: string): boolean => services.manager.broker(broker, access)?.synthetic === true;
+    const outcome = describeOutcome({ accepted, rejected }, message, isSynthetic);
+    const answered = this.#outbox.send(encodeStatus({ ...outcome, id }));
     opened.begin();
     await answered;
   }

@@ -80,6 +80,8 @@ export interface StatusReply extends Reply {
   readonly status: 'connected' | 'authenticated' | 'subscribed' | 'unsubscribed' | 'subscriptions' | 'pong';
   readonly symbols?: readonly string[];
   readonly types?: readonly FeedType[];
+  /** In `subscribed`: the data is made up. */
+  readonly synthetic?: boolean;
   /** In `subscribed` without `broker`: the symbols went to several brokers, and this is the broker of each. */
   readonly routes?: readonly { readonly symbol: string; readonly broker: string }[] | undefined;
   readonly rejected?: readonly RejectedSymbol[];
@@ -165,9 +167,13 @@ const SPELLED_OUT = 3;
 
 /**
  * The answer to a `subscribe` that was accepted at least in part. It has either `broker`, or `routes` if the client
- * named no broker and its symbols went to several.
+ * named no broker and its symbols went to several. `isSynthetic` says of a broker whether its data is made up.
  */
-export function describeOutcome({ accepted, rejected }: Resolution, { types }: SubscribeMessage): StatusReply {
+export function describeOutcome(
+  { accepted, rejected }: Resolution,
+  { types }: SubscribeMessage,
+  isSynthetic: (broker: string) => boolean,
+): StatusReply {
   const brokers = new Set(accepted.map((route) => route.broker));
   const [broker] = brokers;
   const refused = rejected.length === 0 ? '' : ` ${rejected.length} rejected.`;
@@ -177,6 +183,7 @@ export function describeOutcome({ accepted, rejected }: Resolution, { types }: S
     ...(brokers.size === 1
       ? { broker }
       : { routes: accepted.map((route) => ({ symbol: route.symbol, broker: route.broker })) }),
+    synthetic: [...brokers].some(isSynthetic),
     symbols: accepted.map((route) => route.symbol),
     types,
     rejected: toRejectedSymbols(rejected),

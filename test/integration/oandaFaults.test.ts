@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { feedOf } from '../support/BrokerRecord.ts';
-import { ACCOUNT, OTHER_ACCOUNT, startOandaBroker } from '../support/startOandaBroker.ts';
+import { ACCOUNT, startOandaBroker } from '../support/startOandaBroker.ts';
 import { FakeClock } from '../support/FakeClock.ts';
 import { waitFor } from '../support/waitFor.ts';
 import type { Ending } from '../venues/oanda/StandInStream.ts';
@@ -171,93 +171,6 @@ describe('instruments', () => {
     await gateway.waitForState('closed', gone);
     await gateway.waitForState('live', TICK, gold);
     expect(gateway.conditions(TICK)).toEqual([{ kind: 'live' }]);
-  });
-});
-
-describe('credentials', () => {
-  const OF_ANOTHER = '/v3/of-another-client';
-  const own = ({ requests }: StandInOanda) => requests.filter(({ path }) => path !== OF_ANOTHER);
-  const stopped = async (gateway: Awaited<ReturnType<typeof startOandaBroker>>, word: string): Promise<void> => {
-    await gateway.clock.hurryUntil(() => gateway.statuses.at(-1)?.kind === 'degraded', 'the refusal');
-    expect(gateway.statuses.at(-1)).toMatchObject({ reason: expect.stringContaining(word) as string });
-    expect(gateway.conditions(TICK).at(-1)).toMatchObject({
-      kind: 'recovering',
-      reason: expect.stringContaining(word) as string,
-    });
-    const asked = own(gateway.venue).length;
-    const failure = { code: 'BROKER_AUTHENTICATION_FAILED' };
-    await expect(gateway.broker.fetchTick('EUR_USD')).rejects.toMatchObject(failure);
-    await expect(
-      gateway.broker.fetchCandles({ symbol: 'EUR_USD', interval: '1m', fromMs: null, toMs: null, limit: 1 }),
-    ).rejects.toMatchObject(failure);
-    const late = feedOf('USD_JPY', 'tick');
-    gateway.want(TICK, late);
-    await gateway.waitForState('recovering', late);
-    // Many times as long as the longest pause between two attempts. Whatever the broker asked for then has arrived when what
-    // somebody else asked for afterwards has been answered.
-    await gateway.clock.skip(20_000);
-    for (let count = 0; count < 3; count += 1) await fetch(`${gateway.venue.restUrl}${OF_ANOTHER}`);
-    expect(own(gateway.venue)).toHaveLength(asked);
-    expect(gateway.venue.streams).toEqual([]);
-  };
-
-  it.each([
-    ['a bad token', { ...ACCOUNT, token: 'f'.repeat(65) }, 'token'],
-    ["another's account", { ...ACCOUNT, id: OTHER_ACCOUNT.id }, 'account'],
-    ['an account that can be none', { ...ACCOUNT, id: '1234567' }, 'account'],
-    ['a token that no header can hold', { ...ACCOUNT, token: 'to\r\nken' }, 'token'],
-    ['an account that no path can hold', { ...ACCOUNT, id: '../accounts' }, 'accountId'],
-  ])('of %s are refused for good, with no second request (F14)', async (_name, account, word) => {
-    await using gateway = await startOandaBroker([TICK], { account });
-    await stopped(gateway, word);
-    expect(own(gateway.venue).length).toBeLessThanOrEqual(1);
-    expect(gateway.broker.catalog).toBeNull();
-    await gateway.broker.catalogTried;
-  });
-
-  it('that are revoked while a stream is open end it, after one more request', async () => {
-    await using gateway = await startOandaBroker([TICK, BOOK, MINUTE]);
-    await gateway.waitForState('live', TICK, BOOK, MINUTE);
-    gateway.venue.revoke(ACCOUNT.token);
-    await stopped(gateway, 'token');
-    expect(gateway.venue.requests.filter(({ status }) => status === 401)).toHaveLength(1);
-  });
-
-  it('that a request finds revoked end the stream, too', async () => {
-    await using gateway = await startOandaBroker([TICK]);
-    await gateway.waitForState('live', TICK);
-    gateway.venue.faults.rest.nextReply(401);
-    await expect(gateway.broker.fetchTick('EUR_USD')).rejects.toMatchObject({ code: 'BROKER_AUTHENTICATION_FAILED' });
-    await stopped(gateway, 'token');
-  });
-
-  it('are in no log line, no metric, no message and no URL, whatever goes wrong (I9)', async () => {
-    const account = { id: '101-004-7777777-001', token: 'SENTINEL-5e4-token' };
-    await using gateway = await startOandaBroker([TICK, BOOK, MINUTE], { account, venue: { accounts: [account] } });
-    await gateway.waitForState('live', TICK, BOOK, MINUTE);
-    const { faults } = gateway.venue;
-    const failed = (): Promise<unknown> =>
-      gateway.clock
-        .hurry(gateway.broker.fetchTick('EUR_USD'))
-        .catch((error: unknown) => gateway.log.push(String(error)));
-    await faults.hangUp('reset');
-    faults.malformed('oops\n');
-    faults.rest.nextReset({ times: 5 });
-    await failed();
-    faults.rest.nextReply(502, { html: true, times: 5 });
-    await failed();
-    await gateway.waitForState('live', TICK, BOOK, MINUTE);
-    gateway.venue.revoke(account.token);
-    await gateway.clock.hurryUntil(() => gateway.statuses.at(-1)?.kind === 'degraded', 'the refusal');
-    await gateway.broker.close();
-    const written = JSON.stringify([gateway.log, gateway.told, gateway.statuses]);
-    expect(written).toContain('stream of the venue lost');
-    const seen = [written, await gateway.metrics.registry.metrics(), ...gateway.venue.requests.map(({ url }) => url)];
-    for (const text of seen) expect(text).not.toContain('SENTINEL');
-    for (const text of seen.slice(0, 2)) expect(text).not.toContain('7777777');
-    expect(gateway.venue.requests.every(({ headers }) => headers.authorization === `Bearer ${account.token}`)).toBe(
-      true,
-    );
   });
 });
 

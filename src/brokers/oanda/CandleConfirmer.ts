@@ -8,13 +8,15 @@ import type { CandleSpecification } from './restRequests.ts';
 
 /**
  * The venue's answer about a candle that has ended. `none`: it has no such candle. `unknown`: it did not answer in
- * time.
+ * time, or the candle is not among its newest any more.
  */
 export type Verdict = { readonly kind: 'candle'; readonly candle: VenueCandle } | { readonly kind: 'none' | 'unknown' };
 
 /** Asks for one candle that has ended. */
 export interface CandleQuestion extends CandleSpecification {
   readonly openMs: number;
+  /** Prices of it were streamed, so that the venue will have it. */
+  readonly isExpected: boolean;
   /** Called once, unless the confirmer is disposed of before. */
   readonly answer: (verdict: Verdict) => void;
 }
@@ -28,12 +30,16 @@ export interface CandleConfirmerOptions {
 /** When the venue is asked: it counts a price a moment after it has sent it. */
 const FIRST_ASKED_AFTER_MS = 750;
 const ASKED_AGAIN_AFTER_MS = 1_500;
-/** The final candle is published after this time, confirmed or not. */
+/** The longest pause while a candle that has ended still grows at the venue; pauses double. */
+const LONGEST_PAUSE_MS = 15_000;
+/** How long nothing is known if the venue does not answer at all. */
 const PATIENCE_MS = 4_000;
 /** Keeps the path of a request within the length that servers accept. */
 const MAX_SPECIFICATIONS = 200;
 
-/** Asks the venue for candles that have just ended, in one request for all that end together. Owned by OandaBroker. */
+/**
+ * Asks the venue for candles that have just ended, in one request for all that end together, and again for as long as
+ * it calls them incomplete. Owned by OandaBroker. */
 export class CandleConfirmer implements Disposable {
   readonly #options: CandleConfirmerOptions;
   readonly #abort = new AbortController();
@@ -66,41 +72,46 @@ export class CandleConfirmer implements Disposable {
 
   async #settle(questions: readonly CandleQuestion[]): Promise<void> {
     const { clock } = this.#options;
-    using time = deadline(clock, PATIENCE_MS - FIRST_ASKED_AFTER_MS, this.#abort.signal);
-    const { signal } = time;
-    const first = await this.#ask(questions, signal);
-    const open = this.#report(questions, first, { isLast: false });
-    if (open.length === 0) return;
-    await sleep(clock, ASKED_AGAIN_AFTER_MS, signal);
-    this.#report(open, await this.#ask(open, signal), { isLast: true });
+    let open = questions;
+    for (let round = 1; ; round += 1) {
+      const isFirst = round === 1;
+      const answers = await this.#ask(open);
+      if (this.#abort.signal.aborted) return;
+      open = this.#report(open, answers, { isLast: !isFirst });
+      if (open.length === 0) return;
+      const pauseMs = Math.min(ASKED_AGAIN_AFTER_MS * 2 ** (round - 1), LONGEST_PAUSE_MS);
+      await sleep(clock, pauseMs, this.#abort.signal);
+      if (this.#abort.signal.aborted) return;
+    }
   }
 
   /** Null if the venue did not answer. */
-  async #ask(
-    questions: readonly CandleQuestion[],
-    signal: AbortSignal,
-  ): Promise<readonly (readonly VenueCandle[])[] | null> {
-    if (signal.aborted) return null;
+  async #ask(questions: readonly CandleQuestion[]): Promise<readonly (readonly VenueCandle[])[] | null> {
+    const { clock, rest, logger } = this.#options;
+    using time = deadline(clock, PATIENCE_MS, this.#abort.signal);
     try {
-      return await this.#options.rest.fetchLatestCandles(questions, signal);
+      return await rest.fetchLatestCandles(questions, time.signal);
     } catch (error) {
-      if (!this.#abort.signal.aborted) this.#options.logger.warn({ err: error }, 'ended candles are not confirmed');
+      if (!this.#abort.signal.aborted) logger.debug({ err: error }, 'ended candles are not confirmed yet');
       return null;
     }
   }
 
-  /** Passes the answers on; returns the questions that are still open. */
+  /** Passes on what is certain, and at last what will not be known; returns the questions that are still open. */
   #report(
     questions: readonly CandleQuestion[],
     answers: readonly (readonly VenueCandle[])[] | null,
     { isLast }: { readonly isLast: boolean },
   ): readonly CandleQuestion[] {
-    if (this.#abort.signal.aborted) return [];
     return questions.filter((question, index) => {
-      const latest = answers?.[index];
-      const verdict = latest === undefined ? null : verdictOn(question.openMs, latest);
-      if (verdict === null && !isLast) return true;
-      question.answer(verdict ?? { kind: 'unknown' });
+      const verdict = answers === null ? null : verdictOn(question.openMs, answers[index] ?? []);
+      if (verdict !== null) question.answer(verdict);
+      else if (!isLast) return true;
+      else if (answers === null) question.answer({ kind: 'unknown' });
+      // It still grows there, or is not there yet: the venue's own is worth any wait.
+      else if (question.isExpected || answers[index]?.some(({ openMs }) => openMs === question.openMs) === true)
+        return true;
+      else question.answer({ kind: 'none' });
       return false;
     });
   }

@@ -3,6 +3,7 @@ import type { CandlePrice } from '../../market/CandleBuilder.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
+import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { Askers } from '../../shared/FairQueue.ts';
 import { deadline } from '../../transport/deadline.ts';
@@ -29,13 +30,15 @@ export interface CandleStreamOptions {
 /** A candle that has ended, and waits for the venue's version of it. */
 interface Ended {
   readonly openMs: number;
-  /** The candle as it was built here; null if it is not complete. */
+  /** The candle as it was built here, for a venue that has none; null if it is not complete. */
   readonly own: CandleDraft | null;
   verdict: Verdict | null;
 }
 
 /** What was missed is reported as a gap if it can't be fetched in this time. */
 const HISTORY_PATIENCE_MS = 10_000;
+/** Pauses between attempts to fetch ended candles that the venue could not be asked for. */
+const REPAIR = { baseMs: 1_000, maxMs: 30_000 };
 /** Pause between attempts to fetch the beginning of a candle. */
 const ASKED_AGAIN_AFTER_MS = 30_000;
 /** Prices that wait for history: far more than come in that time. */
@@ -43,9 +46,9 @@ const MAX_HELD = 500;
 
 /**
  * Candles of one interval of one instrument. The candle in progress begins with the venue's version and grows with the
- * streamed mid prices. When it has ended, it is published closed, once: in the venue's version, which is more exact,
- * for the venue does not stream every price; or as it was built here if the venue does not answer in a few seconds. The
- * next candle is not published before. After an interruption the closed candles that were missed come first.
+ * streamed mid prices. When it has ended, it is published closed, once, in the venue's version, which is more exact, for
+ * the venue does not stream every price; it is waited for as long as it takes. The next candle is not published before.
+ * After an interruption the closed candles that were missed come first.
  */
 export class CandleStream implements CandleMaker {
   readonly #options: CandleStreamOptions;
@@ -126,18 +129,50 @@ export class CandleStream implements CandleMaker {
   async #load(resumeMs: number | null): Promise<void> {
     const history = new AbortController();
     this.#history = history;
-    const oldestMs = this.#bucketOf(this.#options.broker.clock.now()) - (MAX_RECENT_CANDLES - 2) * this.#lengthMs;
-    const fromMs = resumeMs === null ? null : Math.max(resumeMs, oldestMs);
+    const fromMs = resumeMs === null ? null : Math.max(resumeMs, this.#oldestMs());
     const candles = await this.#fetch(fromMs, history.signal);
     if (history.signal.aborted) return;
+    if (resumeMs !== null && (candles === null || fromMs !== resumeMs)) this.#reportMissing(resumeMs);
+    this.#goOn(candles, resumeMs !== null);
+  }
+
+  /**
+   * The venue has not said how candles ended, from this one on. What was built here is not what it will say, so its
+   * history is asked until it has them. Prices wait meanwhile.
+   */
+  async #repair(sinceMs: number): Promise<void> {
+    const { broker, listener, symbol } = this.#options;
+    this.interrupt();
+    const { signal } = (this.#history = new AbortController());
+    listener.onAwaited(`The venue has not said yet how candles of ${symbol} ended; they come as soon as it does.`);
+    const backoff = new Backoff({ ...REPAIR, random: broker.random });
+    for (;;) {
+      const fromMs = Math.max(sinceMs, this.#oldestMs());
+      const candles = await this.#fetch(fromMs, signal);
+      if (signal.aborted) return;
+      if (candles !== null && candles.slice(0, -1).every(({ complete }) => complete)) {
+        if (fromMs !== sinceMs) this.#reportMissing(sinceMs);
+        this.#goOn(candles, true);
+        return;
+      }
+      await sleep(broker.clock, backoff.next(), signal);
+      if (signal.aborted) return;
+    }
+  }
+
+  #oldestMs(): number {
+    return this.#bucketOf(this.#options.broker.clock.now()) - (MAX_RECENT_CANDLES - 2) * this.#lengthMs;
+  }
+
+  /** History has come, or could not be had (null): from here on it is live. */
+  #goOn(candles: readonly VenueCandle[] | null, wasInterrupted: boolean): void {
     this.#history = null;
     const held = this.#held;
     this.#held = [];
-    if (resumeMs !== null && (candles === null || fromMs !== resumeMs)) this.#reportMissing(resumeMs);
     this.#isWhole = candles !== null;
     this.#builder = new CandleBuilder(this.#options.interval);
     this.#live = true;
-    for (const candle of candles ?? []) this.#adopt(candle, resumeMs !== null);
+    for (const candle of candles ?? []) this.#adopt(candle, wasInterrupted);
     this.#options.listener.onLive();
     for (const price of held) this.add(price);
     if (!this.#isWhole) void this.#complete();
@@ -171,7 +206,7 @@ export class CandleStream implements CandleMaker {
       const options: AskOptions = { patience: 'wait', askers, signal: time.signal };
       return await history.fetchRecentCandles({ symbol, interval }, fromMs, options);
     } catch (error) {
-      if (!signal.aborted) broker.logger.warn({ err: error, symbol, interval }, 'history unavailable');
+      if (!signal.aborted) broker.logger.debug({ err: error, symbol, interval }, 'history unavailable');
       return null;
     }
   }
@@ -196,6 +231,7 @@ export class CandleStream implements CandleMaker {
     this.#openMs = openMs;
     if (before === null || openMs === before) return;
     const own = this.#builder.close(before + this.#lengthMs, this.#stamp());
+    const isExpected = own !== null;
     const ended: Ended = { openMs: before, own: this.#isWhole ? own : null, verdict: null };
     this.#isWhole = true;
     this.#ended.push(ended);
@@ -204,6 +240,7 @@ export class CandleStream implements CandleMaker {
       symbol,
       interval,
       openMs: before,
+      isExpected,
       answer: (verdict) => {
         ended.verdict = verdict;
         this.#settle();
@@ -220,6 +257,10 @@ export class CandleStream implements CandleMaker {
     const waiting = this.#ended.findIndex(({ verdict }) => verdict === null);
     const settled = this.#ended.splice(0, waiting === -1 ? this.#ended.length : waiting);
     for (const { openMs, own, verdict } of settled) {
+      if (verdict?.kind === 'unknown') {
+        void this.#repair(openMs);
+        return;
+      }
       if (verdict?.kind === 'candle') this.#publish(this.#draft(verdict.candle));
       else if (own !== null) this.#publish(own);
       this.#closedMs = openMs;
@@ -257,6 +298,8 @@ export class CandleStream implements CandleMaker {
 export interface CandleListener {
   onCandle(candle: CandleDraft): void;
   onGap(reason: string): void;
+  /** Nothing comes until the venue has said how candles ended. */
+  onAwaited(reason: string): void;
   /** It is in step with the venue from here on. */
   onLive(): void;
 }

@@ -10,8 +10,11 @@ import { CandleStream } from './CandleStream.ts';
 import type { OandaRest } from './OandaRest.ts';
 import { hasHistory } from './restRequests.ts';
 import { SecondsStream } from './SecondsStream.ts';
-import { isCrossed, toBook, toMid, toOandaTick } from './streamMapping.ts';
+import { isCrossed, missingQuote, toBook, toMid, toOandaTick } from './streamMapping.ts';
 import type { VenuePrice } from './streamMessages.ts';
+
+/** Prices that can't be read are logged once in this time, for each instrument. */
+const LOGGED_AGAIN_AFTER_MS = 3_600_000;
 
 /** The requests that an instrument makes. */
 export type VenueRest = Pick<OandaRest, 'fetchPrice' | 'fetchRecentCandles'>;
@@ -40,6 +43,10 @@ export class InstrumentStream implements Disposable {
   /** A price has come since the stream was lost last. */
   #begun = false;
   #lostBecause: string | null = null;
+  /** The last price that came could be read. */
+  #isReadable = true;
+  /** When it was logged last that one could not, on the monotonic clock. */
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: InstrumentStreamOptions) {
     this.symbol = options.symbol;
@@ -60,11 +67,25 @@ export class InstrumentStream implements Disposable {
     const before = this.#latest;
     const isNewer = before === null || price.time.ns > before.time.ns;
     const isFirst = !this.#begun;
+    const wasReadable = this.#isReadable;
     this.#begun = true;
+    this.#isReadable = true;
     if (isNewer) this.#latest = price;
     if (isFirst) this.#begin(isNewer, receivedAtMs);
     else if (isNewer) this.#goOn(price, before, receivedAtMs);
-    if (isFirst || isNewer) for (const feed of this.#feeds) this.#report(feed);
+    if (isFirst || isNewer || !wasReadable) for (const feed of this.#feeds) this.#report(feed);
+  }
+
+  /** A price came that can't be read: the last one may be out of date. Other instruments are not concerned. */
+  unreadable(): void {
+    const { clock, logger } = this.#options.broker;
+    const now = clock.monotonic();
+    if (now - this.#loggedAtMs >= LOGGED_AGAIN_AFTER_MS) {
+      this.#loggedAtMs = now;
+      logger.warn({ symbol: this.symbol }, 'the venue sends prices that make no sense');
+    }
+    this.#isReadable = false;
+    for (const feed of this.#feeds) this.#report(feed);
   }
 
   /** The venue's time has reached `venueMs`. */
@@ -127,19 +148,18 @@ export class InstrumentStream implements Disposable {
     const price = this.#latest;
     if (price === null || feed.type === 'candle' || feed.type === 'trade') return;
     const receivedAt = fromEpochMs(receivedAtMs);
-    if (feed.type === 'tick') {
-      const tick = toOandaTick(price, receivedAt);
-      if (tick !== null) this.#publish(feed, tick);
-      return;
+    const missing = missingQuote(price, feed.type);
+    if (missing !== null) this.#tell(feed, { kind: 'withdrawn', reason: missing });
+    else if (feed.type === 'tick') this.#publish(feed, toOandaTick(price, receivedAt));
+    else if (!isCrossed(price)) {
+      // The condition is reported before the book.
+      if (price.tradeable) this.#report(feed);
+      this.#publish(feed, toBook(price, receivedAt));
     }
-    if (isCrossed(price)) return;
-    // The condition is reported before the book.
-    if (price.tradeable) this.#report(feed);
-    this.#publish(feed, toBook(price, receivedAt));
   }
 
-  #publish(feed: Feed, event: FeedEventDraft): void {
-    this.#options.broker.sink.onEvent(feed, event);
+  #publish(feed: Feed, event: FeedEventDraft | null): void {
+    if (event !== null) this.#options.broker.sink.onEvent(feed, event);
   }
 
   async #ask(feed: Feed): Promise<void> {
@@ -200,6 +220,11 @@ export class InstrumentStream implements Disposable {
           if (reported?.kind === 'closed') sink.onFeed(feed, reported);
         });
       },
+      onAwaited: (reason) => {
+        each((feed) => {
+          this.#tell(feed, { kind: 'recovering', reason });
+        });
+      },
       onGap: (reason) => {
         each((feed) => {
           sink.onFeed(feed, { kind: 'gap', reason });
@@ -215,8 +240,12 @@ export class InstrumentStream implements Disposable {
 
   #report(feed: Feed): void {
     const condition = this.#conditionOf(feed);
+    if (condition !== null) this.#tell(feed, condition);
+  }
+
+  #tell(feed: Feed, condition: FeedCondition): void {
     const reported = this.#reported.get(feed);
-    if (condition === null || (reported !== undefined && isSameCondition(condition, reported))) return;
+    if (reported !== undefined && isSameCondition(condition, reported)) return;
     this.#reported.set(feed, condition);
     this.#options.broker.sink.onFeed(feed, condition);
   }
@@ -226,10 +255,14 @@ export class InstrumentStream implements Disposable {
     if (!this.#begun || this.#latest === null) {
       return this.#lostBecause === null ? null : { kind: 'recovering', reason: this.#lostBecause };
     }
+    if (!this.#isReadable)
+      return { kind: 'stale', reason: `The venue's prices of ${this.symbol} make no sense just now.` };
     if (!this.#latest.tradeable) return { kind: 'closed', reason: `The market of ${this.symbol} is closed.` };
     if (feed.type === 'orderbook' && isCrossed(this.#latest)) {
       return { kind: 'recovering', reason: `The venue's quotes of ${this.symbol} cross each other.` };
     }
+    const missing = feed.type === 'tick' || feed.type === 'orderbook' ? missingQuote(this.#latest, feed.type) : null;
+    if (missing !== null) return { kind: 'withdrawn', reason: missing };
     if (feed.interval !== null && this.#candles.get(feed.interval)?.isLive !== true) return null;
     return { kind: 'live' };
   }

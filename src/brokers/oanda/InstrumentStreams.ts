@@ -14,10 +14,14 @@ export interface InstrumentStreamsOptions {
   readonly outage: () => string | null;
 }
 
+const MAX_STRANGERS = 20;
+
 /** All instruments that are wanted, and the venue's time, which they share. Owned by OandaBroker. */
 export class InstrumentStreams implements Disposable {
   readonly #options: InstrumentStreamsOptions;
   readonly #streams = new Map<string, InstrumentStream>();
+  /** Instruments of which prices came though nobody wants them. */
+  readonly #strangers = new Set<string>();
   #clock = new VenueClock();
 
   constructor(options: InstrumentStreamsOptions) {
@@ -50,6 +54,13 @@ export class InstrumentStreams implements Disposable {
     this.#advance(this.#clock.price(price.time.ms));
   }
 
+  /** A price of this instrument can't be right. */
+  unreadable(instrument: string): void {
+    const stream = this.#streams.get(instrument);
+    if (stream !== undefined) stream.unreadable();
+    else this.#noteStranger(instrument);
+  }
+
   heartbeat(time: VenueTime): void {
     this.#advance(this.#clock.heartbeat(time.ms));
   }
@@ -71,6 +82,13 @@ export class InstrumentStreams implements Disposable {
     const reason = outage();
     if (reason !== null) stream.lost(reason);
     return stream;
+  }
+
+  /** Each is logged once, and not more of them than a person reads. */
+  #noteStranger(instrument: string): void {
+    if (this.#strangers.size >= MAX_STRANGERS || this.#strangers.has(instrument)) return;
+    this.#strangers.add(instrument);
+    this.#options.broker.logger.warn({ symbol: instrument }, 'a price that was not asked for, or makes no sense');
   }
 
   #advance(venueMs: number | null): void {

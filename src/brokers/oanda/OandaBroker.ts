@@ -6,8 +6,9 @@ import { GatewayError } from '../../shared/errors.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
 import { HttpLineFeed } from '../../transport/HttpLineFeed.ts';
 import { impatientOptions } from '../../transport/RequestQueue.ts';
+import type { Parking } from '../../transport/RequestQueue.ts';
 import { BaseBroker, isSameCondition } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition, BrokerStatus } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed, FeedCondition } from '../BaseBroker.ts';
 import { CatalogKeeper } from '../CatalogKeeper.ts';
 import { CandleConfirmer } from './CandleConfirmer.ts';
 import { checkFormat, hostsOf, streamTarget } from './access.ts';
@@ -17,11 +18,13 @@ import { NameReview } from './NameReview.ts';
 import type { OandaBudget, OandaBudgets } from './OandaBudgets.ts';
 import type { OpenLineFeed } from './OandaConnection.ts';
 import { OandaRest } from './OandaRest.ts';
+import { oandaStatus } from './oandaStatus.ts';
 import { OandaStream } from './OandaStream.ts';
+import { RefusedAccess } from './RefusedAccess.ts';
+import type { CredentialsRefused } from './RefusedAccess.ts';
 import { credentialsRefused } from './restReplies.ts';
 import type { VenueRefusal } from './restReplies.ts';
 import { toBook, toOandaTick } from './streamMapping.ts';
-import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import type { CatalogState } from '../CatalogKeeper.ts';
 
 export interface OandaBrokerOptions {
@@ -33,9 +36,19 @@ export interface OandaBrokerOptions {
   readonly budgets: OandaBudgets;
   /** False if the credentials are the gateway's own, and serve every client. */
   readonly requiresAuthentication: boolean;
+  /**
+   * The credentials are the operator's, or the venue has just accepted them: a refusal may pass, and is tried again.
+   * Those of which nothing is known are given up when the venue itself refuses them.
+   *
+   * @default false
+   */
+  readonly isTrusted?: boolean;
   /** How streams are opened. @default a real HttpLineFeed */
   readonly open?: OpenLineFeed;
 }
+
+/** `isFinal`: credentials of this form are none; the venue was not asked. */
+type Refusal = Pick<CredentialsRefused, 'reason'> & Partial<CredentialsRefused> & { readonly isFinal?: true };
 
 const FEED_TYPES: readonly FeedType[] = ['tick', 'candle', 'orderbook'];
 /** Decimal places of prices whose precision the venue does not state. */
@@ -53,7 +66,7 @@ export class OandaBroker extends BaseBroker {
   readonly #budget: OandaBudget & Disposable;
   readonly #rest: OandaRest;
   readonly #confirmer: CandleConfirmer;
-  readonly #catalogKeeper: CatalogKeeper;
+  #catalogKeeper: CatalogKeeper;
   readonly #abort = new AbortController();
   readonly #instruments: InstrumentStreams;
   readonly #review: NameReview;
@@ -61,10 +74,11 @@ export class OandaBroker extends BaseBroker {
   readonly #labels: { readonly broker: string };
   #state: 'new' | 'running' | 'closed' = 'new';
   #stream: OandaStream | null = null;
+  /** Why the list of instruments has to wait before it is asked for, if it has. */
+  #parking: Parking | null = null;
   /** The conditions that were reported of feeds that can't be served. */
   #unserved: ReadonlyMap<Feed, FeedCondition> = new Map();
-  /** Why the venue refuses our credentials; null if it does not. Never reset. */
-  #refusal: string | null = null;
+  readonly #access: RefusedAccess;
   #closing: Promise<void> | null = null;
 
   constructor(context: BrokerContext, options: OandaBrokerOptions) {
@@ -84,8 +98,16 @@ export class OandaBroker extends BaseBroker {
       random,
       logger,
       metrics,
-      onCredentialsRefused: (reason) => {
-        this.#refuse(reason);
+      onCredentialsRefused: (refused) => {
+        this.#refuse(refused);
+      },
+    });
+    this.#access = new RefusedAccess({
+      clock,
+      random,
+      logger,
+      onRetry: () => {
+        this.#askAgain();
       },
     });
     this.#confirmer = new CandleConfirmer({ rest: this.#rest, clock, logger });
@@ -104,30 +126,11 @@ export class OandaBroker extends BaseBroker {
         this.reconcile();
       },
     });
-    this.#catalogKeeper = new CatalogKeeper({
-      broker: context,
-      fetch: (signal) => this.#rest.fetchCatalog(signal),
-      pausedUntilMs: () => this.#rest.pausedUntilMs,
-      listener: {
-        onCatalog: (catalog, isPeriodic) => {
-          context.sink.onActivity();
-          if (isPeriodic) this.#review.forget();
-          this.setCatalog(catalog);
-          this.#apply();
-        },
-        onDelayed: () => {
-          this.catalogFailed();
-          this.reconcile();
-        },
-        onState: () => {
-          this.#reportStatus();
-        },
-      },
-    });
+    this.#catalogKeeper = this.#newKeeper();
   }
 
   override get isRefused(): boolean {
-    return this.#refusal !== null;
+    return this.#access.reason !== null;
   }
 
   start(): void {
@@ -136,11 +139,15 @@ export class OandaBroker extends BaseBroker {
     try {
       this.#options.credentials.use(checkFormat);
     } catch (error) {
-      this.#refuse(GatewayError.from(error).message);
+      this.#refuse({ reason: GatewayError.from(error).message, isFinal: true });
       return;
     }
     this.#catalogKeeper.start();
     this.reconcile();
+  }
+
+  override renewCatalog(): Promise<void> {
+    return this.#catalogKeeper.renew();
   }
 
   resync(feed: Feed, reason: string): void {
@@ -164,6 +171,7 @@ export class OandaBroker extends BaseBroker {
     const price = await this.#rest.fetchPrice(symbol, impatientOptions(asker, this.#abort.signal));
     if (price === null) return null;
     const book = toBook(price, fromEpochMs(this.context.clock.now()));
+    if (book === null) return null;
     return { ...book, bids: book.bids.slice(0, depth), asks: book.asks.slice(0, depth) };
   }
 
@@ -180,6 +188,7 @@ export class OandaBroker extends BaseBroker {
     this.#state = 'closed';
     this.#abort.abort(new GatewayError('BROKER_UNAVAILABLE', `Broker ${this.id} is shutting down.`));
     this.#confirmer[Symbol.dispose]();
+    this.#access[Symbol.dispose]();
     this.#stopStreaming();
     await Promise.all([...this.#leaving, this.#catalogKeeper.close(), this.#review.done, this.#rest.close()]);
     this.catalogFailed();
@@ -187,19 +196,67 @@ export class OandaBroker extends BaseBroker {
     this.setStatus({ kind: 'closed' });
   }
 
-  #checkAdmitted(): void {
-    if (this.#refusal !== null) throw new GatewayError('BROKER_AUTHENTICATION_FAILED', this.#refusal);
+  #newKeeper(): CatalogKeeper {
+    const { context } = this;
+    return new CatalogKeeper({
+      broker: context,
+      fetch: (signal) =>
+        this.#rest.fetchCatalog({
+          signal,
+          onParked: (parking) => {
+            this.#parking = parking;
+            this.reconcile();
+            this.#reportStatus();
+          },
+        }),
+      pausedUntilMs: () => this.#rest.pausedUntilMs,
+      listener: {
+        onCatalog: (catalog, isPeriodic) => {
+          this.#parking = null;
+          this.#access.accepted();
+          if (isPeriodic) this.#review.forget();
+          this.setCatalog(catalog);
+          this.#apply();
+        },
+        onDelayed: () => {
+          this.catalogFailed();
+          this.reconcile();
+        },
+        onState: () => {
+          this.#reportStatus();
+        },
+      },
+    });
   }
 
-  /** The venue refuses the credentials. This is final: other credentials need another broker. */
-  #refuse(reason: string): void {
-    if (this.#refusal !== null || this.#state !== 'running') return;
-    this.#refusal = reason;
-    this.context.logger.warn({ reason }, 'venue refuses the credentials');
+  #checkAdmitted(): void {
+    const { reason } = this.#access;
+    if (reason === null) return;
+    // A client can't give other credentials in place of the operator's; those are tried again.
+    const code = this.traits.requiresAuthentication ? 'BROKER_AUTHENTICATION_FAILED' : 'BROKER_UNAVAILABLE';
+    throw new GatewayError(code, reason);
+  }
+
+  /**
+   * The venue refuses the credentials. Nothing more is asked of it, for good if it has never accepted them and says so
+   * in its own words, else for a while.
+   */
+  #refuse({ reason, isOwnWords = true, isFinal }: Refusal): void {
+    if (this.#state !== 'running') return;
+    const hasWorked = this.#options.isTrusted === true || this.catalog !== null;
+    this.#access.refused(reason, isFinal ?? (!hasWorked && isOwnWords));
     this.#catalogKeeper.stop();
     this.catalogFailed();
     this.#apply();
     this.#reportStatus();
+  }
+
+  /** The list of instruments is the first thing that is asked for: if the venue gives it, everything begins again. */
+  #askAgain(): void {
+    if (this.#state !== 'running') return;
+    this.#leave(this.#catalogKeeper.close());
+    this.#catalogKeeper = this.#newKeeper();
+    this.#catalogKeeper.start();
   }
 
   #apply(): void {
@@ -222,16 +279,26 @@ export class OandaBroker extends BaseBroker {
 
   /** Why a feed can't be served; `unknown`: it is not known yet whether it can. */
   #obstacleOf({ symbol, type }: Feed): FeedCondition | 'none' | 'unknown' {
-    if (this.#refusal !== null) return { kind: 'recovering', reason: this.#refusal };
+    if (this.#access.reason !== null) return { kind: 'recovering', reason: this.#access.reason };
     if (type === 'trade') return { kind: 'closed', reason: 'The venue has no trades.' };
     if (this.catalog === null) {
-      const { state } = this.#catalogKeeper;
+      const state = this.#catalogState;
       return state.kind === 'waiting' ? { kind: 'recovering', reason: state.reason } : 'unknown';
     }
     if (this.catalog.get(symbol) === undefined) {
       return { kind: 'closed', reason: `The venue does not offer ${symbol} to this account.` };
     }
     return this.#review.has(symbol) ? { kind: 'closed', reason: `The venue refused ${symbol}.` } : 'none';
+  }
+
+  /** A request that waits in the queue looks like one that is under way. */
+  get #catalogState(): CatalogState {
+    const { state } = this.#catalogKeeper;
+    if (state.kind !== 'asked' || this.#parking === null) return state;
+    const { reason, forMs } = this.#parking;
+    const delayMs = Math.round(forMs);
+    const until = fromEpochMs(this.context.clock.now() + forMs);
+    return { kind: 'waiting', delayMs, reason: `${reason}; the venue is asked again at ${until}.` };
   }
 
   #placesOf(symbol: string): number {
@@ -257,10 +324,14 @@ export class OandaBroker extends BaseBroker {
         target: (wanted) => credentials.use((lent) => streamTarget(streamUrl, lent, wanted)),
         listener: {
           onPrice: (price) => {
+            this.#access.flowing();
             this.#instruments.receive(price);
           },
           onHeartbeat: (time) => {
             this.#instruments.heartbeat(time);
+          },
+          onUnreadable: (instrument) => {
+            this.#instruments.unreadable(instrument);
           },
           onLost: (reason, isKept) => {
             this.#instruments.lost(reason, isKept);
@@ -283,14 +354,19 @@ export class OandaBroker extends BaseBroker {
     const stream = this.#stream;
     this.#stream = null;
     if (stream === null) return;
-    const leaving = stream.close().finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
+    this.#leave(stream.close());
     this.#reportStatus();
+  }
+
+  /** What is closing is waited for when the broker is closed. */
+  #leave(closing: Promise<void>): void {
+    const leaving = closing.finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
   }
 
   #streamRefused(refusal: VenueRefusal, names: ReadonlySet<string>): void {
     const reason = credentialsRefused(refusal);
-    if (reason !== null) this.#refuse(reason);
+    if (reason !== null) this.#refuse({ reason });
     else if (refusal === 'instrument') this.#review.begin(names);
   }
 
@@ -298,25 +374,7 @@ export class OandaBroker extends BaseBroker {
     const stream = this.#stream;
     this.countConnections(stream?.openConnections ?? 0);
     if (this.#state !== 'running') return;
-    const catalog = this.#catalogKeeper.state;
-    this.setStatus(oandaStatus({ refusal: this.#refusal, catalog, stream: stream?.state ?? null }));
+    const catalog = this.#catalogState;
+    this.setStatus(oandaStatus({ refusal: this.#access.reason, catalog, stream: stream?.state ?? null }));
   }
-}
-
-/** The states that the status of the broker depends on. */
-export interface OandaParts {
-  /** Why the venue refuses the credentials; null if it does not, or was not asked yet. */
-  readonly refusal: string | null;
-  readonly catalog: CatalogState;
-  /** Null if no stream is wanted. */
-  readonly stream: RelayState | null;
-}
-
-/** The status of the broker, from the states of its parts. */
-export function oandaStatus({ refusal, catalog, stream }: OandaParts): BrokerStatus {
-  // Not `closed`, which has no reason.
-  if (refusal !== null) return { kind: 'degraded', reason: refusal };
-  if (catalog.kind === 'asked') return { kind: 'connecting', attempt: catalog.attempt };
-  if (catalog.kind === 'waiting') return catalog;
-  return stream === null || stream.kind === 'open' ? { kind: 'connected' } : stream;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../shared/clock.ts';
+import { assertNever } from '../../shared/errors.ts';
 import type {
   HttpRefusal,
   HttpTarget,
@@ -10,7 +11,7 @@ import { parseJson } from '../../transport/json.ts';
 import { toRefusal, OandaErrorBody } from './restReplies.ts';
 import type { VenueRefusal } from './restReplies.ts';
 import { parseLine } from './streamMessages.ts';
-import type { StreamMessage, VenuePrice, VenueTime } from './streamMessages.ts';
+import type { VenuePrice, VenueTime } from './streamMessages.ts';
 
 export type OpenLineFeed = (options: HttpLineFeedOptions) => LineFeed;
 
@@ -29,7 +30,8 @@ export interface OandaConnectionListener {
   onOpen(): void;
   onPrice(price: VenuePrice): void;
   onHeartbeat(time: VenueTime): void;
-  onActivity(): void;
+  /** A price of this instrument can't be right; the connection is not to blame. */
+  onUnreadable(instrument: string): void;
   onInvalid(): void;
 }
 
@@ -74,13 +76,9 @@ export class OandaConnection {
       maxLineBytes: MAX_LINE_BYTES,
       maxInvalidPerMinute: MAX_INVALID_PER_MINUTE,
       listener: {
-        onOpen: () => {
-          listener.onActivity();
-        },
+        onOpen: () => undefined,
         onLine: (text) => this.#onLine(text),
-        onActivity: () => {
-          listener.onActivity();
-        },
+        onActivity: () => undefined,
         onInvalid: () => {
           listener.onInvalid();
         },
@@ -115,29 +113,48 @@ export class OandaConnection {
     this.#feed.end(reason);
   }
 
+  /** What names an instrument concerns that one alone, and never ends a connection that serves others, too. */
   #onLine(text: string): boolean {
     const message = parseLine(text);
-    if (message === undefined || !this.#makesSense(message)) return false;
-    if (message.kind === 'other') return true;
-    const { listener } = this.#options;
-    if (!this.#isOpen) {
-      this.#isOpen = true;
-      listener.onOpen();
+    if (message === undefined) return false;
+    switch (message.kind) {
+      case 'other':
+        return true;
+      case 'heartbeat':
+        if (this.#isFuture(message.time)) return false;
+        this.#makesSense();
+        this.#options.listener.onHeartbeat(message.time);
+        return true;
+      case 'price':
+        this.#onPrice(message.price);
+        return true;
+      case 'unreadable':
+        this.#options.listener.onUnreadable(message.instrument);
+        return true;
+      default:
+        return assertNever(message);
     }
-    if (message.kind === 'heartbeat') {
-      listener.onHeartbeat(message.time);
-      return true;
-    }
-    this.#awaited.delete(message.price.instrument);
-    listener.onPrice(message.price);
-    return true;
   }
 
-  #makesSense(message: StreamMessage): boolean {
-    if (message.kind === 'other') return true;
-    if (message.kind === 'price' && !this.names.has(message.price.instrument)) return false;
-    const time = message.kind === 'price' ? message.price.time : message.time;
-    return time.ms < this.#options.clock.now() + MAX_AHEAD_MS;
+  #onPrice(price: VenuePrice): void {
+    const { listener } = this.#options;
+    if (!this.names.has(price.instrument) || this.#isFuture(price.time)) {
+      listener.onUnreadable(price.instrument);
+      return;
+    }
+    this.#makesSense();
+    this.#awaited.delete(price.instrument);
+    listener.onPrice(price);
+  }
+
+  #makesSense(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    this.#options.listener.onOpen();
+  }
+
+  #isFuture(time: VenueTime): boolean {
+    return time.ms >= this.#options.clock.now() + MAX_AHEAD_MS;
   }
 }
 

@@ -20,21 +20,26 @@ import type { OandaCredentials } from './access.ts';
 import { parseExactly, parsePrice } from './streamMessages.ts';
 import { requestHeaders } from './access.ts';
 import type { OandaBudget } from './OandaBudgets.ts';
+import type { CredentialsRefused } from './RefusedAccess.ts';
 import {
   credentialsRefused,
   toRefusal,
   toCandle,
   toOandaInstrument,
   toVenueCandle,
+  Account,
   Accounts,
+  CandleEntry,
   Candles,
   InstrumentInfo,
   InstrumentList,
   LatestCandles,
+  nameIn,
+  refusedArgument,
   Pricing,
   OandaErrorBody,
 } from './restReplies.ts';
-import type { VenueRefusal, VenueCandle, CandleEntry } from './restReplies.ts';
+import type { VenueRefusal, VenueCandle } from './restReplies.ts';
 import {
   accountsPath,
   candlesPath,
@@ -55,8 +60,8 @@ export interface OandaRestOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** The venue refuses the credentials, for this reason: asking again is useless. */
-  readonly onCredentialsRefused: (reason: string) => void;
+  /** The venue refuses the credentials: asking again at once is useless. */
+  readonly onCredentialsRefused: (refused: CredentialsRefused) => void;
 }
 
 interface SymbolAskOptions extends AskOptions {
@@ -67,12 +72,15 @@ interface SymbolAskOptions extends AskOptions {
 type Answer = { readonly body: unknown } | { readonly refusal: VenueRefusal; readonly status: number };
 
 /** Defaults for the live feed, and for clients' queries. */
+/** The body of an answer without one. */
+const NOTHING = null;
 const PATIENT: AskOptions = { patience: 'wait' };
 const HURRIED: AskOptions = { patience: 'fail' };
 /** Two requests at a time, so that a slow answer does not hold up others; not more, for connections are limited. */
 const CONCURRENCY = 2;
 const REQUESTS_PER_MINUTE = 7_200;
 const PAUSE_MS = 1_000;
+const MAX_SET_ASIDE = 100;
 /** Bound of the candles that are fetched after an interruption; more are reported as a gap. */
 export const MAX_RECENT_CANDLES = 5_000;
 
@@ -86,6 +94,8 @@ export class OandaRest implements AsyncDisposable {
   readonly #queue: RequestQueue;
   readonly #client: RestClient;
   readonly #replies: ReplyReader;
+  /** What was left out of answers, and logged. */
+  readonly #setAsides = new Set<string>();
 
   constructor(options: OandaRestOptions) {
     const { brokerId, restUrl, credentials, budget, clock, random, logger, metrics } = options;
@@ -121,12 +131,13 @@ export class OandaRest implements AsyncDisposable {
   /** The accounts that the token gives access to. */
   async fetchAccountIds(signal?: AbortSignal): Promise<readonly string[]> {
     const body = await this.#ask(() => accountsPath(), { ...HURRIED, signal });
-    return this.#replies.read(Accounts, body).accounts.map(({ id }) => id);
+    const { accounts } = this.#replies.read(Accounts, body);
+    return accounts.flatMap((entry) => this.#replies.entry(Account, entry)?.id ?? []);
   }
 
   /** What the account may trade. Patient. */
-  async fetchCatalog(signal?: AbortSignal): Promise<InstrumentCatalog> {
-    const body = await this.#ask(instrumentsPath, { ...PATIENT, signal });
+  async fetchCatalog(options: Omit<AskOptions, 'patience'> = {}): Promise<InstrumentCatalog> {
+    const body = await this.#ask(instrumentsPath, { ...PATIENT, ...options });
     const entries = this.#replies.read(InstrumentList, body).instruments;
     const instruments = entries.map((entry) => this.#instrument(entry)).filter((instrument) => instrument !== null);
     // An empty listing is a fault of the venue's, not the end of every market.
@@ -137,6 +148,7 @@ export class OandaRest implements AsyncDisposable {
   /** The present quotes; null if there never were any. */
   async fetchPrice(symbol: string, options: AskOptions = HURRIED): Promise<VenuePrice | null> {
     const body = await this.#ask((accountId) => pricingPath(accountId, [symbol]), { ...options, symbol });
+    if (body === NOTHING) return null;
     const { prices } = this.#replies.read(Pricing, body);
     if (prices.length === 0) return null;
     // Names had a slash in some replies of 2016.
@@ -189,9 +201,13 @@ export class OandaRest implements AsyncDisposable {
       ...PATIENT,
       signal,
     });
+    if (body === NOTHING) return specifications.map(() => []);
     const { latestCandles } = this.#replies.read(LatestCandles, body);
     if (latestCandles.length !== specifications.length) throw this.#replies.nonsense();
-    return specifications.map(({ interval }, index) => this.#aligned(latestCandles[index]?.candles ?? [], interval));
+    return specifications.map((specification, index) => {
+      const answer = this.#replies.entry(Candles, latestCandles[index]);
+      return answer === null ? [] : this.#candles(answer.candles, specification);
+    });
   }
 
   /** Aborts every request; resolves when no connection and no timer is left. May be called again. */
@@ -217,16 +233,37 @@ export class OandaRest implements AsyncDisposable {
     symbolOptions: SymbolAskOptions,
   ): Promise<readonly VenueCandle[] | 'count' | 'future'> {
     const answer = await this.#send((accountId) => candlesPath(accountId, window), symbolOptions);
-    if ('body' in answer) return this.#aligned(this.#replies.read(Candles, answer.body).candles, window.interval);
+    if ('body' in answer) {
+      return answer.body === NOTHING ? [] : this.#candles(this.#replies.read(Candles, answer.body).candles, window);
+    }
     if (answer.refusal === 'count' || answer.refusal === 'future') return answer.refusal;
     throw this.#refused(answer, symbolOptions.symbol);
   }
 
-  /** Refuses candles that are not aligned as ours are: nobody could tell the two apart. */
-  #aligned(entries: readonly CandleEntry[], interval: OandaInterval): readonly VenueCandle[] {
-    const candles = entries.map(toVenueCandle);
-    if (candles.every(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0)) return candles;
-    throw this.#replies.refuse();
+  /**
+   * The candles that can be read. One that is not aligned as ours are is left out like one that makes no sense: nobody
+   * could tell the two apart. Refuses an answer in which nothing can be read.
+   */
+  #candles(
+    entries: readonly unknown[],
+    { symbol, interval }: { readonly symbol: string; readonly interval: OandaInterval },
+  ): readonly VenueCandle[] {
+    const candles = entries.flatMap((entry) => {
+      const read = this.#replies.entry(CandleEntry, entry);
+      return read === null ? [] : toVenueCandle(read);
+    });
+    const aligned = candles.filter(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0);
+    if (aligned.length === entries.length) return aligned;
+    this.#setAside(`candles ${symbol} ${interval}`, { symbol, interval }, 'candles of the venue make no sense');
+    if (aligned.length === 0) throw this.#replies.nonsense();
+    return aligned;
+  }
+
+  /** What is left out is logged once, by name, and not more than a person reads. */
+  #setAside(what: string, fields: Readonly<Record<string, unknown>>, message: string): void {
+    if (this.#setAsides.has(what) || this.#setAsides.size >= MAX_SET_ASIDE) return;
+    this.#setAsides.add(what);
+    this.#options.logger.warn(fields, message);
   }
 
   async #ask(path: (accountId: string) => string, symbolOptions: SymbolAskOptions): Promise<unknown> {
@@ -239,9 +276,10 @@ export class OandaRest implements AsyncDisposable {
     const request = this.#options.credentials.use(({ accountId }) => path(accountId));
     const { status, body } = await this.#client.get({ path: request, weight: 1, ...options });
     if (status < 300) return { body };
-    const refusal = toRefusal(status, OandaErrorBody.safeParse(body).data?.errorMessage ?? null);
+    const message = OandaErrorBody.safeParse(body).data?.errorMessage ?? null;
+    const refusal = toRefusal(status, message);
     const reason = credentialsRefused(refusal);
-    if (reason !== null) this.#options.onCredentialsRefused(reason);
+    if (reason !== null) this.#options.onCredentialsRefused({ reason, isOwnWords: message !== null });
     return { refusal, status };
   }
 
@@ -251,6 +289,10 @@ export class OandaRest implements AsyncDisposable {
     if (refusal === 'instrument' && symbol !== undefined) {
       return new GatewayError('UNKNOWN_SYMBOL', `Broker ${this.#name} does not list ${symbol}.`, { symbols: [symbol] });
     }
+    const argument = refusedArgument(refusal);
+    if (argument !== null) {
+      return new GatewayError('BAD_REQUEST', `${argument}: the venue of broker ${this.#name} refuses this value.`);
+    }
     return new GatewayError(
       'BROKER_UNAVAILABLE',
       `The venue refused a request of broker ${this.#name} (HTTP ${status}).`,
@@ -259,13 +301,20 @@ export class OandaRest implements AsyncDisposable {
 
   #instrument(entry: unknown): Instrument | null {
     const info = this.#replies.entry(InstrumentInfo, entry);
-    return info === null ? null : toOandaInstrument(info);
+    if (info !== null) return toOandaInstrument(info);
+    const symbol = nameIn(entry, 'name');
+    this.#setAside(`instrument ${symbol}`, { symbol }, 'an instrument that the venue lists makes no sense');
+    return null;
   }
 }
 
-/** The body of a refusal may be empty; that of a 401 may be anything. A page with another status comes from a proxy. */
+/**
+ * The body of a refusal may be empty; that of a 401 may be anything. A page with another status comes from a proxy. A
+ * 204 has no body: there is nothing of what was asked for.
+ */
 function readReply(reply: HttpReply): unknown {
   const { status, text } = reply;
+  if (status === 204) return NOTHING;
   const said = text === '' && status >= 400 ? null : readJson(reply, parseExactly);
   return said === undefined && status === 401 ? null : said;
 }

@@ -22,6 +22,8 @@ export interface OandaStreamOptions {
 export interface StreamListener {
   onPrice(price: VenuePrice): void;
   onHeartbeat(time: VenueTime): void;
+  /** A price of this instrument can't be right. */
+  onUnreadable(instrument: string): void;
   /** Instruments for which `isKept` is false get no prices from here until their next one. */
   onLost(reason: string, isKept: (name: string) => boolean): void;
   /** The venue refuses this stream, because of its instruments or altogether. */
@@ -125,14 +127,16 @@ export class OandaStream implements AsyncDisposable {
           this.#onOpen(connection);
         },
         onPrice: (price) => {
+          broker.sink.onActivity();
           listener.onPrice(price);
           if (connection === this.#relay.successor && connection.isComplete) this.#relay.takeOver();
         },
         onHeartbeat: (time) => {
           listener.onHeartbeat(time);
         },
-        onActivity: () => {
-          broker.sink.onActivity();
+        onUnreadable: (instrument) => {
+          broker.metrics.invalidMessages.inc({ source: broker.id });
+          listener.onUnreadable(instrument);
         },
         onInvalid: () => {
           broker.metrics.invalidMessages.inc({ source: broker.id });
@@ -154,9 +158,10 @@ export class OandaStream implements AsyncDisposable {
     const { reason, refusal, fault } = end;
     if (fault === undefined) broker.logger.info({ reason }, 'stream of the venue lost');
     else broker.logger.error({ err: fault }, 'stream of the venue failed');
+    // The cause first: what is lost because of it is not to be explained by the symptom.
+    if (refusal !== null) listener.onRefused(refusal, names);
     listener.onLost(reason, (name) => successor?.hasDelivered(name) === true);
     broker.metrics.reconnects.inc({ broker: broker.id });
-    if (refusal !== null) listener.onRefused(refusal, names);
   }
 
   #onSuccessorEnded({ names }: OandaConnection, { refusal, reason }: ConnectionEnd): void {

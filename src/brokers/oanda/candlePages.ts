@@ -34,6 +34,8 @@ export async function fetchSpan(
   nowMs: number,
   fetchPage: FetchCandles,
 ): Promise<readonly VenueCandle[]> {
+  // All of it is older than any market; the venue would refuse the time.
+  if (toMs !== null && toMs < EARLIEST_MS) return [];
   const pages = new Pages({ symbol, interval }, fetchPage);
   const lengthMs = CANDLE_INTERVALS[interval];
   if (fromMs === null) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isDecimal, fromUnits, isZero, decimal } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
+import { isRecord } from '../../transport/json.ts';
 import { parseVenueTime } from './streamMessages.ts';
 import type { CandleBar } from '../../market/CandleBuilder.ts';
 import type { Instrument } from '../../market/instrument.ts';
@@ -37,7 +38,9 @@ export const OandaErrorBody = z.object({ errorMessage: z.string() });
  *
  *     {"accounts":[{"id":"101-004-1435156-002","tags":[]},{"id":"101-004-1435156-001","tags":[]}]}
  */
-export const Accounts = z.object({ accounts: z.array(z.object({ id: z.string() })) });
+export const Accounts = z.object({ accounts: z.array(z.unknown()) });
+/** One entry, parsed by itself. */
+export const Account = z.object({ id: z.string() });
 
 /**
  * What one account may trade. Each entry is parsed by itself, so that an invalid one affects no other.
@@ -47,7 +50,8 @@ export const Accounts = z.object({ accounts: z.array(z.object({ id: z.string() }
 export const InstrumentList = z.object({ instruments: z.array(z.unknown()) });
 
 /**
- * One entry; most members are left out here. Precisions can't be derived from names: HKD_JPY has 5 decimals.
+ * One entry; most members are left out here, and the instrument is good for its name alone: what else can't be read is
+ * not known. Precisions can't be derived from names: HKD_JPY has 5 decimals.
  * https://developer.oanda.com/rest-live-v20/primitives-df/
  *
  *     {"name":"NZD_CHF","type":"CURRENCY","displayName":"NZD/CHF","pipLocation":-4,"displayPrecision":5,
@@ -55,10 +59,10 @@ export const InstrumentList = z.object({ instruments: z.array(z.unknown()) });
  */
 export const InstrumentInfo = z.object({
   name: z.string().min(1),
-  displayName: z.string().min(1).optional(),
-  displayPrecision: places.optional(),
-  tradeUnitsPrecision: places.optional(),
-  minimumTradeSize: price.optional(),
+  displayName: z.string().min(1).optional().catch(undefined),
+  displayPrecision: places.optional().catch(undefined),
+  tradeUnitsPrecision: places.optional().catch(undefined),
+  minimumTradeSize: price.optional().catch(undefined),
 });
 export type InstrumentInfo = z.infer<typeof InstrumentInfo>;
 
@@ -78,27 +82,27 @@ export const Pricing = z.object({ prices: z.array(z.unknown()) });
  *     {"complete":true,"volume":132,"time":"2016-10-17T19:35:00.000000000Z",
  *      "mid":{"o":"10503.8","h":"10508.0","l":"10503.8","c":"10506.0"}}
  */
-const CandleEntry = z.object({
+export const CandleEntry = z.object({
   complete: z.boolean(),
   volume: z.int().nonnegative(),
   time: epochMs,
   mid: z.object({ o: price, h: price, l: price, c: price }),
 });
-export type CandleEntry = z.infer<typeof CandleEntry>;
+type CandleEntry = z.infer<typeof CandleEntry>;
 
 /**
- * `instrument` is ignored: it was `DE30/EUR` for DE30_EUR in 2016.
+ * Each candle is parsed by itself. `instrument` is ignored: it was `DE30/EUR` for DE30_EUR in 2016.
  *
  *     {"instrument":"DE30/EUR","granularity":"M5","candles":[…]}
  */
-export const Candles = z.object({ candles: z.array(CandleEntry) });
+export const Candles = z.object({ candles: z.array(z.unknown()) });
 
 /**
  * In the order of the request: for each the newest complete candle and the one in progress, or fewer.
  *
  *     {"latestCandles":[{"instrument":"USD_JPY","granularity":"M1","candles":[…]}]}
  */
-export const LatestCandles = z.object({ latestCandles: z.array(Candles) });
+export const LatestCandles = z.object({ latestCandles: z.array(z.unknown()) });
 
 /** A candle of the venue, of any interval. */
 export interface VenueCandle {
@@ -128,6 +132,12 @@ function positive(value: Decimal | undefined): Decimal | null {
   return value === undefined || isZero(value) ? null : value;
 }
 
+/** The text of a member that names something, for the log; null if it has none that is fit for it. */
+export function nameIn(entry: unknown, member: string): string | null {
+  const name = isRecord(entry) ? entry[member] : null;
+  return typeof name === 'string' && /^[\w/:.-]{1,40}$/.test(name) ? name : null;
+}
+
 /** A candle of a reply. The venue counts prices, not trades. */
 export function toVenueCandle({ time, complete, volume, mid }: CandleEntry): VenueCandle {
   const bar = { open: mid.o, high: mid.h, low: mid.l, close: mid.c, volume: decimal(String(volume)), tradeCount: null };
@@ -155,7 +165,9 @@ export function toCandle(
 }
 
 /** What the venue objects to when it answers with a 4xx. */
-export type VenueRefusal = 'token' | 'account' | 'instrument' | 'future' | 'count' | 'other';
+export type VenueRefusal = 'token' | 'account' | 'instrument' | 'future' | 'count' | RefusedArgument | 'other';
+/** An argument of a client's query, under our name, whose value the venue refuses. */
+type RefusedArgument = 'from' | 'to' | 'interval';
 
 /**
  * Judges by the status, and by the venue's message if the status says too little; null: there was no message.
@@ -177,9 +189,19 @@ export function toRefusal(status: number, message: string | null): VenueRefusal 
     case 'instruments':
     case 'candleSpecifications':
       return 'instrument';
+    case 'from':
+    case 'to':
+      return field;
+    case 'granularity':
+      return 'interval';
     default:
       return 'other';
   }
+}
+
+/** The argument that a refusal is about; null if it is about something else. */
+export function refusedArgument(refusal: VenueRefusal): RefusedArgument | null {
+  return refusal === 'from' || refusal === 'to' || refusal === 'interval' ? refusal : null;
 }
 
 /** Why the credentials are refused, as a sentence for the client; null if the refusal is about something else. */
@@ -192,6 +214,9 @@ export function credentialsRefused(refusal: VenueRefusal): string | null {
     case 'instrument':
     case 'future':
     case 'count':
+    case 'from':
+    case 'to':
+    case 'interval':
     case 'other':
       return null;
     default:

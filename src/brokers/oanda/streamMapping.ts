@@ -1,8 +1,8 @@
 import { compare, fractionDigits, fromUnits, midpoint, subtract, toUnits } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
-import type { OrderBookDraft, TickDraft } from '../../market/marketData.ts';
+import type { OrderBookDraft, PriceLevel, TickDraft } from '../../market/marketData.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
-import type { VenuePrice } from './streamMessages.ts';
+import type { VenueLevel, VenuePrice } from './streamMessages.ts';
 
 /** Null if a side has no quote. */
 export function toOandaTick({ time, bids, asks }: VenuePrice, receivedAt: Timestamp): TickDraft | null {
@@ -23,9 +23,32 @@ export function toOandaTick({ time, bids, asks }: VenuePrice, receivedAt: Timest
   };
 }
 
-/** All levels that this account is quoted; a snapshot each time. */
-export function toBook({ time, bids, asks }: VenuePrice, receivedAt: Timestamp): OrderBookDraft {
+/**
+ * All levels that this account is quoted; a snapshot each time. Null if the venue leaves out the size of a level: a book
+ * without that level would be another one.
+ */
+export function toBook(
+  { time, bids: allBids, asks: allAsks }: VenuePrice,
+  receivedAt: Timestamp,
+): OrderBookDraft | null {
+  const bids = allBids.filter(hasSize);
+  const asks = allAsks.filter(hasSize);
+  if (bids.length < allBids.length || asks.length < allAsks.length) return null;
   return { type: 'orderbook', kind: 'snapshot', time: time.text, receivedAt, bids, asks };
+}
+
+function hasSize(level: VenueLevel): level is PriceLevel {
+  return level.size !== null;
+}
+
+/** Why there is no quote of this type at all, in words for a client; null if there is one. */
+export function missingQuote({ instrument, bids, asks }: VenuePrice, type: 'tick' | 'orderbook'): string | null {
+  if (type === 'orderbook') {
+    return [...bids, ...asks].every(hasSize) ? null : `The venue states no sizes of ${instrument} just now.`;
+  }
+  if (bids.length > 0 && asks.length > 0) return null;
+  const side = bids.length > 0 ? 'ask' : asks.length > 0 ? 'bid' : 'price';
+  return `The venue quotes no ${side} of ${instrument} just now.`;
 }
 
 /** The best bid meets or passes the best ask: such quotes are no book. */

@@ -1,6 +1,5 @@
 import { compare, isDecimal } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
-import type { PriceLevel } from '../../market/marketData.ts';
 import { isRecord, parseJson } from '../../transport/json.ts';
 import { Big } from 'big.js';
 import { fromEpochMs, parseTimestamp } from '../../market/timestamp.ts';
@@ -14,8 +13,16 @@ import type { Timestamp } from '../../market/timestamp.ts';
 export type StreamMessage =
   | { readonly kind: 'price'; readonly price: VenuePrice }
   | { readonly kind: 'heartbeat'; readonly time: VenueTime }
+  /** A price of this instrument that can't be read. It says nothing against the rest of the stream. */
+  | { readonly kind: 'unreadable'; readonly instrument: string }
   /** A message of an unknown type, which is ignored. */
   | { readonly kind: 'other' };
+
+/** A price, and the size that is quoted for it; null if the venue states none. */
+export interface VenueLevel {
+  readonly price: Decimal;
+  readonly size: Decimal | null;
+}
 
 /** All quotes of one instrument at one time. Each price replaces the one before. */
 export interface VenuePrice {
@@ -23,12 +30,15 @@ export interface VenuePrice {
   /** When the quotes were made. */
   readonly time: VenueTime;
   /** Best (highest) first. */
-  readonly bids: readonly PriceLevel[];
+  readonly bids: readonly VenueLevel[];
   /** Best (lowest) first. */
-  readonly asks: readonly PriceLevel[];
+  readonly asks: readonly VenueLevel[];
   /** False: the market is closed, or halted for this account. */
   readonly tradeable: boolean;
 }
+
+/** The form of names that may be logged. */
+const INSTRUMENT = /^[\w/.-]{1,40}$/;
 
 /**
  * One line of the stream.
@@ -42,11 +52,16 @@ export function parseLine(text: string): StreamMessage | undefined {
   if (typeof type !== 'string') return undefined;
   if (type === 'PRICE') {
     const price = parsePrice(line);
-    return price === undefined ? undefined : { kind: 'price', price };
+    return price === undefined ? unreadable(line['instrument']) : { kind: 'price', price };
   }
   if (type !== 'HEARTBEAT') return { kind: 'other' };
   const time = timeOf(line['time']);
   return time === undefined ? undefined : { kind: 'heartbeat', time };
+}
+
+function unreadable(instrument: unknown): StreamMessage | undefined {
+  if (typeof instrument !== 'string' || !INSTRUMENT.test(instrument)) return undefined;
+  return { kind: 'unreadable', instrument };
 }
 
 /**
@@ -79,16 +94,17 @@ function isTradeable({ tradeable, status }: Readonly<Record<string, unknown>>): 
   return status === undefined || status === 'tradeable';
 }
 
-/** A side without quotes is empty, null or missing. */
-function ladderOf(value: unknown): PriceLevel[] | undefined {
+/** A side without quotes is empty, null or missing; so is a size that is not known. */
+function ladderOf(value: unknown): VenueLevel[] | undefined {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) return undefined;
-  const levels: PriceLevel[] = [];
+  const levels: VenueLevel[] = [];
   for (const entry of value) {
     if (!isRecord(entry)) return undefined;
     const price = decimalOf(entry['price']);
-    const size = decimalOf(entry['liquidity']);
-    if (price === undefined || size === undefined || size.startsWith('-')) return undefined;
+    const liquidity = entry['liquidity'] ?? null;
+    const size = liquidity === null ? null : decimalOf(liquidity);
+    if (price === undefined || size === undefined || size?.startsWith('-') === true) return undefined;
     levels.push({ price, size });
   }
   return levels;
@@ -96,9 +112,9 @@ function ladderOf(value: unknown): PriceLevel[] | undefined {
 
 /** Sorts levels, if need be: the venue sends them sorted, without promising it. */
 function inOrder(
-  levels: readonly PriceLevel[],
-  order: (a: PriceLevel, b: PriceLevel) => number,
-): readonly PriceLevel[] {
+  levels: readonly VenueLevel[],
+  order: (a: VenueLevel, b: VenueLevel) => number,
+): readonly VenueLevel[] {
   const isSorted = levels.every((level, index) => {
     const before = levels[index - 1];
     return before === undefined || order(before, level) <= 0;

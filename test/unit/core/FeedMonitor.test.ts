@@ -18,13 +18,16 @@ const NOW = { time: fromEpochMs(0), receivedAt: fromEpochMs(0) };
 function monitor() {
   const clock = new FakeClock();
   const told: string[] = [];
+  const standings: string[] = [];
   const subject = new FeedMonitor({
     clock,
     staleAfterMs: 10_000,
-    report: (symbol, { state, reason, gap }) =>
-      told.push([symbol, state, gap ? 'gap' : null, reason].filter(Boolean).join(': ')),
+    report: (symbol, { state, reason, gap, feeds }) => {
+      told.push([symbol, state, gap ? 'gap' : null, reason].filter(Boolean).join(': '));
+      standings.push(feeds.map((each) => `${each.type} ${each.state}`).join());
+    },
   });
-  return { clock, told, subject };
+  return { clock, told, standings, subject };
 }
 
 describe('FeedMonitor', () => {
@@ -43,19 +46,40 @@ describe('FeedMonitor', () => {
     expect(told).toEqual(['BTCUSDT: recovering: The venue can not be reached.']);
   });
 
-  it('is live only when all feeds of the symbol are', () => {
-    const { told, subject } = monitor();
+  it('tells how each feed is, and as the state of the symbol the worst of them', () => {
+    const { told, standings, subject } = monitor();
     const [tick, book] = [feed('tick'), feed('orderbook')];
     subject.open(tick, null);
     subject.open(book, null);
-    subject.recordEvent(tick, NOW);
     expect(told).toEqual([]);
+    subject.recordEvent(tick, NOW);
     subject.condition(book, { kind: 'live' });
     subject.condition(book, { kind: 'recovering', reason: 'gap in the book' });
     subject.recordEvent(tick, NOW);
     subject.recordEvent(book, NOW);
     subject.condition(book, { kind: 'live' });
-    expect(told).toEqual(['BTCUSDT: live', 'BTCUSDT: recovering: gap in the book', 'BTCUSDT: live']);
+    expect(told.slice(1)).toEqual(['BTCUSDT: live', 'BTCUSDT: recovering: gap in the book', 'BTCUSDT: live']);
+    expect(standings).toEqual([
+      'tick live',
+      'tick live,orderbook live',
+      'tick live,orderbook recovering',
+      'tick live,orderbook live',
+    ]);
+  });
+
+  it('calls a feed stale whose last value was withdrawn, until its next event, be it of a book', () => {
+    const { told, standings, subject } = monitor();
+    for (const type of ['tick', 'orderbook'] as const) {
+      const watched = feed(type, type);
+      subject.open(watched, null);
+      subject.condition(watched, { kind: 'live' });
+      subject.condition(watched, { kind: 'withdrawn', reason: 'no quote' });
+      subject.recordEvent(watched, NOW);
+    }
+    expect(told).toEqual(
+      ['tick', 'orderbook'].flatMap((name) => [`${name}: live`, `${name}: stale: no quote`, `${name}: live`]),
+    );
+    expect(standings[1]).toBe('tick withdrawn');
   });
 
   it('calls a feed stale that normally ticks and falls silent, and live again with the next event', async () => {

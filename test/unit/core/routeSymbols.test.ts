@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { routeBySymbol, routeToBroker } from '../../../src/core/routeSymbols.ts';
+import { routeBySymbol, routeToBroker, unasked } from '../../../src/core/routeSymbols.ts';
 import type { RoutableBroker } from '../../../src/core/routeSymbols.ts';
 import { catalogOf } from '../../support/ScriptedBroker.ts';
 
@@ -14,7 +14,7 @@ const broker = (id: string, symbols: string[] | null, more: Partial<RoutableBrok
 });
 
 function routed(brokers: RoutableBroker[], symbol: string): string {
-  const { accepted, rejected } = routeBySymbol(brokers, [symbol]);
+  const { accepted, rejected } = routeBySymbol(unasked(brokers), [symbol]);
   return accepted[0]?.broker ?? rejected[0]?.error.code ?? 'nothing';
 }
 
@@ -22,7 +22,20 @@ describe('routing without a broker', () => {
   const mock = broker('mock', ['BTCUSDT', 'ONLYMOCK'], { synthetic: true });
   const cases: [string, RoutableBroker[], string, string][] = [
     ['a real broker comes before a synthetic one', [mock, broker('real', ['BTCUSDT'])], 'BTCUSDT', 'real'],
-    ['a synthetic one serves what no real one lists', [mock, broker('real', ['BTCUSDT'])], 'ONLYMOCK', 'mock'],
+    [
+      'no synthetic one serves what no real one lists',
+      [mock, broker('real', ['BTCUSDT'])],
+      'ONLYMOCK',
+      'UNKNOWN_SYMBOL',
+    ],
+    ['nor what a real one may list that is not heard yet', [mock, broker('real', null)], 'BTCUSDT', 'real'],
+    [
+      'nor what real ones serve only to those who authenticate',
+      [mock, broker('real', null, { open: false })],
+      'BTCUSDT',
+      'UNKNOWN_SYMBOL',
+    ],
+    ['a synthetic one serves where there is no real one', [mock], 'BTCUSDT', 'mock'],
     ['two real ones are ambiguous', [broker('a', ['X']), broker('b', ['X'])], 'X', 'AMBIGUOUS_SYMBOL'],
     ['nobody lists it', [mock, broker('real', ['BTCUSDT'])], 'NOPE', 'UNKNOWN_SYMBOL'],
     [

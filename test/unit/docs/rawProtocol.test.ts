@@ -19,7 +19,10 @@ interface Members {
 const REPLIES: Record<StatusReply['status'], { [Part in keyof Members]: readonly (keyof StatusReply)[] }> = {
   connected: { required: ['message'], optional: [] },
   authenticated: { required: ['message'], optional: ['id', 'broker', 'session', 'expiresAt'] },
-  subscribed: { required: ['symbols', 'types', 'rejected', 'message'], optional: ['id', 'broker', 'routes'] },
+  subscribed: {
+    required: ['symbols', 'types', 'rejected', 'message', 'synthetic'],
+    optional: ['id', 'broker', 'routes'],
+  },
   unsubscribed: { required: ['symbols', 'message'], optional: ['id', 'broker', 'types'] },
   subscriptions: { required: ['subscriptions'], optional: ['id'] },
   pong: { required: [], optional: ['id'] },

@@ -40,7 +40,7 @@ export interface PriceStyle {
   readonly timeFormat: TimeFormat | null;
   /** 0 to 9. */
   readonly timeDigits: number;
-  readonly liquidity: 'integer' | 'fraction' | 'string';
+  readonly liquidity: 'integer' | 'fraction' | 'string' | 'absent';
   /** Fields that are left out: `type` and `tradeable` were absent once. */
   readonly omit: readonly string[];
   /** Fields in another order. */
@@ -87,7 +87,8 @@ function timeOf({ time, timeText }: ClientPrice, asked: TimeFormat, style: Price
 
 function ladder(levels: readonly Level[], style: PriceStyle): string {
   const written = levels.map(({ price, liquidity }) => {
-    return `{"price":${JSON.stringify(price)},"liquidity":${amount(liquidity, style)}}`;
+    const size = style.liquidity === 'absent' ? '' : `,"liquidity":${amount(liquidity, style)}`;
+    return `{"price":${JSON.stringify(price)}${size}}`;
   });
   return `[${written.join(',')}]`;
 }

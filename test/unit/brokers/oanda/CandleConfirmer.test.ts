@@ -30,8 +30,8 @@ function confirmer(...answers: (Answer | 'never')[]) {
   };
   const made = new CandleConfirmer({ rest: { fetchLatestCandles }, clock, logger: silentLogger() });
   const verdicts: Verdict[] = [];
-  const ask = (openMs = 60_000, symbol = 'EUR_USD'): void => {
-    made.ask({ symbol, interval: '1m', openMs, answer: (verdict) => void verdicts.push(verdict) });
+  const ask = (openMs = 60_000, symbol = 'EUR_USD', isExpected = false): void => {
+    made.ask({ symbol, interval: '1m', openMs, isExpected, answer: (verdict) => void verdicts.push(verdict) });
   };
   return { clock, asked, verdicts, ask, made };
 }
@@ -65,6 +65,29 @@ describe('the answer of the venue about a candle that has ended', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it.each([
+    ['calls the candle incomplete', [candle(60_000, false)], false],
+    ['does not have yet what was streamed', [candle(0, true)], true],
+  ])('is waited for as long as the venue %s', async (_name, answer, isExpected) => {
+    const answers = Array<readonly VenueCandle[]>(9).fill(answer);
+    const { clock, ask, verdicts, asked } = confirmer(...answers, [candle(60_000, true), candle(120_000, false)]);
+    ask(60_000, 'EUR_USD', isExpected);
+    await clock.advance(60_000);
+    expect(verdicts).toEqual([]);
+    expect(asked.length).toBeLessThan(9);
+    await clock.advance(60_000);
+    expect(verdicts).toMatchObject([{ kind: 'candle' }]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is that there is none if nothing of it was streamed and the venue has nothing new', async () => {
+    const { clock, ask, verdicts } = confirmer([candle(0, true)]);
+    ask();
+    await clock.advance(10_000);
+    expect(verdicts).toEqual([{ kind: 'none' }]);
+    expect(clock.pending).toBe(0);
+  });
+
   it('is unknown after that', async () => {
     const { clock, ask, verdicts, asked } = confirmer(new Error('not now'));
     ask();
@@ -73,12 +96,12 @@ describe('the answer of the venue about a candle that has ended', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('is unknown, too, when no answer comes in four seconds', async () => {
+  it('is unknown, too, when no answer comes in time, twice', async () => {
     const { clock, ask, verdicts } = confirmer('never');
     ask();
-    await clock.advance(3_999);
+    await clock.advance(4_000);
     expect(verdicts).toEqual([]);
-    await clock.advance(1);
+    await clock.advance(7_000);
     expect(verdicts).toEqual([{ kind: 'unknown' }]);
     expect(clock.pending).toBe(0);
   });

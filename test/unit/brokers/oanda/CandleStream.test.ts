@@ -37,6 +37,7 @@ function context() {
   const listener = {
     onCandle: (candle: CandleDraft) => void told.push(short(candle)),
     onGap: () => void told.push('gap'),
+    onAwaited: () => void told.push('awaited'),
     onLive: () => void told.push('live'),
   };
   const broker = {
@@ -123,14 +124,38 @@ describe('candles of the venue', () => {
     expect(take()).toEqual(['01:00 6 8 6 8 3']);
   });
 
-  it.each(['none', 'unknown'] as const)('are closed as they were built if the answer is: %s', async (kind) => {
+  it('are closed as they were built if the venue has none', async () => {
     const { begin, price, take, answer } = minutes();
     await begin(venueCandle(0, ['2', '4', '1', '3', '7'], false));
     price(0.5, '5');
     price(1, '6');
     take();
-    answer({ kind });
+    answer({ kind: 'none' });
     expect(take()).toEqual(['00:00 2 5 1 5 8 closed', '01:00 6 6 6 6 1']);
+  });
+
+  it("are never closed with our own sum if the venue can't be asked: its history is, until it has them", async () => {
+    const { begin, price, take, answer, venue, clock, asked, stream } = minutes();
+    await begin(venueCandle(0, ['2', '4', '1', '3', '7'], false));
+    price(0.5, '5');
+    price(1, '6');
+    take();
+    venue.history = () => Promise.reject(new Error('not now'));
+    answer({ kind: 'unknown' });
+    await clock.advance(20_000);
+    price(1.5, '7');
+    expect(take()).toEqual(['awaited']);
+    expect(stream.isLive).toBe(false);
+    venue.history = () =>
+      Promise.resolve([venueCandle(0, ['2', '9', '1', '5', '9'], false), venueCandle(1, ['6'], false)]);
+    await clock.advance(30_000);
+    expect(take()).toEqual([]);
+    venue.history = () =>
+      Promise.resolve([venueCandle(0, ['2', '9', '1', '5', '9']), venueCandle(1, ['6', '6', '6', '6', '1'], false)]);
+    await clock.advance(30_000);
+    expect(take()).toEqual(['00:00 2 9 1 5 9 closed', '01:00 6 6 6 6 1', 'live', '01:00 6 7 6 7 2']);
+    expect(asked.slice(1).every((fromMs) => fromMs === 0)).toBe(true);
+    expect(clock.pending).toBe(0);
   });
 
   it('are closed when the time of the venue says so, with no price at all, and a moment later', async () => {
@@ -164,7 +189,7 @@ describe('candles of the venue', () => {
     take();
     questions[1]?.answer(candleVerdict(venueCandle(1, ['3', '3', '3', '3', '5'])));
     expect(take()).toEqual([]);
-    questions[0]?.answer({ kind: 'unknown' });
+    questions[0]?.answer({ kind: 'none' });
     expect(take()).toEqual(['00:00 2 2 2 2 1 closed', '01:00 3 3 3 3 5 closed', '02:00 4 4 4 4 1']);
   });
 
@@ -232,7 +257,7 @@ describe('candles of the venue', () => {
     price(3.5, '7');
     expect(take()).toEqual(['gap', 'live']);
     price(4, '8');
-    answer({ kind: 'unknown' });
+    answer({ kind: 'none' });
     expect(take()).toEqual(['04:00 8 8 8 8 1']);
     price(5, '9');
     answer(candleVerdict(venueCandle(4, ['8', '9', '8', '9', '6'])));

@@ -117,7 +117,40 @@ describe('an instrument', () => {
   it('without a quote on one side has a book and no tick', () => {
     const { receive, take } = open(TICK, BOOK);
     receive(5, { bids: [] });
-    expect(take()).toEqual(['book is live', 'book 05', 'tick is live']);
+    expect(take()).toEqual(['tick is withdrawn', 'book is live', 'book 05']);
+    receive(6);
+    expect(take()).toEqual(['tick 06', 'book 06', 'tick is live']);
+  });
+
+  it('that loses a quote withdraws its last tick at once, be its market open or closed', () => {
+    const { receive, take } = open(TICK, BOOK);
+    receive(5);
+    take();
+    receive(6, { asks: [] });
+    expect(take()).toEqual(['tick is withdrawn', 'book 06']);
+    receive(7);
+    take();
+    receive(8, { bids: [], asks: [], tradeable: false });
+    expect(take()).toEqual(['tick is withdrawn', 'book 08', 'tick is closed', 'book is closed']);
+  });
+
+  it('whose sizes are not stated has ticks and no book', () => {
+    const { receive, take } = open(TICK, BOOK);
+    receive(5, { bids: [['1.1', null]], asks: [['1.2', '1']] });
+    expect(take()).toEqual(['tick 05', 'book is withdrawn', 'tick is live']);
+    receive(6);
+    expect(take()).toEqual(['tick 06', 'book is live', 'book 06']);
+  });
+
+  it('is stale while its prices make no sense, until the next one that does, old or new', () => {
+    const { receive, take, stream } = open(TICK, BOOK);
+    receive(5);
+    take();
+    stream.unreadable();
+    stream.unreadable();
+    expect(take()).toEqual(['tick is stale', 'book is stale']);
+    receive(5);
+    expect(take()).toEqual(['tick is live', 'book is live']);
   });
 
   it('whose quotes cross has no book until they do no more', () => {

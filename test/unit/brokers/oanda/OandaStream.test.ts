@@ -31,6 +31,7 @@ function start(...names: string[]) {
       listener: {
         onPrice: ({ instrument, time }) => void told.push(`${instrument} ${time.text.slice(17, -1)}`),
         onHeartbeat: () => void told.push('heartbeat'),
+        onUnreadable: (instrument) => void told.push(`unreadable: ${instrument}`),
         onLost: (reason, isKept) => void told.push(`lost: ${reason}${isKept('A') ? ' but A' : ''}`),
         onRefused: (refusal, refused) => void told.push(`refused: ${refusal} of ${[...refused].join()}`),
         onChange: () => {},
@@ -76,19 +77,22 @@ describe('the stream of an account', () => {
     feeds.last.price('A', time('05.25'));
     expect(feeds.last.line({ type: 'SOMETHING_NEW' })).toBe(true);
     expect(take()).toEqual(['heartbeat', 'A 05.25']);
-    expect(activity()).toBe(3);
+    // A heartbeat is no market data.
+    expect(activity()).toBe(1);
     expect(feeds.all.map(({ names }) => names)).toEqual([['A', 'B']]);
   });
 
-  it('refuses what is malformed, of an instrument that was not asked for, or made in a far future', async () => {
+  it('sets aside what is malformed, not asked for, or made in a far future, by the name of its instrument', async () => {
     const { goLive, take, invalid } = start('A');
     const feed = await goLive();
-    expect(feed.price('X')).toBe(false);
-    expect(feed.price('A', 'now')).toBe(false);
-    expect(feed.price('A', '2026-01-09T00:00:00Z')).toBe(false);
+    expect(feed.price('X')).toBe(true);
+    expect(feed.price('A', 'now')).toBe(true);
+    expect(feed.price('A', '2026-01-09T00:00:00Z')).toBe(true);
+    expect(take()).toEqual(['unreadable: X', 'unreadable: A', 'unreadable: A']);
     expect(feed.line({ type: 'HEARTBEAT', time: '2099-01-01T00:00:00Z' })).toBe(false);
+    expect(feed.line({ type: 'PRICE', instrument: 'a name that\nis none', time: 'now' })).toBe(false);
     expect(take()).toEqual([]);
-    expect(await invalid()).toEqual([4]);
+    expect(await invalid()).toEqual([5]);
   });
 
   it('begins anew after any end, with everything that is wanted by then', async () => {
@@ -151,7 +155,7 @@ describe('the stream of an account', () => {
     await clock.advance(0);
     feeds.last.refuse(status, text, 0, isPage);
     await clock.advance(0);
-    expect(take()).toEqual([`lost: HTTP ${status}`, `refused: ${refusal} of A,B`]);
+    expect(take()).toEqual([`refused: ${refusal} of A,B`, `lost: HTTP ${status}`]);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { parsePrice } from '../../../../src/brokers/oanda/streamMessages.ts';
 import type { VenuePrice } from '../../../../src/brokers/oanda/streamMessages.ts';
 
-type Side = readonly (readonly [price: string, size: string])[];
+type Side = readonly (readonly [price: string, size: string | null])[];
 
 /** A price as the venue's parser makes it. */
 export function priceOf({

@@ -3,7 +3,9 @@ import {
   toCandle,
   toOandaInstrument,
   toVenueCandle,
+  Account,
   Accounts,
+  CandleEntry,
   Candles,
   InstrumentInfo,
   InstrumentList,
@@ -13,6 +15,7 @@ import {
 } from '../../../../src/brokers/oanda/restReplies.ts';
 import { hasRecordings, recordingJson, recordingText } from '../../../support/recordings.ts';
 
+const candlesOf = (body: unknown) => Candles.parse(body).candles.map((each) => CandleEntry.parse(each));
 const instrument = (fields: object) => toOandaInstrument(InstrumentInfo.parse({ name: 'EUR_USD', ...fields }));
 
 describe('instruments', () => {
@@ -51,6 +54,17 @@ describe('instruments', () => {
   });
 });
 
+describe('an instrument', () => {
+  it.each([
+    ['displayPrecision', { displayPrecision: -1 }],
+    ['tradeUnitsPrecision', { tradeUnitsPrecision: 'none' }],
+    ['minimumTradeSize', { minimumTradeSize: 1 }],
+    ['displayName', { displayName: null }],
+  ])('is listed even if its %s makes no sense: that alone is not known', (_name, fields) => {
+    expect(instrument(fields)).toMatchObject({ symbol: 'EUR_USD', tickSize: null, lotSize: null });
+  });
+});
+
 describe('candles', () => {
   const entry = {
     complete: true,
@@ -60,7 +74,7 @@ describe('candles', () => {
   };
 
   it('have the digits of the venue, and are closed if the venue calls them complete', () => {
-    const [candle] = Candles.parse({ candles: [entry] }).candles.map(toVenueCandle);
+    const [candle] = candlesOf({ candles: [entry] }).map(toVenueCandle);
     expect(candle && toCandle(candle, '5m', Date.UTC(2016, 9, 17, 20))).toEqual({
       type: 'candle',
       time: '2016-10-17T19:40:00.000Z',
@@ -79,7 +93,7 @@ describe('candles', () => {
   });
 
   it('in progress have the time of receipt', () => {
-    const [candle] = Candles.parse({ candles: [{ ...entry, complete: false }] }).candles.map(toVenueCandle);
+    const [candle] = candlesOf({ candles: [{ ...entry, complete: false }] }).map(toVenueCandle);
     expect(candle && toCandle(candle, '5m', Date.UTC(2016, 9, 17, 19, 36))).toMatchObject({
       time: '2016-10-17T19:36:00.000Z',
       closed: false,
@@ -87,7 +101,7 @@ describe('candles', () => {
   });
 
   it('have times in either of the forms of the venue', () => {
-    expect(Candles.parse({ candles: [{ ...entry, time: '1476732900.000000000' }] }).candles[0]?.time).toBe(
+    expect(candlesOf({ candles: [{ ...entry, time: '1476732900.000000000' }] })[0]?.time).toBe(
       Date.UTC(2016, 9, 17, 19, 35),
     );
   });
@@ -99,7 +113,7 @@ describe('candles', () => {
     ['volume', { volume: 1.5 }],
     ['completeness', { complete: 'yes' }],
   ])('without a %s that makes sense are refused', (_name, fields) => {
-    expect(Candles.safeParse({ candles: [{ ...entry, ...fields }] }).success).toBe(false);
+    expect(CandleEntry.safeParse({ ...entry, ...fields }).success).toBe(false);
   });
 });
 
@@ -131,7 +145,7 @@ describe.runIf(hasRecordings)('recorded answers', () => {
     ['oanda/accounts.json', ['101-004-1435156-002', '101-004-1435156-001']],
     ['oanda/accounts-masked.json', ['000-000-0000000-000']],
   ])('%s lists accounts', (file, ids) => {
-    expect(Accounts.parse(recordingJson(file)).accounts.map(({ id }) => id)).toEqual(ids);
+    expect(Accounts.parse(recordingJson(file)).accounts.map((each) => Account.parse(each).id)).toEqual(ids);
   });
 
   it.each([
@@ -139,13 +153,13 @@ describe.runIf(hasRecordings)('recorded answers', () => {
     ['oanda/candles-2017-EUR_USD-H1-mid-count10-includeFirst.json', 10],
     ['oanda/candles-2017-EUR_USD-H1-mid-count10-returned9.json', 9],
   ])('%s holds candles, ascending', (file, count) => {
-    const { candles } = Candles.parse(recordingJson(file));
+    const candles = candlesOf(recordingJson(file));
     expect(candles).toHaveLength(count);
     expect(candles.map(({ time }) => time)).toEqual(candles.map(({ time }) => time).toSorted((a, b) => a - b));
   });
 
   it.each(['oanda/candles-2018-GBP_USD-D-ask-100.json'])('%s, of asks alone, is not what was asked for', (file) => {
-    expect(Candles.safeParse(recordingJson(file)).success).toBe(false);
+    expect(() => candlesOf(recordingJson(file))).toThrow();
   });
 
   it('the newest candles come in the order of the question', () => {
@@ -154,7 +168,7 @@ describe.runIf(hasRecordings)('recorded answers', () => {
     const { latestCandles } = LatestCandles.parse(
       JSON.parse(text.replaceAll('"ask":', '"mid":').replaceAll('"bid":', '"mid":')),
     );
-    expect(latestCandles.map(({ candles }) => candles.map(({ complete }) => complete))).toEqual([
+    expect(latestCandles.map((each) => candlesOf(each).map(({ complete }) => complete))).toEqual([
       [true, false],
       [true, false],
       [true, false],
@@ -177,7 +191,10 @@ describe('refusals of the venue', () => {
     [400, 'NAS100_USD is not a valid instrument', 'instrument'],
     [400, "Invalid value specified for 'to'. Time is in the future", 'future'],
     [400, "Maximum value for 'count' exceeded", 'count'],
-    [400, "Invalid value specified for 'from'", 'other'],
+    [400, "Invalid value specified for 'from'", 'from'],
+    [400, "Invalid value specified for 'to'", 'to'],
+    [400, "Invalid value specified for 'granularity'", 'interval'],
+    [400, "Invalid value specified for 'price'", 'other'],
     [400, null, 'other'],
     [404, null, 'other'],
     [405, "Invalid value specified for 'accountID'", 'other'],
@@ -189,7 +206,7 @@ describe('refusals of the venue', () => {
     expect(credentialsRefused('token')).toContain('token');
     expect(credentialsRefused('account')).toContain('account');
     expect(credentialsRefused('token')).not.toBe(credentialsRefused('account'));
-    for (const other of ['instrument', 'future', 'count', 'other'] as const)
+    for (const other of ['instrument', 'future', 'count', 'from', 'to', 'interval', 'other'] as const)
       expect(credentialsRefused(other)).toBeNull();
   });
 

@@ -48,8 +48,14 @@ describe('messages of the price stream', () => {
     expect(message).toMatchObject({ price: { bids: [{ size }], asks: [{ size }] } });
   });
 
-  it.each(['null', '"many"', '-1', 'true', '1e999', '[1]', '""'])('refuses a liquidity of %s', (text) => {
-    expect(parseLine(withLiquidity(text))).toBeUndefined();
+  it('takes a price whose sizes are not stated: they are not known', () => {
+    const unsized = parseLine(withLiquidity('null'));
+    expect(unsized).toMatchObject({ kind: 'price', price: { bids: [{ price: '0.72711', size: null }] } });
+    expect(parseLine(withLiquidity('1').replaceAll(',"liquidity":1', ''))).toEqual(unsized);
+  });
+
+  it.each(['"many"', '-1', 'true', '1e999', '[1]', '""'])('refuses a liquidity of %s', (text) => {
+    expect(parseLine(withLiquidity(text))).toEqual({ kind: 'unreadable', instrument: 'USD_CAD' });
   });
 
   it('puts the best level first, whatever the order they come in', () => {
@@ -99,16 +105,21 @@ describe('messages of the price stream', () => {
     ['an object with neither type nor instrument', '{"errorMessage":"no"}'],
     ['a type that is no text', '{"type":7}'],
     ['a heartbeat without time', '{"type":"HEARTBEAT"}'],
-    ['a price without time', PRICE.replace(/"time":"[^"]*",/, '')],
     ['a price without instrument', PRICE.replace(',"instrument":"USD_CAD"', '')],
+    ['text that would be a prototype', '{"__proto__":{"type":"HEARTBEAT","time":"1"}}'],
+  ])('refuses %s', (_name, line) => {
+    expect(parseLine(line)).toBeUndefined();
+  });
+
+  it.each([
+    ['a price without time', PRICE.replace(/"time":"[^"]*",/, '')],
     ['a price that is a number', PRICE.replace('"0.72711"', '0.72711')],
     ['a price that is no number', PRICE.replace('"0.72711"', '"NaN"')],
     ['a price of 41 digits', PRICE.replace('"0.72711"', `"${'1'.repeat(41)}"`)],
     ['levels that are none', PRICE.replace('[{"price":"0.72711","liquidity":10000000}]', '[7]')],
     ['a side that is no list', PRICE.replace('[{"price":"0.72711","liquidity":10000000}]', '{}')],
-    ['text that would be a prototype', '{"__proto__":{"type":"HEARTBEAT","time":"1"}}'],
-  ])('refuses %s', (_name, line) => {
-    expect(parseLine(line)).toBeUndefined();
+  ])('names the instrument of a price that makes no sense: %s', (_name, line) => {
+    expect(parseLine(line)).toEqual({ kind: 'unreadable', instrument: 'USD_CAD' });
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { oandaStatus } from '../../../../src/brokers/oanda/OandaBroker.ts';
-import type { OandaParts } from '../../../../src/brokers/oanda/OandaBroker.ts';
+import { oandaStatus } from '../../../../src/brokers/oanda/oandaStatus.ts';
+import type { OandaParts } from '../../../../src/brokers/oanda/oandaStatus.ts';
 
 const waiting = { kind: 'waiting', delayMs: 5, reason: 'no' } as const;
 const connecting = { kind: 'connecting', attempt: 2 } as const;

@@ -1,0 +1,124 @@
+import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
+import type { CandleInterval, FeedStanding, FeedState, FeedStatus, FeedType } from '../market/marketData.ts';
+
+/** Names one feed of a symbol. */
+export interface FeedName {
+  readonly type: FeedType;
+  /** The interval of candles; null for every other type. */
+  readonly interval: CandleInterval | null;
+}
+
+/** A state and its reason, as a subscriber was last sent them. */
+export interface SeenState {
+  readonly state: FeedState;
+  readonly reason: string | null;
+}
+
+/** If feeds are in several states, the first of these counts. */
+const WORST_FIRST: readonly FeedStanding['state'][] = ['closed', 'recovering', 'withdrawn', 'stale', 'opening', 'live'];
+
+/** The state of several feeds together: the worst of them. Feeds that are still opening say nothing. */
+export function worstOf(standings: readonly FeedStanding[]): SeenState {
+  for (const state of WORST_FIRST) {
+    if (state === 'opening') continue;
+    const found = standings.find((standing) => standing.state === state);
+    if (found !== undefined) return { state: state === 'withdrawn' ? 'stale' : state, reason: found.reason };
+  }
+  return { state: 'recovering', reason: null };
+}
+
+/** What a status means to one subscriber. */
+export interface SeenStatus {
+  /** Events of its feeds were lost. */
+  readonly gap: SharedEvent | null;
+  /** The state of its feeds, if that has changed. */
+  readonly state: SharedEvent | null;
+}
+
+export interface StatusViewOptions {
+  /** The feeds that the subscriber has now. */
+  readonly feeds: () => readonly FeedName[];
+  /** What the subscriber takes for granted before its first status; null: nothing. */
+  readonly assumed: SeenState | null;
+  readonly cache: StatusCache;
+}
+
+/**
+ * How one subscriber sees the status of a symbol: by the feeds that it has itself, whatever others have. It is sent
+ * every change of the state and of its reason, once.
+ */
+export class StatusView {
+  readonly #options: StatusViewOptions;
+  #seen: SeenState | null;
+  #latest: SharedEvent | null = null;
+
+  constructor(options: StatusViewOptions) {
+    this.#options = options;
+    this.#seen = options.assumed;
+  }
+
+  /** `isBeginning`: the status was known before the subscriber came, so that a gap in it does not concern it. */
+  see(source: SharedEvent, isBeginning: boolean): SeenStatus {
+    const { event } = source;
+    if (event.type !== 'status') return { gap: null, state: null };
+    this.#latest = source;
+    const own = this.#own(event);
+    const worst = event.feeds === undefined ? event : worstOf(own ?? []);
+    const hasGap = event.gap && !isBeginning && (own === null || own.some(({ gap }) => gap));
+    const gap = hasGap ? this.#derived(source, { ...worst, reason: event.reason, gap: true }) : null;
+    const state = this.#isNews(worst, own) ? this.#derived(source, { ...worst, gap: false }) : null;
+    if (state !== null) this.#seen = { state: worst.state, reason: worst.reason };
+    return { gap, state };
+  }
+
+  /** The subscriber has other feeds now: their state, if it is not what the subscriber was sent last. */
+  look(): SharedEvent | null {
+    return this.#latest === null ? null : this.see(this.#latest, true).state;
+  }
+
+  /** Null if the status concerns every subscriber. */
+  #own({ feeds }: FeedStatus): readonly FeedStanding[] | null {
+    if (feeds === undefined) return null;
+    return this.#options.feeds().map(
+      ({ type, interval }) =>
+        feeds.find((each) => each.type === type && each.interval === interval) ?? {
+          type,
+          interval,
+          state: 'opening',
+          reason: null,
+          gap: false,
+        },
+    );
+  }
+
+  #isNews({ state, reason }: SeenState, own: readonly FeedStanding[] | null): boolean {
+    if (this.#seen?.state === state && this.#seen.reason === reason) return false;
+    if (own === null || reason !== null) return true;
+    // A feed that opens normally is not reported before its first event.
+    return own.every((standing) => standing.state !== 'opening');
+  }
+
+  #derived(source: SharedEvent, content: StatusContent): SharedEvent {
+    return this.#options.cache.derived(source, content);
+  }
+}
+
+type StatusContent = Pick<FeedStatus, 'state' | 'reason' | 'gap'>;
+
+/** Subscribers who see the same share an event, and with it its encodings. */
+export class StatusCache {
+  readonly #known = new WeakMap<SharedEvent, Map<string, SharedEvent>>();
+
+  /** The event itself if it has this content already. */
+  derived(source: SharedEvent, { state, reason, gap }: StatusContent): SharedEvent {
+    const { event, key } = source;
+    if (event.type !== 'status') return source;
+    if (event.state === state && event.reason === reason && event.gap === gap) return source;
+    const content = JSON.stringify([state, reason, gap]);
+    const known = this.#known.get(source) ?? new Map<string, SharedEvent>();
+    this.#known.set(source, known);
+    const made = known.get(content) ?? new SharedEvent(key, { ...event, state, reason, gap });
+    known.set(content, made);
+    return made;
+  }
+}

@@ -1,0 +1,167 @@
+import { createClient } from 'graphql-ws';
+import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { tick } from '../support/events.ts';
+import { GraphqlGateway } from '../support/GraphqlGateway.ts';
+import { RawClient } from '../support/RawClient.ts';
+import { RawGateway } from '../support/RawGateway.ts';
+import type { ScriptedGateway } from '../support/ScriptedGateway.ts';
+import type { FeedCondition } from '../../src/brokers/BaseBroker.ts';
+import { waitFor } from '../support/waitFor.ts';
+
+/** Makes the broker report a condition of a feed, named as in `tick BTCUSDT`. */
+function report(gateway: ScriptedGateway, name: string, condition: FeedCondition): void {
+  const broker = gateway.broker();
+  broker.sink.onFeed(broker.feed(name), condition);
+}
+
+function statusesOf(client: RawClient): readonly string[] {
+  return client.messages
+    .filter(({ type, symbol }) => type === 'status' && symbol === 'BTCUSDT')
+    .map(({ status, message }) => `${String(status)}: ${String(message)}`);
+}
+
+/** A client of its own connection, and what it is sent: states with their reasons, and other events by their type. */
+function subscribe(gateway: GraphqlGateway, types: string): { told: string[] } & AsyncDisposable {
+  const client = createClient({ url: gateway.wsUrl, webSocketImpl: WebSocket, retryAttempts: 0 });
+  const told: string[] = [];
+  client.subscribe<{ marketData: { type: string; state?: string; reason?: string | null } }>(
+    {
+      query: `subscription { marketData(broker: "binance", symbols: ["BTCUSDT"], types: [${types}]) {
+        type ... on FeedStatus { state reason }
+      } }`,
+    },
+    {
+      next: ({ data }) => {
+        const event = data?.marketData;
+        told.push(event?.state === undefined ? String(event?.type) : `${event.state}: ${String(event.reason)}`);
+      },
+      error: (error) => void told.push(String(error)),
+      complete: () => undefined,
+    },
+  );
+  return { told, [Symbol.asyncDispose]: async () => client.dispose() };
+}
+
+const LIVE = 'live: The feed is live.';
+
+describe('the status of a symbol', () => {
+  it('is told anew when its reason changes, though the state stays, over the raw protocol', async () => {
+    await using gateway = await RawGateway.start();
+    await using client = await RawClient.connect(gateway.url);
+    await client.subscribe('binance', ['BTCUSDT'], ['tick']);
+    await gateway.wanted('tick BTCUSDT');
+    for (const reason of ['Silence.', 'Silence.', 'The credentials are refused.']) {
+      report(gateway, 'tick BTCUSDT', { kind: 'stale', reason });
+    }
+    await waitFor(() => statusesOf(client).length === 2);
+    expect(statusesOf(client)).toEqual(['stale: Silence.', 'stale: The credentials are refused.']);
+  });
+
+  it('is told anew when its reason changes, though the state stays, over GraphQL', async () => {
+    await using gateway = await GraphqlGateway.start();
+    await using client = subscribe(gateway, 'TICK, STATUS');
+    await gateway.wanted('tick BTCUSDT');
+    for (const reason of ['The other side closed the connection.', 'The token is refused.']) {
+      report(gateway, 'tick BTCUSDT', { kind: 'recovering', reason });
+    }
+    await waitFor(() => client.told.length === 2);
+    expect(client.told).toEqual([
+      'RECOVERING: The other side closed the connection.',
+      'RECOVERING: The token is refused.',
+    ]);
+  });
+
+  it("is of the client's own feeds, whatever another client has, over the raw protocol", async () => {
+    await using gateway = await RawGateway.start();
+    await using other = await RawClient.connect(gateway.url);
+    await other.subscribe('binance', ['BTCUSDT'], ['candle']);
+    await gateway.wanted('candle BTCUSDT');
+    report(gateway, 'candle BTCUSDT', { kind: 'stale', reason: 'No candle.' });
+    await using client = await RawClient.connect(gateway.url);
+    await client.subscribe('binance', ['BTCUSDT'], ['tick', 'trade']);
+    await gateway.wanted('trade BTCUSDT');
+    report(gateway, 'candle BTCUSDT', { kind: 'gap', reason: 'A candle is lost.' });
+    report(gateway, 'trade BTCUSDT', { kind: 'live' });
+    report(gateway, 'tick BTCUSDT', { kind: 'stale', reason: 'No tick.' });
+    await waitFor(() => statusesOf(client).length === 1);
+    expect(statusesOf(client)).toEqual(['stale: No tick.']);
+    expect(statusesOf(other)).toEqual(['stale: No candle.', 'gap: A candle is lost.']);
+  });
+
+  it("is of the client's own feeds, whatever another client has, over GraphQL", async () => {
+    await using gateway = await GraphqlGateway.start();
+    await using other = subscribe(gateway, 'ORDERBOOK, STATUS');
+    await gateway.wanted('orderbook BTCUSDT');
+    report(gateway, 'orderbook BTCUSDT', { kind: 'recovering', reason: 'A gap in the book.' });
+    await using client = subscribe(gateway, 'TRADE, STATUS');
+    await gateway.wanted('trade BTCUSDT');
+    report(gateway, 'trade BTCUSDT', { kind: 'live' });
+    report(gateway, 'orderbook BTCUSDT', { kind: 'live' });
+    await waitFor(() => client.told.length === 1 && other.told.length === 2);
+    expect(client.told).toEqual(['LIVE: null']);
+    expect(other.told).toEqual(['RECOVERING: A gap in the book.', 'LIVE: null']);
+  });
+
+  it('is told when a client takes up or leaves the feed that is in trouble', async () => {
+    await using gateway = await RawGateway.start();
+    await using other = await RawClient.connect(gateway.url);
+    await other.subscribe('binance', ['BTCUSDT'], ['candle']);
+    await gateway.wanted('candle BTCUSDT');
+    await using client = await RawClient.connect(gateway.url);
+    await client.subscribe('binance', ['BTCUSDT'], ['tick']);
+    await gateway.wanted('tick BTCUSDT');
+    report(gateway, 'tick BTCUSDT', { kind: 'live' });
+    report(gateway, 'candle BTCUSDT', { kind: 'stale', reason: 'No candle.' });
+    await client.subscribe('binance', ['BTCUSDT'], ['candle']);
+    await waitFor(() => statusesOf(client).length === 1);
+    await client.ask({ action: 'unsubscribe', symbols: ['BTCUSDT'], types: ['candle'] });
+    await waitFor(() => statusesOf(client).length === 2);
+    expect(statusesOf(client)).toEqual(['stale: No candle.', LIVE]);
+  });
+});
+
+describe('a last value that is withdrawn', () => {
+  const WITHDRAWN = { kind: 'withdrawn', reason: 'The venue quotes no bid.' } as const;
+
+  it('is given to nobody any more, and a status says why until the next value', async () => {
+    await using gateway = await RawGateway.start();
+    await using client = await RawClient.connect(gateway.url);
+    await client.subscribe('binance', ['BTCUSDT'], ['tick']);
+    await gateway.wanted('tick BTCUSDT');
+    const broker = gateway.broker();
+    const feed = broker.feed('tick BTCUSDT');
+    broker.sink.onEvent(feed, tick(1));
+    broker.sink.onFeed(feed, WITHDRAWN);
+    await using newcomer = await RawClient.connect(gateway.url);
+    await newcomer.subscribe('binance', ['BTCUSDT'], ['tick']);
+    await waitFor(() => statusesOf(newcomer).length === 1 && statusesOf(client).length === 1);
+    expect(newcomer.data('tick')).toEqual([]);
+    expect(statusesOf(client)).toEqual(['stale: The venue quotes no bid.']);
+    broker.sink.onEvent(feed, tick(2));
+    await waitFor(() => newcomer.data('tick').length === 1 && statusesOf(newcomer).length === 2);
+    expect(client.data('tick')).toHaveLength(2);
+    for (const each of [client, newcomer]) expect(statusesOf(each)).toEqual(['stale: The venue quotes no bid.', LIVE]);
+  });
+
+  it.each([
+    ['TICK', 'tick', 'tick(broker: "binance", symbol: "BTCUSDT") { bid }'],
+    ['ORDERBOOK', 'orderbook', 'orderBook(broker: "binance", symbol: "BTCUSDT") { kind }'],
+  ])('is null for who asks by query, without a question to the venue: %s', async (type, name, query) => {
+    await using gateway = await GraphqlGateway.start();
+    await using client = subscribe(gateway, `${type}, STATUS`);
+    await gateway.wanted(`${name} BTCUSDT`);
+    const broker = gateway.broker();
+    const asked = () => Promise.reject(new Error('the venue was asked'));
+    Object.assign(broker, { fetchTick: asked, fetchOrderBook: asked });
+    report(gateway, `${name} BTCUSDT`, WITHDRAWN);
+    await waitFor(() => client.told.length === 1);
+    expect(client.told).toEqual(['STALE: The venue quotes no bid.']);
+    const response = await fetch(gateway.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: `{ ${query} }` }),
+    });
+    expect(Object.values(((await response.json()) as { data: object }).data)).toEqual([null]);
+  });
+});

@@ -1,0 +1,192 @@
+import { describe, expect, it } from 'vitest';
+import { feedOf } from '../support/BrokerRecord.ts';
+import { listing } from '../venues/oanda/instruments.ts';
+import type { StandInOanda } from '../venues/oanda/StandInOanda.ts';
+import { ACCOUNT, startOandaBroker } from '../support/startOandaBroker.ts';
+import { waitFor } from '../support/waitFor.ts';
+
+/** For a clock that is faster than the venue's. */
+const FAST = { heartbeatMs: 20, limits: { connectionsPerSecond: 1_000, requestsPerSecond: 10_000 } };
+
+const TICK = feedOf('EUR_USD', 'tick');
+const BOOK = feedOf('EUR_USD', 'orderbook');
+const MINUTE = feedOf('EUR_USD', 'candle', '1m');
+
+describe('an answer of the venue', () => {
+  const CANDLES = { symbol: 'EUR_USD', interval: '1m', fromMs: null, toMs: null, limit: 10 } as const;
+
+  it('without content means that there is nothing: no quote, no book, no candle', async () => {
+    await using gateway = await startOandaBroker([], {
+      before: ({ faults }) => {
+        for (const path of ['pricing', 'instruments/EUR_USD/candles']) {
+          faults.rest.nextReply(204, { path: `/v3/accounts/${ACCOUNT.id}/${path}`, body: '', times: 2 });
+        }
+      },
+    });
+    const { broker, clock } = gateway;
+    expect(await clock.hurry(broker.fetchTick('EUR_USD'))).toBeNull();
+    expect(await clock.hurry(broker.fetchOrderBook('EUR_USD', 5))).toBeNull();
+    expect(await clock.hurry(broker.fetchCandles(CANDLES))).toEqual([]);
+  });
+
+  it('is not asked for where it can only be a refusal: candles older than any market', async () => {
+    await using gateway = await startOandaBroker([]);
+    const { broker, clock, venue } = gateway;
+    expect(await clock.hurry(broker.fetchCandles({ ...CANDLES, toMs: -315_619_200_000 }))).toEqual([]);
+    expect(venue.requests.filter(({ path }) => path.includes('candles'))).toEqual([]);
+    const since1960 = await clock.hurry(broker.fetchCandles({ ...CANDLES, fromMs: -315_619_200_000 }));
+    expect(since1960.length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ["Invalid value specified for 'from'", /^from: /],
+    ["Invalid value specified for 'to'", /^to: /],
+    ["Invalid value specified for 'granularity'", /^interval: /],
+  ])('that refuses one argument is a bad request that names it: %s', async (errorMessage, message) => {
+    await using gateway = await startOandaBroker([]);
+    const path = `/v3/accounts/${ACCOUNT.id}/instruments/EUR_USD/candles`;
+    gateway.venue.faults.rest.nextReply(400, { path, body: JSON.stringify({ errorMessage }) });
+    const asked = gateway.clock.hurry(gateway.broker.fetchCandles(CANDLES));
+    await expect(asked).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  it.each([
+    [
+      'the list of instruments',
+      ({ faults }: StandInOanda) => {
+        faults.rest.nextReply(451, { html: true });
+      },
+    ],
+    [
+      'the stream',
+      ({ faults }: StandInOanda) => {
+        faults.opening.nextReply(451);
+      },
+    ],
+  ])('that will not change by waiting is said in words, and %s is not asked for again soon', async (_name, before) => {
+    await using gateway = await startOandaBroker([TICK], { before });
+    await gateway.waitForState('recovering', TICK);
+    expect(gateway.conditions(TICK).at(-1)).toMatchObject({
+      reason: expect.stringContaining('does not serve this location (HTTP 451)') as string,
+    });
+    expect(gateway.statuses.at(-1)).toMatchObject({ kind: 'waiting' });
+    const asked = gateway.venue.requests.length;
+    await gateway.clock.skip(60_000);
+    expect(gateway.venue.requests).toHaveLength(asked);
+  });
+});
+
+describe('an instrument that the venue lists later', () => {
+  it('is found by who asks for it: the venue is asked again, once a minute at most', async () => {
+    await using gateway = await startOandaBroker([]);
+    const { broker, clock, venue } = gateway;
+    await clock.hurry(broker.catalogTried);
+    await clock.hurryUntil(() => gateway.statuses.at(-1)?.kind === 'connected');
+    venue.list(listing({ name: 'NEW_USD', price: '1.50000', displayPrecision: 5 }));
+    const listings = () => venue.requests.filter(({ path }) => path.endsWith('/instruments')).length;
+    await clock.hurry(Promise.all([broker.renewCatalog(), broker.renewCatalog()]));
+    expect(broker.catalog?.get('NEW_USD')).toBeDefined();
+    await clock.hurry(broker.renewCatalog());
+    expect(listings()).toBe(2);
+  });
+});
+
+describe('one instrument that is odd', () => {
+  const YEN = feedOf('USD_JPY', 'tick');
+  const invalid = async (gateway: Awaited<ReturnType<typeof startOandaBroker>>): Promise<number | undefined> =>
+    (await gateway.metrics.invalidMessages.get()).values[0]?.value;
+
+  it('because the venue states no sizes has ticks without sizes, and no message counts as invalid', async () => {
+    await using gateway = await startOandaBroker([TICK, BOOK, YEN], {
+      before: ({ faults }) => {
+        faults.stream.style = { liquidity: 'absent' };
+      },
+    });
+    await gateway.waitForState('live', TICK, YEN);
+    await gateway.waitForState('withdrawn', BOOK);
+    expect(gateway.ticks(TICK).at(-1)).toMatchObject({ bidSize: null, askSize: null });
+    expect(await gateway.clock.hurry(gateway.broker.fetchTick('EUR_USD'))).toMatchObject({ bidSize: null });
+    expect(await gateway.clock.hurry(gateway.broker.fetchOrderBook('EUR_USD', 5))).toBeNull();
+    expect(await invalid(gateway)).toBeUndefined();
+    gateway.venue.faults.stream.style = {};
+    gateway.venue.price(ACCOUNT.id, 'EUR_USD', { bid: '1.08000' });
+    await gateway.waitForState('live', BOOK);
+    expect(gateway.venue.streamAttempts()).toBe(1);
+  });
+
+  it('because its prices make no sense is counted, logged once by name and set aside, and its neighbours go on', async () => {
+    await using gateway = await startOandaBroker([TICK, BOOK, YEN]);
+    await gateway.waitForState('live', TICK, BOOK, YEN);
+    const { faults } = gateway.venue;
+    for (let count = 0; count < 60; count += 1) {
+      faults.malformed(`{"type":"PRICE","instrument":"EUR_USD","time":"soon","bids":${count}}\n`);
+    }
+    await gateway.waitForState('stale', TICK, BOOK);
+    gateway.venue.price(ACCOUNT.id, 'USD_JPY', { bid: '141.000' });
+    await waitFor(() => gateway.ticks(YEN).at(-1)?.bid === '141.000');
+    expect(gateway.conditions(YEN)).toEqual([{ kind: 'live' }]);
+    expect(await invalid(gateway)).toBe(60);
+    expect(gateway.log.filter((line) => line.includes('make no sense'))).toMatchObject([
+      expect.stringContaining('"symbol":"EUR_USD"'),
+    ]);
+    gateway.venue.price(ACCOUNT.id, 'EUR_USD', { bid: '1.08000' });
+    await gateway.waitForState('live', TICK, BOOK);
+    expect(gateway.venue.streamAttempts()).toBe(1);
+  });
+
+  it('that nobody asked for is counted, and ends no connection', async () => {
+    await using gateway = await startOandaBroker([TICK]);
+    await gateway.waitForState('live', TICK);
+    for (let count = 0; count < 60; count += 1) {
+      gateway.venue.faults.malformed('{"type":"PRICE","instrument":"ZAR_JPY","time":"1","bids":[],"asks":[]}\n');
+    }
+    gateway.venue.price(ACCOUNT.id, 'EUR_USD', { bid: '1.08000' });
+    await waitFor(() => gateway.ticks(TICK).at(-1)?.bid === '1.08000');
+    expect(await invalid(gateway)).toBe(60);
+    expect(gateway.venue.streamAttempts()).toBe(1);
+  });
+
+  it('in the list of instruments is left out alone, counted, and logged by name', async () => {
+    const listed = [{ name: 'EUR_USD', displayPrecision: '5' }, { name: 'USD_JPY' }, { name: 7 }, { displayName: 'X' }];
+    await using gateway = await startOandaBroker([TICK, YEN], {
+      before: ({ faults }) => {
+        const path = `/v3/accounts/${ACCOUNT.id}/instruments`;
+        faults.rest.nextReply(200, { path, body: JSON.stringify({ instruments: [...listed, 'AUD_USD'] }) });
+      },
+    });
+    await gateway.waitForState('live', TICK, YEN);
+    expect(gateway.broker.catalog?.instruments.map(({ symbol }) => symbol)).toEqual(['EUR_USD', 'USD_JPY']);
+    expect(await invalid(gateway)).toBe(3);
+  });
+
+  it('in an answer with candles of several harms none of the others', async () => {
+    const minuteOfYen = feedOf('USD_JPY', 'candle', '1m');
+    await using gateway = await startOandaBroker([MINUTE, minuteOfYen], { venue: FAST });
+    await gateway.waitForState('live', MINUTE, minuteOfYen);
+    const candle = (fields: object) => ({ complete: true, volume: 1, time: '1', mid: {}, ...fields });
+    gateway.venue.faults.rest.nextReply(200, {
+      path: `/v3/accounts/${ACCOUNT.id}/instruments/EUR_USD/candles`,
+      body: JSON.stringify({
+        candles: [
+          candle({ time: '1767322860', mid: { o: '1', h: '1', l: '1', c: '1' } }),
+          candle({ time: '1767322920' }),
+          candle({ time: '1767322980', mid: { o: '1', h: '1', l: '1', c: '1' }, volume: 'many' }),
+        ],
+      }),
+    });
+    const asked = gateway.broker.fetchCandles({
+      symbol: 'EUR_USD',
+      interval: '1m',
+      fromMs: null,
+      toMs: 1_767_323_040_000,
+      limit: 3,
+    });
+    expect((await gateway.clock.hurry(asked)).some(({ openTime }) => openTime === '2026-01-02T03:01:00.000Z')).toBe(
+      true,
+    );
+    expect(gateway.log.filter((line) => line.includes('candles of the venue make no sense'))).toHaveLength(1);
+  });
+});
