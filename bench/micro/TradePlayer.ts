@@ -1,7 +1,8 @@
 import type { BrokerSink, Feed } from '../../src/brokers/BaseBroker.ts';
 import { BinanceSocket } from '../../src/brokers/binance/BinanceSocket.ts';
-import type { MarketStream, StreamContext } from '../../src/brokers/binance/MarketStream.ts';
-import { memoizedStamp } from '../../src/brokers/binance/MarketStream.ts';
+import type { MarketStream } from '../../src/brokers/binance/MarketStream.ts';
+import type { StreamContext } from '../../src/brokers/binance/StreamContext.ts';
+import { memoizedStamp } from '../../src/market/timestamp.ts';
 import { TradeStream } from '../../src/brokers/binance/TradeStream.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import { GatewayError } from '../../src/shared/errors.ts';
@@ -95,7 +96,6 @@ async function connect({ broker }: StreamContext): Promise<Connected> {
 
 function streamContext(sink: BrokerSink): StreamContext {
   const broker = brokerContext('binance', sink);
-  const latency = broker.metrics.venueLatency.labels({ broker: broker.id });
   const absent = (): Promise<never> => Promise.reject(new GatewayError('BROKER_UNAVAILABLE', 'There is no venue.'));
   return {
     broker,
@@ -109,10 +109,9 @@ function streamContext(sink: BrokerSink): StreamContext {
       fetchTime: absent,
     },
     bookLevels: 1_000,
+    venueClock: { offsetMs: null },
     stamp: memoizedStamp(),
-    noteLatency: (venueMs, receivedMs) => {
-      latency.observe(Math.max(0, receivedMs - venueMs) / 1000);
-    },
+    latency: broker.metrics.venueLatency.labels({ broker: broker.id }),
   };
 }
 

@@ -42,7 +42,7 @@ export type BrokerStatus =
 export type FeedCondition =
   /** Subscribed and in step with the venue. */
   | { readonly kind: 'live' }
-  /** Connected, but nothing comes although something should. */
+  /** Connected, but what should come does not, or comes late. It holds until the broker reports something else. */
   | { readonly kind: 'stale'; readonly reason: string }
   /** What was sent may no longer be true; it is being corrected. */
   | { readonly kind: 'recovering'; readonly reason: string }
@@ -53,13 +53,10 @@ export type FeedCondition =
   /** Events were lost that the venue does not have any more; the feed goes on. */
   | { readonly kind: 'gap'; readonly reason: string };
 
-/** True if there is nothing new to report: neither another kind nor another reason. */
+/** True if there is nothing new to report. */
 export function isSameCondition(a: FeedCondition, b: FeedCondition): boolean {
-  return a.kind === b.kind && reasonOf(a) === reasonOf(b);
-}
-
-function reasonOf(condition: FeedCondition): string | null {
-  return condition.kind === 'live' ? null : condition.reason;
+  if (a.kind === 'live') return b.kind === 'live';
+  return a.kind === b.kind && 'reason' in b && a.reason === b.reason;
 }
 
 /** Takes what a broker has to report. All calls are synchronous and never throw. */

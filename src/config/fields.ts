@@ -51,8 +51,12 @@ export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.Zo
 
 /** An absolute URL with one of the protocols (`https:`), without user name, password and fragment. */
 export function url(...protocols: readonly string[]): z.ZodString {
-  const error = `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}, without credentials`;
-  return urlThat(error, ({ protocol }) => protocols.includes(protocol));
+  const schemes = protocols.map((protocol) => `${protocol}//`).join(' or ');
+  const error = `a URL that begins with ${schemes}, without credentials and without a query`;
+  // Paths are appended to it, and a query would swallow them.
+  return urlThat(error, ({ protocol, search, href }) => {
+    return protocols.includes(protocol) && search === '' && !href.endsWith('?');
+  });
 }
 
 /** The URL of a key set. It must be protected, because whoever can alter the keys in transit can log in as anybody. */

@@ -21,6 +21,8 @@ export class FeedHealth {
   #events = 0;
   #lastAtMs = 0;
   #usualGapMs = 0;
+  /** The broker itself has called it stale: events may be late ones, and prove nothing. */
+  isStaleByBroker = false;
 
   get phase(): FeedPhase {
     return this.#phase;
@@ -139,6 +141,7 @@ export class FeedMonitor implements Disposable {
     const now = this.#options.clock.monotonic();
     if (now - this.#listenedAtMs > this.#periodMs + HELD_UP_MS) this.#noticeHoldUp(now);
     health.recordEvent(now);
+    if (health.phase === 'stale' && health.isStaleByBroker) return;
     if (this.#isCatchingUp && this.#mayBeLate(event)) return;
     // A book is in step, and a market open, only when the broker says so; any other feed proves itself with an event.
     const proven =
@@ -150,6 +153,7 @@ export class FeedMonitor implements Disposable {
 
   condition(feed: MonitoredFeed, condition: FeedCondition): void {
     const { health } = feed;
+    if (condition.kind !== 'gap') health.isStaleByBroker = condition.kind === 'stale';
     switch (condition.kind) {
       case 'live':
         health.set('live', null);

@@ -30,6 +30,27 @@ export function fromEpochMs(epochMs: number): Timestamp {
   return branded(`${lastSecond.text}${MILLISECONDS[Math.floor(epochMs) - second * 1000] ?? ''}`);
 }
 
+/** Formats times; remembers the last one, for many events come in one millisecond. */
+export function memoizedStamp(): (epochMs: number) => Timestamp {
+  let lastMs = 0;
+  let last = fromEpochMs(0);
+  return (epochMs) => {
+    if (epochMs !== lastMs) {
+      last = fromEpochMs(epochMs);
+      lastMs = epochMs;
+    }
+    return last;
+  };
+}
+
+/** Like `fromEpochMs`, but keeps the microseconds that are in the fraction. */
+export function fromEpochMicros(epochMs: number): Timestamp {
+  const wholeMs = Math.floor(epochMs);
+  const micros = Math.round((epochMs - wholeMs) * 1000);
+  const text = fromEpochMs(wholeMs);
+  return micros === 0 ? text : branded(`${text.slice(0, -1)}${String(micros).padStart(3, '0')}Z`);
+}
+
 /** The texts from `.000Z` to `.999Z`. */
 const MILLISECONDS: readonly string[] = Array.from({ length: 1000 }, (_, ms) => `.${String(ms).padStart(3, '0')}Z`);
 /** The last text up to the second is kept: many events share a second, and formatting a date is expensive. */

@@ -25,6 +25,7 @@ import {
   BookTicker,
   Depth,
   ExchangeInfo,
+  ListedName,
   KlineRows,
   RecentTrades,
   BinanceErrorBody,
@@ -78,6 +79,8 @@ const HURRIED: AskOptions = { patience: 'fail' };
 const TIME_HOLDS_MS = 600_000;
 /** The codes that the venue answers to an unknown, malformed or empty symbol; other parameters have some of them, too. */
 const SYMBOL_CODES: ReadonlySet<number> = new Set([-1121, -1100, -1102, -1105]);
+/** Bound of the symbols that are logged as left out. */
+const MAX_DROPPED = 1_000;
 const INVALID_INTERVAL = -1120;
 const PARAMETER_CODES: ReadonlySet<number> = new Set([-1100, -1101, -1102, -1103, -1104, -1105, -1106, -1130]);
 /** Our arguments, by the venue's names of them. */
@@ -99,6 +102,8 @@ export class BinanceRest implements AsyncDisposable {
   readonly #client: RestClient;
   readonly #replies: ReplyReader;
   #narrowListing = true;
+  /** Symbols whose entries could not be read, each logged once. */
+  readonly #dropped = new Set<string>();
   #venueTime: { readonly ms: number; readonly at: number } | null = null;
 
   constructor(options: BinanceRestOptions) {
@@ -291,7 +296,14 @@ export class BinanceRest implements AsyncDisposable {
 
   #instrument(entry: unknown): Instrument | null {
     const info = this.#replies.entry(SymbolInfo, entry);
+    if (info === null) this.#logDropped(ListedName.safeParse(entry).data?.symbol ?? 'without a name');
     return info === null ? null : toBinanceInstrument(info);
+  }
+
+  #logDropped(symbol: string): void {
+    if (this.#dropped.has(symbol) || this.#dropped.size >= MAX_DROPPED) return;
+    this.#dropped.add(symbol);
+    this.#options.logger.warn({ symbol }, 'listed symbol is left out, its entry can not be read');
   }
 
   #adoptLimit(rateLimits: readonly unknown[]): void {

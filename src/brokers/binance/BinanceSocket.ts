@@ -26,6 +26,7 @@ export const MAX_STREAMS = 800;
 const LIFETIME_SPREAD = 1 / 40;
 const SAMPLE_MS = 1_000;
 const SILENCE = 'Nothing comes over the connection to the venue.';
+const LATE = 'What comes over the connection to the venue is late.';
 /** Delays between connections that are opened because nothing came over the one before. The first one is opened at once. */
 const RENEWALS = { baseMs: 30_000, maxMs: 600_000 };
 /** A successor takes over after this time even if a stream that normally ticks has not ticked there. */
@@ -211,7 +212,11 @@ export class BinanceSocket implements AsyncDisposable {
       this.#setSilence(null);
       this.#renewals.reset();
     }
-    if (!stream.receive(data, this.#options.broker.clock.now())) return false;
+    if (!stream.receive(data, this.#options.broker.clock.now())) {
+      // One stream's oddity does not count against the connection.
+      this.#options.broker.metrics.invalidMessages.inc({ source: this.#options.broker.id });
+      return true;
+    }
     if (connection === this.#flowing) return true;
     if (connection === this.#relay.successor) {
       this.#delivered.add(stream);
@@ -254,6 +259,16 @@ export class BinanceSocket implements AsyncDisposable {
       if (this.#silence !== null) this.#renew(SILENCE);
     }
     for (const stream of this.#streams.values()) stream.sample(elapsedMs);
+    this.#shareLateness();
+  }
+
+  /** Ticks say no time. They count as late if everything that does comes late over their connection. */
+  #shareLateness(): void {
+    const streams = [...this.#streams.values()];
+    const known = streams.map(({ lateness }) => lateness).filter((lateness) => lateness !== undefined);
+    if (known.length === 0) return;
+    const isLate = known.every((lateness) => lateness !== null);
+    for (const stream of streams) stream.setTransportLateness(isLate ? LATE : null);
   }
 
   /** Replaces a connection that does not deliver what it should: again and again, but ever more rarely. */

@@ -6,7 +6,7 @@ import { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { DepthSequencer } from './DepthSequencer.ts';
 import type { DiffRange } from './DepthSequencer.ts';
 import { MarketStream, StuckWatch } from './MarketStream.ts';
-import type { StreamOptions } from './MarketStream.ts';
+import type { StreamOptions } from './StreamContext.ts';
 import type { DepthSnapshot } from './restReplies.ts';
 import { parseDepth, toBookDelta, toBookSnapshot } from './streamMessages.ts';
 import type { Clock } from '../../shared/clock.ts';
@@ -29,6 +29,8 @@ const REFRESH_MS = 1_800_000;
 type ResyncReason = 'gap' | 'overflow' | 'reconnect' | 'requested' | 'stuck';
 
 interface ReceivedDiff extends DiffRange {
+  /** The venue's time. */
+  readonly sentAt: number;
   readonly delta: OrderBookDraft;
 }
 
@@ -69,8 +71,8 @@ export class DepthStream extends MarketStream {
     const message = parseDepth(data);
     if (message === undefined) return false;
     const { firstId, lastId, sentAt } = message;
-    this.context.noteLatency(sentAt, receivedAtMs);
-    this.#push({ firstId, lastId, delta: toBookDelta(message, this.context.stamp(receivedAtMs)) });
+    this.noteSent(sentAt, receivedAtMs);
+    this.#push({ firstId, lastId, sentAt, delta: toBookDelta(message, this.context.stamp(receivedAtMs)) });
     return true;
   }
 
@@ -97,13 +99,14 @@ export class DepthStream extends MarketStream {
     const verdict = this.#sequencer.push(diff);
     switch (verdict) {
       case 'apply':
-        this.#stuck.accepted();
+        this.#stuck.accepted(diff.sentAt);
         if (this.#refresh === null) this.#publishDelta(diff.delta);
         else this.#refresh.hold(diff);
         break;
       case 'ignore':
-        if (this.#stuck.ignored(this.context.broker.clock.monotonic())) {
+        if (this.#stuck.ignored(this.context.broker.clock.monotonic(), diff.sentAt)) {
           this.#restart('stuck', 'The venue numbers its updates anew; the book is being fetched anew.');
+          this.#push(diff);
         }
         break;
       case 'buffer':
@@ -187,7 +190,7 @@ export class DepthStream extends MarketStream {
     if (verdict.kind === 'gap') this.#countResync('gap');
     if (verdict.kind !== 'synced') return false;
     this.#stop();
-    this.#stuck.accepted();
+    this.#stuck.accepted(verdict.diffs.at(-1)?.sentAt);
     this.#publishBook(snapshot, verdict.diffs);
     this.setCondition({ kind: 'live' });
     this.#scheduleRefresh();
@@ -222,6 +225,7 @@ export class DepthStream extends MarketStream {
     if (snapshot !== null && verdict?.kind === 'synced') {
       this.#refresh = null;
       this.#sequencer = sequencer;
+      this.#stuck.accepted(verdict.diffs.at(-1)?.sentAt);
       this.#publishBook(snapshot, verdict.diffs);
     } else this.#abandonRefresh();
     this.#scheduleRefresh();

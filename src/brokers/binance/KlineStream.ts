@@ -6,7 +6,7 @@ import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { CandleSequencer, SecondsJoiner } from './CandleSequencer.ts';
 import type { CandlePlace } from './CandleSequencer.ts';
 import { MarketStream } from './MarketStream.ts';
-import type { StreamOptions } from './MarketStream.ts';
+import type { StreamOptions } from './StreamContext.ts';
 import { fromKline, parseCandle } from './streamMessages.ts';
 import type { KlineInterval } from './streamNames.ts';
 
@@ -73,7 +73,7 @@ export class KlineStream extends MarketStream {
   protected handle(data: unknown, receivedAtMs: number): boolean {
     const message = parseCandle(data);
     if (message === undefined || message.interval !== this.#interval) return false;
-    this.context.noteLatency(message.sentAt, receivedAtMs);
+    this.noteSent(message.sentAt, receivedAtMs);
     const candle = fromKline(message, this.#interval, this.context.stamp(receivedAtMs));
     this.#last = candle;
     const update = { place: message, candle };

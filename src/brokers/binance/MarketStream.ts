@@ -1,24 +1,16 @@
 import type { FeedEventDraft } from '../../market/marketData.ts';
 import { fromEpochMs } from '../../market/timestamp.ts';
-import type { Timestamp } from '../../market/timestamp.ts';
-import { Backoff } from '../../shared/backoff.ts';
-import { sleep } from '../../shared/clock.ts';
-import { GatewayError } from '../../shared/errors.ts';
 import { allAskers } from '../../shared/FairQueue.ts';
 import { ArrivalPace } from '../../transport/ArrivalPace.ts';
-import { deadline } from '../../transport/deadline.ts';
 import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { isSameCondition } from '../BaseBroker.ts';
-import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
-import type { BinanceRest } from './BinanceRest.ts';
+import type { Feed, FeedCondition } from '../BaseBroker.ts';
+import { Ailments } from './Ailments.ts';
+import type { Ailment } from './Ailments.ts';
+import { fetchPatiently } from './fetchPatiently.ts';
 import { HearingCheck } from './HearingCheck.ts';
 import type { HearingStep } from './HearingCheck.ts';
-
-/** The requests that streams make: the present state, what was missed, and whether there is anything to miss. */
-export type VenueHistory = Pick<
-  BinanceRest,
-  'fetchDepth' | 'fetchCandles' | 'fetchTradesSince' | 'fetchTick' | 'fetchBookId' | 'fetchLastTradeMs' | 'fetchTime'
->;
+import type { StreamContext, StreamOptions } from './StreamContext.ts';
 
 /** The connection that carries a stream, as far as the stream can ask something of it. */
 export interface StreamCarrier {
@@ -28,63 +20,15 @@ export interface StreamCarrier {
   renew(reason: string): void;
 }
 
-/** What all streams of a broker share. */
-export interface StreamContext {
-  readonly broker: BrokerContext;
-  readonly history: VenueHistory;
-  /** Levels a side that a book begins with. */
-  readonly bookLevels: number;
-  /** Formats a time of receipt; many frames share a millisecond. */
-  readonly stamp: (epochMs: number) => Timestamp;
-  /** Reports to the metrics how old an event was on receipt. */
-  readonly noteLatency: (venueMs: number, receivedMs: number) => void;
-}
-
-/** Makes what all streams of one broker share. */
-export function createStreamContext(
-  broker: BrokerContext,
-  rest: Pick<StreamContext, 'history' | 'bookLevels'>,
-): StreamContext {
-  const latency = broker.metrics.venueLatency.labels({ broker: broker.id });
-  return {
-    broker,
-    ...rest,
-    stamp: memoizedStamp(),
-    // Clocks differ: an event that seems to come from the future has no delay.
-    noteLatency: (venueMs, receivedMs) => {
-      latency.observe(Math.max(0, receivedMs - venueMs) / 1000);
-    },
-  };
-}
-
-/** Formats times; remembers the last one, for many events come in one millisecond. */
-export function memoizedStamp(): (epochMs: number) => Timestamp {
-  let lastMs = 0;
-  let last = fromEpochMs(0);
-  return (epochMs) => {
-    if (epochMs !== lastMs) {
-      last = fromEpochMs(epochMs);
-      lastMs = epochMs;
-    }
-    return last;
-  };
-}
-
-export interface StreamOptions {
-  readonly name: string;
-  readonly symbol: string;
-  readonly context: StreamContext;
-}
-
-const HISTORY_ATTEMPTS = 3;
-const HISTORY_BACKOFF = { baseMs: 500, maxMs: 5_000 };
-/** What was missed is reported as a gap if it can't be fetched in this time. */
-const HISTORY_PATIENCE_MS = 30_000;
 /** Silence means something on a stream that normally delivers at least this often in `staleAfterMs`. */
 const BUSY_ARRIVALS = 10;
 /** A silence of this many usual gaps is looked into. */
 const QUIET_GAPS = 10;
 const LONGEST_PATIENCE_MS = 600_000;
+/** A stream of which so many messages in a row can't be read delivers nothing. */
+const UNREADABLE_IN_A_ROW = 5;
+/** Nothing waits that long on its way: messages that seem older are a recording that is played. */
+const LATEST_MS = 86_400_000;
 /** The venue's time is known with this accuracy. */
 const CLOCK_MARGIN_MS = 1_000;
 
@@ -101,11 +45,20 @@ export abstract class MarketStream implements Disposable {
   #feeds: readonly Feed[] = [];
   #condition: FeedCondition | null = null;
   #reported: FeedCondition | null = null;
-  #transportSilence: string | null = null;
-  #ownSilence: string | null = null;
+  readonly #ailments = new Ailments();
+  /** There is at least one ailment; kept apart, for it is looked at with each message. */
+  #isAiling = false;
+  /** Messages in a row that could not be read. */
+  #unreadable = 0;
+  /** By our clocks, how old the newest message with a time was on receipt; null if none has come since the last sample. */
+  #ageMs: number | null = null;
   #subscribed = false;
   #arrivals = 0;
   #arrivedSinceSubscribed = false;
+  /** Its messages say when they were sent, and one has come since the last sample but one. */
+  #isTimed = false;
+  /** That something could not be read was logged. */
+  #isLogged = false;
   readonly #hearing: HearingCheck;
   #carrier: StreamCarrier | null = null;
   /** When it was subscribed, on the monotonic clock. */
@@ -120,7 +73,7 @@ export abstract class MarketStream implements Disposable {
       look: (signal) => this.isBehind({ ...this.askOptions(signal), patience: 'fail' }),
       isSilent: () => this.#arrivals === 0,
       onQuiet: () => {
-        if (!this.ticks) this.#endSilence();
+        if (!this.ticks) this.#ail('silence', null);
       },
       onDeaf: (step) => {
         this.#onDeaf(step);
@@ -134,7 +87,7 @@ export abstract class MarketStream implements Disposable {
 
   /** Data normally comes so often that a few seconds of silence mean something. */
   get isBusy(): boolean {
-    return this.#pace.meanGapMs * BUSY_ARRIVALS < this.context.broker.staleAfterMs && this.#ownSilence === null;
+    return this.#pace.meanGapMs * BUSY_ARRIVALS < this.context.broker.staleAfterMs && !this.#ailments.has('silence');
   }
 
   /** Must be called once, before anything is passed to the stream. */
@@ -154,9 +107,14 @@ export abstract class MarketStream implements Disposable {
 
   /** Takes a frame of the stream. Returns false if it is malformed and was dropped. */
   receive(data: unknown, receivedAtMs: number): boolean {
-    if (this.#ownSilence !== null) this.#endSilence();
+    if (!this.handle(data, receivedAtMs)) {
+      this.#noteUnreadable();
+      return false;
+    }
     this.#arrivals += 1;
-    return this.handle(data, receivedAtMs);
+    if (this.#isAiling) this.#noteReadable();
+    this.#unreadable = 0;
+    return true;
   }
 
   /** The venue has acknowledged the subscription. */
@@ -174,8 +132,9 @@ export abstract class MarketStream implements Disposable {
   lost(reason: string): void {
     this.#subscribed = false;
     this.#hearing.begun();
-    this.#ownSilence = null;
-    this.#transportSilence = null;
+    this.#ailments.clear();
+    this.#isAiling = false;
+    this.#unreadable = 0;
     this.interrupt();
     this.setCondition({ kind: 'recovering', reason });
   }
@@ -188,9 +147,17 @@ export abstract class MarketStream implements Disposable {
 
   /** Sets why nothing comes over the whole connection; null once something does. */
   setTransportSilence(reason: string | null): void {
-    if (this.#transportSilence === reason) return;
-    this.#transportSilence = reason;
-    this.#report();
+    this.#ail('transport', reason);
+  }
+
+  /** Sets why everything that comes over the whole connection is late; null if it is not. */
+  setTransportLateness(reason: string | null): void {
+    if (!this.#isTimed) this.#ail('late', reason);
+  }
+
+  /** How late its messages of the last sample were; null if they were in time, undefined if none said its time. */
+  get lateness(): string | null | undefined {
+    return this.#isTimed ? this.#ailments.get('late') : undefined;
   }
 
   /** Measures the silence; to be called now and then with the time since the last call. */
@@ -201,18 +168,55 @@ export abstract class MarketStream implements Disposable {
       this.#hearing.heard();
     }
     this.#arrivals = 0;
+    this.#noteAge();
     if (!this.#subscribed) return;
     // Whatever a whole connection does not deliver says nothing about one of its streams.
-    if (this.#transportSilence === null) this.#hearing.silent(this.#pace.silentMs, this.#patienceMs);
+    if (!this.#ailments.has('transport')) this.#hearing.silent(this.#pace.silentMs, this.#patienceMs);
     this.#noteSilence();
   }
 
   /** Silence of a stream that ticks is reported before the venue has been asked about it. */
   #noteSilence(): void {
     const { staleAfterMs } = this.context.broker;
-    if (!this.ticks || this.#ownSilence !== null || this.#pace.silentMs < staleAfterMs) return;
+    if (!this.ticks || this.#ailments.has('silence') || this.#pace.silentMs < staleAfterMs) return;
     if (this.#arrivedSinceSubscribed && !this.isBusy) return;
-    this.#ownSilence = `Nothing has come of ${this.symbol} for ${Math.round(this.#pace.silentMs / 1000)} s.`;
+    this.#ail('silence', `Nothing has come of ${this.symbol} for ${Math.round(this.#pace.silentMs / 1000)} s.`);
+  }
+
+  /** What comes may have waited on its way: then it is no longer the present state. */
+  #noteAge(): void {
+    const ageMs = this.#ageMs;
+    this.#isTimed = ageMs !== null;
+    if (ageMs === null) return;
+    this.#ageMs = null;
+    const { broker, venueClock } = this.context;
+    const { offsetMs } = venueClock;
+    if (offsetMs === null) return;
+    const lateMs = ageMs + offsetMs;
+    if (lateMs < broker.staleAfterMs || lateMs > LATEST_MS) this.#ail('late', null);
+    else if (!this.#ailments.has('late')) {
+      this.#ail('late', `What comes of ${this.symbol} is ${Math.round(lateMs / 1000)} s late.`);
+    }
+  }
+
+  /** The stream is set aside, and counted by its owner; neither its neighbours nor the connection suffer. */
+  #noteUnreadable(): void {
+    this.#unreadable += 1;
+    const { logger } = this.context.broker;
+    if (!this.#isLogged) logger.warn({ stream: this.name }, 'a message of this stream can not be read');
+    this.#isLogged = true;
+    if (this.#unreadable < UNREADABLE_IN_A_ROW) return;
+    this.#ail('unreadable', `What the venue sends of ${this.symbol} can't be read.`);
+  }
+
+  #noteReadable(): void {
+    this.#ail('silence', null);
+    this.#ail('unreadable', null);
+  }
+
+  #ail(kind: Ailment, reason: string | null): void {
+    if (!this.#ailments.set(kind, reason)) return;
+    this.#isAiling = this.#ailments.worst !== null;
     this.#report();
   }
 
@@ -224,17 +228,11 @@ export abstract class MarketStream implements Disposable {
     return Math.max(staleAfterMs, Math.min(usualMs, LONGEST_PATIENCE_MS));
   }
 
-  #endSilence(): void {
-    this.#ownSilence = null;
-    this.#report();
-  }
-
   #onDeaf(step: HearingStep): void {
     const { broker } = this.context;
     broker.logger.warn({ stream: this.name, step }, 'stream does not deliver what the venue has');
     const remedy = step === 'resubscribe' ? 'it is being subscribed again' : 'another connection is being tried';
-    this.#ownSilence = `The venue has more of ${this.symbol} (${this.#what}) than its stream delivers; ${remedy}.`;
-    this.#report();
+    this.#ail('silence', `The venue has more of ${this.symbol} (${this.#what}) than its stream delivers; ${remedy}.`);
     if (step === 'reconnect') {
       this.#carrier?.renew(`The stream ${this.name} does not deliver.`);
       return;
@@ -299,6 +297,13 @@ export abstract class MarketStream implements Disposable {
     };
   }
 
+  /** Notes the venue's time of a message. */
+  protected noteSent(venueMs: number, receivedAtMs: number): void {
+    this.#ageMs = receivedAtMs - venueMs;
+    // Clocks differ: an event that seems to come from the future has no delay.
+    this.context.latency.observe(Math.max(0, this.#ageMs) / 1000);
+  }
+
   protected setCondition(condition: FeedCondition): void {
     this.#condition = condition;
     this.#report();
@@ -314,42 +319,16 @@ export abstract class MarketStream implements Disposable {
   }
 
   /** The result of `fetch`; null if the venue did not answer in time or `signal` was aborted. */
-  protected async fetchPatiently<T>(
-    fetch: (signal: AbortSignal) => Promise<T>,
-    signal: AbortSignal,
-  ): Promise<T | null> {
-    const { clock, logger } = this.context.broker;
-    using time = deadline(clock, HISTORY_PATIENCE_MS, signal);
-    try {
-      return await this.#tryHistory(fetch, time.signal);
-    } catch (error) {
-      if (!signal.aborted) logger.debug({ err: error, stream: this.name }, 'history unavailable');
-      return null;
-    }
-  }
-
-  /** Tries several times. Rejects as the last attempt did, or when the signal is aborted. */
-  async #tryHistory<T>(fetch: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-    const { clock, random } = this.context.broker;
-    const backoff = new Backoff({ ...HISTORY_BACKOFF, random });
-    for (;;) {
-      signal.throwIfAborted();
-      try {
-        return await fetch(signal);
-      } catch (error) {
-        const { retryable, details } = GatewayError.from(error);
-        if (signal.aborted || !retryable || backoff.attempt + 1 >= HISTORY_ATTEMPTS) throw error;
-        await sleep(clock, backoff.next(details.retryAfterMs), signal);
-      }
-    }
+  protected fetchPatiently<T>(fetch: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T | null> {
+    return fetchPatiently(fetch, { broker: this.context.broker, stream: this.name, signal });
   }
 
   #report(): void {
     const current = this.#condition;
     if (current === null) return;
-    const silence = this.#transportSilence ?? this.#ownSilence;
+    const { worst } = this.#ailments;
     const condition: FeedCondition =
-      current.kind === 'live' && silence !== null ? { kind: 'stale', reason: silence } : current;
+      current.kind === 'live' && worst !== null ? { kind: 'stale', reason: worst } : current;
     if (this.#reported !== null && isSameCondition(condition, this.#reported)) return;
     this.#reported = condition;
     for (const feed of this.#feeds) this.context.broker.sink.onFeed(feed, condition);
@@ -357,24 +336,37 @@ export abstract class MarketStream implements Disposable {
 }
 
 const STUCK_AFTER_MS = 10_000;
+/** What two connections deliver twice may say times that differ by less. */
+const MARGIN_MS = 1_000;
 
 /**
- * Notices that the venue's numbering began anew (a relisting, a reset): everything that comes looks old, and yet it
- * keeps coming. Times are monotonic milliseconds.
+ * Notices that the venue's numbering began anew (a relisting, a reset): what comes looks old by its number, and yet it is
+ * newer by the venue's time, or nothing else has come for long.
  */
 export class StuckWatch {
   #ignoredSince: number | null = null;
-
-  accepted(): void {
-    this.#ignoredSince = null;
-  }
+  #newestMs = Number.POSITIVE_INFINITY;
+  #marginMs = MARGIN_MS;
 
   /**
-   * Notes that one more was ignored as old. Returns true if nothing else has come for so long that our place must be
-   * wrong.
+   * Something was taken. `venueMs`: the venue's time of it; without one, as of what was fetched, what follows can't be
+   * judged by its time.
    */
-  ignored(nowMs: number): boolean {
+  accepted(venueMs = Number.POSITIVE_INFINITY): void {
+    this.#ignoredSince = null;
+    this.#newestMs = venueMs;
+    this.#marginMs = MARGIN_MS;
+  }
+
+  /** Another connection follows the one that is lost: nothing that it delivers is newer, and old by its number. */
+  interrupted(): void {
+    this.#ignoredSince = null;
+    this.#marginMs = 0;
+  }
+
+  /** Notes that one more was ignored as old, at this monotonic time. Returns true if our place must be wrong. */
+  ignored(nowMs: number, venueMs = Number.NEGATIVE_INFINITY): boolean {
     this.#ignoredSince ??= nowMs;
-    return nowMs - this.#ignoredSince > STUCK_AFTER_MS;
+    return venueMs > this.#newestMs + this.#marginMs || nowMs - this.#ignoredSince > STUCK_AFTER_MS;
   }
 }

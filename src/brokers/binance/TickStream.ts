@@ -12,6 +12,8 @@ export class TickStream extends MarketStream {
   #updateId = -1;
   /** As the stream gave it last; null if a side had no quote, or nothing has come yet. */
   #last: TickDraft | null = null;
+  /** The last tick no longer holds, and no other has come. */
+  #isWithdrawn = false;
 
   resync(): void {
     // A tick does not depend on the ones before it.
@@ -25,7 +27,13 @@ export class TickStream extends MarketStream {
     this.#updateId = message.updateId;
     const tick = toBinanceTick(message, this.context.stamp(receivedAtMs));
     this.#last = tick;
-    if (tick !== null) this.publish(tick);
+    if (tick === null) {
+      this.#isWithdrawn = true;
+      this.setCondition({ kind: 'withdrawn', reason: `The venue quotes no bid or no ask of ${this.symbol}.` });
+      return true;
+    }
+    this.publish(tick);
+    if (this.#isWithdrawn) this.#goLive();
     return true;
   }
 
@@ -42,11 +50,18 @@ export class TickStream extends MarketStream {
   }
 
   protected begin(): void {
-    this.setCondition({ kind: 'live' });
+    this.#goLive();
   }
 
+  /** Missed ticks are out of date. Another connection may number anew. */
   protected interrupt(): void {
-    // Missed ticks are out of date.
+    this.#updateId = -1;
+    this.#stuck.interrupted();
+  }
+
+  #goLive(): void {
+    this.#isWithdrawn = false;
+    this.setCondition({ kind: 'live' });
   }
 }
 

@@ -2,7 +2,7 @@ import type { TradeDraft } from '../../market/marketData.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { MarketStream, StuckWatch } from './MarketStream.ts';
-import type { StreamOptions } from './MarketStream.ts';
+import type { StreamOptions } from './StreamContext.ts';
 import { TradeSequencer } from './TradeSequencer.ts';
 import type { TradeVerdict } from './TradeSequencer.ts';
 import type { TradeMode } from './streamNames.ts';
@@ -54,9 +54,10 @@ export class TradeStream extends MarketStream {
   protected handle(data: unknown, receivedAtMs: number): boolean {
     const message = this.#parse(data);
     if (message === undefined) return false;
-    this.context.noteLatency(message.tradedAt, receivedAtMs);
+    this.noteSent(message.tradedAt, receivedAtMs);
     this.#lastTradedMs = message.tradedAt;
-    const verdict = this.#take(message.venueId, toTrade(message, this.context.stamp(receivedAtMs)));
+    const trade = toTrade(message, this.context.stamp(receivedAtMs));
+    const verdict = this.#take(message.venueId, trade, message.tradedAt);
     if (verdict === 'overflow') this.#settle();
     else if (verdict === 'hold' && this.#fill === null) {
       if (!this.#interrupted) this.#countGap();
@@ -79,23 +80,36 @@ export class TradeStream extends MarketStream {
 
   protected interrupt(): void {
     this.#interrupted = true;
+    this.#stuck.interrupted();
     this.#endFill();
   }
 
-  #take(venueId: number, trade: TradeDraft): TradeVerdict {
+  /** `tradedMs`: the venue's time of a trade that the stream has delivered. */
+  #take(venueId: number, trade: TradeDraft, tradedMs?: number): TradeVerdict {
     const verdict = this.#sequencer.push(venueId, trade);
-    if (verdict === 'drop' && this.#stuck.ignored(this.context.broker.clock.monotonic())) {
-      this.#stuck.accepted();
-      this.reportGap(`The venue numbers the trades of ${this.symbol} anew; some may be missing.`);
-      this.#sequencer.restart();
-      return this.#take(venueId, trade);
+    if (verdict === 'drop') {
+      if (!this.#stuck.ignored(this.context.broker.clock.monotonic(), tradedMs)) return verdict;
+      this.#beginAnew();
+      return this.#take(venueId, trade, tradedMs);
     }
-    if (verdict !== 'drop') this.#stuck.accepted();
+    this.#stuck.accepted(tradedMs);
     if (verdict === 'publish') {
       this.publish(trade);
       if (this.#sequencer.hasHole) this.#release();
     }
     return verdict;
+  }
+
+  /** Ids are lower than before: what is missing between the two numberings can't be known. */
+  #beginAnew(): void {
+    const reason = `The venue numbers the trades of ${this.symbol} anew`;
+    this.#endFill();
+    this.setCondition({ kind: 'recovering', reason: `${reason}.` });
+    this.#sequencer.restart();
+    this.#interrupted = false;
+    this.setCondition({ kind: 'live' });
+    this.#countGap();
+    this.reportGap(`${reason}; some may be missing.`);
   }
 
   #release(): void {

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { isDecimal, add, compare, isZero, midpoint, subtract } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import type { Instrument } from '../../market/instrument.ts';
-import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft, CandleInterval, PriceLevel, TickDraft, TradeDraft } from '../../market/marketData.ts';
-import { fromEpochMs } from '../../market/timestamp.ts';
+import { fromEpochMicros, fromEpochMs } from '../../market/timestamp.ts';
+import { lastMsOf, toVenueMs } from './streamMessages.ts';
 
 /**
  * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not checked:
@@ -18,8 +18,19 @@ const amount = z.custom<Decimal>(
 );
 
 const id = z.int().nonnegative();
-/** Up to the last instant that a Date can hold. */
-const epochMs = z.int().min(0).max(8_640_000_000_000_000);
+const epochMs = z
+  .int()
+  .min(0)
+  .transform((time, context) => toVenueMs(time) ?? invalidTime(context));
+const lastInstant = z
+  .int()
+  .min(0)
+  .transform((time, context) => lastMsOf(time) ?? invalidTime(context));
+
+function invalidTime(context: z.RefinementCtx): never {
+  context.addIssue('not a time');
+  return z.NEVER;
+}
 
 /**
  * An error in the venue's own words; the text varies, the code does not. Several codes are about any parameter, which
@@ -54,6 +65,12 @@ export const WeightLimit = z.object({
   limit: z.int().positive(),
 });
 
+/** A step that can't be read is not known; the symbol is served all the same. */
+const Step = amount.optional().catch(undefined);
+const Filter = z
+  .object({ filterType: z.string(), tickSize: Step, stepSize: Step })
+  .catch({ filterType: '', tickSize: undefined, stepSize: undefined });
+
 /**
  * One symbol of the listing; most members are left out here. `status` gets new values from time to time (CANCEL_ONLY in
  * 2026); filters come in any order, each may be missing, and are distinguished by `filterType`.
@@ -67,11 +84,13 @@ export const WeightLimit = z.object({
 export const SymbolInfo = z.object({
   symbol: z.string().min(1),
   status: z.string(),
-  baseAsset: z.string().min(1),
-  quoteAsset: z.string().min(1),
-  filters: z.array(z.object({ filterType: z.string(), tickSize: amount.optional(), stepSize: amount.optional() })),
+  baseAsset: z.string().min(1).nullable().catch(null),
+  quoteAsset: z.string().min(1).nullable().catch(null),
+  filters: z.array(Filter).catch([]),
 });
 export type SymbolInfo = z.infer<typeof SymbolInfo>;
+/** What is read of an entry that can't be read otherwise. */
+export const ListedName = z.object({ symbol: z.string().min(1).max(64) });
 
 /** Price and quantity; very old payloads have a third element. */
 const Level = z.tuple([amount, amount]).rest(z.unknown());
@@ -117,7 +136,7 @@ export type AggregateTrade = z.infer<typeof AggregateTrade>;
  *      "281893.08800082",282,"6.35810300","57447.26912415","0"]
  */
 const KlineRow = z
-  .tuple([epochMs, amount, amount, amount, amount, amount, epochMs, z.unknown(), z.int().nonnegative()])
+  .tuple([epochMs, amount, amount, amount, amount, amount, lastInstant, z.unknown(), z.int().nonnegative()])
   .rest(z.unknown());
 /** The reply of /api/v3/klines, oldest first. */
 export const KlineRows = z.array(KlineRow);
@@ -167,7 +186,7 @@ export function toBinanceInstrument({ symbol, status, baseAsset, quoteAsset, fil
     filters.find(({ filterType }) => filterType === type);
   return {
     symbol,
-    displayName: `${baseAsset}/${quoteAsset}`,
+    displayName: baseAsset === null || quoteAsset === null ? symbol : `${baseAsset}/${quoteAsset}`,
     base: baseAsset,
     quote: quoteAsset,
     tickSize: step(filter('PRICE_FILTER')?.tickSize),
@@ -194,7 +213,7 @@ function toLevel([price, size]: Depth['bids'][number]): PriceLevel {
 export function fromRecentTrade(raw: RecentTrade, receivedMs: number): HistoricTrade {
   return historic(raw.id, {
     type: 'trade',
-    time: fromEpochMs(raw.time),
+    time: fromEpochMicros(raw.time),
     receivedAt: fromEpochMs(receivedMs),
     tradeId: String(raw.id),
     price: raw.price,
@@ -207,7 +226,7 @@ export function fromRecentTrade(raw: RecentTrade, receivedMs: number): HistoricT
 export function fromAggregateTrade(raw: AggregateTrade, receivedMs: number): HistoricTrade {
   return historic(raw.a, {
     type: 'trade',
-    time: fromEpochMs(raw.T),
+    time: fromEpochMicros(raw.T),
     receivedAt: fromEpochMs(receivedMs),
     tradeId: String(raw.a),
     price: raw.p,
@@ -293,7 +312,8 @@ export function toCandles(bars: readonly Bar[], interval: CandleInterval, moment
       receivedAt,
       interval,
       openTime: fromEpochMs(bar.openMs),
-      closeTime: fromEpochMs(bar.openMs + CANDLE_INTERVALS[interval]),
+      // A halt may cut a bar short.
+      closeTime: fromEpochMs(bar.lastMs + 1),
       open: bar.open,
       high: bar.high,
       low: bar.low,

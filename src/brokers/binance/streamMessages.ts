@@ -9,7 +9,7 @@ import type {
   TickDraft,
   TradeDraft,
 } from '../../market/marketData.ts';
-import { fromEpochMs } from '../../market/timestamp.ts';
+import { fromEpochMicros, fromEpochMs } from '../../market/timestamp.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
 import { isRecord, parseJson } from '../../transport/json.ts';
 
@@ -39,7 +39,7 @@ export interface TradeMessage {
   readonly venueId: number;
   readonly price: Decimal;
   readonly size: Decimal;
-  /** Milliseconds since the epoch, as all times here. */
+  /** Milliseconds since the epoch, as all times here, with a fraction if the venue counts in microseconds. */
   readonly tradedAt: number;
   readonly sentAt: number;
   readonly buyerIsMaker: boolean;
@@ -68,8 +68,25 @@ export interface DepthMessage extends DiffRange {
   readonly asks: readonly PriceLevel[];
 }
 
-/** Past the year 5100 as milliseconds; a time in microseconds is over it. */
-const MAX_EPOCH_MS = 100_000_000_000_000;
+/**
+ * The venue counts in milliseconds, or in microseconds if somebody on the way has asked it to: the magnitude tells, for
+ * this is past the year 5100 as milliseconds, and in 1973 as microseconds.
+ */
+const FIRST_MICROS = 100_000_000_000_000;
+/** In the year 2255 as microseconds; no larger whole number is exact. */
+const LAST_MICROS = Number.MAX_SAFE_INTEGER;
+
+/** The venue's time as milliseconds since the epoch, with a fraction if it has microseconds; undefined if it is none. */
+export function toVenueMs(time: number): number | undefined {
+  if (time < FIRST_MICROS) return time;
+  return time <= LAST_MICROS ? time / 1000 : undefined;
+}
+
+/** The last millisecond before the instant that follows this one in the venue's unit: the venue gives the last instant. */
+export function lastMsOf(lastTime: number): number | undefined {
+  return lastTime < FIRST_MICROS ? lastTime : toVenueMs(lastTime + 1 - 1000);
+}
+
 /** Stands for the code of an error without one; the venue does not use it. */
 const UNKNOWN_CODE = -1;
 
@@ -160,11 +177,14 @@ export function parseAggregateTrade(data: unknown): TradeMessage | undefined {
  * `{"e":"kline","E":1737447130004,"s":"BTCUSDT","k":{"t":1737447120000,"T":1737447179999,"s":"BTCUSDT","i":"1m","f":1077331,"L":1077370,"o":"102297.14000000","c":"102312.33000000","h":"102312.34000000","l":"102297.13000000","v":"0.05440000","n":40,"x":false,"q":"5565.33490640","V":"0.02610000","Q":"2670.12710160","B":"0"}}`
  */
 export function parseCandle(data: unknown): CandleMessage | undefined {
-  if (!isRecord(data) || data['e'] !== 'kline' || !isTime(data['E'])) return undefined;
+  if (!isRecord(data) || data['e'] !== 'kline') return undefined;
   const candle = data['k'];
   if (!isRecord(candle)) return undefined;
-  const { t: openAt, T: lastAt, i: interval, n: tradeCount, x: closed } = candle;
-  if (!isTime(openAt) || !isTime(lastAt) || lastAt < openAt) return undefined;
+  const { i: interval, n: tradeCount, x: closed } = candle;
+  const sentAt = readTime(data['E']);
+  const openAt = readTime(candle['t']);
+  const lastAt = isCount(candle['T']) ? lastMsOf(candle['T']) : undefined;
+  if (sentAt === undefined || openAt === undefined || lastAt === undefined || lastAt < openAt) return undefined;
   if (typeof interval !== 'string' || !isCount(tradeCount) || typeof closed !== 'boolean') return undefined;
   const open = price(candle['o']);
   const high = price(candle['h']);
@@ -173,7 +193,7 @@ export function parseCandle(data: unknown): CandleMessage | undefined {
   const volume = amount(candle['v']);
   if (open === undefined || high === undefined || low === undefined || close === undefined) return undefined;
   if (volume === undefined) return undefined;
-  return { sentAt: data['E'], openAt, lastAt, interval, open, high, low, close, volume, tradeCount, closed };
+  return { sentAt, openAt, lastAt, interval, open, high, low, close, volume, tradeCount, closed };
 }
 
 /**
@@ -184,8 +204,9 @@ export function parseCandle(data: unknown): CandleMessage | undefined {
  */
 export function parseDepth(data: unknown): DepthMessage | undefined {
   if (!isRecord(data) || data['e'] !== 'depthUpdate') return undefined;
-  const { E: sentAt, U: firstId, u: lastId } = data;
-  if (!isTime(sentAt) || !isCount(firstId) || !isCount(lastId) || firstId > lastId) return undefined;
+  const { U: firstId, u: lastId } = data;
+  const sentAt = readTime(data['E']);
+  if (sentAt === undefined || !isCount(firstId) || !isCount(lastId) || firstId > lastId) return undefined;
   const bids = levels(data['b']);
   const asks = levels(data['a']);
   return bids === undefined || asks === undefined ? undefined : { firstId, lastId, sentAt, bids, asks };
@@ -202,8 +223,11 @@ function parseReply(frame: Readonly<Record<string, unknown>>): StreamFrame | und
 }
 
 function toTradeMessage(data: Readonly<Record<string, unknown>>, venueId: unknown): TradeMessage | undefined {
-  const { E: sentAt, T: tradedAt, m: buyerIsMaker } = data;
-  if (!isCount(venueId) || !isTime(sentAt) || !isTime(tradedAt) || typeof buyerIsMaker !== 'boolean') return undefined;
+  const { m: buyerIsMaker } = data;
+  const sentAt = readTime(data['E']);
+  const tradedAt = readTime(data['T']);
+  if (!isCount(venueId) || typeof buyerIsMaker !== 'boolean') return undefined;
+  if (sentAt === undefined || tradedAt === undefined) return undefined;
   const paid = price(data['p']);
   const size = amount(data['q']);
   if (paid === undefined || size === undefined) return undefined;
@@ -239,8 +263,8 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-function isTime(value: unknown): value is number {
-  return isCount(value) && value < MAX_EPOCH_MS;
+function readTime(value: unknown): number | undefined {
+  return isCount(value) ? toVenueMs(value) : undefined;
 }
 
 /**
@@ -268,7 +292,7 @@ export function toBinanceTick(message: TickMessage, receivedAt: Timestamp): Tick
 export function toTrade(message: TradeMessage, receivedAt: Timestamp): TradeDraft {
   return {
     type: 'trade',
-    time: fromEpochMs(message.tradedAt),
+    time: fromEpochMicros(message.tradedAt),
     receivedAt,
     tradeId: wholeText(message.venueId),
     price: message.price,
@@ -283,7 +307,7 @@ export function fromKline(message: CandleMessage, interval: CandleInterval, rece
   const { open, high, low, close, volume, tradeCount, closed } = message;
   return {
     type: 'candle',
-    time: fromEpochMs(message.sentAt),
+    time: fromEpochMicros(message.sentAt),
     receivedAt,
     interval,
     openTime: fromEpochMs(message.openAt),
@@ -303,7 +327,7 @@ export function toBookDelta(message: DepthMessage, receivedAt: Timestamp): Order
   return {
     type: 'orderbook',
     kind: 'delta',
-    time: fromEpochMs(message.sentAt),
+    time: fromEpochMicros(message.sentAt),
     receivedAt,
     bids: message.bids,
     asks: message.asks,

@@ -258,6 +258,7 @@ describe('faults', () => {
     ['bus.redis.url', { bus: { redis: { url: 'http://x' } } }],
     ['brokers.binance.websocketUrl', { brokers: { binance: { websocketUrl: 'https://x' } } }],
     ['brokers.binance.restUrl', { brokers: { binance: { restUrl: 'https://user:word@x' } } }],
+    ['brokers.binance.websocketUrl', { brokers: { binance: { websocketUrl: 'wss://x?timeUnit=MICROSECOND' } } }],
     ['brokers.oanda.token', { brokers: { oanda: { token: 'abc' } } }],
     ['brokers.oanda.trades', { brokers: { oanda: { trades: 'individual' } } }],
     ['brokers.mock-binance.symbols', { brokers: { 'mock-binance': { symbols: {} } } }],

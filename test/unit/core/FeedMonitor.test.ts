@@ -98,8 +98,20 @@ describe('FeedMonitor', () => {
     expect(reports.at(-1)).toBe('BTCUSDT: live');
   });
 
-  it('does not report a quiet market as stale', async () => {
-    const { clock, reports, subject } = monitor();
+  it('believes a broker that calls a feed stale, whatever late events come, until the broker says otherwise', () => {
+    const { told, subject } = monitor();
+    const tick = feed('tick');
+    subject.open(tick, null);
+    subject.recordEvent(tick, NOW);
+    subject.condition(tick, { kind: 'stale', reason: 'What comes is 90 s late.' });
+    subject.recordEvent(tick, NOW);
+    expect(told.slice(1)).toEqual(['BTCUSDT: stale: What comes is 90 s late.']);
+    subject.condition(tick, { kind: 'live' });
+    expect(told.at(-1)).toBe('BTCUSDT: live');
+  });
+
+  it('does not call a quiet market stale', async () => {
+    const { clock, told, subject } = monitor();
     const tick = feed('tick');
     subject.open(tick, null);
     for (let count = 0; count < 10; count += 1) {

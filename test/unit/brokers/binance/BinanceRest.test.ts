@@ -1,7 +1,8 @@
+import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BinanceHosts } from '../../../../src/brokers/binance/BinanceHosts.ts';
 import { BinanceRest } from '../../../../src/brokers/binance/BinanceRest.ts';
-import { silentLogger } from '../../../../src/shared/logger.ts';
+import { createLogger, silentLogger } from '../../../../src/shared/logger.ts';
 import { Metrics } from '../../../../src/shared/metrics.ts';
 import { seededRandom } from '../../../../src/shared/random.ts';
 import { FakeClock } from '../../../support/FakeClock.ts';
@@ -25,7 +26,11 @@ interface Setting {
 
 const VENUE_MS = 1_700_000_000_000;
 
-async function set(script: (url: URL) => Answer, trades: 'individual' | 'aggregate' = 'individual'): Promise<Setting> {
+async function set(
+  script: (url: URL) => Answer,
+  trades: 'individual' | 'aggregate' = 'individual',
+  logger = silentLogger(),
+): Promise<Setting> {
   const venue = stack.use(
     await ScriptedServer.start((request) => {
       const url = new URL(request.url ?? '', 'http://venue');
@@ -43,7 +48,7 @@ async function set(script: (url: URL) => Answer, trades: 'individual' | 'aggrega
       trades,
       clock,
       random,
-      logger: silentLogger(),
+      logger,
       metrics,
     }),
   );
@@ -67,14 +72,46 @@ const BTCUSDT = { symbol: 'BTCUSDT', status: 'TRADING', baseAsset: 'BTC', quoteA
 const refusal = (code: number): Answer => ({ status: 400, body: { code, msg: 'RAW TEXT' } });
 
 describe('BinanceRest.fetchCatalog', () => {
-  it('asks for what trades, and drops a malformed entry without losing the others', async () => {
+  it('asks for what is listed, halted or not, and drops a malformed entry without losing the others', async () => {
     const { rest, venue, metrics } = await set(() =>
-      listing({ symbol: 7 }, BTCUSDT, { ...BTCUSDT, symbol: 'B', filters: 3 }),
+      listing({ symbol: 7 }, BTCUSDT, { ...BTCUSDT, symbol: 'H', status: 'HALT' }),
     );
     const catalog = await rest.fetchCatalog();
     expect(venue.requests).toEqual(['/api/v3/exchangeInfo?showPermissionSets=false']);
-    expect(catalog.instruments.map(({ symbol }) => symbol)).toEqual(['BTCUSDT']);
-    expect(await invalidCount(metrics)).toBe(2);
+    expect(catalog.instruments.map(({ symbol, tradable }) => [symbol, tradable])).toEqual([
+      ['BTCUSDT', true],
+      ['H', false],
+    ]);
+    expect(await invalidCount(metrics)).toBe(1);
+  });
+
+  it.each([
+    ['are missing', undefined],
+    ['are no list', 3],
+    ['hold a number', [{ filterType: 'PRICE_FILTER', tickSize: 0.01 }]],
+    ['hold an exponent', [{ filterType: 'LOT_SIZE', stepSize: '1E-8' }]],
+    ['hold no object', [null, 7]],
+  ])('lists a symbol whose filters %s: its steps are not known', async (_, filters) => {
+    const { rest } = await set(() => listing({ ...BTCUSDT, filters }));
+    expect((await rest.fetchCatalog()).get('BTCUSDT')).toMatchObject({ tickSize: null, lotSize: null, tradable: true });
+  });
+
+  it('keeps the step that it can read beside one that it can not', async () => {
+    const filters = [
+      { filterType: 'PRICE_FILTER', tickSize: '0.01000000' },
+      { filterType: 'LOT_SIZE', stepSize: 1e-8 },
+    ];
+    const { rest } = await set(() => listing({ ...BTCUSDT, filters }));
+    expect((await rest.fetchCatalog()).get('BTCUSDT')).toMatchObject({ tickSize: '0.01000000', lotSize: null });
+  });
+
+  it('logs once, by name, each symbol that is left out', async () => {
+    const output = new PassThrough();
+    const logger = createLogger({ level: 'warn', pretty: false, output: Object.assign(output, { isTTY: false }) });
+    const { rest } = await set(() => listing(BTCUSDT, { symbol: 'ODD' }), 'individual', logger);
+    await rest.fetchCatalog();
+    await rest.fetchCatalog();
+    expect(String(output.read()).split('"ODD"')).toHaveLength(2);
   });
 
   it.each([-1101, -1104, -1128])(

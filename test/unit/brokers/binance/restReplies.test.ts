@@ -257,6 +257,23 @@ describe('restMapping', () => {
     });
   });
 
+  it('ends a bar when the venue says, for a halt may cut it short', () => {
+    const cut = { ...bar(0, ['1', '1', '1', '1']), lastMs: 400 };
+    expect(toCandles([cut], '1s', { receivedMs, venueMs: 500 })).toMatchObject([
+      { closeTime: '1970-01-01T00:00:00.401Z' },
+    ]);
+  });
+
+  it('reads a row in microseconds as one in milliseconds', () => {
+    const row = [1588740120000, '2', '3', '1', '2', '5', 1588740179999, '0', 2] as const;
+    const micros = [1588740120000000, '2', '3', '1', '2', '5', 1588740179999999, '0', 2] as const;
+    expect(KlineRows.parse([micros]).map(toBar)).toEqual(KlineRows.parse([row]).map(toBar));
+    const trade = { id: 1, price: '1', qty: '1', time: 1634942949263001, isBuyerMaker: true };
+    expect(RecentTrades.parse([trade]).map((raw) => fromRecentTrade(raw, 0).trade.time)).toEqual([
+      '2021-10-22T22:49:09.263001Z',
+    ]);
+  });
+
   it('takes a bar with a newer one behind it for closed, though our idea of the venue’s time is behind', () => {
     const bars = [bar(0, ['1', '1', '1', '1']), bar(1_000, ['1', '2', '1', '2'])];
     expect(toCandles(bars, '1s', { receivedMs, venueMs: 0 }).map(({ closed }) => closed)).toEqual([true, false]);

@@ -8,7 +8,9 @@ import {
   parseFrame,
   parseTick,
   parseTrade,
+  toTrade,
 } from '../../../../src/brokers/binance/streamMessages.ts';
+import { fromEpochMs } from '../../../../src/market/timestamp.ts';
 import { hasRecordings, recordingLines } from '../../../support/recordings.ts';
 
 const TRADE = {
@@ -167,6 +169,17 @@ describe('payloads', () => {
     expect(parseTrade({ ...TRADE, e: 'aggTrade', a: 12 })).toBeUndefined();
   });
 
+  it('with times in microseconds are read, whichever they are', () => {
+    const micros = { E: 1790649901913001, T: 1790649901912345 };
+    const trade = parseTrade({ ...TRADE, ...micros });
+    expect(trade).toMatchObject({ sentAt: 1790649901913.001, tradedAt: 1790649901912.345 });
+    expect(parseDepth({ ...DEPTH, E: micros.E })).toMatchObject({ sentAt: 1790649901913.001 });
+    const k = { ...CANDLE.k, t: 1737447120000000, T: 1737447179999999 };
+    expect(parseCandle({ ...CANDLE, E: 1737447130004000, k })).toEqual(parseCandle(CANDLE));
+    const receivedAt = fromEpochMs(0);
+    expect(trade === undefined ? null : toTrade(trade, receivedAt).time).toBe('2026-09-29T02:45:01.912345Z');
+  });
+
   it('of a candle keep apart what differs by case only', () => {
     expect(parseCandle(CANDLE)).toEqual({
       sentAt: 1737447130004,
@@ -202,7 +215,7 @@ describe('payloads', () => {
     ['more digits than any market has', parseTrade, { ...TRADE, q: `0.${'1'.repeat(40)}` }],
     ['an id beyond the safe integers', parseTrade, { ...TRADE, t: 2 ** 53 }],
     ['a negative id', parseTrade, { ...TRADE, t: -1 }],
-    ['a time in microseconds', parseTrade, { ...TRADE, T: 1790649901912000 }],
+    ['a time that can not be one', parseTrade, { ...TRADE, T: 2 ** 53 }],
     ['no side', parseTrade, { ...TRADE, m: 'true' }],
     ['a diff in place of a tick', parseTick, { ...DEPTH }],
     ['a tick without a size', parseTick, { ...TICK, A: null }],
