@@ -55,8 +55,9 @@ const server = section({
   /** Accepts credentials over plain text from other machines. */
   allowInsecureCredentials: flag().default(false),
   compression: section({
-    enabled: flag().default(false),
-    thresholdBytes: wholeNumber(0, MAX_MESSAGE_BYTES).default(1024),
+    enabled: flag().default(true),
+    /** Most trades and ticks are longer. */
+    thresholdBytes: wholeNumber(0, MAX_MESSAGE_BYTES).default(128),
   }).prefault({}),
 });
 

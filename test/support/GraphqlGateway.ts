@@ -130,7 +130,7 @@ export function tickDraft(bid: string): TickDraft {
   };
 }
 
-function tradeDraft(id: number): TradeDraft {
+export function tradeDraft(id: number): TradeDraft {
   return {
     type: 'trade',
     time: AT,

@@ -57,6 +57,7 @@ export class SharedFrames {
   readonly payloads: readonly SharedPayload[];
   /** The sum over all payloads. */
   readonly payloadBytes: number;
+  /** The size of the smallest payload; -1 if one of them is for one client alone. */
   readonly #smallest: number;
   #plain: Buffer | null = null;
   /** Made for ids of this length; clients nearly always use one length. */
@@ -69,9 +70,10 @@ export class SharedFrames {
     this.payloads = payloads;
     let sum = 0;
     let smallest = Infinity;
-    for (const { byteLength } of payloads) {
+    for (const { byteLength, isForMany } of payloads) {
       sum += byteLength;
-      if (byteLength < smallest) smallest = byteLength;
+      if (!isForMany) smallest = -1;
+      else if (byteLength < smallest) smallest = byteLength;
     }
     this.payloadBytes = sum;
     this.#smallest = smallest;
@@ -126,8 +128,10 @@ export class SharedFrames {
 /** What a payload needs to know to be compressed. */
 export interface PayloadOrigin {
   readonly encoder: Encoder;
-  /** The compression chains of the group that gets the event. Null if it is sent to one client alone. */
+  /** The compression chains of the group that gets the event. Null if it has no place in one. */
   readonly chains: DeflateChains | null;
+  /** False if one client alone gets it: then compressing costs more than all the rest, and nobody shares the result. */
+  readonly isForMany: boolean;
 }
 
 /** The text of an event in one encoding, and its compressed form. */
@@ -142,6 +146,10 @@ export class SharedPayload {
     this.text = text;
     this.byteLength = Buffer.byteLength(text);
     this.#origin = origin;
+  }
+
+  get isForMany(): boolean {
+    return this.#origin.isForMany;
   }
 
   get compressed(): CompressedMessage {
@@ -185,6 +193,8 @@ export interface SharedEventOptions {
   readonly whole?: OrderBookUpdate | null;
   /** The compression chains of the group that gets the event. Null if the event is sent to one client alone. */
   readonly chains?: DeflateChains | null;
+  /** Whether the group that gets the event has more than one member. @default false */
+  readonly isForMany?: boolean;
 }
 
 /**
@@ -197,15 +207,21 @@ export class SharedEvent extends SharedUpdate {
   /** The whole book right after this event, if the event is a book's delta. */
   readonly book: OrderBookUpdate | null;
   readonly #chains: DeflateChains | null;
+  readonly #isForMany: boolean;
   #whole: SharedEvent | null = null;
   #bare: SharedEvent | null = null;
 
-  constructor(key: StreamKey, event: MarketData, { whole = null, chains = null }: SharedEventOptions = {}) {
+  constructor(
+    key: StreamKey,
+    event: MarketData,
+    { whole = null, chains = null, isForMany = false }: SharedEventOptions = {},
+  ) {
     super();
     this.key = key;
     this.event = event;
     this.book = whole;
     this.#chains = chains;
+    this.#isForMany = isForMany;
   }
 
   get type(): MarketData['type'] {
@@ -242,12 +258,18 @@ export class SharedEvent extends SharedUpdate {
 
   /** The same event without its encodings, for a queue that may keep it for long. */
   bare(): SharedEvent {
-    this.#bare ??= new SharedEvent(this.key, this.event, { whole: this.book, chains: this.#chains });
+    this.#bare ??= new SharedEvent(this.key, this.event, {
+      whole: this.book,
+      chains: this.#chains,
+      isForMany: this.#isForMany,
+    });
     return this.#bare;
   }
 
   protected override encode(encoder: Encoder): SharedFrames {
-    return new SharedFrames([new SharedPayload(encoder.encode(this.event), { encoder, chains: this.#chains })]);
+    const chains = this.#chains;
+    const isForMany = encoder.isShared && this.#isForMany;
+    return new SharedFrames([new SharedPayload(encoder.encode(this.event), { encoder, chains, isForMany })]);
   }
 }
 

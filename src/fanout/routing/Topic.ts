@@ -78,11 +78,10 @@ export class SubscriberGroup {
   }
 
   sharedEvent(key: StreamKey, event: MarketData, book: BookSource | null): SharedEvent {
-    const chains = this.#chains;
-    if (this.#view === null || event.type !== 'orderbook' || book === null)
-      return new SharedEvent(key, event, { chains });
+    const shared = { chains: this.#chains, isForMany: this.subscribers.size > 1 };
+    if (this.#view === null || event.type !== 'orderbook' || book === null) return new SharedEvent(key, event, shared);
     const seen = this.#view.next(event, book);
-    return new SharedEvent(key, seen, { whole: seen.kind === 'delta' ? this.#view.snapshot : null, chains });
+    return new SharedEvent(key, seen, { whole: seen.kind === 'delta' ? this.#view.snapshot : null, ...shared });
   }
 
   /** The whole book as the group sees it now, for a subscriber that can't start with a delta. */

@@ -152,7 +152,8 @@ class ShapeEncoder implements Encoder {
 
   list(events: readonly SharedEvent[]): SharedFrames {
     if (this.#lastList !== null && isSame(events, this.#lastList.events)) return this.#lastList.frames;
-    const payload = new SharedPayload(this.#encodeList(events), { encoder: this, chains: null });
+    const origin = { encoder: this, chains: null, isForMany: this.isShared };
+    const payload = new SharedPayload(this.#encodeList(events), origin);
     const frames = new SharedFrames([payload]);
     if (this.isShared) this.#lastList = { events, frames };
     return frames;

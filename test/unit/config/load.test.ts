@@ -23,7 +23,7 @@ describe('layers', () => {
       allowedOrigins: [],
       trustedProxies: [],
       allowInsecureCredentials: false,
-      compression: { enabled: false, thresholdBytes: 1024 },
+      compression: { enabled: true, thresholdBytes: 128 },
     });
     expect(config.limits).toEqual({
       connections: 10000,

@@ -19,7 +19,10 @@ const payloads = fc.array(payload, { minLength: 1, maxLength: 4 });
 /** Frames in which each text is the encoding of one event. */
 const framesOf = (texts: readonly string[]): SharedFrames =>
   new SharedFrames(
-    texts.map((text) => new SharedPayload(text, { encoder: { isShared: true, encode: () => text }, chains: null })),
+    texts.map((text) => {
+      const encoder = { isShared: true, encode: () => text };
+      return new SharedPayload(text, { encoder, chains: null, isForMany: true });
+    }),
   );
 
 describe('frames', () => {
