@@ -99,19 +99,19 @@ describe('FeedMonitor', () => {
   });
 
   it('believes a broker that calls a feed stale, whatever late events come, until the broker says otherwise', () => {
-    const { told, subject } = monitor();
+    const { reports, subject } = monitor();
     const tick = feed('tick');
     subject.open(tick, null);
     subject.recordEvent(tick, NOW);
     subject.condition(tick, { kind: 'stale', reason: 'What comes is 90 s late.' });
     subject.recordEvent(tick, NOW);
-    expect(told.slice(1)).toEqual(['BTCUSDT: stale: What comes is 90 s late.']);
+    expect(reports.slice(1)).toEqual(['BTCUSDT: stale: What comes is 90 s late.']);
     subject.condition(tick, { kind: 'live' });
-    expect(told.at(-1)).toBe('BTCUSDT: live');
+    expect(reports.at(-1)).toBe('BTCUSDT: live');
   });
 
   it('does not call a quiet market stale', async () => {
-    const { clock, told, subject } = monitor();
+    const { clock, reports, subject } = monitor();
     const tick = feed('tick');
     subject.open(tick, null);
     for (let count = 0; count < 10; count += 1) {

@@ -11,7 +11,7 @@ async function startTrades() {
   return {
     ...harness,
     socket,
-    ids: () => harness.events(trades).map((event) => (event.type === 'trade' ? Number(event.id) : null)),
+    ids: () => harness.events(trades).map((event) => (event.type === 'trade' ? Number(event.tradeId) : null)),
   };
 }
 
