@@ -197,17 +197,29 @@ export class OandaRest implements AsyncDisposable {
     specifications: readonly CandleSpecification[],
     signal?: AbortSignal,
   ): Promise<readonly (readonly VenueCandle[])[]> {
-    const body = await this.#ask((accountId) => latestCandlesPath(accountId, specifications), {
-      ...PATIENT,
-      signal,
-    });
-    if (body === NOTHING) return specifications.map(() => []);
-    const { latestCandles } = this.#replies.read(LatestCandles, body);
+    const path = (accountId: string): string => latestCandlesPath(accountId, specifications);
+    const answer = await this.#send(path, { ...PATIENT, signal });
+    if (!('body' in answer)) return this.#latestWithoutRefused(answer, specifications, signal);
+    if (answer.body === NOTHING) return specifications.map(() => []);
+    const { latestCandles } = this.#replies.read(LatestCandles, answer.body);
     if (latestCandles.length !== specifications.length) throw this.#replies.nonsense();
     return specifications.map((specification, index) => {
-      const answer = this.#replies.entry(Candles, latestCandles[index]);
-      return answer === null ? [] : this.#candles(answer.candles, specification);
+      const entry = this.#replies.entry(Candles, latestCandles[index]);
+      return entry === null ? [] : this.#candles(entry.candles, specification);
     });
+  }
+
+  /** One instrument that the venue does not know makes it refuse all: halves are asked for until it is alone. */
+  async #latestWithoutRefused(
+    answer: Extract<Answer, { status: number }>,
+    specifications: readonly CandleSpecification[],
+    signal?: AbortSignal,
+  ): Promise<readonly (readonly VenueCandle[])[]> {
+    if (answer.refusal !== 'instrument') throw this.#refused(answer);
+    if (specifications.length === 1) return [[]];
+    const middle = Math.ceil(specifications.length / 2);
+    const first = await this.fetchLatestCandles(specifications.slice(0, middle), signal);
+    return [...first, ...(await this.fetchLatestCandles(specifications.slice(middle), signal))];
   }
 
   /** Aborts every request; resolves when no connection and no timer is left. May be called again. */
