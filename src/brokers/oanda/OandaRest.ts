@@ -48,7 +48,7 @@ import {
   latestCandlesPath,
   pricingPath,
 } from './restRequests.ts';
-import type { CandleSpecification, CandleWindow, OandaInterval } from './restRequests.ts';
+import type { CandleSpecification, CandleWindow } from './restRequests.ts';
 import type { VenuePrice } from './streamMessages.ts';
 
 export interface OandaRestOptions {
@@ -205,7 +205,7 @@ export class OandaRest implements AsyncDisposable {
     if (latestCandles.length !== specifications.length) throw this.#replies.nonsense();
     return specifications.map((specification, index) => {
       const entry = this.#replies.entry(Candles, latestCandles[index]);
-      return entry === null ? [] : this.#candles(entry.candles, specification);
+      return entry === null ? [] : (this.#candles(entry.candles, specification) ?? []);
     });
   }
 
@@ -246,29 +246,28 @@ export class OandaRest implements AsyncDisposable {
   ): Promise<readonly VenueCandle[] | 'count' | 'future'> {
     const answer = await this.#send((accountId) => candlesPath(accountId, window), symbolOptions);
     if ('body' in answer) {
-      return answer.body === NOTHING ? [] : this.#candles(this.#replies.read(Candles, answer.body).candles, window);
+      if (answer.body === NOTHING) return [];
+      const candles = this.#candles(this.#replies.read(Candles, answer.body).candles, window);
+      if (candles !== null) return candles;
+      throw this.#replies.refuse();
     }
     if (answer.refusal === 'count' || answer.refusal === 'future') return answer.refusal;
     throw this.#refused(answer, symbolOptions.symbol);
   }
 
   /**
-   * The candles that can be read. One that is not aligned as ours are is left out like one that makes no sense: nobody
-   * could tell the two apart. Refuses an answer in which nothing can be read.
+   * The candles that can be read; null if there are none, or if one is not aligned as ours are: nobody could tell the
+   * two kinds apart.
    */
-  #candles(
-    entries: readonly unknown[],
-    { symbol, interval }: { readonly symbol: string; readonly interval: OandaInterval },
-  ): readonly VenueCandle[] {
+  #candles(entries: readonly unknown[], { symbol, interval }: CandleSpecification): readonly VenueCandle[] | null {
     const candles = entries.flatMap((entry) => {
       const read = this.#replies.entry(CandleEntry, entry);
       return read === null ? [] : toVenueCandle(read);
     });
-    const aligned = candles.filter(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0);
-    if (aligned.length === entries.length) return aligned;
+    const isAligned = candles.every(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0);
+    if (isAligned && candles.length === entries.length) return candles;
     this.#setAside(`candles ${symbol} ${interval}`, { symbol, interval }, 'candles of the venue make no sense');
-    if (aligned.length === 0) throw this.#replies.nonsense();
-    return aligned;
+    return isAligned && candles.length > 0 ? candles : null;
   }
 
   /** What is left out is logged once, by name, and not more than a person reads. */
