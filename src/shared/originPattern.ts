@@ -21,7 +21,7 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '44
 export function parseOriginPattern(text: string): OriginPattern | null {
   const [, scheme = '', below, host = '', port = ''] = ORIGIN.exec(text) ?? [];
   const name = scheme.toLowerCase();
-  if (name === '' || NEVER_OF_A_PAGE.has(name) || Number(port) > 65_535) return null;
+  if (name === '' || NEVER_OF_A_PAGE.has(name) || !isPort(port)) return null;
   const isForHostsBelow = below !== undefined;
   const canonical = canonicalHost(name, host, isForHostsBelow);
   if (canonical === null) return null;
@@ -45,10 +45,15 @@ export function matchesOrigin(pattern: OriginPattern, origin: OriginPattern): bo
 /** The host as a browser would write it. Only files have none. */
 function canonicalHost(scheme: string, host: string, isForHostsBelow: boolean): string | null {
   if (host === '') return scheme === 'file' && !isForHostsBelow ? '' : null;
+  if (host.startsWith('.') || host.includes('..')) return null;
   // There is no host below an address, and the parser accepts none.
   const parsed = URL.parse(`http://${isForHostsBelow ? 'x.' : ''}${host}`);
   if (parsed === null) return Object.hasOwn(DEFAULT_PORTS, scheme) || isForHostsBelow ? null : host.toLowerCase();
   return isForHostsBelow ? parsed.hostname.slice(2) : parsed.hostname;
+}
+
+function isPort(port: string): boolean {
+  return port === '' || (Number(port) > 0 && Number(port) <= 65_535);
 }
 
 /** The default port may be written or left out. */

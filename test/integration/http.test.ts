@@ -33,7 +33,7 @@ describe('a connection between two requests', () => {
     return { socket, head: head.toString() };
   };
 
-  it('is kept for longer than the minute after which load balancers give it up, and they are told for how long', async () => {
+  it('is kept for longer than the minute after which load balancers give it up, and the answer says for how long', async () => {
     await using server = await serve({ '/hello': hello });
     const { socket, head } = await held(server);
     expect(head).toMatch(/^keep-alive: timeout=75\r$/im);

@@ -54,7 +54,7 @@ describe('the launcher', () => {
     expect(gateway.out).toBe(`${packageJson.version}\n`);
   });
 
-  it('is where npm ci has not warned of every package, whatever Node the system has', async () => {
+  it('comes without a warning of npm ci about every package, whatever Node the system has', async () => {
     for (const file of ['package.json', 'package-lock.json', '.npmrc']) {
       copyFileSync(join(projectFolder, file), join(folder, file));
     }

@@ -14,7 +14,7 @@ const STRAY: [string, Record<string, string>][] = [
   ['both', { authorization: 'Bearer of-a-proxy', 'x-api-key': 'of-a-proxy' }],
 ];
 
-describe('where no login is checked, one that a client or a proxy sends anyway is ignored', () => {
+describe('if no login is checked, one that a client or a proxy sends anyway is ignored', () => {
   it.each(STRAY)('over HTTP: %s', async (_name, headers) => {
     await using gateway = await GraphqlGateway.start(FROM_AFAR);
     expect(await gateway.post(TYPENAME, { headers })).toMatchObject({

@@ -13,7 +13,7 @@ export const NGINX = ['/usr/sbin/nginx', '/usr/bin/nginx', '/usr/local/sbin/ngin
   (path) => existsSync(path),
 );
 
-/** A real nginx in front of a gateway, configured as the README says, on a free port of loopback. Whoever starts it disposes of it. */
+/** A real nginx in front of a gateway, configured as the README says, on a free port of loopback. Its starter disposes of it. */
 export class Nginx implements AsyncDisposable {
   readonly url: string;
   readonly #folder: string;

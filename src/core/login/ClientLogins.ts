@@ -101,7 +101,7 @@ export class ClientLogins implements Disposable {
       return await this.#gate.run(
         address,
         () => this.#check(evidence),
-        // Whoever has a token of the issuer does not guess, even if it has expired.
+        // A client with a token of the issuer does not guess, even if the token has expired.
         ({ kind }) => kind === 'refused',
       );
     } catch (error) {

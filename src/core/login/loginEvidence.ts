@@ -20,7 +20,7 @@ export function evidenceFromHeaders(headers: IncomingHttpHeaders): LoginEvidence
 
 /**
  * The login in the connectionParams of graphql-transport-ws: `Authorization` ("Bearer …"), `token`, `authToken`, `apiKey` or
- * `x-api-key`, or under `headers`, where some clients put what they send as headers over HTTP. Null if there is none. Throws
+ * `x-api-key`, or one of the headers in `headers`, which some clients send there as they do over HTTP. Null if there is none. Throws
  * BAD_REQUEST for two different ones, and for one that is not text.
  */
 export function evidenceFromParams(params: Readonly<Record<string, unknown>> | undefined): LoginEvidence | null {

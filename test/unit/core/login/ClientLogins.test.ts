@@ -187,7 +187,7 @@ describe('the log says', () => {
     ['a missing end', { exp: undefined }, 'claim exp is missing'],
     ['a missing subject', { sub: undefined }, 'claim sub is missing'],
     ['another audience', { aud: 'another' }, 'claim aud has another value than configured'],
-  ])('which claim of a token was wrong, and the client is not told: %s', async (_name, changes, reason) => {
+  ])('which claim of a token was wrong, and the client does not learn it: %s', async (_name, changes, reason) => {
     using door = new Door(BOTH);
     const error = await door.bring(byToken(await sign(claims(changes))));
     expect(logLines(door.log)).toMatchObject([{ msg: 'login refused', reason }]);
