@@ -2,6 +2,7 @@ import { collectDefaultMetrics } from 'prom-client';
 import { MemoryBus } from './bus/MemoryBus.ts';
 import { BinanceHosts } from './brokers/binance/BinanceHosts.ts';
 import { OandaBudgets } from './brokers/oanda/OandaBudgets.ts';
+import type { RunningParts } from './cli/process.ts';
 import type { Config } from './config/schema.ts';
 import { BrokerAuthenticator } from './core/BrokerAuthenticator.ts';
 import { BrokerManager } from './core/BrokerManager.ts';
@@ -12,6 +13,7 @@ import { KeyConnections } from './core/login/apiKeys.ts';
 import { Queries } from './core/Queries.ts';
 import type { Services } from './core/Services.ts';
 import { Sessions } from './core/Sessions.ts';
+import { NO_ACCESS } from './core/subscription.ts';
 import { Subscriptions } from './core/Subscriptions.ts';
 import { defineBroker } from './createBroker.ts';
 import { SubscriptionIndex } from './fanout/routing/SubscriptionIndex.ts';
@@ -83,6 +85,11 @@ export class MarketDataServer implements AsyncDisposable {
   get urls(): { readonly http: string; readonly graphql: string; readonly raw: string } {
     const { url } = this.#http;
     return { http: url, graphql: `${url}/graphql`, raw: `${url.replace(/^http/, 'ws')}/ws` };
+  }
+
+  /** The brokers as an anonymous client sees them, and the bus. */
+  get parts(): RunningParts {
+    return { brokers: this.manager.brokers(NO_ACCESS), bus: { engine: 'memory', state: 'ok' } };
   }
 
   /** Disconnects every client, and ends every connection and timer. It may be called repeatedly. */
@@ -162,13 +169,14 @@ function buildServices(options: MarketDataServerOptions, admission: Admission, o
 }
 
 function buildManager(
-  { config, lingerMs, clock = systemClock }: MarketDataServerOptions,
+  { config, logger, lingerMs, clock = systemClock }: MarketDataServerOptions,
   parts: Pick<BrokerManagerOptions, 'index' | 'metrics' | 'bus'>,
 ): BrokerManager {
   const { staleAfterMs } = config.feeds;
   return new BrokerManager({
     ...parts,
     clock,
+    logger,
     staleAfterMs,
     ...(lingerMs === undefined ? {} : { lingerMs }),
   });

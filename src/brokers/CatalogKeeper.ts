@@ -150,7 +150,8 @@ export class CatalogKeeper implements AsyncDisposable {
     try {
       return { catalog: await fetch(signal) };
     } catch (error) {
-      if (!signal.aborted) broker.logger.warn({ err: error }, 'catalog unavailable');
+      // That the venue is away is logged once, elsewhere.
+      if (!signal.aborted) broker.logger.debug({ err: error }, 'catalog unavailable');
       const { message, details } = GatewayError.from(error);
       const pausedForMs = (pausedUntilMs() ?? 0) - broker.clock.monotonic();
       return { catalog: null, reason: message, retryAfterMs: Math.max(details.retryAfterMs ?? 0, pausedForMs) };

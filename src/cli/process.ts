@@ -20,8 +20,20 @@ export function nodeTooOld(version: string): string | null {
   return isRecent ? null : `tickgraph needs Node ${MINIMUM_NODE.join('.')} or newer, and this is Node ${version}.`;
 }
 
+/** The parts of a started gateway that its operator wants to know of. */
+export interface RunningParts {
+  readonly brokers: readonly {
+    readonly id: string;
+    readonly kind: string;
+    readonly synthetic: boolean;
+    readonly state: string;
+  }[];
+  readonly bus: { readonly engine: string; readonly state: string };
+}
+
 /** A started gateway. MarketDataServer is one. */
 export interface RunningServer {
+  readonly parts: RunningParts;
   readonly urls: { readonly http: string; readonly graphql: string; readonly raw: string };
   close(): Promise<void>;
 }

@@ -35,12 +35,27 @@ export async function serve(file: string | null, context: CommandContext): Promi
     logger.fatal({ host: config.server.host, port: config.server.port, err: first.error }, message);
     return EXIT_CODES.failed;
   }
-  if (typeof first === 'object') logger.info({ ...first.server.urls, version: context.version }, 'listening');
+  if (typeof first === 'object') logStart(first.server, { logger, version: context.version, file: result.file });
   const ending = await ended.promise;
   const timeoutMs = config.server.shutdownTimeoutMs;
   const limitMs = ending === 'signal' ? timeoutMs : Math.min(timeoutMs, FAULT_DRAIN_MS);
   const clean = await shutDown({ start, logger, clock: context.clock, limitMs });
   return clean && !listening.faulted ? EXIT_CODES.ok : EXIT_CODES.failed;
+}
+
+/** A few lines that say where clients find the gateway, and what it is made of. */
+function logStart(
+  { urls, parts }: RunningServer,
+  { logger, version, file }: { readonly logger: Logger; readonly version: string; readonly file: string | null },
+): void {
+  logger.info({ dashboard: `${urls.http}/`, graphiql: urls.graphql, ...urls, version }, 'listening');
+  logger.info({ file: file ?? 'none, only defaults and the environment' }, 'configuration');
+  const brokers = parts.brokers.map(({ id, kind, synthetic, state }) => [
+    id,
+    [kind, ...(synthetic ? ['synthetic'] : []), state].join(', '),
+  ]);
+  logger.info(Object.fromEntries(brokers), 'brokers');
+  logger.info(parts.bus, 'bus');
 }
 
 async function started(context: CommandContext, config: Config, logger: Logger): Promise<Start> {

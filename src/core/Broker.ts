@@ -9,6 +9,7 @@ import { BROKER_STATES } from './brokerInfo.ts';
 import type { BrokerInfo, BrokerStanding } from './brokerInfo.ts';
 import { BrokerAccount } from './BrokerAccount.ts';
 import type { BrokerAccountOptions } from './BrokerAccount.ts';
+import { OutageLog } from './OutageLog.ts';
 import { authenticationRequired } from './routeSymbols.ts';
 
 /** How a broker treats the credentials that clients bring. */
@@ -36,7 +37,7 @@ export interface BrokerDefinition {
 
 export interface BrokerOptions extends Pick<
   BrokerAccountOptions,
-  'bus' | 'clock' | 'metrics' | 'staleAfterMs' | 'lingerMs'
+  'bus' | 'clock' | 'metrics' | 'staleAfterMs' | 'lingerMs' | 'logger'
 > {
   readonly definition: BrokerDefinition;
   readonly metrics: Metrics;
@@ -61,6 +62,7 @@ export class Broker implements AsyncDisposable {
   readonly #options: BrokerOptions;
   readonly #shared: BrokerAccount | null;
   readonly #accounts = new Map<Scope, ClientAccount>();
+  readonly #outages: OutageLog;
   #enabled: boolean;
   #closed = false;
   #closing: Promise<void> = Promise.resolve();
@@ -70,6 +72,7 @@ export class Broker implements AsyncDisposable {
     this.#options = options;
     this.definition = definition;
     this.#enabled = definition.enabled;
+    this.#outages = new OutageLog(options);
     this.#shared = definition.shared === null ? null : this.#manage(SHARED, definition.shared);
     // Every broker has this metric from the start, mock brokers included, which have no connections.
     options.metrics.upstreamConnections.inc({ broker: this.id }, 0);
@@ -183,6 +186,7 @@ export class Broker implements AsyncDisposable {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#outages[Symbol.dispose]();
     const closed = this.#all().map((broker) => broker.close());
     // Done at once, because another broker may take the id before the last connection has closed.
     this.#uncount();
@@ -243,11 +247,19 @@ export class Broker implements AsyncDisposable {
    */
   #count(): void {
     const [first] = this.#all();
-    const state = this.#enabled ? (first?.standing ?? NO_ACCOUNT).state : 'disabled';
+    const standing = first?.standing ?? NO_ACCOUNT;
+    const state = this.#enabled ? standing.state : 'disabled';
+    if (first !== undefined && !this.#closed) this.#logStanding(first, { ...standing, state });
     for (const each of BROKER_STATES) {
       this.#options.metrics.brokerState.set({ broker: this.id, state: each }, each === state ? 1 : 0);
     }
     this.#countStreams();
+  }
+
+  /** What a client's own account lacks is that client's matter, unless the venue itself is away. */
+  #logStanding(account: BrokerAccount, standing: BrokerStanding): void {
+    if (!account.hasStarted || (standing.state === 'degraded' && account !== this.#shared)) return;
+    this.#outages.note(standing);
   }
 
   /** The sum over all accounts. */

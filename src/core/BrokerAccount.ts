@@ -14,10 +14,12 @@ import { fromEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/errors.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Asker } from '../shared/FairQueue.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import { randomId } from '../shared/random.ts';
 import type { BrokerStanding, BrokerState } from './brokerInfo.ts';
 import { VenueFeed, NumberedStream } from './NumberedStream.ts';
+import { FeedLog } from './FeedLog.ts';
 import { FeedMonitor } from './FeedMonitor.ts';
 import type { SymbolStatus } from './FeedMonitor.ts';
 
@@ -30,6 +32,7 @@ export interface BrokerAccountOptions {
   readonly bus: EventBus;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly logger: Logger;
   readonly staleAfterMs: number;
   /** How long a stream stays open upstream after its last subscriber has left. */
   readonly lingerMs: number;
@@ -63,6 +66,7 @@ export class BrokerAccount implements AsyncDisposable {
   readonly scope: Scope;
   readonly #options: BrokerAccountOptions;
   readonly #monitor: FeedMonitor;
+  readonly #log: FeedLog;
   readonly #streams = new Map<StreamKey, VenueFeed>();
   readonly #statuses = new Map<string, Statuses>();
   /** Null while the account is disabled. */
@@ -80,10 +84,12 @@ export class BrokerAccount implements AsyncDisposable {
   constructor(options: BrokerAccountOptions) {
     this.#options = options;
     this.scope = options.scope;
+    this.#log = new FeedLog(options);
     this.#monitor = new FeedMonitor({
       clock: options.clock,
       staleAfterMs: options.staleAfterMs,
       report: (symbol, status) => {
+        this.#logStatus(symbol, status);
         this.#publishStatus(symbol, status);
       },
     });
@@ -92,6 +98,11 @@ export class BrokerAccount implements AsyncDisposable {
   /** Begins to connect if the broker is enabled. Call this once. */
   start(): void {
     if (this.#options.enabled) this.#enable();
+  }
+
+  /** The venue has been asked for something. */
+  get hasStarted(): boolean {
+    return this.#broker === null || this.#status.kind !== 'closed';
   }
 
   get standing(): BrokerStanding {
@@ -187,6 +198,7 @@ export class BrokerAccount implements AsyncDisposable {
     this.#closed = true;
     this.#reconciliation?.[Symbol.dispose]();
     this.#monitor[Symbol.dispose]();
+    this.#log[Symbol.dispose]();
     for (const { linger, channel } of this.#streams.values()) {
       linger?.[Symbol.dispose]();
       channel[Symbol.dispose]();
@@ -314,6 +326,12 @@ export class BrokerAccount implements AsyncDisposable {
     if (stream.type === 'orderbook') stream.channel.reset();
   }
 
+  #logStatus(symbol: string, { state, reason, gap }: SymbolStatus): void {
+    // While the broker is away, that alone is worth a line.
+    const isAway = this.#status.kind !== 'connected' && this.#status.kind !== 'degraded';
+    if (!gap && !(isAway && state === 'recovering')) this.#log.note(symbol, state, reason);
+  }
+
   #publishStatus(symbol: string, status: SymbolStatus): void {
     const { bus, clock, id } = this.#options;
     let statuses = this.#statuses.get(symbol);
@@ -331,6 +349,7 @@ export class BrokerAccount implements AsyncDisposable {
     const statuses = this.#statuses.get(symbol);
     if (statuses === undefined || this.#monitor.has(symbol)) return;
     this.#statuses.delete(symbol);
+    this.#log.forget(symbol);
     statuses.channel[Symbol.dispose]();
   }
 

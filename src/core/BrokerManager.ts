@@ -8,6 +8,8 @@ import { sleep } from '../shared/clock.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Asker } from '../shared/FairQueue.ts';
+import { silentLogger } from '../shared/logger.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import { BrokerWatcher } from './brokerInfo.ts';
 import type { BrokerInfo } from './brokerInfo.ts';
@@ -25,6 +27,8 @@ export interface BrokerManagerOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly staleAfterMs: number;
+  /** Gets a line when a broker or its feeds can't be relied on, and when they can again. @default none */
+  readonly logger?: Logger;
   /** @default 5000 */
   readonly lingerMs?: number;
 }
@@ -56,10 +60,11 @@ export class BrokerManager implements AsyncDisposable {
   }
 
   addBroker(definition: BrokerDefinition): void {
-    const { index: _index, ...options } = this.#options;
+    const { index: _index, logger = silentLogger(), ...options } = this.#options;
     const broker = new Broker({
       lingerMs: LINGER_MS,
       ...options,
+      logger: logger.child({ broker: definition.id }),
       definition,
       onChange: () => {
         for (const watcher of this.#watchers) watcher.check(definition.id);

@@ -91,7 +91,7 @@ export function silentLogger(): Logger {
 }
 
 function prettyLines(colorize: boolean): (line: string) => string {
-  return prettyFactory({ colorize, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname' });
+  return prettyFactory({ colorize, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname', singleLine: true });
 }
 
 /** What `serializeError` makes of an error. */

@@ -162,6 +162,20 @@ describe('one instrument that is odd', () => {
     expect(await invalid(gateway)).toBe(3);
   });
 
+  it('that the venue no longer knows spoils no answer about the newest candles of others', async () => {
+    const five = [feedOf('EUR_USD', 'candle', '5s'), feedOf('AUD_USD', 'candle', '5s')] as const;
+    const gone = feedOf('USD_JPY', 'candle', '5s');
+    await using gateway = await startOandaBroker([...five, gone], { venue: FAST });
+    await gateway.waitForState('live', ...five, gone);
+    gateway.venue.market('USD_JPY').tick();
+    gateway.venue.unlist('USD_JPY');
+    using _run = gateway.venue.run({ everyMs: 100 });
+    const isClosed = (feed: (typeof five)[number]): boolean =>
+      gateway.candles(feed).filter(({ closed }) => closed).length >= 2;
+    await gateway.clock.hurryUntil(() => five.every(isClosed), 'closed candles of the others');
+    for (const feed of five) expect(gateway.conditions(feed)).toEqual([{ kind: 'live' }]);
+  });
+
   it('in an answer with candles of several harms none of the others', async () => {
     const minuteOfYen = feedOf('USD_JPY', 'candle', '1m');
     await using gateway = await startOandaBroker([MINUTE, minuteOfYen], { venue: FAST });

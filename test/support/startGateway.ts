@@ -3,6 +3,7 @@ import { MarketDataServer } from '../../src/MarketDataServer.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
+import type { Logger } from '../../src/shared/logger.ts';
 import type { StandInBinance } from '../venues/binance/StandInBinance.ts';
 
 export interface GatewayOptions {
@@ -11,20 +12,22 @@ export interface GatewayOptions {
   /** By default nothing is kept open upstream for those who have left. */
   readonly lingerMs?: number;
   readonly clock?: Clock;
+  /** @default one that writes nothing */
+  readonly logger?: Logger;
 }
 
 const NO_BROKERS = { binance: null, oanda: null, 'mock-binance': null, 'mock-oanda': null };
 
 /** The whole gateway on a free port. */
 export async function startGateway(options: GatewayOptions = {}): Promise<MarketDataServer> {
-  const { config = {}, lingerMs = 0, clock = systemClock } = options;
+  const { config = {}, lingerMs = 0, clock = systemClock, logger = silentLogger() } = options;
   const { brokers, server, ...rest } = config;
   const result = parseConfig(
     { ...rest, server: { port: 0, ...asMap(server) }, brokers: { ...NO_BROKERS, ...asMap(brokers) } },
     'test',
   );
   if (!result.ok) throw new Error(JSON.stringify(result.faults));
-  return MarketDataServer.start({ config: result.config, logger: silentLogger(), version: '0.0.0', lingerMs, clock });
+  return MarketDataServer.start({ config: result.config, logger, version: '0.0.0', lingerMs, clock });
 }
 
 /** The configuration of a broker that is served by a stand-in. */

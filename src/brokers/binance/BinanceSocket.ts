@@ -235,7 +235,7 @@ export class BinanceSocket implements AsyncDisposable {
     }
     this.#setSilence(null);
     if (this.#relay.state.kind !== 'open') return;
-    broker.logger.info({ reason }, 'connection to the venue lost');
+    broker.logger.debug({ reason }, 'connection to the venue lost');
     broker.metrics.reconnects.inc({ broker: broker.id });
   }
 

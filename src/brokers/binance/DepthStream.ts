@@ -173,7 +173,7 @@ export class DepthStream extends MarketStream {
     } catch (error) {
       if (signal.aborted) return null;
       const { code } = GatewayError.from(error);
-      this.context.broker.logger.warn({ err: error, stream: this.name }, 'snapshot unavailable');
+      this.context.broker.logger.debug({ err: error, stream: this.name }, 'snapshot unavailable');
       if (code === 'UNKNOWN_SYMBOL') this.refused();
       else
         this.setCondition({

@@ -28,7 +28,7 @@ export async function fetchPatiently<T>(
   try {
     return await attempt(fetch, broker, time.signal);
   } catch (error) {
-    if (!signal.aborted) broker.logger.warn({ err: error, stream }, 'history unavailable');
+    if (!signal.aborted) broker.logger.debug({ err: error, stream }, 'history unavailable');
     return null;
   }
 }

@@ -17,6 +17,8 @@ export interface CandleQuestion extends CandleSpecification {
   readonly openMs: number;
   /** Prices of it were streamed, so that the venue will have it. */
   readonly isExpected: boolean;
+  /** False once nobody waits for the answer any more; then it is not asked for again. */
+  readonly isOpen: () => boolean;
   /** Called once, unless the confirmer is disposed of before. */
   readonly answer: (verdict: Verdict) => void;
 }
@@ -78,10 +80,12 @@ export class CandleConfirmer implements Disposable {
       const answers = await this.#ask(open);
       if (this.#abort.signal.aborted) return;
       open = this.#report(open, answers, { isLast: !isFirst });
+      open = open.filter(({ isOpen }) => isOpen());
       if (open.length === 0) return;
       const pauseMs = Math.min(ASKED_AGAIN_AFTER_MS * 2 ** (round - 1), LONGEST_PAUSE_MS);
       await sleep(clock, pauseMs, this.#abort.signal);
-      if (this.#abort.signal.aborted) return;
+      open = open.filter(({ isOpen }) => isOpen());
+      if (this.#abort.signal.aborted || open.length === 0) return;
     }
   }
 

@@ -241,6 +241,7 @@ export class CandleStream implements CandleMaker {
       interval,
       openMs: before,
       isExpected,
+      isOpen: () => this.#ended.includes(ended),
       answer: (verdict) => {
         ended.verdict = verdict;
         this.#settle();

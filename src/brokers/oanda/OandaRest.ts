@@ -48,7 +48,7 @@ import {
   latestCandlesPath,
   pricingPath,
 } from './restRequests.ts';
-import type { CandleSpecification, CandleWindow, OandaInterval } from './restRequests.ts';
+import type { CandleSpecification, CandleWindow } from './restRequests.ts';
 import type { VenuePrice } from './streamMessages.ts';
 
 export interface OandaRestOptions {
@@ -197,17 +197,29 @@ export class OandaRest implements AsyncDisposable {
     specifications: readonly CandleSpecification[],
     signal?: AbortSignal,
   ): Promise<readonly (readonly VenueCandle[])[]> {
-    const body = await this.#ask((accountId) => latestCandlesPath(accountId, specifications), {
-      ...PATIENT,
-      signal,
-    });
-    if (body === NOTHING) return specifications.map(() => []);
-    const { latestCandles } = this.#replies.read(LatestCandles, body);
+    const path = (accountId: string): string => latestCandlesPath(accountId, specifications);
+    const answer = await this.#send(path, { ...PATIENT, signal });
+    if (!('body' in answer)) return this.#latestWithoutRefused(answer, specifications, signal);
+    if (answer.body === NOTHING) return specifications.map(() => []);
+    const { latestCandles } = this.#replies.read(LatestCandles, answer.body);
     if (latestCandles.length !== specifications.length) throw this.#replies.nonsense();
     return specifications.map((specification, index) => {
-      const answer = this.#replies.entry(Candles, latestCandles[index]);
-      return answer === null ? [] : this.#candles(answer.candles, specification);
+      const entry = this.#replies.entry(Candles, latestCandles[index]);
+      return entry === null ? [] : (this.#candles(entry.candles, specification) ?? []);
     });
+  }
+
+  /** One instrument that the venue does not know makes it refuse all: halves are asked for until it is alone. */
+  async #latestWithoutRefused(
+    answer: Extract<Answer, { status: number }>,
+    specifications: readonly CandleSpecification[],
+    signal?: AbortSignal,
+  ): Promise<readonly (readonly VenueCandle[])[]> {
+    if (answer.refusal !== 'instrument') throw this.#refused(answer);
+    if (specifications.length === 1) return [[]];
+    const middle = Math.ceil(specifications.length / 2);
+    const first = await this.fetchLatestCandles(specifications.slice(0, middle), signal);
+    return [...first, ...(await this.fetchLatestCandles(specifications.slice(middle), signal))];
   }
 
   /** Aborts every request; resolves when no connection and no timer is left. May be called again. */
@@ -234,29 +246,28 @@ export class OandaRest implements AsyncDisposable {
   ): Promise<readonly VenueCandle[] | 'count' | 'future'> {
     const answer = await this.#send((accountId) => candlesPath(accountId, window), symbolOptions);
     if ('body' in answer) {
-      return answer.body === NOTHING ? [] : this.#candles(this.#replies.read(Candles, answer.body).candles, window);
+      if (answer.body === NOTHING) return [];
+      const candles = this.#candles(this.#replies.read(Candles, answer.body).candles, window);
+      if (candles !== null) return candles;
+      throw this.#replies.refuse();
     }
     if (answer.refusal === 'count' || answer.refusal === 'future') return answer.refusal;
     throw this.#refused(answer, symbolOptions.symbol);
   }
 
   /**
-   * The candles that can be read. One that is not aligned as ours are is left out like one that makes no sense: nobody
-   * could tell the two apart. Refuses an answer in which nothing can be read.
+   * The candles that can be read; null if there are none, or if one is not aligned as ours are: nobody could tell the
+   * two kinds apart.
    */
-  #candles(
-    entries: readonly unknown[],
-    { symbol, interval }: { readonly symbol: string; readonly interval: OandaInterval },
-  ): readonly VenueCandle[] {
+  #candles(entries: readonly unknown[], { symbol, interval }: CandleSpecification): readonly VenueCandle[] | null {
     const candles = entries.flatMap((entry) => {
       const read = this.#replies.entry(CandleEntry, entry);
       return read === null ? [] : toVenueCandle(read);
     });
-    const aligned = candles.filter(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0);
-    if (aligned.length === entries.length) return aligned;
+    const isAligned = candles.every(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0);
+    if (isAligned && candles.length === entries.length) return candles;
     this.#setAside(`candles ${symbol} ${interval}`, { symbol, interval }, 'candles of the venue make no sense');
-    if (aligned.length === 0) throw this.#replies.nonsense();
-    return aligned;
+    return isAligned && candles.length > 0 ? candles : null;
   }
 
   /** What is left out is logged once, by name, and not more than a person reads. */

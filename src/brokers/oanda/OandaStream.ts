@@ -156,7 +156,7 @@ export class OandaStream implements AsyncDisposable {
   #onCurrentEnded({ names }: OandaConnection, end: ConnectionEnd, successor: OandaConnection | null): void {
     const { broker, listener } = this.#options;
     const { reason, refusal, fault } = end;
-    if (fault === undefined) broker.logger.info({ reason }, 'stream of the venue lost');
+    if (fault === undefined) broker.logger.debug({ reason }, 'stream of the venue lost');
     else broker.logger.error({ err: fault }, 'stream of the venue failed');
     // The cause first: what is lost because of it is not to be explained by the symptom.
     if (refusal !== null) listener.onRefused(refusal, names);
@@ -166,7 +166,7 @@ export class OandaStream implements AsyncDisposable {
 
   #onSuccessorEnded({ names }: OandaConnection, { refusal, reason }: ConnectionEnd): void {
     const { broker, listener } = this.#options;
-    broker.logger.info({ reason }, 'second stream of the venue lost');
+    broker.logger.debug({ reason }, 'second stream of the venue lost');
     if (refusal !== null) listener.onRefused(refusal, names);
     listener.onChange();
     this.#reconcile();
@@ -178,7 +178,7 @@ export class OandaStream implements AsyncDisposable {
       listener.onLost(NO_PLACE.reason, () => false);
       return;
     }
-    broker.logger.info('no place for a second stream');
+    broker.logger.debug('no place for a second stream');
     if (this.#isLacking(current)) current.end('The stream begins anew, with other instruments.');
     else this.#relay.replaceAfter(SURPLUS_PATIENCE_MS);
   }

@@ -41,6 +41,13 @@ export class FakeProcess implements CommandContext {
     await this.onStart();
     return {
       urls: { http: 'http://127.0.0.1:4000', graphql: 'http://127.0.0.1:4000/graphql', raw: 'ws://127.0.0.1:4000/ws' },
+      parts: {
+        brokers: [
+          { id: 'binance', kind: 'binance', synthetic: false, state: 'connecting' },
+          { id: 'mock', kind: 'mock-binance', synthetic: true, state: 'connected' },
+        ],
+        bus: { engine: 'memory', state: 'ok' },
+      },
       close: () => {
         this.closes += 1;
         return this.onClose();

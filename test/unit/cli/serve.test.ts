@@ -18,12 +18,17 @@ describe('serve', () => {
     expect(host.listeners).toBe(0);
   });
 
-  it.each([[{ TICKGRAPH_BUS__ENGINE: 'redis', REDIS_URL: 'redis://127.0.0.1' }, 'bus.engine']])(
-    'does not start with a setting that is not supported yet: %j',
+  it.each([
+    [{ TICKGRAPH_BUS__ENGINE: 'redis', REDIS_URL: 'redis://127.0.0.1' }, 'bus.engine'],
+    [{ TICKGRAPH_BUS__ENGINE: 'redis' }, 'bus.engine'],
+  ])(
+    'does not start with a setting that is not supported yet, and says so before anything else: %j',
     async (env, path) => {
       const host = new FakeProcess(env);
       expect(await runCommand(['serve'], host)).toBe(2);
       expect(host.err).toContain(path);
+      expect(host.err).toContain('(1 fault)');
+      expect(host.err).toContain('this version has no other bus');
       expect(host.started).toEqual([]);
     },
   );
@@ -47,6 +52,24 @@ describe('serve', () => {
       graphql: 'http://127.0.0.1:4000/graphql',
       raw: 'ws://127.0.0.1:4000/ws',
     });
+    host.events.emit('SIGINT');
+    await exited;
+  });
+
+  it('says in a few lines which file it read, and what it is made of: synthetic brokers are marked', async () => {
+    const host = new FakeProcess({}, { '/etc/tickgraph/config.yaml': 'log: { level: info }' });
+    const { exited } = await listening(host);
+    expect(host.log.length).toBeLessThanOrEqual(6);
+    expect(host.logged('listening')).toMatchObject({
+      dashboard: 'http://127.0.0.1:4000/',
+      graphiql: 'http://127.0.0.1:4000/graphql',
+    });
+    expect(host.logged('configuration')).toMatchObject({ file: expect.stringContaining('config.yaml') as string });
+    expect(host.logged('brokers')).toMatchObject({
+      binance: 'binance, connecting',
+      mock: 'mock-binance, synthetic, connected',
+    });
+    expect(host.logged('bus')).toMatchObject({ engine: 'memory', state: 'ok' });
     host.events.emit('SIGINT');
     await exited;
   });

@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { BrokerSink } from '../../../src/brokers/BaseBroker.ts';
 import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
@@ -15,6 +16,7 @@ function start() {
   const clock = new FakeClock();
   const metrics = new Metrics();
   const made: ScriptedBroker[] = [];
+  const logged: string[] = [];
   const make = (sink: BrokerSink): ScriptedBroker => {
     const adapter = new ScriptedBroker(brokerContext('venue', sink, clock));
     made.push(adapter);
@@ -31,6 +33,7 @@ function start() {
     bus: new MemoryBus(),
     clock,
     metrics,
+    logger: pino({ level: 'debug', base: null, timestamp: false }, { write: (line: string) => void logged.push(line) }),
     staleAfterMs: 10_000,
     lingerMs: 1_000,
     onChange: () => undefined,
@@ -40,6 +43,12 @@ function start() {
     clock,
     broker,
     made,
+    /** The lines since the last call: level, message and reason or symbols. */
+    takeLog: () =>
+      logged.splice(0).map((line) => {
+        const { level, msg, reason, symbols, count, awaySeconds } = JSON.parse(line) as Record<string, unknown>;
+        return [level === 40 ? 'warn' : 'info', msg, symbols ?? awaySeconds, count, reason].filter(Boolean).join(' ');
+      }),
     hold: (scope: string) => broker.holdAccount(scope, new CredentialVault().seal(CREDENTIALS, scope)),
     want: (scope: string, type: 'tick' | 'trade') =>
       broker.withScope(scope)?.want({ symbol: 'BTCUSDT', type, interval: null }, ASKER),
@@ -113,4 +122,65 @@ it('opens nothing any more once it is closed', async () => {
   await clock.advance(60_000);
   expect(made).toHaveLength(before);
   expect(clock.pending).toBe(0);
+});
+
+describe('the log of a broker', () => {
+  const AWAY = { kind: 'waiting', delayMs: 500, reason: 'Refused.' } as const;
+
+  it('has one line when its venue goes and one when it is back, however often it is tried meanwhile', async () => {
+    const { made, takeLog, clock } = start();
+    const sink = made[0]?.sink;
+    sink?.onStatus({ kind: 'connected' });
+    expect(takeLog()).toEqual([]);
+    for (let attempt = 1; attempt < 50; attempt += 1) {
+      sink?.onStatus({ ...AWAY, delayMs: attempt });
+      sink?.onStatus({ kind: 'connecting', attempt });
+      await clock.advance(1_000);
+    }
+    expect(takeLog()).toEqual(['warn broker away Refused.']);
+    sink?.onStatus({ kind: 'connected' });
+    expect(takeLog()).toEqual(['info broker back 49']);
+  });
+
+  it('has a line when only a part is served, if that lasts', async () => {
+    const { made, takeLog, clock } = start();
+    const sink = made[0]?.sink;
+    sink?.onStatus({ kind: 'degraded', reason: 'No list.' });
+    await clock.advance(4_000);
+    sink?.onStatus({ kind: 'connected' });
+    await clock.advance(10_000);
+    expect(takeLog()).toEqual([]);
+    sink?.onStatus({ kind: 'degraded', reason: 'No list.' });
+    await clock.advance(5_000);
+    sink?.onStatus({ kind: 'connected' });
+    expect(takeLog()).toEqual(['warn broker serves only a part No list.', 'info broker back']);
+  });
+
+  it('names feeds that are in trouble and live again, many in one line, and none while the venue is away', async () => {
+    const { broker, made, takeLog, clock } = start();
+    const [adapter] = made;
+    adapter?.sink.onStatus({ kind: 'connected' });
+    const symbols = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'];
+    for (const symbol of symbols) broker.withScope(SHARED)?.want({ symbol, type: 'tick', interval: null }, ASKER);
+    await clock.advance(0);
+    const report = (kind: 'stale' | 'live'): void => {
+      for (const symbol of symbols) {
+        adapter?.sink.onFeed(adapter.feed(`tick ${symbol}`), kind === 'live' ? { kind } : { kind, reason: 'Silence.' });
+      }
+    };
+    report('live');
+    report('stale');
+    report('stale');
+    expect(takeLog()).toEqual(['warn feeds in trouble A 1 Silence.']);
+    await clock.advance(10_000);
+    expect(takeLog()).toEqual(['warn feeds in trouble B,C,D,E,F 7 Silence.']);
+    report('live');
+    await clock.advance(10_000);
+    expect(takeLog()).toEqual(['info feeds live again A,B,C,D,E 8']);
+    adapter?.sink.onStatus(AWAY);
+    await clock.advance(20_000);
+    expect(takeLog()).toEqual(['warn broker away Refused.']);
+    await broker.close();
+    expect(clock.pending).toBe(0);
+  });
 });

@@ -3,6 +3,7 @@ import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
 import { BrokerAccount } from '../../../src/core/BrokerAccount.ts';
 import type { FeedEventDraft, MarketData, StreamKey } from '../../../src/market/marketData.ts';
 import { SHARED } from '../../../src/market/marketData.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { trade } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -38,6 +39,7 @@ function start() {
     bus,
     clock,
     metrics,
+    logger: silentLogger(),
     staleAfterMs: 10_000,
     lingerMs: LINGER_MS,
     onChange: () => undefined,

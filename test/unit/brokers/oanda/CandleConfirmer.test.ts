@@ -30,10 +30,15 @@ function confirmer(...answers: (Answer | 'never')[]) {
   };
   const made = new CandleConfirmer({ rest: { fetchLatestCandles }, clock, logger: silentLogger() });
   const verdicts: Verdict[] = [];
+  let isOpen = true;
   const ask = (openMs = 60_000, symbol = 'EUR_USD', isExpected = false): void => {
-    made.ask({ symbol, interval: '1m', openMs, isExpected, answer: (verdict) => void verdicts.push(verdict) });
+    const answer = (verdict: Verdict) => void verdicts.push(verdict);
+    made.ask({ symbol, interval: '1m', openMs, isExpected, isOpen: () => isOpen, answer });
   };
-  return { clock, asked, verdicts, ask, made };
+  const leave = (): void => {
+    isOpen = false;
+  };
+  return { clock, asked, verdicts, ask, made, leave };
 }
 
 describe('the answer of the venue about a candle that has ended', () => {
@@ -77,6 +82,16 @@ describe('the answer of the venue about a candle that has ended', () => {
     expect(asked.length).toBeLessThan(9);
     await clock.advance(60_000);
     expect(verdicts).toMatchObject([{ kind: 'candle' }]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is not asked for any more when nobody waits for it', async () => {
+    const { clock, ask, asked, leave } = confirmer([candle(60_000, false)]);
+    ask();
+    await clock.advance(1_000);
+    leave();
+    await clock.advance(600_000);
+    expect(asked).toHaveLength(1);
     expect(clock.pending).toBe(0);
   });
 

@@ -1,0 +1,78 @@
+import type { FeedState } from '../market/marketData.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { Logger } from '../shared/logger.ts';
+
+export interface FeedLogOptions {
+  /** Names the broker in its lines. */
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Lines of a kind are at least so far apart. */
+const PERIOD_MS = 10_000;
+/** More symbols are only counted. */
+const NAMED = 5;
+
+/** The symbols of one line. */
+interface Line {
+  readonly symbols: Set<string>;
+  reason: string | null;
+}
+
+/**
+ * Logs which symbols can't be relied on, and which can again. The first of them is logged at once, and what follows
+ * within ten seconds in one line: a thousand feeds may fall silent together. While the whole broker is away, its feeds
+ * are not logged, for that is one line of its own.
+ */
+export class FeedLog implements Disposable {
+  readonly #options: FeedLogOptions;
+  /** Symbols of which it was noted that they can't be relied on. */
+  readonly #bad = new Set<string>();
+  #troubled: Line = { symbols: new Set(), reason: null };
+  #live: Line = { symbols: new Set(), reason: null };
+  #pause: Disposable | null = null;
+
+  constructor(options: FeedLogOptions) {
+    this.#options = options;
+  }
+
+  note(symbol: string, state: FeedState, reason: string | null): void {
+    if (state === 'stale' || state === 'recovering') {
+      if (this.#bad.has(symbol)) return;
+      this.#bad.add(symbol);
+      this.#troubled.symbols.add(symbol);
+      this.#troubled.reason ??= reason;
+    } else if (this.#bad.delete(symbol) && state === 'live') {
+      this.#live.symbols.add(symbol);
+    }
+    if (this.#pause === null) this.#write();
+  }
+
+  /** Nobody wants the symbol any more. */
+  forget(symbol: string): void {
+    this.#bad.delete(symbol);
+  }
+
+  [Symbol.dispose](): void {
+    this.#pause?.[Symbol.dispose]();
+    this.#pause = null;
+  }
+
+  #write(): void {
+    const { clock, logger } = this.#options;
+    const [troubled, live] = [this.#troubled, this.#live];
+    if (troubled.symbols.size + live.symbols.size === 0) return;
+    this.#troubled = { symbols: new Set(), reason: null };
+    this.#live = { symbols: new Set(), reason: null };
+    if (troubled.symbols.size > 0) logger.warn({ ...named(troubled), reason: troubled.reason }, 'feeds in trouble');
+    if (live.symbols.size > 0) logger.info(named(live), 'feeds live again');
+    this.#pause = clock.after(PERIOD_MS, () => {
+      this.#pause = null;
+      this.#write();
+    });
+  }
+}
+
+function named({ symbols }: Line): { readonly symbols: readonly string[]; readonly count: number } {
+  return { symbols: [...symbols].slice(0, NAMED), count: symbols.size };
+}
