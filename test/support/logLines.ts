@@ -1,4 +1,6 @@
-/** Picks the JSON lines of a log out of whatever else was printed. */
+import { Writable } from 'node:stream';
+
+/** The JSON lines of a log among whatever else was printed. */
 export function logLines(text: string): Record<string, unknown>[] {
   return text
     .split('\n')
@@ -9,4 +11,14 @@ export function logLines(text: string): Record<string, unknown>[] {
 function parseLine(line: string): Record<string, unknown> {
   const value: unknown = JSON.parse(line);
   return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+/** An output that keeps every line of a log. */
+export function lineSink(lines: string[]): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      lines.push(String(chunk));
+      done();
+    },
+  });
 }

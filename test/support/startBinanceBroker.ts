@@ -3,13 +3,15 @@ import { BinanceBroker } from '../../src/brokers/binance/BinanceBroker.ts';
 import type { BinanceBrokerOptions } from '../../src/brokers/binance/BinanceBroker.ts';
 import { BinanceHosts } from '../../src/brokers/binance/BinanceHosts.ts';
 import { OrderBook } from '../../src/market/OrderBook.ts';
-import { silentLogger } from '../../src/shared/logger.ts';
+import { pino } from 'pino';
+import { serializeError } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
 import { systemRandom } from '../../src/shared/random.ts';
 import { bookDigest } from '../venues/binance/expectedBooks.ts';
 import { StandInBinance } from '../venues/binance/StandInBinance.ts';
 import type { StandInOptions } from '../venues/binance/StandInBinance.ts';
 import { BrokerRecord, feedOf } from './BrokerRecord.ts';
+import { lineSink } from './logLines.ts';
 import { SkippableClock } from './SkippableClock.ts';
 import { waitFor } from './waitFor.ts';
 
@@ -35,12 +37,13 @@ export async function startBinanceBroker(
   const record = new BrokerRecord();
   const books = new Map<Feed, OrderBook>();
   const metrics = new Metrics();
+  const log: string[] = [];
   const broker = new BinanceBroker(
     {
       id: 'binance',
       clock,
       random: systemRandom,
-      logger: silentLogger(),
+      logger: pino({ level: 'trace', serializers: { err: serializeError } }, lineSink(log)),
       metrics,
       staleAfterMs: options.staleAfterMs ?? 10_000,
       reconnect: { baseMs: 50, maxMs: 500 },
@@ -73,6 +76,7 @@ export async function startBinanceBroker(
     venue,
     broker,
     metrics,
+    log,
     statuses,
     events,
     conditions,

@@ -1,4 +1,3 @@
-import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { Feed } from '../../src/brokers/BaseBroker.ts';
 import { OandaBroker } from '../../src/brokers/oanda/OandaBroker.ts';
@@ -13,6 +12,7 @@ import { DEFAULT_ACCOUNTS } from '../venues/oanda/accounts.ts';
 import { StandInOanda } from '../venues/oanda/StandInOanda.ts';
 import type { StandInOptions } from '../venues/oanda/StandInOanda.ts';
 import { BrokerRecord } from './BrokerRecord.ts';
+import { lineSink } from './logLines.ts';
 import { SkippableClock } from './SkippableClock.ts';
 import { waitFor } from './waitFor.ts';
 
@@ -98,13 +98,4 @@ export async function startOandaBroker(
       wait(() => events(feed).length >= count, `${count} ticks of ${feed.symbol}`),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-function lineSink(lines: string[]): Writable {
-  return new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      lines.push(String(chunk));
-      done();
-    },
-  });
 }

@@ -87,14 +87,15 @@ export class KlineStream extends MarketStream {
     return Math.min(CANDLE_INTERVALS[this.#interval], LONGEST_PATIENCE_MS);
   }
 
-  /** Compares the venue's newest candle with the stream's; before the first, any trade since the subscription counts. */
+  /** Compares the venue's newest candle with the stream's. If it is empty, any trade since then counts. */
   protected async isBehind(options: AskOptions): Promise<boolean> {
     const query = { symbol: this.symbol, interval: this.#interval, fromMs: null, toMs: null, limit: 1 };
     const [newest] = await this.context.history.fetchCandles(query, options);
     if (newest === undefined) return false;
-    if (this.#last !== null) return isNewer(newest, this.#last);
-    const sinceMs = await this.subscribedVenueMs(options);
-    if (toEpochMs(newest.openTime) >= sinceMs) return newest.tradeCount !== 0;
+    const last = this.#last;
+    if (last !== null && isNewer(newest, last)) return true;
+    const sinceMs = last === null ? await this.subscribedVenueMs(options) : toEpochMs(last.time);
+    if (last === null && toEpochMs(newest.openTime) >= sinceMs && newest.tradeCount !== 0) return true;
     const tradedMs = await this.context.history.fetchLastTradeMs(this.symbol, options);
     return tradedMs !== null && tradedMs > sinceMs;
   }

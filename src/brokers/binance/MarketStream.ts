@@ -147,6 +147,12 @@ export abstract class MarketStream implements Disposable {
 
   /** Sets why nothing comes over the whole connection; null once something does. */
   setTransportSilence(reason: string | null): void {
+    if (reason === null && this.#ailments.has('transport')) {
+      // Its own silence is measured anew from here.
+      this.#ailments.set('silence', null);
+      this.#pace.forgive();
+      this.#hearing.begun();
+    }
     this.#ail('transport', reason);
   }
 
@@ -171,7 +177,8 @@ export abstract class MarketStream implements Disposable {
     this.#noteAge();
     if (!this.#subscribed) return;
     // Whatever a whole connection does not deliver says nothing about one of its streams.
-    if (!this.#ailments.has('transport')) this.#hearing.silent(this.#pace.silentMs, this.#patienceMs);
+    if (this.#ailments.has('transport')) return;
+    this.#hearing.silent(this.#pace.silentMs, this.#patienceMs);
     this.#noteSilence();
   }
 
