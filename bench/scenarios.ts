@@ -42,7 +42,7 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
     batches: (options) => [(name) => slow(name, options)],
   },
   documents: {
-    cases: ['gateway', 'stock'],
+    cases: ['gateway', 'gateway-deflate', 'stock'],
     main: 'us/msg',
     batches: (options) => options.distinct.map((distinct) => (name) => distinctDocuments({ name, distinct }, options)),
   },

@@ -65,6 +65,18 @@ describe('compressed messages', () => {
     },
   );
 
+  it('are plain for most of many groups of two clients, because compressing for all would cost more than it saves', async () => {
+    const documents = Array.from({ length: 20 }, (_, n) => SUBSCRIPTION.replace('price', `p${n + 10}: price`));
+    const pairs = documents.flatMap((query) => [
+      { ...whole, query },
+      { ...whole, query },
+    ]);
+    const saved = 1 - (await bytesFor(ON, pairs)) / (await bytesFor(OFF, pairs));
+    // A group that is compressed for saves more than half of its bytes: of 20 groups there are 8.
+    expect(saved).toBeGreaterThan(4 / 20);
+    expect(saved).toBeLessThan(8 / 20);
+  });
+
   it('of the raw protocol are plain for one client alone, and compressed for several', async () => {
     await using gateway = await RawGateway.start({ compression: ON });
     await using owned = new AsyncDisposableStack();

@@ -15,6 +15,8 @@ import type { ClientProtocol } from '../../shared/metrics.ts';
 export interface Encoder {
   /** False while the group has one client: then no encoding has to be kept for others. */
   readonly isShared: boolean;
+  /** How many clients the group has. @default many */
+  readonly members?: number;
   /** How many times larger than the event its text may be, as far as is known. @default 1 */
   readonly expansion?: number;
   encode(event: MarketData): string;
@@ -57,7 +59,7 @@ export class SharedFrames {
   readonly payloads: readonly SharedPayload[];
   /** The sum over all payloads. */
   readonly payloadBytes: number;
-  /** The size of the smallest payload; -1 if one of them is for one client alone. */
+  /** The size of the smallest payload; -1 if one of them is not worth compressing. */
   readonly #smallest: number;
   #plain: Buffer | null = null;
   /** Made for ids of this length; clients nearly always use one length. */
@@ -130,7 +132,7 @@ export interface PayloadOrigin {
   readonly encoder: Encoder;
   /** The compression chains of the group that gets the event. Null if it has no place in one. */
   readonly chains: DeflateChains | null;
-  /** False if one client alone gets it: then compressing costs more than all the rest, and nobody shares the result. */
+  /** False if compressing would cost more than it saves, because too few clients share the result. */
   readonly isForMany: boolean;
 }
 
@@ -188,6 +190,11 @@ export abstract class SharedUpdate {
   protected abstract encode(encoder: Encoder): SharedFrames;
 }
 
+/** For a group with this many members compressing costs little in comparison with writing to all of them. */
+const MANY_MEMBERS = 32;
+/** Of each event so many smaller groups are compressed for: enough for few clients, and a bound for many. */
+const MAX_SMALL_GROUPS = 8;
+
 export interface SharedEventOptions {
   /** The whole book right after a book's delta. */
   readonly whole?: OrderBookUpdate | null;
@@ -208,6 +215,7 @@ export class SharedEvent extends SharedUpdate {
   readonly book: OrderBookUpdate | null;
   readonly #chains: DeflateChains | null;
   readonly #isForMany: boolean;
+  #smallGroups = 0;
   #whole: SharedEvent | null = null;
   #bare: SharedEvent | null = null;
 
@@ -268,8 +276,14 @@ export class SharedEvent extends SharedUpdate {
 
   protected override encode(encoder: Encoder): SharedFrames {
     const chains = this.#chains;
-    const isForMany = encoder.isShared && this.#isForMany;
+    const isForMany = encoder.isShared && this.#isForMany && this.#paysFor(encoder);
     return new SharedFrames([new SharedPayload(encoder.encode(this.event), { encoder, chains, isForMany })]);
+  }
+
+  #paysFor({ members = MANY_MEMBERS }: Encoder): boolean {
+    if (members >= MANY_MEMBERS) return true;
+    this.#smallGroups += 1;
+    return this.#smallGroups <= MAX_SMALL_GROUPS;
   }
 }
 

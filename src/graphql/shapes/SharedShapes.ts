@@ -143,6 +143,10 @@ class ShapeEncoder implements Encoder {
     return this.users > 1;
   }
 
+  get members(): number {
+    return this.users;
+  }
+
   encode(event: MarketData): string {
     const text = this.#write?.(event) ?? this.#execute(this.#request.yields === 'list' ? [{ event }] : { event });
     const expansion = text.length / bytesOfEvent(event);
