@@ -60,7 +60,7 @@ class Scene implements AsyncDisposable {
     return this.states().filter((state, index, all) => state !== all[index - 1]);
   }
 
-  toldState(status: string, symbol = 'BTCUSDT'): Promise<RawMessage> {
+  seesState(status: string, symbol = 'BTCUSDT'): Promise<RawMessage> {
     return this.client.waitFor((message) => message['status'] === status && message['symbol'] === symbol);
   }
 
