@@ -10,6 +10,7 @@ ENV NODE_ENV=production HOST=0.0.0.0
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json LICENSE ./
+COPY bin ./bin
 COPY schema ./schema
 COPY src ./src
 # The user is given by number, so that platforms can verify that it is not root. The root file system may be read-only.
@@ -20,4 +21,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.TICKGRAPH_SERVER__PORT || process.env.PORT || 4000) + '/health').then((response) => process.exit(response.ok ? 0 : 1), () => process.exit(1))"]
 # In the list form node is process 1 and gets the signals itself.
-CMD ["node", "--max-semi-space-size=16", "src/index.ts", "serve"]
+CMD ["node", "--max-semi-space-size=16", "bin/tickgraph.cjs", "serve"]

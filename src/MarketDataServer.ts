@@ -22,7 +22,6 @@ import { createHealth, indexPage, createMetricsEndpoint } from './http/endpoints
 import { ClientConnections } from './http/ClientConnections.ts';
 import { HttpServer } from './http/HttpServer.ts';
 import type { UpgradeHandler } from './http/HttpServer.ts';
-import { isAllowedOrigin } from './http/origin.ts';
 import { RawProtocol } from './raw/RawProtocol.ts';
 import { systemClock } from './shared/clock.ts';
 import type { Clock } from './shared/clock.ts';
@@ -137,6 +136,7 @@ function buildServices(options: MarketDataServerOptions, admission: Admission, o
     sessions,
     vault: new CredentialVault(),
     clock,
+    logger,
     allowInsecure: config.server.allowInsecureCredentials,
   });
   return {
@@ -175,14 +175,13 @@ function buildManager(
 }
 
 function buildGraphql({ config }: MarketDataServerOptions, services: Services): ReturnType<typeof createGraphql> {
-  const { maxPayloadBytes, compression, allowedOrigins } = config.server;
+  const { maxPayloadBytes, compression } = config.server;
   return createGraphql({
     services,
     graphql: config.graphql,
     heartbeatMs: config.heartbeat.graphqlMs,
     maxPayloadBytes,
     compression,
-    allowsOrigin: (origin) => isAllowedOrigin({ origin, host: undefined, allowedOrigins }),
   });
 }
 
@@ -193,7 +192,8 @@ function buildHttp(
 ): HttpServer {
   const { config, logger, version } = options;
   const { clock, manager, metrics } = services;
-  const { maxPayloadBytes, compression, allowedOrigins, host, port, shutdownTimeoutMs } = config.server;
+  const { maxPayloadBytes, compression, allowedOrigins, host, port, shutdownTimeoutMs, keepAliveTimeoutMs } =
+    config.server;
   const { graphqlMs, rawMs } = config.heartbeat;
   const graphql = buildGraphql(options, services);
   const raw = new RawProtocol({ services, heartbeatMs: rawMs, maxPayloadBytes, compression });
@@ -234,8 +234,10 @@ function buildHttp(
     allowedOrigins,
     connections,
     alwaysServed: new Set(['/health', '/ready', '/metrics']),
+    crossOriginPaths: new Set(['/graphql']),
     unreadTimeoutMs: UNREAD_BEATS * graphqlMs,
     shutdownTimeoutMs,
+    keepAliveTimeoutMs,
     clock,
     logger,
   });

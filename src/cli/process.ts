@@ -33,10 +33,12 @@ export interface StartOptions {
   readonly version: string;
 }
 
+type ProcessEvent = StopSignal | 'SIGHUP' | 'uncaughtException' | 'unhandledRejection';
+
 /** The signals and unhandled errors of a process. */
 export interface ProcessEvents {
-  on(event: StopSignal | 'uncaughtException' | 'unhandledRejection', listener: (subject: unknown) => void): unknown;
-  off(event: StopSignal | 'uncaughtException' | 'unhandledRejection', listener: (subject: unknown) => void): unknown;
+  on(event: ProcessEvent, listener: (subject: unknown) => void): unknown;
+  off(event: ProcessEvent, listener: (subject: unknown) => void): unknown;
 }
 
 /** Everything that a command uses of the process that it runs in. Tests pass a fake one. */

@@ -3,30 +3,42 @@ import type { Config } from '../config/schema.ts';
 import type { Clock } from '../shared/clock.ts';
 import { sleep } from '../shared/clock.ts';
 import { createLogger } from '../shared/logger.ts';
-import type { Logger } from '../shared/logger.ts';
+import type { Logger, LogLevel } from '../shared/logger.ts';
 import { reportFaults, loadSupportedConfig } from './checkConfig.ts';
-import type { StopSignal, ProcessEvents, RunningServer, CommandContext } from './process.ts';
-import { EXIT_CODES, SIGNAL_EXIT_CODES } from './process.ts';
+import type { RunningServer, CommandContext } from './process.ts';
+import { EXIT_CODES } from './process.ts';
+import { ProcessListeners } from './processListeners.ts';
+import type { Ending } from './processListeners.ts';
+import { reload } from './reload.ts';
 
 /** How long the shutdown may take after an unhandled error. */
 const FAULT_DRAIN_MS = 5_000;
-
-type Ending = 'signal' | 'fault';
 
 type Start =
   { readonly kind: 'started'; readonly server: RunningServer } | { readonly kind: 'failed'; readonly error: unknown };
 
 /**
  * Serves until a signal or an unhandled error, and resolves with the exit code once everything is closed or the time for that is
- * up. A second signal, or a signal after an unhandled error, exits at once.
+ * up. A second signal, or a signal after an unhandled error, exits at once. SIGHUP reads the configuration again.
  */
 export async function serve(file: string | null, context: CommandContext): Promise<number> {
   const result = loadSupportedConfig(file, context);
   if (!result.ok) return reportFaults(result.faults, context);
   const { config } = result;
-  const logger = createLogger({ ...config.log, output: context.output });
+  let { level } = config.log;
+  const logger = createLogger({ ...config.log, level: () => level, output: context.output });
   const ended = Promise.withResolvers<Ending>();
-  using listening = listen({ ...context, logger, end: ended.resolve });
+  const setLogLevel = (next: LogLevel): void => {
+    level = next;
+  };
+  using listeners = new ProcessListeners({
+    ...context,
+    logger,
+    end: ended.resolve,
+    reload: () => {
+      reload({ file, context, running: config, logger, setLogLevel });
+    },
+  });
 
   const start = started(context, config, logger);
   const first = await Promise.race([start, ended.promise]);
@@ -40,7 +52,7 @@ export async function serve(file: string | null, context: CommandContext): Promi
   const timeoutMs = config.server.shutdownTimeoutMs;
   const limitMs = ending === 'signal' ? timeoutMs : Math.min(timeoutMs, FAULT_DRAIN_MS);
   const clean = await shutDown({ start, logger, clock: context.clock, limitMs });
-  return clean && !listening.faulted ? EXIT_CODES.ok : EXIT_CODES.failed;
+  return clean && !listeners.faulted ? EXIT_CODES.ok : EXIT_CODES.failed;
 }
 
 async function started(context: CommandContext, config: Config, logger: Logger): Promise<Start> {
@@ -81,54 +93,4 @@ async function closeWhenStarted(start: Promise<Start>, logger: Logger): Promise<
     logger.error({ err }, 'stopping failed');
     return false;
   }
-}
-
-interface ListenOptions {
-  readonly events: ProcessEvents;
-  readonly logger: Logger;
-  readonly exit: (code: number) => void;
-  readonly end: (ending: Ending) => void;
-}
-
-interface Listening extends Disposable {
-  /** True once there was an unhandled error. */
-  readonly faulted: boolean;
-}
-
-/** Listens for signals and unhandled errors until it is disposed of. */
-function listen({ events, logger, exit, end }: ListenOptions): Listening {
-  let ending = false;
-  let faulted = false;
-  const onSignal = (signal: StopSignal) => (): void => {
-    if (ending) {
-      exit(SIGNAL_EXIT_CODES[signal]);
-      return;
-    }
-    ending = true;
-    logger.info({ signal }, 'stopping');
-    end('signal');
-  };
-  const onFault =
-    (message: string) =>
-    (error: unknown): void => {
-      ending = true;
-      faulted = true;
-      logger.fatal({ err: error }, message);
-      end('fault');
-    };
-  const listeners = [
-    ['SIGTERM', onSignal('SIGTERM')],
-    ['SIGINT', onSignal('SIGINT')],
-    ['uncaughtException', onFault('uncaught exception')],
-    ['unhandledRejection', onFault('unhandled rejection')],
-  ] as const;
-  for (const [event, listener] of listeners) events.on(event, listener);
-  return {
-    get faulted() {
-      return faulted;
-    },
-    [Symbol.dispose]() {
-      for (const [event, listener] of listeners) events.off(event, listener);
-    },
-  };
 }

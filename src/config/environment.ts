@@ -9,6 +9,7 @@ import { emptyTree, merge, setAt, valueAt, isTree } from './tree.ts';
 import { readYaml } from './yamlDocument.ts';
 import { nearest } from './faults.ts';
 import { configSchema } from './schema.ts';
+import { withoutByteOrderMark } from '../shared/byteOrderMark.ts';
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -122,7 +123,8 @@ class EnvironmentReader implements EnvironmentLayer {
       return;
     }
     try {
-      this.#set(name, setting, readFile(resolve(cwd, file)).replace(/[\r\n]+$/, ''));
+      const text = withoutByteOrderMark(readFile(resolve(cwd, file)));
+      this.#set(name, setting, text.replace(/[\r\n]+$/, ''));
     } catch (error) {
       const found = `a file that can't be read (${systemCode(error)})`;
       this.#fail(name, setting.path, { found, expected: 'the name of a readable file' });

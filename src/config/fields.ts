@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Decimal } from '../market/decimal.ts';
 import { compare, decimal } from '../market/decimal.ts';
 import { readPublicKey } from '../shared/jwtKeys.ts';
+import { parseOriginPattern } from '../shared/originPattern.ts';
 
 // The building blocks of the schema. All checks of one setting have the same message, which says what is expected.
 
@@ -92,15 +93,12 @@ export function redisUrl(): z.ZodString {
     .refine((value) => ['redis:', 'rediss:'].includes(URL.parse(value)?.protocol ?? ''), { error });
 }
 
-/** An origin as browsers send it in the Origin header, or `*` for any. */
+/** An origin as browsers send it in the Origin header, a pattern for all hosts below a domain, or `*` for any origin. */
 export function origin(): z.ZodString {
-  const error = 'an origin such as https://app.example.org (scheme, host and port, nothing else), or "*"';
-  return z.string({ error }).refine((value) => value === '*' || isOrigin(value), { error });
-}
-
-function isOrigin(value: string): boolean {
-  const parsed = URL.parse(value);
-  return parsed !== null && ['http:', 'https:'].includes(parsed.protocol) && parsed.origin === value;
+  const error =
+    'an origin such as https://app.example.org or capacitor://localhost (scheme, host and port, nothing else), ' +
+    'https://*.example.org for all hosts below a domain, or "*"';
+  return z.string({ error }).refine((value) => value === '*' || parseOriginPattern(value) !== null, { error });
 }
 
 /** An IP address, or a network in CIDR notation. */

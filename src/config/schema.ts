@@ -46,6 +46,8 @@ const server = section({
   /** The size of one message from a client, after decompression. */
   maxPayloadBytes: wholeNumber(256, MAX_MESSAGE_BYTES).default(65_536),
   shutdownTimeoutMs: wholeNumber(1, HOUR_MS).default(5000),
+  /** Longer than the 60 s that most proxies keep idle connections: they would send a request just as it is closed. */
+  keepAliveTimeoutMs: wholeNumber(1_000, HOUR_MS).default(75_000),
   /** The origins of web pages that may connect. Empty: the server's own origin and loopback pages; `*`: all pages. */
   allowedOrigins: listOf(origin(), 'a list of origins').default([]),
   /** The proxies whose X-Forwarded-For and X-Forwarded-Proto headers are believed. */
@@ -86,7 +88,7 @@ const jwtSettings = section({
     .nullable()
     .default(null),
   /** Null allows HS256 with a secret, and RS256 and ES256 otherwise. */
-  algorithms: listOf(oneOf([...SECRET_ALGORITHMS, ...PUBLIC_KEY_ALGORITHMS]), 'a list of algorithms', 13)
+  algorithms: listOf(oneOf([...SECRET_ALGORITHMS, ...PUBLIC_KEY_ALGORITHMS]), 'a list of algorithms', 14)
     .min(1, { error: 'at least one algorithm' })
     .nullable()
     .default(null),
@@ -112,7 +114,7 @@ const JWT_RULES: readonly Rule[] = [
       return usableAlgorithms(key.algorithms, algorithms).length > 0;
     },
     expected:
-      'an algorithm that fits the key: RS or PS with 256, 384 or 512 for RSA; ES256, ES384, ES512 for P-256, P-384, P-521; EdDSA for Ed25519',
+      'an algorithm that fits the key: RS or PS with 256, 384 or 512 for RSA; ES256, ES384, ES512 for P-256, P-384, P-521; EdDSA or Ed25519 for Ed25519',
     at: 'algorithms',
   },
 ];

@@ -3,6 +3,7 @@ import { fromEpochMs } from '../market/timestamp.ts';
 import type { Timestamp } from '../market/timestamp.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { BrokerManager } from './BrokerManager.ts';
 import type { CredentialVault } from './CredentialVault.ts';
 import type { ClientCredentials, Broker } from './Broker.ts';
@@ -16,6 +17,7 @@ export interface BrokerAuthenticatorOptions {
   readonly sessions: Sessions;
   readonly vault: CredentialVault;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** `server.allowInsecureCredentials`. */
   readonly allowInsecure: boolean;
 }
@@ -51,7 +53,10 @@ export class BrokerAuthenticator implements Disposable {
 
   constructor(options: BrokerAuthenticatorOptions) {
     this.#options = options;
-    this.#attempts = new AttemptGate(options.clock);
+    const { clock, logger } = options;
+    this.#attempts = new AttemptGate(clock, (address) => {
+      logger.warn({ address }, 'venues refused ten credentials of an address within a minute; it has to wait');
+    });
   }
 
   /**

@@ -23,8 +23,6 @@ export interface GraphqlOptions {
   readonly compression: CompressionSettings;
   /** How long a WebSocket client may take to send connection_init. @default 10000 */
   readonly initTimeoutMs?: number;
-  /** Decides whether pages of this origin may read answers over HTTP (CORS). @default none may */
-  readonly allowsOrigin?: (origin: string) => boolean;
 }
 
 /** The GraphQL half of the server. The HTTP server routes `/graphql` here. */
@@ -40,7 +38,7 @@ const INIT_TIMEOUT_MS = 10_000;
 /** Makes the GraphQL half of the server. */
 export function createGraphql(options: GraphqlOptions): Graphql {
   const { services, graphql, heartbeatMs, maxPayloadBytes, compression } = options;
-  const { initTimeoutMs = INIT_TIMEOUT_MS, allowsOrigin = () => false } = options;
+  const { initTimeoutMs = INIT_TIMEOUT_MS } = options;
   const { clock, logger, metrics } = services;
   const { introspection } = graphql;
   const errors = new ClientErrors({ logger, metrics, suggestions: introspection });
@@ -59,7 +57,6 @@ export function createGraphql(options: GraphqlOptions): Graphql {
     graphiql: graphql.graphiql ? new GraphiqlPage() : null,
     heartbeatMs,
     maxPayloadBytes,
-    allowsOrigin,
   });
   const sockets = new GraphqlWsServer({
     services,

@@ -41,13 +41,19 @@ export type ExecuteOperation = (
   context: Omit<GraphqlContext, 'operation'>,
 ) => Promise<OperationOutcome>;
 
+/** Some clients send an empty operation name for none. */
+export function withoutEmptyName<Params extends OperationParams>(params: Params): Params {
+  return params.operationName === '' ? { ...params, operationName: null } : params;
+}
+
 /** Every operation is executed by this, whatever protocol it came over. */
 export function operationExecutor(
   getEnveloped: YogaServerInstance<object, object>['getEnveloped'],
   errors: ClientErrors,
 ): ExecuteOperation {
-  return async ({ query, operationName, variables, extensions }, context) => {
-    if (isPersistedQuery({ query, extensions })) return { errors: [errors.persistedQueryNotSupported()] };
+  return async (params, context) => {
+    if (isPersistedQuery(params)) return { errors: [errors.persistedQueryNotSupported()] };
+    const { query, operationName, variables } = withoutEmptyName(params);
     try {
       const enveloped = getEnveloped({ ...context });
       const document = enveloped.parse(query ?? '');

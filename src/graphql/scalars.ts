@@ -4,8 +4,10 @@ import { decimal } from '../market/decimal.ts';
 import type { Decimal } from '../market/decimal.ts';
 import type { Timestamp } from '../market/timestamp.ts';
 
-/** Date, time and up to nine digits of a second in UTC: the only spelling of an instant in this API. */
-const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?Z$/;
+/** Date, time and up to nine digits of a second in UTC: the only spelling of an instant that this API sends. */
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/;
+/** The same in every spelling of UTC that RFC 3339 allows. */
+const INSTANT_TAKEN = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(\.\d{1,9})?(?:Z|[+-]00:00)$/i;
 
 /** `Decimal`: an exact decimal number as a string. */
 export const decimalScalar = textScalar<Decimal>({
@@ -87,14 +89,17 @@ function toDecimal(text: string): Decimal | undefined {
   }
 }
 
+/** Returns the instant in the spelling that this API sends. */
 function toTimestamp(text: string): Timestamp | undefined {
-  const toSeconds = INSTANT.exec(text)?.[1];
-  if (toSeconds === undefined) return undefined;
+  const match = INSTANT_TAKEN.exec(text);
+  if (match === null) return undefined;
+  const [, date = '', time = '', fraction = ''] = match;
+  const toSeconds = `${date}T${time}`;
   const epochMs = Date.parse(`${toSeconds}Z`);
   // Date would turn the 30th of February into a day in March, so the result is compared with the input.
   if (Number.isNaN(epochMs) || !new Date(epochMs).toISOString().startsWith(toSeconds)) return undefined;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- this is the proof of the brand
-  return text as Timestamp;
+  return `${toSeconds}${fraction}Z` as Timestamp;
 }
 
 function isSafeInt(value: unknown): value is number {

@@ -8,7 +8,7 @@ import { GatewayError } from '../shared/errors.ts';
 import type { ClientErrors } from './ClientErrors.ts';
 import type { GraphqlContext } from './context.ts';
 import { DocumentCache } from './documents/DocumentCache.ts';
-import { abandon, operationExecutor } from './executeOperation.ts';
+import { abandon, operationExecutor, withoutEmptyName } from './executeOperation.ts';
 import type { ExecuteOperation, StreamOutcome } from './executeOperation.ts';
 import type { AcceptedAnswers } from './http/acceptedAnswers.ts';
 import { stringifyInSlices, turnOf } from './slices.ts';
@@ -65,7 +65,7 @@ function executedBy(execute: ExecuteOperation): Plugin<Record<string, never>, Ht
       if (isPersistedQuery(sent)) setParams({ ...sent, query: '' });
       setParamsHandler(({ params, request, context }) => {
         // Yoga's own plugins read both.
-        const whole = { ...context, request, params };
+        const whole = { ...context, request, params: withoutEmptyName(params) };
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- passed on as it is, to eventStreams
         return execute(params, whole) as Promise<ExecutionResult>;
       });

@@ -114,6 +114,11 @@ export class ClientConnections {
     };
   }
 
+  /** True while a request of the connection is being answered. */
+  isAnswering(socket: Socket): boolean {
+    return (this.#peers.get(socket)?.requests ?? 0) > 0;
+  }
+
   /** Takes a place for a long-lived connection, which is free again once disposed of. Throws LIMIT_EXCEEDED. */
   hold(request: IncomingMessage): Disposable {
     const { limits, proxies } = this.#options;

@@ -7,6 +7,7 @@ import { GatewayError } from '../shared/errors.ts';
 import { logFault } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ClientConnections } from './ClientConnections.ts';
+import { answerCrossOrigin } from './crossOrigin.ts';
 import { isAllowedOrigin } from './origin.ts';
 import {
   BAD_HOST,
@@ -44,9 +45,13 @@ export interface HttpServerOptions {
   readonly connections: ClientConnections;
   /** Paths that are served even over refused connections: those that report the gateway's own state. */
   readonly alwaysServed?: ReadonlySet<string>;
+  /** Paths whose answers pages of the allowed origins may read. */
+  readonly crossOriginPaths?: ReadonlySet<string>;
   /** A client that reads nothing of what was sent for this long is disconnected. */
   readonly unreadTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
+  /** How long a connection stays open between two requests. A proxy in front should close it first (README). */
+  readonly keepAliveTimeoutMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -55,7 +60,6 @@ const TIMEOUTS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5_000,
-  keepAliveTimeout: 10_000,
 };
 
 /**
@@ -74,13 +78,16 @@ export class HttpServer implements AsyncDisposable {
     this.#options = options;
     this.#server = createServer({
       ...TIMEOUTS,
+      keepAliveTimeout: options.keepAliveTimeoutMs,
       maxHeaderSize: MAX_HEADER_BYTES,
       // Offers to upgrade to anything else (h2c) are ignored, and the request is served.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     });
-    // The timeout applies only while written data is not read. A request may take long to answer.
+    // Node leaves it to this listener to end a connection on which nothing has moved for as long as it may wait. A request may
+    // take long to answer, and what was upgraded has heartbeats of its own.
     this.#server.setTimeout(options.unreadTimeoutMs, (socket) => {
-      if (socket.writableLength > 0) socket.destroy();
+      const isBetweenRequests = !this.#upgraded.has(socket) && !options.connections.isAnswering(socket);
+      if (socket.writableLength > 0 || isBetweenRequests) socket.destroy();
     });
     this.#server.on('connection', (socket) => {
       options.connections.accept(socket);
@@ -167,6 +174,7 @@ export class HttpServer implements AsyncDisposable {
       if (this.draining) this.#server.closeIdleConnections();
     });
     const { alwaysServed, connections, requestHandlers, upgradeHandlers } = this.#options;
+    const { allowedOrigins, crossOriginPaths } = this.#options;
     const answering = connections.begin(request);
     response.once('close', () => {
       answering[Symbol.dispose]();
@@ -176,6 +184,7 @@ export class HttpServer implements AsyncDisposable {
     const handler = requestHandlers.get(path);
     const refusal = alwaysServed?.has(path) === true ? null : connections.refusalOf(request.socket);
     if (!isHost(request.headers.host)) sendError(response, BAD_HOST);
+    else if (crossOriginPaths?.has(path) === true && answerCrossOrigin(request, response, allowedOrigins)) return;
     else if (refusal !== null) sendError(response, withConnectionClose(toErrorResponse(refusal)));
     else if (handler !== undefined) {
       request.url = originForm(target);

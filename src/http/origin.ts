@@ -1,8 +1,10 @@
 import { isIPv4 } from 'node:net';
+import { matchesOrigin, parseOrigin, parseOriginPattern } from '../shared/originPattern.ts';
+import type { OriginPattern } from '../shared/originPattern.ts';
 
-/** What decides whether an upgrade request may proceed. */
+/** What decides whether a web page may use the gateway. */
 export interface OriginRequest {
-  /** The Origin header. Browsers always send one. */
+  /** The Origin header. Browsers always send one with an upgrade, and with a request to another origin. */
   readonly origin: string | undefined;
   /** The Host header. */
   readonly host: string | undefined;
@@ -20,27 +22,25 @@ export function isAllowedOrigin({ origin, host, allowedOrigins }: OriginRequest)
   const page = parseOrigin(origin);
   if (page === null) return false;
   if (isOwn(page, host)) return true;
-  if (allowedOrigins.length === 0) return isLoopbackName(page.hostname);
-  return allowedOrigins.some((allowed) => parseOrigin(allowed)?.origin === page.origin);
-}
-
-/** Returns null for the origin `null` (a sandboxed page, a file) and for anything that is more than an origin. */
-function parseOrigin(text: string): URL | null {
-  const url = URL.parse(text);
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return null;
-  // An origin is a scheme, a host and a port, and nothing else.
-  const bare =
-    url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '';
-  return bare ? url : null;
+  if (allowedOrigins.length === 0) return isWeb(page) && isLoopbackName(page.host);
+  return allowedOrigins.some((allowed) => {
+    const pattern = parseOriginPattern(allowed);
+    return pattern !== null && matchesOrigin(pattern, page);
+  });
 }
 
 /**
  * The scheme is not compared, because a proxy in front may terminate TLS. Only the Host header says which name the browser used:
  * a foreign page whose name resolves to this server also counts as its own origin, and gets no more than any anonymous client.
  */
-function isOwn(page: URL, host: string | undefined): boolean {
-  if (host === undefined || host === '') return false;
-  return URL.parse(`${page.protocol}//${host}`)?.host === page.host;
+function isOwn(page: OriginPattern, host: string | undefined): boolean {
+  if (host === undefined || host === '' || !isWeb(page)) return false;
+  const own = parseOrigin(`${page.scheme}://${host}`);
+  return own !== null && matchesOrigin(own, page);
+}
+
+function isWeb({ scheme }: OriginPattern): boolean {
+  return scheme === 'http' || scheme === 'https';
 }
 
 function isLoopbackName(hostname: string): boolean {

@@ -24,8 +24,7 @@ export class RawProtocol {
   constructor({ services, ...options }: RawProtocolOptions) {
     const { clock } = services;
     this.#services = services;
-    // The protocol has no sub-protocol: a client that insists on one is refused by the handshake.
-    this.#server = new SocketServer({ ...options, clock, handleProtocols: () => false });
+    this.#server = new SocketServer({ ...options, clock, handleProtocols: chooseFirst });
     this.#meter = new DeliveryMeter({ ...services, protocol: 'raw' });
   }
 
@@ -55,7 +54,7 @@ export class RawProtocol {
   async #admit(request: IncomingMessage): Promise<ConnectedClient> {
     const services = this.#services;
     const address = services.clientOf(request);
-    const evidence = evidenceFromHeaders(request.headers);
+    const evidence = services.logins.areChecked ? evidenceFromHeaders(request.headers) : null;
     if (evidence === null && services.logins.required) return ConnectedClient.stranger(services, address);
     const client = await ConnectedClient.admit({ services, address, evidence, sessionToken: null });
     try {
@@ -66,4 +65,13 @@ export class RawProtocol {
       throw error;
     }
   }
+}
+
+/**
+ * The protocol has no sub-protocol, and the one that a client offers means nothing here. But a browser ends the connection if
+ * none of its offers is chosen.
+ */
+function chooseFirst(offered: ReadonlySet<string>): string | false {
+  const [first] = offered;
+  return first ?? false;
 }

@@ -6,6 +6,7 @@ import type { BookUpdateKind, CandleInterval, FeedType } from '../market/marketD
 import { RAW_TYPES } from './messages.ts';
 import type { ClientLogin, ClientMessage, MessageId } from './messages.ts';
 import { assertNever, GatewayError } from '../shared/errors.ts';
+import { withoutByteOrderMark } from '../shared/byteOrderMark.ts';
 
 /** The id is present in both cases if it could be read, so that even a refusal carries it. */
 export type ParsedMessage =
@@ -26,7 +27,7 @@ const THROTTLE_MS = { min: 0, max: 60_000 };
 /**
  * Parses a client's text message. Never throws: what is wrong is returned as BAD_REQUEST, whose message names the
  * member, what was found and what was expected. Unknown members of the message are ignored, unknown options are
- * refused.
+ * refused. A member that is null is as if it were not there.
  */
 export function parseClientMessage(text: string): ParsedMessage {
   let id: MessageId | undefined;
@@ -182,7 +183,7 @@ function parseObject(text: string): JsonObject {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(withoutByteOrderMark(text));
   } catch {
     // The cause would quote the message, which may contain a secret.
     throw bad('The message is not valid JSON.');
@@ -196,7 +197,8 @@ function toMaps(value: unknown, nesting: number): unknown {
   const map = new Map<string, unknown>();
   for (const [key, item] of Object.entries(value)) {
     if (POISONED.has(key)) throw bad(`The message has the key ${key}, which is not allowed.`);
-    map.set(key, toMaps(item, nesting - 1));
+    // Many languages write null for what is not set.
+    if (item !== null) map.set(key, toMaps(item, nesting - 1));
   }
   return map;
 }

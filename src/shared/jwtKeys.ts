@@ -7,7 +7,9 @@ import type { KeyObject } from 'node:crypto';
 export const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
 const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const;
 /** The algorithms that verify with a public key. */
-export const PUBLIC_KEY_ALGORITHMS = [...RSA_ALGORITHMS, 'ES256', 'ES384', 'ES512', 'EdDSA'] as const;
+export const PUBLIC_KEY_ALGORITHMS = [...RSA_ALGORITHMS, 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] as const;
+/** Two names of one algorithm: the one of RFC 8037, and the one that RFC 9864 put in its place. */
+const ED25519_ALGORITHMS: readonly unknown[] = ['EdDSA', 'Ed25519'];
 
 /** The algorithms that are allowed if `auth.jwt.algorithms` is left out. */
 const DEFAULT_ALGORITHMS: readonly unknown[] = ['HS256', 'RS256', 'ES256'];
@@ -26,7 +28,9 @@ export interface PublicKey {
 
 /** The algorithms of a key that `auth.jwt.algorithms` allows. The header of a token alone never decides. */
 export function usableAlgorithms(fitting: readonly string[], wanted: readonly unknown[] | null): readonly string[] {
-  return fitting.filter((algorithm) => (wanted ?? DEFAULT_ALGORITHMS).includes(algorithm));
+  const names = wanted ?? DEFAULT_ALGORITHMS;
+  const allowed = names.some((name) => ED25519_ALGORITHMS.includes(name)) ? [...names, ...ED25519_ALGORITHMS] : names;
+  return fitting.filter((algorithm) => allowed.includes(algorithm));
 }
 
 /** Reads a public key or a certificate in PEM format. Returns null for a private key, and for a key that no algorithm fits. */
@@ -45,7 +49,7 @@ function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): r
   if (asymmetricKeyType === 'rsa') {
     return (asymmetricKeyDetails?.modulusLength ?? 0) < MIN_RSA_BITS ? [] : RSA_ALGORITHMS;
   }
-  const algorithm =
-    asymmetricKeyType === 'ed25519' ? 'EdDSA' : CURVE_ALGORITHMS[asymmetricKeyDetails?.namedCurve ?? ''];
+  if (asymmetricKeyType === 'ed25519') return ['EdDSA', 'Ed25519'];
+  const algorithm = CURVE_ALGORITHMS[asymmetricKeyDetails?.namedCurve ?? ''];
   return algorithm === undefined ? [] : [algorithm];
 }

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { Logger } from 'pino';
+import type { Logger, LoggerOptions as PinoOptions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { GatewayError } from './errors.ts';
 
@@ -48,7 +48,8 @@ export interface LogOutput {
 }
 
 export interface LoggerOptions {
-  readonly level: LogLevel;
+  /** A function is asked for each line, also of loggers that were derived from this one. */
+  readonly level: LogLevel | (() => LogLevel);
   /** `auto` writes readable lines to a terminal and JSON to anything else. */
   readonly pretty: 'auto' | boolean;
   readonly output: LogOutput;
@@ -63,7 +64,7 @@ export function createLogger({ level, pretty, output }: LoggerOptions): Logger {
   let dropped = 0;
   const logger = pino(
     {
-      level,
+      ...(typeof level === 'string' ? { level } : changingLevel(level)),
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -83,6 +84,19 @@ export function createLogger({ level, pretty, output }: LoggerOptions): Logger {
     },
   );
   return logger;
+}
+
+/** A derived logger has its own copy of a level, so all of them take every line, and those below the level are dropped here. */
+function changingLevel(current: () => LogLevel): Pick<PinoOptions, 'level' | 'hooks'> {
+  const { values } = pino.levels;
+  return {
+    level: 'trace',
+    hooks: {
+      logMethod(line, method, level) {
+        if (level >= (values[current()] ?? Infinity)) method.apply(this, line);
+      },
+    },
+  };
 }
 
 /** A logger that writes nothing, for tests and tools. */

@@ -125,7 +125,7 @@ describe('over HTTP', () => {
     expect((await client.closing()).code).toBe(4403);
   });
 
-  it('a stream of events ends with its login', async () => {
+  it('a stream of events ends with its login, and says so', async () => {
     const clock = new FakeClock();
     await using gateway = await startGuarded({ clock, options: { heartbeatMs: 1_000_000 } });
     await using client = await SseClient.subscribe(gateway.url, TICKS, bearer(await tokenUntil(100)));
@@ -134,7 +134,9 @@ describe('over HTTP', () => {
     expect(client.ended).toBe(false);
     await clock.advance(1_000);
     await waitFor(() => client.ended, 'the stream to end');
-    expect(client.events).toEqual([]);
+    const [reason, end] = client.events;
+    expect(JSON.parse(reason?.data ?? '')).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
+    expect(end?.event).toBe('complete');
     await gateway.isIdle();
   });
 

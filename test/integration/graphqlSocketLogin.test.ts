@@ -25,6 +25,9 @@ describe('over WebSocket', () => {
     ['Authorization of connectionParams', async () => [{ Authorization: `Bearer ${await sign()}` }, {}]],
     ['token of connectionParams', async () => [{ token: await sign() }, {}]],
     ['apiKey of connectionParams', () => [{ apiKey: 'key-of-plain' }, {}]],
+    ['headers of connectionParams', async () => [{ headers: { Authorization: `Bearer ${await sign()}` } }, {}]],
+    ['x-api-key in headers of connectionParams', () => [{ headers: { 'x-api-key': 'key-of-plain' } }, {}]],
+    ['authToken of connectionParams', async () => [{ authToken: await sign() }, {}]],
     ['the header of the upgrade', async () => [undefined, bearer(await sign())]],
     ['connectionParams rather than the header', async () => [{ token: await sign() }, bearer('x.y.z')]],
   ] as [string, () => Promise<[object | undefined, object]>][])('a login is taken from %s', async (_name, brought) => {

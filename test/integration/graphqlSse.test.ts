@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Services } from '../../src/core/Services.ts';
 import type { Subscriptions } from '../../src/core/Subscriptions.ts';
 import { FakeClock } from '../support/FakeClock.ts';
 import { GraphqlGateway } from '../support/GraphqlGateway.ts';
@@ -12,6 +13,24 @@ const TRADES = 'subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) 
 const WIDE = `subscription { marketData(symbols: ["BTCUSDT"], types: [TRADE]) { ... on Trade { tradeId ${Array.from({ length: 29 }, (_, n) => `${'x'.repeat(100)}${n}: receivedAt`).join(' ')} } } }`;
 
 const told = (bid: string) => ({ event: 'next', data: JSON.stringify({ data: { marketData: { bid } } }) });
+
+/** Resolving symbols waits until a test opens the gate; openings are counted. */
+function gated(gates: (() => void)[], opened = { count: 0 }): (services: Services) => Services {
+  return (services) => {
+    const { subscriptions: real } = services;
+    const subscriptions = {
+      resolve: async (...request: Parameters<Subscriptions['resolve']>) => {
+        await new Promise<void>((resolve) => gates.push(resolve));
+        return real.resolve(...request);
+      },
+      open: (...opening: Parameters<Subscriptions['open']>) => {
+        opened.count += 1;
+        return real.open(...opening);
+      },
+    };
+    return { ...services, subscriptions: subscriptions as unknown as Subscriptions };
+  };
+}
 
 describe('a subscription over server-sent events', () => {
   it('is told each event as next', async () => {
@@ -27,6 +46,16 @@ describe('a subscription over server-sent events', () => {
     expect(await gateway.metric('subscriptions', { protocol: 'graphql-sse' })).toBe(1);
     expect(await gateway.metric('events_delivered_total', { protocol: 'graphql-sse', type: 'tick' })).toBe(2);
     expect(await gateway.metric('bytes_sent_total', { protocol: 'graphql-sse' })).toBeGreaterThan(100);
+  });
+
+  it('may neither be kept, changed nor held back by a proxy, so none compresses it', async () => {
+    await using gateway = await GraphqlGateway.start();
+    await using client = await SseClient.subscribe(gateway.url, TICKS, { 'accept-encoding': 'gzip, br' });
+    expect(client.response.headers).toMatchObject({
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+    });
+    expect(client.response.headers['content-encoding']).toBeUndefined();
   });
 
   it('works by GET too, as EventSource asks', async () => {
@@ -57,23 +86,8 @@ describe('a subscription over server-sent events', () => {
 
   it('leaves nothing behind when the client goes away while it is being prepared', async () => {
     const gates: (() => void)[] = [];
-    let opened = 0;
-    await using gateway = await GraphqlGateway.start({
-      wrap: (services) => {
-        const { subscriptions: real } = services;
-        const subscriptions = {
-          resolve: async (...request: Parameters<Subscriptions['resolve']>) => {
-            await new Promise<void>((resolve) => gates.push(resolve));
-            return real.resolve(...request);
-          },
-          open: (...opening: Parameters<Subscriptions['open']>) => {
-            opened += 1;
-            return real.open(...opening);
-          },
-        };
-        return { ...services, subscriptions: subscriptions as unknown as Subscriptions };
-      },
-    });
+    const opened = { count: 0 };
+    await using gateway = await GraphqlGateway.start({ wrap: gated(gates, opened) });
     const leaving = new AbortController();
     const asked = fetch(`${gateway.url}?query=${encodeURIComponent(TICKS)}`, {
       headers: { accept: 'text/event-stream' },
@@ -83,7 +97,7 @@ describe('a subscription over server-sent events', () => {
     leaving.abort();
     await expect(asked).rejects.toThrow();
     gates[0]?.();
-    await waitFor(() => opened === 1);
+    await waitFor(() => opened.count === 1);
     await gateway.isIdle();
     await gateway.settles('subscriptions', { protocol: 'graphql-sse' }, 0);
   });
@@ -106,13 +120,38 @@ describe('a subscription over server-sent events', () => {
     await gateway.settles('subscriptions', { protocol: 'graphql-sse' }, 0);
   });
 
-  it('ends without complete when the gateway does, so that clients come again', async () => {
+  it('ends with the reason when the gateway does, so that clients know that they may come again', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await SseClient.subscribe(gateway.url, TICKS);
+    await using list = await SseClient.subscribe(
+      gateway.url,
+      'subscription { marketDataBatch(symbols: ["BTCUSDT"], everyMs: 100) { symbol } }',
+    );
     await gateway.wanted('tick BTCUSDT');
     await gateway.graphql.close(1001);
-    await waitFor(() => client.ended);
-    expect(client.events).toEqual([]);
+    await waitFor(() => client.ended && list.ended);
+    for (const { events } of [client, list]) {
+      const [reason, end] = events;
+      expect(JSON.parse(reason?.data ?? '')).toMatchObject({
+        errors: [{ message: expect.stringContaining('shutting down'), extensions: { retryable: true } }],
+      });
+      expect(end).toEqual({ event: 'complete', data: '' });
+      expect(events).toHaveLength(2);
+    }
+    await gateway.isIdle();
+  });
+
+  it('that is still being prepared when the gateway ends is refused, and opens nothing', async () => {
+    const gates: (() => void)[] = [];
+    await using gateway = await GraphqlGateway.start({ wrap: gated(gates) });
+    const asked = fetch(`${gateway.url}?query=${encodeURIComponent(TICKS)}`, {
+      headers: { accept: 'text/event-stream' },
+    });
+    await waitFor(() => gates.length === 1);
+    await gateway.graphql.close(1001);
+    gates[0]?.();
+    const { status, headers } = await asked;
+    expect([status, headers.get('content-type')]).toEqual([503, 'application/json; charset=utf-8']);
     await gateway.isIdle();
   });
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Agent, get } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -23,6 +24,55 @@ import { waitFor } from '../support/waitFor.ts';
 const hello: RequestHandler = ({ url }, response) => {
   sendJson(response, 200, { url });
 };
+
+describe('a connection between two requests', () => {
+  const held = async (server: HttpServer): Promise<{ readonly socket: Socket; readonly head: string }> => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    socket.write('GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const [head] = (await once(socket, 'data')) as [Buffer];
+    return { socket, head: head.toString() };
+  };
+
+  it('is kept for longer than the minute after which load balancers give it up, and the answer says for how long', async () => {
+    await using server = await serve({ '/hello': hello });
+    const { socket, head } = await held(server);
+    expect(head).toMatch(/^keep-alive: timeout=75\r$/im);
+    socket.destroy();
+  });
+
+  it('is closed after the time that is configured', async () => {
+    await using server = await serve({ '/hello': hello }, { keepAliveTimeoutMs: 1 });
+    const { socket } = await held(server);
+    await once(socket, 'close');
+  });
+
+  it('is not what a connection is whose request takes long to answer, or that was upgraded', async () => {
+    const slow = Promise.withResolvers<void>();
+    const handlers: Readonly<Record<string, RequestHandler>> = {
+      '/hello': async (incoming, response) => {
+        await slow.promise;
+        await hello(incoming, response);
+      },
+    };
+    await using server = await serve(handlers, {
+      keepAliveTimeoutMs: 1,
+      unreadTimeoutMs: 50,
+      upgradeHandlers: new Map([['/ws', { upgrade: () => undefined, close: () => Promise.resolve() }]]),
+      shutdownTimeoutMs: 1,
+    });
+    const upgraded = connect(Number(new URL(server.url).port), '127.0.0.1');
+    upgraded.write('GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
+    await waitFor(() => server.upgradedConnections === 1);
+    const answered = held(server);
+    // Another connection has been idle for as long as both, and goes.
+    const idle = connect(Number(new URL(server.url).port), '127.0.0.1');
+    await once(idle.resume(), 'close');
+    slow.resolve();
+    expect((await answered).head).toContain('200 OK');
+    expect(server.upgradedConnections).toBe(1);
+    upgraded.destroy();
+  });
+});
 
 describe('requests', () => {
   it('on any other path get 404 with a JSON body', async () => {
@@ -365,6 +415,7 @@ describe('closing', () => {
       connections: clientConnections({ clock }),
       unreadTimeoutMs: 24_000,
       shutdownTimeoutMs: 5_000,
+      keepAliveTimeoutMs: 75_000,
       clock,
       logger: silentLogger(),
     });

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { decimal } from '../../src/market/decimal.ts';
 import type { CandleDraft } from '../../src/market/marketData.ts';
@@ -56,13 +55,6 @@ describe('on connecting', () => {
     await using gateway = await RawGateway.start();
     await using client = await RawClient.connect(gateway.url);
     expect(client.messages[0]).toMatchObject({ type: 'status', status: 'connected', message: expect.any(String) });
-  });
-
-  it('a sub-protocol that is asked for is not pretended to be spoken', async () => {
-    await using gateway = await RawGateway.start();
-    const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/ws`, ['graphql-transport-ws']);
-    const failure = await new Promise<Error>((resolve) => socket.once('error', resolve));
-    expect(failure.message).toBe('Server sent no subprotocol');
   });
 });
 

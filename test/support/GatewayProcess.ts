@@ -16,6 +16,8 @@ export interface GatewayProcessOptions {
   readonly cwd?: string;
   /** @default the Node that runs the tests */
   readonly command?: string;
+  /** True: it leads a group of processes, as at a terminal. */
+  readonly leadsGroup?: boolean;
 }
 
 /** Lets Node keep what it has compiled, for every process of every test: each begins in half the time. */
@@ -35,18 +37,22 @@ export class GatewayProcess implements AsyncDisposable {
   out = '';
   err = '';
   readonly #exited: Promise<number | string>;
+  readonly #leadsGroup: boolean;
 
   constructor({
     args = ['src/index.ts', 'serve'],
     env = OFFLINE,
     cwd = projectFolder,
     command,
+    leadsGroup = false,
   }: GatewayProcessOptions = {}) {
+    this.#leadsGroup = leadsGroup;
     const path = [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter);
     this.child = spawn(command ?? process.execPath, args, {
       cwd,
       env: { PATH: path, NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: leadsGroup,
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.out += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.err += text));
@@ -66,13 +72,20 @@ export class GatewayProcess implements AsyncDisposable {
     return String(line['http']);
   }
 
+  /** Sends the signal to its whole group if it leads one, as Ctrl+C does. */
+  kill(signal: NodeJS.Signals): void {
+    const { pid } = this.child;
+    if (this.#leadsGroup && pid !== undefined) process.kill(-pid, signal);
+    else this.child.kill(signal);
+  }
+
   /** Its exit code, or the name of the signal that killed it, once it ended and all that it printed was read. */
   exited(): Promise<number | string> {
     return this.#exited;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL');
+    if (this.child.exitCode === null && this.child.signalCode === null) this.kill('SIGKILL');
     await this.#exited;
   }
 }

@@ -14,9 +14,7 @@ import { waitFor } from './waitFor.ts';
 
 export interface GraphqlGatewayOptions extends ScriptedGatewayOptions {
   readonly graphql?: Partial<GraphqlOptions['graphql']>;
-  readonly options?: Partial<
-    Pick<GraphqlOptions, 'heartbeatMs' | 'initTimeoutMs' | 'maxPayloadBytes' | 'compression' | 'allowsOrigin'>
-  >;
+  readonly options?: Partial<Pick<GraphqlOptions, 'heartbeatMs' | 'initTimeoutMs' | 'maxPayloadBytes' | 'compression'>>;
 }
 
 /** The real core and the GraphQL half on a free port of a plain HTTP server, fed by scripted brokers. */

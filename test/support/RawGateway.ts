@@ -45,6 +45,7 @@ export class RawGateway extends ScriptedGateway implements AsyncDisposable {
       connections,
       unreadTimeoutMs: 2 * heartbeatMs,
       shutdownTimeoutMs: 5_000,
+      keepAliveTimeoutMs: 75_000,
       clock,
       logger: silentLogger(),
       ...options.http,

@@ -79,6 +79,7 @@ export function clientServices(options: ClientServicesOptions): ClientServices {
       sessions,
       vault: new CredentialVault(),
       clock,
+      logger: silentLogger(),
       allowInsecure: allowInsecureCredentials,
     }),
     clientOf: (request) => ({ address: request.socket.remoteAddress ?? '', secure }),

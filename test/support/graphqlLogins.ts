@@ -75,6 +75,6 @@ export function gatedLogins(gates: (() => void)[]): (services: Services) => Serv
       await new Promise<void>((resolve) => gates.push(resolve));
       return real.verify(...brought);
     };
-    return { ...services, logins: { verify } as ClientLogins };
+    return { ...services, logins: { verify, areChecked: real.areChecked } as ClientLogins };
   };
 }

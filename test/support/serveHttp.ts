@@ -19,6 +19,7 @@ export async function serve(
     connections: clientConnections(),
     unreadTimeoutMs: 24_000,
     shutdownTimeoutMs: 5_000,
+    keepAliveTimeoutMs: 75_000,
     clock: systemClock,
     logger: silentLogger(),
     ...options,

@@ -28,14 +28,17 @@ interface Attempts {
  */
 export class AttemptGate implements Disposable {
   readonly #clock: Clock;
+  readonly #onLockout: (network: string) => void;
   /** When each address failed within the window, oldest first. The address that failed last is the last in the map. */
   readonly #failures = new Map<string, number[]>();
   readonly #attempts = new Map<string, Attempts>();
   #sweep: Disposable | null = null;
   #closed = false;
 
-  constructor(clock: Clock) {
+  /** `onLockout` is called when an address has failed so often that it is refused from now on. */
+  constructor(clock: Clock, onLockout: (network: string) => void) {
     this.#clock = clock;
+    this.#onLockout = onLockout;
   }
 
   /** How many addresses have recent failures. */
@@ -104,6 +107,7 @@ export class AttemptGate implements Disposable {
       }
     }
     this.#sweepLater();
+    if (moments.length === MAX_FAILURES) this.#onLockout(network);
   }
 
   #sweepLater(): void {

@@ -27,7 +27,7 @@ export interface ClientLoginsOptions {
 
 type Verdict =
   | { readonly kind: 'accepted'; readonly login: LoggedIn }
-  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'refused' | 'unsuitable'; readonly reason: string }
   | { readonly kind: 'unavailable'; readonly retryAfterMs: number };
 
 const NOBODY: LoggedIn = { principal: ANONYMOUS, limits: null };
@@ -48,9 +48,16 @@ export class ClientLogins implements Disposable {
     this.#metrics = metrics;
     this.#jwt = auth.jwt === null ? null : new JwtVerifier({ settings: auth.jwt, clock, logger });
     this.#apiKeys = new ApiKeyRing(auth.apiKeys);
-    this.#gate = new AttemptGate(clock);
+    this.#gate = new AttemptGate(clock, (address) => {
+      logger.warn({ address }, 'ten logins of an address failed within a minute; it has to wait');
+    });
     if (auth.jwt?.audience === null)
       logger.warn('auth.jwt.audience is not set: tokens for other services are accepted');
+  }
+
+  /** False if no kind of login is configured: then whatever a client or a proxy sends as one is ignored. */
+  get areChecked(): boolean {
+    return this.required || this.#jwt !== null || this.#apiKeys.size > 0;
   }
 
   /**
@@ -59,20 +66,23 @@ export class ClientLogins implements Disposable {
    * failed too often or the login can't be checked at the moment.
    */
   async verify(evidence: LoginEvidence | null, address: string): Promise<LoggedIn> {
-    if (evidence === null || !this.#checks) {
+    if (evidence === null || !this.areChecked) {
       if (!this.required) return NOBODY;
       this.#count('refused');
       throw new GatewayError('UNAUTHENTICATED', 'Log in first: send a bearer token or an API key.');
     }
     const verdict = await this.#judge(evidence, address);
-    this.#count(verdict.kind);
     switch (verdict.kind) {
       case 'accepted':
+        this.#count('accepted');
         return verdict.login;
       case 'refused':
+      case 'unsuitable':
+        this.#count('refused');
         this.#logger.info({ address, sent: evidence.kind, reason: verdict.reason }, 'login refused');
         throw new GatewayError('UNAUTHENTICATED', 'This login is not valid, or no longer valid: log in again.');
       case 'unavailable':
+        this.#count('unavailable');
         throw new GatewayError('RATE_LIMITED', "Logins can't be checked at the moment: try again later.", {
           retryAfterMs: verdict.retryAfterMs,
         });
@@ -86,15 +96,12 @@ export class ClientLogins implements Disposable {
     this.#gate[Symbol.dispose]();
   }
 
-  get #checks(): boolean {
-    return this.#jwt !== null || this.#apiKeys.size > 0;
-  }
-
   async #judge(evidence: LoginEvidence, address: string): Promise<Verdict> {
     try {
       return await this.#gate.run(
         address,
         () => this.#check(evidence),
+        // A client with a token of the issuer does not guess, even if the token has expired.
         ({ kind }) => kind === 'refused',
       );
     } catch (error) {

@@ -21,16 +21,21 @@ export interface JwtSettings {
 /** The principal of a token. */
 export type JwtPrincipal = Extract<Principal, { readonly kind: 'jwt' }>;
 
-/** The result of checking a token. `reason` is for the log; a client never learns which check failed. */
+/**
+ * The result of checking a token. `refused`: it is not the issuer's. `unsuitable`: it is, but has expired or is not meant for this
+ * gateway. `reason` is for the log; a client never learns which check failed.
+ */
 export type JwtVerdict =
   | { readonly kind: 'accepted'; readonly principal: JwtPrincipal }
-  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'refused' | 'unsuitable'; readonly reason: string }
   | { readonly kind: 'unavailable'; readonly retryAfterMs: number };
 
 /** The tolerated difference between the issuer's clock and ours: a login starts earlier and ends later by this much. */
 export const CLOCK_TOLERANCE_MS = 30_000;
 
 const MAX_TOKEN_LENGTH = 8_192;
+/** If a token does not name its key, so many of those that fit are tried. */
+const MAX_KEYS_TRIED = 32;
 /** The latest time that a Date can represent. */
 const MAX_TIME_MS = 8_640_000_000_000_000;
 
@@ -57,19 +62,81 @@ export class JwtVerifier implements Disposable {
   async verify(token: string): Promise<JwtVerdict> {
     if (token.length > MAX_TOKEN_LENGTH) return { kind: 'refused', reason: 'too long' };
     try {
-      const currentDate = new Date(this.#clock.now());
-      const { payload } = await jwtVerify(token, this.#key, { ...this.#options, currentDate });
-      return judge(payload);
+      return judge(await this.#payloadOf(token));
     } catch (error) {
-      if (error instanceof KeysUnavailableError) return { kind: 'unavailable', retryAfterMs: error.retryAfterMs };
-      // The error is not kept even as a cause, because messages of jose and JSON.parse quote their input.
-      return { kind: 'refused', reason: error instanceof errors.JOSEError ? error.code : 'unusable key' };
+      return verdictFor(error);
     }
   }
 
   [Symbol.dispose](): void {
     this.#remote?.[Symbol.dispose]();
   }
+
+  async #payloadOf(token: string): Promise<JWTPayload> {
+    try {
+      return await this.#verifyWithAny(token);
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+      // Tokens that don't name their key show only by this that the issuer has other keys by now.
+      if (this.#remote === null || !(await this.#remote.fetchNewer())) throw error;
+      return await this.#verifyWithAny(token);
+    }
+  }
+
+  /** Naming the key is optional (RFC 7515, 4.1.4), so several may fit. Rejects with jose's errors. */
+  async #verifyWithAny(token: string): Promise<JWTPayload> {
+    try {
+      return await this.#verifyWith(this.#key, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+      return await this.#verifyWithOneOf(error, token);
+    }
+  }
+
+  async #verifyWithOneOf(keys: AsyncIterable<CryptoKey>, token: string): Promise<JWTPayload> {
+    let tried = 0;
+    for await (const key of keys) {
+      try {
+        return await this.#verifyWith(key, token);
+      } catch (error) {
+        // Claims are looked at after the signature.
+        if (isAboutClaims(error)) throw error;
+      }
+      tried += 1;
+      if (tried === MAX_KEYS_TRIED) break;
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+
+  async #verifyWith(key: Key['key'] | CryptoKey, token: string): Promise<JWTPayload> {
+    const options = { ...this.#options, currentDate: new Date(this.#clock.now()) };
+    // jose has a signature for a key and one for a function that finds it.
+    const { payload } =
+      typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, key, options);
+    return payload;
+  }
+}
+
+type ClaimsError = errors.JWTExpired | errors.JWTClaimValidationFailed;
+
+function isAboutClaims(error: unknown): error is ClaimsError {
+  return error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed;
+}
+
+/** The error is not kept even as a cause, because messages of jose and JSON.parse quote their input. */
+function verdictFor(error: unknown): JwtVerdict {
+  if (error instanceof KeysUnavailableError) return { kind: 'unavailable', retryAfterMs: error.retryAfterMs };
+  if (error instanceof errors.JWTExpired) return { kind: 'unsuitable', reason: error.code };
+  if (isAboutClaims(error)) return { kind: 'unsuitable', reason: claimInWords(error) };
+  return { kind: 'refused', reason: error instanceof errors.JOSEError ? error.code : 'unusable key' };
+}
+
+/** The claim is one that this gateway requires or knows: the token can't choose the name. */
+function claimInWords({ claim, reason }: errors.JWTClaimValidationFailed): string {
+  if (reason === 'missing') return `claim ${claim} is missing`;
+  if (reason === 'invalid') return `claim ${claim} is malformed`;
+  if (claim === 'nbf') return 'claim nbf: the token is not valid yet';
+  return `claim ${claim} has another value than configured`;
 }
 
 /** A key or key set, and the algorithms that it can be used with. */
@@ -102,9 +169,8 @@ function verifyOptions({ issuer, audience }: JwtSettings, algorithms: readonly s
 /** Checks what jose leaves to its user, after the signature was verified. */
 function judge({ iss, sub, exp, ...claims }: JWTPayload): JwtVerdict {
   const expiresAtMs = (exp ?? Number.NaN) * 1_000;
-  if (typeof sub !== 'string' || sub === '' || !(expiresAtMs <= MAX_TIME_MS)) {
-    return { kind: 'refused', reason: 'unusable claims' };
-  }
+  if (typeof sub !== 'string' || sub === '') return { kind: 'unsuitable', reason: 'claim sub is empty or no text' };
+  if (!(expiresAtMs <= MAX_TIME_MS)) return { kind: 'unsuitable', reason: 'claim exp is beyond all time' };
   const issuer = typeof iss === 'string' ? iss : null;
   return {
     kind: 'accepted',

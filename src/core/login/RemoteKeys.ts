@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors } from 'jose';
-import type { JWTVerifyGetKey, JSONWebKeySet } from 'jose';
+import type { JWK, JWTVerifyGetKey, JSONWebKeySet } from 'jose';
+import { withoutByteOrderMark } from '../../shared/byteOrderMark.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 
@@ -8,7 +9,7 @@ const TIMEOUT_MS = 5_000;
 const FRESH_MS = 600_000;
 /** How long keys are used while their server can't be reached. */
 const USABLE_MS = 86_400_000;
-/** The shortest time between two fetches, whatever key a token names. */
+/** The shortest time between two fetches, whatever key a token names or lacks. */
 const COOLDOWN_MS = 30_000;
 /** The same as long as there is no key at all. */
 const FIRST_COOLDOWN_MS = 5_000;
@@ -64,11 +65,19 @@ export class RemoteKeys implements Disposable {
       return await keys.find(header, jws);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      // The issuer may have rotated keys since the last fetch: only newer keys show that there is no such key.
       await this.#refresh();
       if (this.#keys !== null && this.#keys !== keys) return await this.#keys.find(header, jws);
-      throw this.#failing ? this.#unavailable() : error;
+      throw this.#unavailable();
     }
   };
+
+  /** Fetches the keys again, if it is time for that. Resolves with true if there are other keys now. */
+  async fetchNewer(): Promise<boolean> {
+    const keys = this.#keys;
+    await this.#refresh();
+    return this.#keys !== keys;
+  }
 
   /** Aborts a running fetch. Nothing is fetched afterwards. */
   [Symbol.dispose](): void {
@@ -114,7 +123,7 @@ export class RemoteKeys implements Disposable {
       abort.abort(new Error(`no answer within ${TIMEOUT_MS} ms`));
     });
     try {
-      const find = createLocalJWKSet(await fetchKeySet(this.#url, abort.signal));
+      const find = finderOf(await fetchKeySet(this.#url, abort.signal));
       this.#keys = { find, fetchedAtMs: startedAtMs };
       this.#failing = false;
     } catch (error) {
@@ -125,6 +134,33 @@ export class RemoteKeys implements Disposable {
       this.#fetching = null;
     }
   }
+}
+
+/**
+ * Finds keys in the set. A key need not have a name (RFC 7517, 4.5): if none has the name that a token gives, those without one
+ * may be meant. Throws if it is no key set.
+ */
+function finderOf(set: JSONWebKeySet): JWTVerifyGetKey {
+  const all = createLocalJWKSet(set);
+  const keys = all.jwks().keys.map(withEitherName);
+  const find = createLocalJWKSet({ keys });
+  const findUnnamed = createLocalJWKSet({ keys: keys.filter(({ kid }) => kid === undefined) });
+  return async (header, jws) => {
+    try {
+      return await find(header, jws);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      const { kid: _kid, ...nameless } = header;
+      return await findUnnamed(nameless, jws);
+    }
+  };
+}
+
+/** Ed25519 signatures have two names, of which the older is EdDSA (RFC 9864): a key that gives one verifies tokens with either. */
+function withEitherName(key: JWK): JWK {
+  if (key.crv !== 'Ed25519' || (key.alg !== 'EdDSA' && key.alg !== 'Ed25519')) return key;
+  const { alg: _alg, ...rest } = key;
+  return rest;
 }
 
 const MAX_BYTES = 262_144;
@@ -144,7 +180,7 @@ async function fetchKeySet(url: URL, signal: AbortSignal): Promise<JSONWebKeySet
     throw new Error(`HTTP status ${response.status} instead of the keys`);
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- createLocalJWKSet rejects anything else
-  return JSON.parse(await readBody(response.body)) as JSONWebKeySet;
+  return JSON.parse(withoutByteOrderMark(await readBody(response.body))) as JSONWebKeySet;
 }
 
 async function readBody(body: NonNullable<Response['body']>): Promise<string> {

@@ -57,6 +57,7 @@ export class SocketUpgrades {
       socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
+    dropMalformedOffers(request);
     const offered = request.headers['sec-websocket-extensions'] ?? '';
     if (this.#compression.enabled && canCompress(offered)) {
       this.#compressing.handleUpgrade(request, socket, head, (webSocket) => {
@@ -74,6 +75,22 @@ export class SocketUpgrades {
   compressFromBytes(socket: WebSocket): number | null {
     return socket.extensions === '' ? null : this.#compression.thresholdBytes;
   }
+}
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
+
+/** The library refuses the whole handshake if one offered sub-protocol is no token (RFC 9110), or is offered twice. */
+function dropMalformedOffers({ headers }: IncomingMessage): void {
+  const offered = headers['sec-websocket-protocol'];
+  if (offered === undefined) return;
+  const plain = new Set(
+    offered
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => TOKEN.test(name)),
+  );
+  if (plain.size === 0) delete headers['sec-websocket-protocol'];
+  else headers['sec-websocket-protocol'] = [...plain].join(', ');
 }
 
 /** The library's negotiated extensions, as far as its types don't show them. */

@@ -88,8 +88,10 @@ export class EventStream {
     await this.#closed.promise;
   }
 
-  /** Ends the stream at once and without `complete`, so that the client knows that it may reconnect. */
-  close(): void {
+  /** Ends the stream at once. Its last event is the reason, from which the client knows whether it may subscribe again. */
+  close(error: GatewayError): void {
+    this.#unsubscribe();
+    void this.#outbox.send(this.#lastWords(error));
     this.#outbox.close(GOING_AWAY, '');
   }
 
@@ -133,9 +135,14 @@ export class EventStream {
   /** Called when the outbox gives the client up. */
   #finalMessage(error: GatewayError): string {
     this.#unsubscribe();
-    const { framing, services } = this.#options;
+    logFault(this.#options.services.logger, error, 'a client could not be sent its market data');
+    return this.#lastWords(error);
+  }
+
+  /** An error and the end of the stream. */
+  #lastWords(error: GatewayError): string {
+    const { framing } = this.#options;
     const { message } = error;
-    logFault(services.logger, error, 'a client could not be sent its market data');
     return framing.failure(JSON.stringify([{ message, extensions: error.toExtensions() }])) + framing.end;
   }
 

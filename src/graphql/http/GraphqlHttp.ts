@@ -31,10 +31,14 @@ export interface GraphqlHttpOptions {
   readonly graphiql: GraphiqlPage | null;
   readonly heartbeatMs: number;
   readonly maxPayloadBytes: number;
-  /** Decides whether pages of this origin may read the answers. */
-  readonly allowsOrigin: (origin: string) => boolean;
 }
 
+/** A proxy that compresses a stream, or collects it, withholds events until it has enough of them. */
+const UNTOUCHED_BY_PROXIES = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' };
+const SHUTTING_DOWN = new GatewayError('BROKER_UNAVAILABLE', 'The gateway is shutting down; subscribe again.', {
+  httpStatus: 503,
+});
+const LOGIN_ENDED = new GatewayError('UNAUTHENTICATED', 'The login has ended: subscribe again with another.');
 /** Every answer in progress takes at least this much memory. */
 const LEAST_VALUES = 500;
 
@@ -45,6 +49,7 @@ const LEAST_VALUES = 500;
 export class GraphqlHttp {
   readonly #options: GraphqlHttpOptions;
   readonly #streams = new Set<EventStream>();
+  #isClosed = false;
 
   constructor(options: GraphqlHttpOptions) {
     this.#options = options;
@@ -56,16 +61,16 @@ export class GraphqlHttp {
     });
   }
 
-  /** Ends every event stream. */
+  /** Ends every event stream. One that is still being prepared is refused. */
   close(): void {
-    for (const stream of this.#streams) stream.close();
+    this.#isClosed = true;
+    for (const stream of this.#streams) stream.close(SHUTTING_DOWN);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { graphiql, maxPayloadBytes } = this.#options;
     response.setHeader('x-content-type-options', 'nosniff');
     response.setHeader('vary', 'Accept, Origin');
-    if (this.#answerOrigin(request, response)) return;
     if (graphiql?.isAskedFor(request) === true) {
       await graphiql.send(request, response);
       return;
@@ -91,24 +96,9 @@ export class GraphqlHttp {
     return ConnectedClient.admit({
       services,
       address: services.clientOf(request),
-      evidence: evidenceFromHeaders(headers),
+      evidence: services.logins.areChecked ? evidenceFromHeaders(headers) : null,
       sessionToken: typeof session === 'string' && session !== '' ? session : null,
     });
-  }
-
-  /** Answers preflights and adds the CORS headers. Returns true if the request is answered. */
-  #answerOrigin({ headers, method }: IncomingMessage, response: ServerResponse): boolean {
-    const { origin } = headers;
-    const isAllowed = origin !== undefined && this.#options.allowsOrigin(origin);
-    if (isAllowed) response.setHeader('access-control-allow-origin', origin);
-    if (method !== 'OPTIONS') return false;
-    if (isAllowed) {
-      response.setHeader('access-control-allow-methods', 'GET, POST');
-      response.setHeader('access-control-allow-headers', 'content-type, authorization, x-api-key, x-session');
-      response.setHeader('access-control-max-age', '600');
-    }
-    response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
-    return true;
   }
 
   async #execute(exchange: Exchange): Promise<void> {
@@ -143,11 +133,11 @@ export class GraphqlHttp {
     }
     const { framing, results } = streamed;
     using _place = this.#takePlace(exchange, results);
-    const stream = this.#open({ response, headers: { ...headers, 'x-accel-buffering': 'no' }, framing, budget, meter });
+    const stream = this.#open({ response, headers: { ...headers, ...UNTOUCHED_BY_PROXIES }, framing, budget, meter });
     client.watchLogin({
       endsSoon: null,
       ended: () => {
-        stream.close();
+        stream.close(LOGIN_ENDED);
       },
     });
     await stream.run(results).finally(() => this.#streams.delete(stream));
@@ -179,9 +169,10 @@ export class GraphqlHttp {
     };
   }
 
-  /** A stream counts as a connection, and as a connection of its API key. Throws LIMIT_EXCEEDED. */
+  /** A stream counts as a connection, and as a connection of its API key. Throws LIMIT_EXCEEDED, and at shutdown. */
   #takePlace({ client, request }: Exchange, stream: StreamOutcome): Disposable {
     try {
+      if (this.#isClosed) throw SHUTTING_DOWN;
       client.takePlace();
       return this.#options.services.holdConnection(request);
     } catch (error) {

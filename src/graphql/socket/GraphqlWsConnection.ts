@@ -12,6 +12,7 @@ import type { ServedConnection, UpgradedSocket } from '../../fanout/client/Socke
 import { TRY_AGAIN_LATER } from '../../fanout/client/closeReason.ts';
 import { Outbox } from '../../fanout/client/Outbox.ts';
 import type { OperationTarget } from '../../fanout/client/Outbox.ts';
+import { withoutByteOrderMark } from '../../shared/byteOrderMark.ts';
 import { assertNever, GatewayError } from '../../shared/errors.ts';
 import { logFault } from '../../shared/logger.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
@@ -194,7 +195,7 @@ export class GraphqlWsConnection implements ServedConnection {
     const { services } = this.#options;
     try {
       using stack = new DisposableStack();
-      const credentials = socketCredentials(payload, headers);
+      const credentials = socketCredentials(payload, headers, services.logins);
       const client = stack.use(await ConnectedClient.admit({ services, address: this.#address, ...credentials }));
       client.takePlace();
       if (this.#state.kind !== 'admitting') return;
@@ -295,7 +296,7 @@ type ReadMessage =
 /** Returns the message, or what is wrong with it. */
 function readMessage(text: string): ReadMessage {
   try {
-    const message = validateMessage(withQuery(JSON.parse(text)));
+    const message = validateMessage(withQuery(JSON.parse(withoutByteOrderMark(text))));
     if ('id' in message && message.id.length > MAX_ID_LENGTH) {
       return { fault: `The id of an operation may have ${MAX_ID_LENGTH} characters at most` };
     }

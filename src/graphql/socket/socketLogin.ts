@@ -1,29 +1,25 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { CloseCode, MessageType } from 'graphql-ws';
-import { evidenceFromHeaders, evidenceFromParams } from '../../core/login/loginEvidence.ts';
+import type { ClientLogins } from '../../core/login/ClientLogins.ts';
+import { evidenceFromHeaders, evidenceFromParams, sessionFromParams } from '../../core/login/loginEvidence.ts';
 import type { LoginEvidence } from '../../core/login/loginEvidence.ts';
 import { TRY_AGAIN_LATER } from '../../fanout/client/closeReason.ts';
 import { fromEpochMs } from '../../market/timestamp.ts';
-import { assertNever, GatewayError } from '../../shared/errors.ts';
+import { assertNever } from '../../shared/errors.ts';
+import type { GatewayError } from '../../shared/errors.ts';
 
 /**
  * The login and the session that a client brings: the login in connectionParams, or else in the headers of the request
- * that was upgraded. Throws BAD_REQUEST.
+ * that was upgraded. If logins are not checked, whatever a client or a proxy sends as one is ignored. Throws BAD_REQUEST.
  */
 export function socketCredentials(
   payload: Readonly<Record<string, unknown>> | null | undefined,
   headers: IncomingHttpHeaders,
+  { areChecked }: Pick<ClientLogins, 'areChecked'>,
 ): { readonly evidence: LoginEvidence | null; readonly sessionToken: string | null } {
   const params = payload ?? {};
-  return { evidence: evidenceFromParams(params) ?? evidenceFromHeaders(headers), sessionToken: sessionOf(params) };
-}
-
-/** Front ends without a session often send an empty value, or null. */
-function sessionOf(params: Readonly<Record<string, unknown>>): string | null {
-  const session = Object.hasOwn(params, 'session') ? params['session'] : null;
-  if (session === null || session === undefined || session === '') return null;
-  if (typeof session !== 'string') throw new GatewayError('BAD_REQUEST', 'connectionParams.session must be text.');
-  return session;
+  const evidence = areChecked ? (evidenceFromParams(params) ?? evidenceFromHeaders(headers)) : null;
+  return { evidence, sessionToken: sessionFromParams(params) };
 }
 
 /**

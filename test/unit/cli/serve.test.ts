@@ -78,16 +78,52 @@ describe('serve', () => {
   });
 
   it.each([
-    ['SIGTERM', 143],
-    ['SIGINT', 130],
-  ])('ends at once on a second signal, %s with %i', async (second, code) => {
-    const host = new FakeProcess();
+    ['SIGTERM', 'SIGTERM', 1_000, 143],
+    ['SIGINT', 'SIGINT', 1_000, 130],
+    // Another signal is another person's, or another program's.
+    ['SIGINT', 'SIGTERM', 0, 143],
+    ['SIGTERM', 'SIGINT', 0, 130],
+  ])('ends at once on a second signal: %s and %s %i ms later', async (first, second, laterMs, code) => {
+    const host = new FakeProcess({ TICKGRAPH_SERVER__SHUTDOWN_TIMEOUT_MS: '5000' });
     host.onClose = () => new Promise(() => {});
     const { exited } = await listening(host);
-    host.events.emit('SIGTERM');
+    host.events.emit(first);
+    await waitFor(() => host.clock.pending === 1);
+    await host.clock.advance(laterMs);
     expect(host.exits).toEqual([]);
     host.events.emit(second);
     expect(host.exits).toEqual([code]);
+    await host.clock.advance(5000);
+    await exited;
+  });
+
+  it.each(['SIGINT', 'SIGTERM'])(
+    'takes what npm and a terminal deliver twice within a second for one signal: %s',
+    async (signal) => {
+      const host = new FakeProcess();
+      const closed = Promise.withResolvers<void>();
+      host.onClose = () => closed.promise;
+      const { exited } = await listening(host);
+      host.events.emit(signal);
+      host.events.emit(signal);
+      await waitFor(() => host.clock.pending === 1);
+      await host.clock.advance(999);
+      host.events.emit(signal);
+      expect(host.exits).toEqual([]);
+      expect(host.log.filter(({ msg }) => msg === 'stopping')).toHaveLength(1);
+      closed.resolve();
+      expect(await exited).toBe(0);
+    },
+  );
+
+  it('ends at once on the first signal after an unhandled error', async () => {
+    const host = new FakeProcess();
+    host.onClose = () => new Promise(() => {});
+    const { exited } = await listening(host);
+    host.events.emit('uncaughtException', new Error('oops'));
+    host.events.emit('SIGINT');
+    expect(host.exits).toEqual([130]);
+    await waitFor(() => host.clock.pending === 1);
     await host.clock.advance(5000);
     await exited;
   });

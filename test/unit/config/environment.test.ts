@@ -136,6 +136,14 @@ describe('secrets from files', () => {
     );
   });
 
+  it('are read without the byte order mark that some editors write', () => {
+    const files = { '/token': '\u{FEFF}secret\r\n' };
+    const config = valid(
+      load({ env: { TICKGRAPH_METRICS__TOKEN_FILE: '/token' }, files, yaml: '\u{FEFF}log: { level: warn }' }),
+    );
+    expect([config.metrics.token, config.log.level]).toEqual(['secret', 'warn']);
+  });
+
   it("read a broker's token and account from files", () => {
     const env = {
       TICKGRAPH_BROKERS__OANDA__TOKEN_FILE: '/run/secrets/token',

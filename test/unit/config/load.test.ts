@@ -19,6 +19,7 @@ describe('layers', () => {
       port: 4000,
       maxPayloadBytes: 65536,
       shutdownTimeoutMs: 5000,
+      keepAliveTimeoutMs: 75_000,
       allowedOrigins: [],
       trustedProxies: [],
       allowInsecureCredentials: false,
@@ -210,7 +211,7 @@ describe('faults', () => {
       'config.yaml:4: server.host: found a list, expected a host name or an IP address',
       'config.yaml:2: server.port: found 70000, expected a whole number from 0 to 65535',
       'config.yaml:3: server.prot: found an unknown key, expected port or another of: host, port, maxPayloadBytes, ' +
-        'shutdownTimeoutMs, allowedOrigins, trustedProxies, allowInsecureCredentials, compression',
+        'shutdownTimeoutMs, keepAliveTimeoutMs, allowedOrigins, trustedProxies, allowInsecureCredentials, compression',
       'TICKGRAPH_LIMITS__CONNECTIONS: limits.connections: found "many", expected a whole number from 1 to 1000000',
       'config.yaml:6: feeds.reconnect.maxMs: found 100, expected no less than feeds.reconnect.baseMs',
       'config.yaml:5: log.level: found "loud", expected one of: trace, debug, info, warn, error, fatal, silent',

@@ -7,10 +7,13 @@ import { CredentialVault } from '../../../src/core/CredentialVault.ts';
 import { ANONYMOUS } from '../../../src/core/client.ts';
 import { Sessions } from '../../../src/core/Sessions.ts';
 import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
+import { GatewayError } from '../../../src/shared/errors.ts';
+import { createLogger } from '../../../src/shared/logger.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from '../../support/ScriptedBroker.ts';
 import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
+import { logLines } from '../../support/logLines.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { ASKER } from '../../support/asker.ts';
 
@@ -18,6 +21,7 @@ import { ASKER } from '../../support/asker.ts';
 interface Question {
   readonly signal: AbortSignal;
   readonly accept: () => void;
+  readonly refuse: (error: GatewayError) => void;
 }
 
 /** The gateway's half of asking a venue that takes its time. */
@@ -34,11 +38,17 @@ class Gateway {
   });
   readonly sessions = new Sessions({ clock: this.clock, idleTimeoutMs: 60_000 });
   readonly client = this.sessions.begin(ANONYMOUS, ASKER);
+  readonly log: string[] = [];
   readonly authenticator = new BrokerAuthenticator({
     manager: this.manager,
     sessions: this.sessions,
     vault: new CredentialVault(),
     clock: this.clock,
+    logger: createLogger({
+      level: 'info',
+      pretty: false,
+      output: { isTTY: false, write: (line) => this.log.push(line) > 0 },
+    }),
     allowInsecure: false,
   });
 
@@ -52,7 +62,7 @@ class Gateway {
       clients: {
         check: (_credentials, signal) => {
           const { promise, resolve, reject } = Promise.withResolvers<void>();
-          this.questions.push({ signal, accept: resolve });
+          this.questions.push({ signal, accept: resolve, refuse: reject });
           if (heeds) signal.addEventListener('abort', reject);
           return promise;
         },
@@ -93,6 +103,22 @@ class Gateway {
 }
 
 const SHUTTING_DOWN = { code: 'BROKER_UNAVAILABLE', message: expect.stringContaining('shutting down') };
+
+describe('an address whose credentials a venue keeps refusing', () => {
+  it('has to wait after ten within a minute, and the log says so once, without them', async () => {
+    const gateway = new Gateway({ heeds: false });
+    const refused = new GatewayError('BROKER_AUTHENTICATION_FAILED', 'The venue refused them.');
+    for (let time = 0; time < 12; time += 1) {
+      const outcome = gateway.authenticate().catch((error: unknown) => error);
+      await Promise.race([outcome, gateway.asks()]);
+      for (const { refuse } of gateway.questions.splice(0)) refuse(refused);
+      expect(await outcome).toMatchObject({ code: time < 10 ? 'BROKER_AUTHENTICATION_FAILED' : 'RATE_LIMITED' });
+    }
+    expect(logLines(gateway.log.join(''))).toMatchObject([{ level: 'warn', address: '127.0.0.1' }]);
+    expect(gateway.log.join('')).not.toContain('secret');
+    await gateway.close();
+  });
+});
 
 describe('credentials that a venue is being asked about', () => {
   it('open nothing where it accepts them after the end of the gateway, and the client is told', async () => {

@@ -19,6 +19,7 @@ import { decimal } from '../../../src/market/decimal.ts';
 import type { MarketData, TickDraft } from '../../../src/market/marketData.ts';
 import { fromEpochMs } from '../../../src/market/timestamp.ts';
 import { GatewayError } from '../../../src/shared/errors.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';
@@ -93,6 +94,7 @@ class Venue {
     sessions: this.sessions,
     vault: new CredentialVault(),
     clock: this.clock,
+    logger: silentLogger(),
     allowInsecure: false,
   });
   readonly subscriptions = new Subscriptions({

@@ -77,6 +77,14 @@ describe('the limits of a query', () => {
     expect(faults(getIntrospectionQuery(), false).join()).toContain('introspection');
   });
 
+  it.each([7, 12])('count no level of the schema itself, asked for %i types deep', (depth) => {
+    const types = 'ofType { kind name '.repeat(depth) + '}'.repeat(depth);
+    expect(faults(`{ __type(name: "Query") { kind name ${types} } }`)).toEqual([]);
+    expect(faults(`{ __schema { types { fields { type { kind ${types} } } } } }`)).toEqual([]);
+    expect(faults(`{ __type(name: "Query") { ...T } } fragment T on __Type { name ${types} }`)).toEqual([]);
+    expect(faults(`{ a { a { a { a { a { b } } } } } __type(name: "Query") { ${types} } }`).join()).toContain('levels');
+  });
+
   it('hold for each client by its own, whoever sent the document before', () => {
     const validate = boundedValidate(schema, true);
     const document = parse('{ a { a { a { b } } } x: b y: b z: b }');

@@ -34,6 +34,9 @@ const BAD: [string, unknown, string][] = [
   ['Timestamp', '2026-02-28T24:00:00Z', '"2026-02-28T24:00:00Z"'],
   ['Timestamp', '2026-11-23T07:30:60Z', '"2026-11-23T07:30:60Z"'],
   ['Timestamp', '2026-11-23T07:30:04+02:00', '"2026-11-23T07:30:04+02:00"'],
+  ['Timestamp', '2026-11-23T07:30:04-00:01', '"2026-11-23T07:30:04-00:01"'],
+  ['Timestamp', '2026-11-23T07:30:04+0000', '"2026-11-23T07:30:04+0000"'],
+  ['Timestamp', '2026-02-30T00:00:00+00:00', '"2026-02-30T00:00:00+00:00"'],
   ['Timestamp', '2026-11-23T07:30:04', '"2026-11-23T07:30:04"'],
   ['Timestamp', '2026-11-23 07:30:04Z', '"2026-11-23 07:30:04Z"'],
   ['Timestamp', '2026-11-23T07:30:04.Z', '"2026-11-23T07:30:04.Z"'],
@@ -75,6 +78,18 @@ describe('scalars', () => {
     ['SafeInt', '1'],
   ])('%s never tells %j: that is a fault of ours', (name, value) => {
     expect(() => scalar(name).serialize(value)).toThrow(TypeError);
+  });
+
+  it.each([
+    ['2026-11-30T00:00:00+00:00', '2026-11-30T00:00:00Z'],
+    ['2026-11-30T00:00:00.123456-00:00', '2026-11-30T00:00:00.123456Z'],
+    ['2026-11-30t00:00:00.5z', '2026-11-30T00:00:00.5Z'],
+    ['2026-11-30T00:00:00z', '2026-11-30T00:00:00Z'],
+    ['2026-11-30t00:00:00+00:00', '2026-11-30T00:00:00Z'],
+  ])('Timestamp takes UTC however RFC 3339 lets it be written, and sends it with T and Z: %s', (written, sent) => {
+    expect(timestampScalar.parseValue(written)).toBe(sent);
+    expect(timestampScalar.parseLiteral(parseValue(`"${written}"`), undefined)).toBe(sent);
+    expect(() => timestampScalar.serialize(written)).toThrow(TypeError);
   });
 
   it('Timestamp takes every instant that there is', () => {

@@ -67,3 +67,51 @@ describe('with configured origins', () => {
     expect(isAllowedOrigin({ origin, host, allowedOrigins: ['*'] })).toBe(true);
   });
 });
+
+describe('an app, an extension or a file has an origin of its own scheme (RFC 6454)', () => {
+  it.each([
+    'capacitor://localhost',
+    'tauri://localhost',
+    'ionic://localhost',
+    'chrome-extension://abcdefghijklmnopabcdefghijklmnop',
+    'moz-extension://0b0dd6f9-1d23-4a5c-9b52-1f3f0cbb4d5e',
+    'safari-web-extension://0B0DD6F9-1D23-4A5C-9B52-1F3F0CBB4D5E',
+    'app://obsidian.md',
+    'my.app+2://host:99',
+    'file://',
+  ])('so %s may connect if it is configured, and only then', (origin) => {
+    expect(isAllowedOrigin({ origin, host, allowedOrigins: [origin] })).toBe(true);
+    expect(isAllowedOrigin({ origin, host, allowedOrigins: ['https://good.example'] })).toBe(false);
+    expect(isAllowedOrigin({ origin, host, allowedOrigins: [] })).toBe(false);
+    expect(isAllowedOrigin({ origin: `${origin}x`, host, allowedOrigins: [origin] })).toBe(false);
+  });
+
+  it.each(['https://localhost', 'tauri://localhost', 'capacitor://localhost:1', 'capacitor://other', 'null'])(
+    'and capacitor://localhost does not let in %s',
+    (origin) => {
+      expect(isAllowedOrigin({ origin, host, allowedOrigins: ['capacitor://localhost'] })).toBe(false);
+    },
+  );
+});
+
+describe('a pattern allows every host below its domain', () => {
+  it.each<[string, string, boolean]>([
+    ['https://*.example.com', 'https://app.example.com', true],
+    ['https://*.example.com', 'https://a.b.example.com', true],
+    ['https://*.Example.com', 'https://APP.example.COM:443', true],
+    ['https://*.example.com', 'https://example.com', false],
+    ['https://*.example.com', 'https://.example.com', false],
+    ['https://*.example.com', 'https://notexample.com', false],
+    ['https://*.example.com', 'https://app.example.com.evil.example', false],
+    ['https://*.example.com', 'https://evil.example#.example.com', false],
+    ['https://*.example.com', 'https://app.example.com:8443', false],
+    ['https://*.example.com', 'http://app.example.com', false],
+    ['https://*.example.com', 'https://*.example.com', false],
+    ['https://*.example.com:8443', 'https://app.example.com:8443', true],
+    ['https://*.example.com:8443', 'https://app.example.com', false],
+    ['http://*.localhost:3000', 'http://tenant.localhost:3000', true],
+    ['app://*.example.com', 'app://a.example.com', true],
+  ])('%s, %s: %j', (pattern, origin, allowed) => {
+    expect(isAllowedOrigin({ origin, host, allowedOrigins: ['https://other.example', pattern] })).toBe(allowed);
+  });
+});

@@ -68,6 +68,41 @@ describe('a well-formed message', () => {
   });
 });
 
+describe('a member that is null is as if it were not there', () => {
+  const plain = { action: 'subscribe', symbols: ['BTCUSDT'] };
+  const option = (name: string): [string, object, object] => [name, { ...plain, options: { [name]: null } }, plain];
+  it.each<[string, object, object]>([
+    ['id', { action: 'ping', id: null }, { action: 'ping' }],
+    ['broker, types and options', { ...plain, broker: null, types: null, options: null }, plain],
+    ...['interval', 'depth', 'book', 'throttleMs', 'snapshot'].map(option),
+    [
+      'symbols, broker and types of unsubscribe',
+      { action: 'unsubscribe', broker: null, symbols: null, types: null },
+      { action: 'unsubscribe' },
+    ],
+    [
+      'the broker of auth',
+      { action: 'auth', broker: null, credentials: { token: 't', apiKey: null, session: null } },
+      { action: 'auth', credentials: { token: 't' } },
+    ],
+    [
+      'a credential for a broker',
+      { action: 'authenticate', broker: 'oanda', credentials: { token: 't', apiKey: null, apiSecret: null } },
+      { action: 'authenticate', broker: 'oanda', credentials: { token: 't' } },
+    ],
+  ])('%s', (_name, withNulls, without) => {
+    expect(parse(withNulls)).toEqual(parse(without));
+    expect(parse(withNulls).error).toBeUndefined();
+  });
+});
+
+it('skips a byte order mark before a message', () => {
+  expect(parseClientMessage(`\u{FEFF}${JSON.stringify({ action: 'ping', id: 7 })}`)).toEqual({
+    id: 7,
+    message: { action: 'ping' },
+  });
+});
+
 describe('a bad message is refused as BAD_REQUEST, naming the field, what was found and what was expected:', () => {
   it.each<[string, string, RegExp]>([
     ['no JSON', '{', /not valid JSON/],
@@ -86,7 +121,10 @@ describe('a bad message is refused as BAD_REQUEST, naming the field, what was fo
     ['an id beyond exactness', '{"action":"ping","id":9007199254740993}', /^id is 9007199254740992;/],
     ['an infinite id', '{"action":"ping","id":1e999}', /^id is Infinity;/],
     ['an id that is an object', '{"action":"ping","id":{"a":1}}', /^id is an object;/],
-    ['a null id', '{"action":"ping","id":null}', /^id is null;/],
+    ['a null action', '{"action":null}', /^action is missing;/],
+    ['null symbols', '{"action":"subscribe","symbols":null}', /^symbols is missing;/],
+    ['a null symbol', '{"action":"subscribe","symbols":[null]}', /^symbols\[0\] is null; expected a symbol/],
+    ['two byte order marks', '\u{FEFF}\u{FEFF}{"action":"ping"}', /not valid JSON/],
     ['no symbols', '{"action":"subscribe"}', /^symbols is missing; expected a list of at least one symbol/],
     ['an empty list of symbols', '{"action":"subscribe","symbols":[]}', /^symbols is an empty list;/],
     ['symbols as a string', '{"action":"subscribe","symbols":"BTCUSDT"}', /^symbols is "BTCUSDT";/],
@@ -94,7 +132,6 @@ describe('a bad message is refused as BAD_REQUEST, naming the field, what was fo
     ['an empty symbol', '{"action":"subscribe","symbols":[""]}', /^symbols\[0\] is "";/],
     ['an endless symbol', `{"action":"subscribe","symbols":["${'x'.repeat(65)}"]}`, /^symbols\[0\] is .*64 characters/],
     ['empty symbols to unsubscribe', '{"action":"unsubscribe","symbols":[]}', /^symbols is an empty list;/],
-    ['null symbols to unsubscribe', '{"action":"unsubscribe","symbols":null}', /^symbols is null;/],
   ])('%s', (_name, text, message) => {
     const { error } = parseClientMessage(text);
     expect(error?.code).toBe('BAD_REQUEST');
@@ -139,7 +176,8 @@ describe('bad credentials are refused as BAD_REQUEST, naming what is needed and 
     ['empty ones', { broker, credentials: {} }, /^credentials is empty;/],
     ['a string', { broker, credentials: 'canary' }, /^credentials is no object;/],
     ['a list', { credentials: ['canary'] }, /^credentials is no object;/],
-    ['null', { credentials: null }, /^credentials is no object;/],
+    ['null', { credentials: null }, /^credentials is missing;/],
+    ['a null token', { broker, credentials: { token: null } }, /^credentials is empty;/],
     ['an unknown member', { broker, credentials: { canary: 'canary' } }, /expected only apiKey, apiSecret, accountId/],
     ['a session for a broker', { broker, credentials: { session: 'canary' } }, /expected only apiKey, apiSecret/],
     ['a secret to log in', { credentials: { apiSecret: 'canary' } }, /expected only token, apiKey, session/],

@@ -24,7 +24,7 @@ describe('readPublicKey', () => {
     ['P-256', curve('prime256v1'), ['ES256']],
     ['P-384', curve('secp384r1'), ['ES384']],
     ['P-521', curve('secp521r1'), ['ES512']],
-    ['Ed25519', generateKeyPairSync('ed25519'), ['EdDSA']],
+    ['Ed25519', generateKeyPairSync('ed25519'), ['EdDSA', 'Ed25519']],
   ])('knows the algorithms of a key of %s', (_name, pair, algorithms) => {
     expect(readPublicKey(pemOf(pair))?.algorithms).toEqual(algorithms);
   });
@@ -52,6 +52,8 @@ describe('the algorithms of a key', () => {
     ['RSA', fittingRsa, ['PS512', 'ES256', 'HS256'], ['PS512']],
     ['a curve, as a rule', ['ES256'], null, ['ES256']],
     ['Ed25519, as a rule', ['EdDSA'], null, []],
+    ['Ed25519 by its newer name', ['EdDSA', 'Ed25519'], ['Ed25519'], ['EdDSA', 'Ed25519']],
+    ['Ed25519 by its older name', ['EdDSA', 'Ed25519'], ['ES256', 'EdDSA'], ['EdDSA', 'Ed25519']],
     ['a remote key, as a rule', PUBLIC_KEY_ALGORITHMS, null, ['RS256', 'ES256']],
     ['a remote key is never a shared secret', PUBLIC_KEY_ALGORITHMS, ['HS256', 'ES256'], ['ES256']],
   ])('are only those that are allowed and that fit it: %s', (_name, fitting, wanted, expected) => {

@@ -7,7 +7,8 @@ const MINUTE = 60_000;
 
 class Trial {
   readonly clock = new FakeClock();
-  readonly gate = new AttemptGate(this.clock);
+  readonly lockouts: string[] = [];
+  readonly gate = new AttemptGate(this.clock, (address) => this.lockouts.push(address));
   /** How many attempts were run. */
   runs = 0;
 
@@ -44,6 +45,18 @@ describe('failed logins', () => {
     expect(await trial.attempt('192.0.2.2', true)).toBe(true);
     await trial.clock.advance(40_000);
     expect(await trial.attempt('192.0.2.1', true)).toBe(true);
+  });
+
+  it('are reported once for each address that has to wait, when its last attempt fails', async () => {
+    const trial = new Trial();
+    await trial.fail('192.0.2.1', 9);
+    expect(trial.lockouts).toEqual([]);
+    await trial.fail('192.0.2.1', 20);
+    await trial.fail('2001:db8::1', 20);
+    expect(trial.lockouts).toEqual(['192.0.2.1', '2001:db8:0:0::/64']);
+    await trial.clock.advance(MINUTE);
+    await trial.fail('192.0.2.1', 20);
+    expect(trial.lockouts).toEqual(['192.0.2.1', '2001:db8:0:0::/64', '192.0.2.1']);
   });
 
   it('are never more than ten in any minute, whenever that minute starts', async () => {

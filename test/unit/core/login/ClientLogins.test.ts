@@ -10,7 +10,7 @@ import { Metrics } from '../../../../src/shared/metrics.ts';
 import { FakeClock } from '../../../support/FakeClock.ts';
 import { logLines } from '../../../support/logLines.ts';
 import { KeyServer } from './KeyServer.ts';
-import { EC, NOW, RSA, SECRET, claims, jwkOf, settings, sign } from './issuer.ts';
+import { EC, NOW, RSA, SECRET, claims, forge, jwkOf, settings, sign } from './issuer.ts';
 
 const HERE = '192.0.2.1';
 const ELSEWHERE = '192.0.2.2';
@@ -158,7 +158,67 @@ describe('an address that keeps failing', () => {
   });
 });
 
+describe('a token of the issuer is no attempt to guess one', () => {
+  it.each([
+    ['has expired', { exp: NOW - 600 }],
+    ['is not valid yet', { nbf: NOW + 600 }],
+    ['is for another service', { aud: 'another' }],
+    ['lacks a claim', { sub: undefined }],
+  ])('so one that %s is refused however often, and the address may go on logging in', async (_name, changes) => {
+    using door = new Door(BOTH);
+    const bad = byToken(await sign(claims(changes)));
+    for (let time = 0; time < 30; time += 1) expect(await door.bring(bad)).toEqual(unauthenticated);
+    expect(await door.bring(byToken(await sign()))).toEqual(alice);
+    expect(await door.count('refused')).toBe(30);
+    expect(await door.count('limited')).toBe(0);
+  });
+
+  it('but one with a forged signature is, whatever it claims', async () => {
+    using door = new Door(BOTH);
+    const forged = forge({ alg: 'HS256' }, claims({ exp: NOW - 600 }), 'x'.repeat(43));
+    for (let time = 0; time < 10; time += 1) expect(await door.bring(byToken(forged))).toEqual(unauthenticated);
+    expect(await door.bring(byToken(await sign()))).toMatchObject({ code: 'RATE_LIMITED' });
+  });
+});
+
+describe('the log says', () => {
+  it.each([
+    ['a wrong issuer', { iss: 'https://evil.example' }, 'claim iss has another value than configured'],
+    ['a missing end', { exp: undefined }, 'claim exp is missing'],
+    ['a missing subject', { sub: undefined }, 'claim sub is missing'],
+    ['another audience', { aud: 'another' }, 'claim aud has another value than configured'],
+  ])('which claim of a token was wrong, and the client does not learn it: %s', async (_name, changes, reason) => {
+    using door = new Door(BOTH);
+    const error = await door.bring(byToken(await sign(claims(changes))));
+    expect(logLines(door.log)).toMatchObject([{ msg: 'login refused', reason }]);
+    expect(String(error)).not.toContain('claim');
+  });
+
+  it('once that an address has failed so often that it has to wait', async () => {
+    using door = new Door(BOTH);
+    for (let time = 0; time < 20; time += 1) await door.bring(byKey('wrong'));
+    const lockouts = logLines(door.log).filter(({ level }) => level === 'warn');
+    expect(lockouts).toMatchObject([{ address: HERE, msg: expect.stringContaining('has to wait') }]);
+  });
+});
+
 describe('logins that can’t be checked', () => {
+  it('because the issuer has just rotated its keys are not failures of the address', async () => {
+    await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
+    using door = new Door({ ...BOTH, jwt: settings({ jwksUrl: server.url }) });
+    const old = byToken(await sign(claims(), { alg: 'RS256', key: RSA.privateKey, header: { kid: 'first' } }));
+    const fresh = byToken(await sign(claims(), { alg: 'ES256', key: EC.privateKey, header: { kid: 'second' } }));
+    expect(await door.bring(old)).toEqual(alice);
+    server.keys = [...server.keys, await jwkOf(EC, 'second')];
+    for (let time = 0; time < 20; time += 1) {
+      expect(await door.bring(fresh)).toMatchObject({ code: 'RATE_LIMITED', details: { retryAfterMs: 30_000 } });
+    }
+    expect(await door.bring(old)).toEqual(alice);
+    expect(await door.count('refused')).toBe(0);
+    await door.clock.advance(30_000);
+    expect(await door.bring(fresh)).toEqual(alice);
+  });
+
   it('are asked to retry and are not counted as failures; API keys go on working', async () => {
     await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
     server.answer = { kind: 'status', status: 503 };
@@ -173,6 +233,8 @@ describe('logins that can’t be checked', () => {
     expect(await door.bring(good)).toEqual(alice);
     expect(await door.count('unavailable')).toBe(20);
     const other = await sign(claims(), { alg: 'ES256', key: EC.privateKey, header: { kid: 'other' } });
+    expect(await door.bring(byToken(other))).toMatchObject({ code: 'RATE_LIMITED', details: { retryAfterMs: 30_000 } });
+    await door.clock.advance(30_000);
     expect(await door.bring(byToken(other))).toEqual(unauthenticated);
     expect(door.log).toContain('fetching the keys that verify logins failed');
   });

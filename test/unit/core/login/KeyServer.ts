@@ -11,6 +11,8 @@ export class KeyServer implements AsyncDisposable {
   keys: readonly JWK[] = [];
   answer: Answer = { kind: 'keys' };
   fetches = 0;
+  /** Written before the keys. */
+  prefix = '';
 
   private constructor() {
     this.#server = createServer((_request, response) => {
@@ -43,6 +45,6 @@ export class KeyServer implements AsyncDisposable {
     if (answer.kind === 'none') return;
     response.statusCode = answer.kind === 'status' ? answer.status : 200;
     if (response.statusCode === 302) response.setHeader('location', this.url);
-    response.end(JSON.stringify({ keys: this.keys }));
+    response.end(this.prefix + JSON.stringify({ keys: this.keys }));
   }
 }

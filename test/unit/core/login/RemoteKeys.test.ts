@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import type { JWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { JwtVerifier } from '../../../../src/core/login/JwtVerifier.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';
@@ -6,10 +7,20 @@ import { FakeClock } from '../../../support/FakeClock.ts';
 import { waitFor } from '../../../support/waitFor.ts';
 import { KeyServer } from './KeyServer.ts';
 import { EC, NOW, RSA, claims, jwkOf, settings, sign } from './issuer.ts';
+import type { KeyPair } from './issuer.ts';
 
 const MINUTE = 60_000;
 const accepted = { kind: 'accepted' };
 const unknownKey = { kind: 'refused', reason: 'ERR_JWKS_NO_MATCHING_KEY' };
+
+const tryAgain = (retryAfterMs: number): object => ({ kind: 'unavailable', retryAfterMs });
+const OTHER_RSA: KeyPair = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+
+/** A key of a set in which keys have no names. */
+async function nameless(pair: KeyPair): Promise<JWK> {
+  const { kid: _kid, ...key } = await jwkOf(pair, '');
+  return key;
+}
 
 function start(url: string, clock = new FakeClock()): { clock: FakeClock; verifier: JwtVerifier } {
   return { clock, verifier: new JwtVerifier({ settings: settings({ jwksUrl: url }), clock, logger: silentLogger() }) };
@@ -43,8 +54,32 @@ describe('the key set of an issuer', () => {
     server.keys = [await jwkOf(EC, 'second')];
     await clock.advance(30_000);
     expect(await verifier.verify(await bySecond())).toMatchObject(accepted);
-    expect(await verifier.verify(await byFirst())).toEqual(unknownKey);
+    expect(await verifier.verify(await byFirst())).toEqual(tryAgain(30_000));
     expect(server.fetches).toBe(2);
+    await clock.advance(30_000);
+    expect(await verifier.verify(await byFirst())).toEqual(unknownKey);
+  });
+
+  it('may have got new keys since it was fetched: until it can be fetched again, their tokens are neither accepted nor refused', async () => {
+    await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
+    const { clock, verifier } = start(server.url);
+    expect(await verifier.verify(await byFirst())).toMatchObject(accepted);
+    server.keys = [await jwkOf(RSA, 'first'), await jwkOf(EC, 'second')];
+    await clock.advance(1_000);
+    expect(await verifier.verify(await bySecond())).toEqual(tryAgain(29_000));
+    expect(await verifier.verify(await byFirst())).toMatchObject(accepted);
+    await clock.advance(29_000);
+    expect(await verifier.verify(await bySecond())).toMatchObject(accepted);
+  });
+
+  it('is fetched again for a token that names no key and fits none, because the issuer may have rotated its only key', async () => {
+    await using server = await KeyServer.start(await nameless(RSA));
+    const { clock, verifier } = start(server.url);
+    const token = await sign(claims({ exp: NOW + 864_000 }), { alg: 'RS256', key: OTHER_RSA.privateKey });
+    expect(await verifier.verify(token)).toEqual({ kind: 'refused', reason: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' });
+    server.keys = [await nameless(OTHER_RSA)];
+    await clock.advance(30_000);
+    expect(await verifier.verify(token)).toMatchObject(accepted);
   });
 
   it('is fetched at most once in 30 s, whatever keys a storm of tokens asks for', async () => {
@@ -52,7 +87,7 @@ describe('the key set of an issuer', () => {
     const { clock, verifier } = start(server.url);
     await verifier.verify(await byFirst());
     const storm = await Promise.all(Array.from({ length: 100 }, (_, index) => byFirst(`../../unknown/${index}`)));
-    for (const token of storm) expect(await verifier.verify(token)).toEqual(unknownKey);
+    for (const token of storm) expect(await verifier.verify(token)).toEqual(tryAgain(30_000));
     expect(server.fetches).toBe(1);
     await clock.advance(30_000);
     await Promise.all(storm.map((token) => verifier.verify(token)));
@@ -151,5 +186,90 @@ describe('the key set of an issuer', () => {
     await using server = await KeyServer.start(await jwkOf(weak, 'first'));
     const verdict = await start(server.url).verifier.verify(await byFirst());
     expect(verdict).toEqual({ kind: 'refused', reason: 'unusable key' });
+  });
+});
+
+describe('naming the key is optional (RFC 7515, 4.1.4), so every key that fits is tried', () => {
+  const weak = generateKeyPairSync('rsa', { modulusLength: 1_024 });
+  const ED = generateKeyPairSync('ed25519');
+  const unnamed = (pair: KeyPair, alg = 'RS256', more = {}): Promise<string> =>
+    sign(claims(more), { alg, key: pair.privateKey });
+  const named = (pair: KeyPair, kid: string): Promise<string> =>
+    sign(claims(), { alg: 'RS256', key: pair.privateKey, header: { kid } });
+
+  it.each<[string, () => Promise<readonly JWK[]>, () => Promise<string>, object]>([
+    [
+      'the first of two',
+      async () => [await jwkOf(RSA, 'a'), await jwkOf(OTHER_RSA, 'b')],
+      () => unnamed(RSA),
+      accepted,
+    ],
+    [
+      'the second',
+      async () => [await jwkOf(RSA, 'a'), await jwkOf(OTHER_RSA, 'b')],
+      () => unnamed(OTHER_RSA),
+      accepted,
+    ],
+    [
+      'two without names',
+      async () => [await nameless(RSA), await nameless(OTHER_RSA)],
+      () => unnamed(OTHER_RSA),
+      accepted,
+    ],
+    [
+      'two of one name',
+      async () => [await jwkOf(RSA, 'a'), await jwkOf(OTHER_RSA, 'a')],
+      () => named(OTHER_RSA, 'a'),
+      accepted,
+    ],
+    ['a name in the token alone', async () => [await nameless(RSA)], () => named(RSA, 'a'), accepted],
+    [
+      'a name that only others have',
+      async () => [await jwkOf(RSA, 'b'), await nameless(OTHER_RSA)],
+      () => named(OTHER_RSA, 'a'),
+      accepted,
+    ],
+    [
+      'one that is too weak before it',
+      async () => [await jwkOf(weak, 'a'), await jwkOf(RSA, 'b')],
+      () => unnamed(RSA),
+      accepted,
+    ],
+    [
+      'another name of Ed25519',
+      async () => [{ ...(await jwkOf(ED, 'a')), alg: 'EdDSA' }],
+      () => unnamed(ED, 'Ed25519'),
+      accepted,
+    ],
+    [
+      'none',
+      async () => [await jwkOf(OTHER_RSA, 'a'), await jwkOf(OTHER_RSA, 'b')],
+      () => unnamed(RSA),
+      { kind: 'refused' },
+    ],
+    [
+      'the right one, too late',
+      async () => [await jwkOf(OTHER_RSA, 'a'), await jwkOf(RSA, 'b')],
+      () => unnamed(RSA, 'RS256', { exp: NOW - 60 }),
+      { kind: 'unsuitable', reason: 'ERR_JWT_EXPIRED' },
+    ],
+  ])('%s', async (_name, keys, token, verdict) => {
+    await using server = await KeyServer.start(...(await keys()));
+    const given = settings({ jwksUrl: server.url, algorithms: ['RS256', 'EdDSA'] });
+    const verifier = new JwtVerifier({ settings: given, clock: new FakeClock(), logger: silentLogger() });
+    expect(await verifier.verify(await token())).toMatchObject(verdict);
+  });
+
+  it('but no more than 32, whatever the set holds', async () => {
+    const keys = await Promise.all(Array.from({ length: 32 }, (_, index) => jwkOf(OTHER_RSA, String(index))));
+    await using server = await KeyServer.start(...keys, await jwkOf(RSA, 'last'));
+    expect(await start(server.url).verifier.verify(await unnamed(RSA))).toMatchObject({ kind: 'refused' });
+    expect(await start(server.url).verifier.verify(await named(RSA, 'last'))).toMatchObject(accepted);
+  });
+
+  it('and a byte order mark before the set is skipped', async () => {
+    await using server = await KeyServer.start(await jwkOf(RSA, 'a'));
+    server.prefix = '\u{FEFF}';
+    expect(await start(server.url).verifier.verify(await named(RSA, 'a'))).toMatchObject(accepted);
   });
 });

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { evidenceFromHeaders, evidenceFromParams } from '../../../../src/core/login/loginEvidence.ts';
+import {
+  evidenceFromHeaders,
+  evidenceFromParams,
+  sessionFromParams,
+} from '../../../../src/core/login/loginEvidence.ts';
 
 const token = (text: string): object => ({ kind: 'token', token: text });
 const apiKey = (text: string): object => ({ kind: 'apiKey', apiKey: text });
@@ -39,6 +43,17 @@ describe('the login of a socket', () => {
     ['an API key', { apiKey: 'k' }, apiKey('k')],
     ['an API key by its header', { 'x-api-key': 'k' }, apiKey('k')],
     ['a front end without a user', { token: null, apiKey: undefined, authorization: '' }, null],
+    ['a token by its usual other name', { authToken: 'a.b.c' }, token('a.b.c')],
+    ['a token with its scheme', { authToken: 'Bearer a.b.c' }, token('a.b.c')],
+    ['a token with its scheme, by its short name', { token: 'bearer a.b.c' }, token('a.b.c')],
+    ['a header', { headers: { Authorization: 'Bearer a.b.c' } }, token('a.b.c')],
+    ['a header in lower case', { headers: { authorization: 'Bearer a.b.c' } }, token('a.b.c')],
+    ['an API key in a header', { headers: { 'X-API-Key': 'k' } }, apiKey('k')],
+    ['one twice', { authToken: 'a.b.c', headers: { authorization: 'Bearer a.b.c' } }, token('a.b.c')],
+    ['headers of a front end without a user', { headers: { authorization: '', 'x-api-key': null } }, null],
+    ['no headers', { headers: null }, null],
+    ['headers that are none', { headers: 'Authorization: Bearer a.b.c' }, null],
+    ["a proxy's scheme in a header", { headers: { Authorization: 'Basic x' } }, null],
     ['what only a prototype has', Object.create({ token: 'a.b.c' }) as Record<string, unknown>, null],
   ])('is read from its parameters: %s', (_name, params, expected) => {
     expect(evidenceFromParams(params)).toEqual(expected);
@@ -46,11 +61,29 @@ describe('the login of a socket', () => {
 
   it.each([
     ['two', { token: 'a.b.c', apiKey: 'k' }],
-    ['one twice', { token: 'a.b.c', authorization: 'Bearer a.b.c' }],
+    ['two as a parameter and a header', { token: 'a.b.c', headers: { authorization: 'Bearer x.y.z' } }],
+    ['a number in a header', { headers: { 'x-api-key': 7 } }],
     ['a number', { token: 7 }],
     ['a map', { apiKey: { toString: 'k' } }],
     ['a list', { Authorization: ['Bearer a.b.c'] }],
   ])('is a single one and text, so not %s', (_name, params) => {
     expect(() => evidenceFromParams(params)).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
+  });
+});
+
+describe('the session of a socket', () => {
+  it.each<[Record<string, unknown> | undefined, string | null]>([
+    [undefined, null],
+    [{}, null],
+    [{ session: '' }, null],
+    [{ session: null, headers: { 'x-session': 's' } }, 's'],
+    [{ session: 's' }, 's'],
+    [{ headers: { 'X-Session': 's' } }, 's'],
+  ])('is read from its parameters: %j', (params, expected) => {
+    expect(sessionFromParams(params)).toBe(expected);
+  });
+
+  it('is text', () => {
+    expect(() => sessionFromParams({ session: 7 })).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
   });
 });
