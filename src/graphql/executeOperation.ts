@@ -52,8 +52,8 @@ export function operationExecutor(
   errors: ClientErrors,
 ): ExecuteOperation {
   return async (params, context) => {
-    const { query, operationName, variables, extensions } = withoutEmptyName(params);
-    if (isPersistedQuery({ query, extensions })) return { errors: [errors.persistedQueryNotSupported()] };
+    if (isPersistedQuery(params)) return { errors: [errors.persistedQueryNotSupported()] };
+    const { query, operationName, variables } = withoutEmptyName(params);
     try {
       const enveloped = getEnveloped({ ...context });
       const document = enveloped.parse(query ?? '');

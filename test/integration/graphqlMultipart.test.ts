@@ -82,6 +82,19 @@ describe('a subscription over HTTP multipart', () => {
     await waitFor(() => clock.pending === 0, 'every timer to be gone');
   });
 
+  it('ends with a part that says so when the gateway does', async () => {
+    await using gateway = await GraphqlGateway.start();
+    await using client = await MultipartClient.subscribe(gateway.url, TICKS);
+    await gateway.wanted('tick BTCUSDT');
+    await gateway.graphql.close(1001);
+    await waitFor(() => client.ended);
+    expect(client.messages).toMatchObject([
+      { payload: null, errors: [{ extensions: { code: 'BROKER_UNAVAILABLE' } }] },
+    ]);
+    expect(client.complete).toBe(true);
+    await gateway.isIdle();
+  });
+
   it('that is refused says so in a part, and ends', async () => {
     await using gateway = await GraphqlGateway.start();
     await using client = await MultipartClient.subscribe(gateway.url, TICKS.replace('BTCUSDT', 'BTCUSD'));

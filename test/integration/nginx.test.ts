@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { afterAll, describe, expect, it } from 'vitest';
+import { MultipartClient } from '../support/MultipartClient.ts';
 import { Nginx, NGINX } from '../support/Nginx.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { SseClient } from '../support/SseClient.ts';
@@ -58,6 +59,17 @@ describe.skipIf(NGINX === undefined)('behind nginx as the README configures it, 
     });
     const events = await client.count(3);
     expect(events[0]?.data).toContain('"bid":');
+  });
+
+  it('the parts of a multipart subscription arrive as they happen', async () => {
+    await using client = await MultipartClient.subscribe(`${url}/graphql`, TICKS, {
+      ...page.headers,
+      'accept-encoding': 'gzip',
+    });
+    expect(client.response.headers['content-encoding']).toBeUndefined();
+    expect((await client.count(3))[0]).toMatchObject({
+      payload: { data: { marketData: { bid: expect.any(String) } } },
+    });
   });
 
   it.skipIf(CHROMIUM === undefined)(
