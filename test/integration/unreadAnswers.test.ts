@@ -37,7 +37,7 @@ describe('if a client does not read', () => {
     const count = countCandles(gateway);
     const client = await TransportWsClient.connect(gateway.wsUrl);
     client.socket.pause();
-    for (let id = 0; id < 40; id += 1) client.subscribe(String(id), `{ ${CANDLES(2_500, LONG_FIELDS)} }`);
+    for (let id = 0; id < 40; id += 1) client.subscribe(String(id), `{ ${CANDLES(5_000, LONG_FIELDS)} }`);
     await waitFor(() => count.asked > 0);
     client.socket.terminate();
     await waitFor(() => gateway.services.answers.used === 0, 'what the answers took to be given back');
