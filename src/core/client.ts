@@ -5,7 +5,7 @@ import { isIPv6 } from 'node:net';
 
 const BURST_SECONDS = 2;
 
-/** Where a client connects from. */
+/** The address of a client, and whether its connection is secure. */
 export interface ClientAddress {
   /** The address that limits are counted for. */
   readonly address: string;

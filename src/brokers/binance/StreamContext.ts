@@ -2,7 +2,7 @@ import { memoizedStamp } from '../../market/timestamp.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import type { BinanceRest } from './BinanceRest.ts';
-import { VenueClock } from './VenueClock.ts';
+import { BinanceClock } from './BinanceClock.ts';
 
 /** The requests that streams make: the present state, what was missed, and whether there is anything to miss. */
 export type VenueHistory = Pick<
@@ -17,7 +17,7 @@ export interface StreamContext {
   /** Levels a side that a book begins with. */
   readonly bookLevels: number;
   /** The venue's clock, compared with ours. */
-  readonly venueClock: Pick<VenueClock, 'offsetMs'>;
+  readonly venueClock: Pick<BinanceClock, 'offsetMs'>;
   /** Formats a time of receipt; many frames share a millisecond. */
   readonly stamp: (epochMs: number) => Timestamp;
   /** Takes the age of an event on receipt, in seconds. */
@@ -32,7 +32,7 @@ export function createStreamContext(
   return {
     broker,
     ...rest,
-    venueClock: new VenueClock({ clock: broker.clock, fetchTime: () => rest.history.fetchTime() }),
+    venueClock: new BinanceClock({ clock: broker.clock, fetchTime: () => rest.history.fetchTime() }),
     stamp: memoizedStamp(),
     latency: broker.metrics.venueLatency.labels({ broker: broker.id }),
   };

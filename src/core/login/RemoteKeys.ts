@@ -25,7 +25,7 @@ export class KeysUnavailableError extends Error {
   }
 }
 
-/** Where to fetch the keys from. */
+/** The place from which keys are fetched. */
 export interface RemoteKeysOptions {
   /** An https URL, or http on loopback. The configuration ensures this. */
   readonly url: string;

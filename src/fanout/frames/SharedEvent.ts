@@ -192,7 +192,7 @@ export abstract class SharedUpdate {
 
 /** For a group with this many members compressing costs little in comparison with writing to all of them. */
 const MANY_MEMBERS = 32;
-/** Of each event so many smaller groups are compressed for: enough for few clients, and a bound for many. */
+/** Each event is compressed for at most this many smaller groups: enough for few clients, and a bound for many. */
 const MAX_SMALL_GROUPS = 8;
 
 export interface SharedEventOptions {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
 
-export interface VenueClockOptions {
+export interface BinanceClockOptions {
   readonly clock: Clock;
   /** Asks the venue for its time. */
   readonly fetchTime: () => Promise<number>;
@@ -11,13 +11,13 @@ const HOLDS_MS = 600_000;
 const RETRY_MS = 30_000;
 
 /** How far the venue's clock is ahead of ours. It is asked for when somebody wants to know, and now and then again. */
-export class VenueClock {
-  readonly #options: VenueClockOptions;
+export class BinanceClock {
+  readonly #options: BinanceClockOptions;
   #known: { readonly venueMs: number; readonly atMs: number } | null = null;
   /** Not before this time is the venue asked again, on the monotonic clock. */
   #askAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: VenueClockOptions) {
+  constructor(options: BinanceClockOptions) {
     this.#options = options;
   }
 
