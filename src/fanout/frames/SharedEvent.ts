@@ -193,7 +193,7 @@ export abstract class SharedUpdate {
 /** For a group with this many members compressing costs little in comparison with writing to all of them. */
 const MANY_MEMBERS = 32;
 /** Each event is compressed for at most this many smaller groups: enough for few clients, and a bound for many. */
-const MAX_SMALL_GROUPS = 8;
+const MAX_SMALL_GROUPS = 4;
 
 export interface SharedEventOptions {
   /** The whole book right after a book's delta. */
