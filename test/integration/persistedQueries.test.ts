@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
+import { Client as UrqlClient, fetchExchange } from '@urql/core';
+import { persistedExchange } from '@urql/exchange-persisted';
 import { afterAll, describe, expect, it } from 'vitest';
 import { GraphqlGateway } from '../support/GraphqlGateway.ts';
 import { TransportWsClient } from '../support/TransportWsClient.ts';
@@ -96,4 +98,34 @@ describe('Apollo Client’s link for persisted queries', () => {
     expect(asked).toEqual([`${useGETForHashedQueries ? 'GET' : 'POST'} false`, 'POST true', 'POST true']);
     client.stop();
   });
+});
+
+describe('urql’s exchange for persisted queries', () => {
+  it.each([[true], [false]])(
+    'falls back to whole queries (asking by GET: %s)',
+    async (preferGetForPersistedQueries) => {
+      const whole: boolean[] = [];
+      const client = new UrqlClient({
+        url: gateway.url,
+        preferGetMethod: false,
+        exchanges: [
+          persistedExchange({ preferGetForPersistedQueries, generateHash: (text) => Promise.resolve(sha256(text)) }),
+          fetchExchange,
+        ],
+        fetch: (url, request) => {
+          const { searchParams } = new URL(url instanceof Request ? url.url : url);
+          const isInBody = typeof request?.body === 'string' && request.body.includes('"query"');
+          whole.push(isInBody || searchParams.has('query'));
+          return fetch(url, request);
+        },
+      });
+      for (const name of ['First', 'Second']) {
+        const { data, error } = await client.query(`query ${name} { brokers { id } }`, {}).toPromise();
+        expect(error).toBeUndefined();
+        expect(data).toMatchObject({ brokers: [{ id: 'binance' }] });
+      }
+      // The hash is tried once.
+      expect(whole).toEqual([false, true, true]);
+    },
+  );
 });
