@@ -41,7 +41,6 @@ describe('the launcher', () => {
   it('needs nothing itself that an old Node lacks', () => {
     const text = readFileSync(join(projectFolder, 'bin/tickgraph.cjs'), 'utf8');
     expect(text).not.toMatch(/=>|`|\b(?:const|let|class|async|await|import)\b|\?\.|\.\.\.|node:/);
-    expect(packageJson.bin.tickgraph).toBe('bin/tickgraph.cjs');
     expect(packageJson.scripts.start).toContain('bin/tickgraph.cjs serve');
   });
 
