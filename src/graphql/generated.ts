@@ -429,7 +429,7 @@ export type Subscription = {
   readonly __typename?: 'Subscription';
   /** Changes of a broker's state (of all brokers, if none is given). */
   readonly brokerStatus: Broker;
-  /** Live market data in the order in which the venue sent it. Without `broker`, each symbol goes to the one enabled broker that lists it, real brokers before synthetic ones. */
+  /** Live market data in the order in which the venue sent it. Without `broker`, each symbol goes to the one enabled real broker that lists it. A synthetic broker serves only those who name it, or a gateway without an enabled real broker. */
   readonly marketData: MarketData;
   /** The same, gathered into lists: one message every `everyMs`, and none while nothing happens. */
   readonly marketDataBatch: ReadonlyArray<MarketData>;
