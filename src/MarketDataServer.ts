@@ -34,7 +34,7 @@ import { HeapWatch, socketsForClients } from './shared/processLimits.ts';
 import { Metrics } from './shared/metrics.ts';
 import { systemRandom } from './shared/random.ts';
 
-/** What a gateway is started with. */
+/** A gateway is started with these options. */
 export interface MarketDataServerOptions {
   readonly config: Config;
   readonly logger: Logger;

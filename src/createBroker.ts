@@ -12,7 +12,7 @@ import type { BrokerDefinition } from './core/Broker.ts';
 import type { BrokerCredentials } from './market/credentials.ts';
 import { assertNever, GatewayError } from './shared/errors.ts';
 
-/** What every adapter is created with, except for the sink. */
+/** Every adapter is created with this and a sink. */
 export interface BrokerSurroundings extends Omit<BrokerContext, 'sink'> {
   readonly binanceHosts: BinanceHosts;
   readonly oandaBudgets: OandaBudgets;

@@ -44,7 +44,7 @@ export type FeedCondition =
   | { readonly kind: 'live' }
   /** Connected, but what should come does not, or comes late. It holds until the broker reports something else. */
   | { readonly kind: 'stale'; readonly reason: string }
-  /** What was sent may no longer be true; it is being corrected. */
+  /** The published data may no longer be true; it is being corrected. */
   | { readonly kind: 'recovering'; readonly reason: string }
   /** The last value no longer holds; the feed itself is fine, and the next event makes it live again. */
   | { readonly kind: 'withdrawn'; readonly reason: string }
@@ -81,7 +81,7 @@ export interface CandleQuery {
   readonly limit: number;
 }
 
-/** What the composition root gives every broker. */
+/** The composition root gives this to every broker. */
 export interface BrokerContext {
   readonly id: string;
   readonly sink: BrokerSink;
@@ -194,7 +194,7 @@ export abstract class BaseBroker implements AsyncDisposable {
   /** Brings the venue's subscriptions in line with `wanted`, which has changed. */
   protected abstract reconcile(): void;
 
-  /** What was published of this feed can't be right: begins it again from the venue's own state. */
+  /** Begins the feed again from the venue's own state, because its published data can't be right. */
   abstract resync(feed: Feed, reason: string): void;
 
   // Single requests. `asker` is the client on whose behalf the venue is asked; without one it is the gateway.

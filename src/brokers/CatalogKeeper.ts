@@ -21,7 +21,7 @@ export interface CatalogKeeperOptions {
   readonly listener: CatalogListener;
 }
 
-/** What a CatalogKeeper reports to its owner. */
+/** A CatalogKeeper reports to its owner through this. */
 export interface CatalogListener {
   /** The catalog was loaded. `isPeriodic`: it was not asked for by `refresh`. */
   onCatalog(catalog: InstrumentCatalog, isPeriodic: boolean): void;

@@ -4,7 +4,7 @@ export interface Opened {
   readonly openMs: number;
 }
 
-/** What one request for history has brought. */
+/** One request for history brought these entries. */
 export interface HistoryPage<Item extends Opened> {
   /** Oldest first. */
   readonly items: readonly Item[];
@@ -12,7 +12,7 @@ export interface HistoryPage<Item extends Opened> {
   readonly isLast: boolean;
 }
 
-/** What several requests for history have brought together. */
+/** Several requests for history brought these entries together. */
 export interface HistorySpan<Item extends Opened> {
   /** Oldest first. */
   readonly items: readonly Item[];

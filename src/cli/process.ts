@@ -38,7 +38,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** What a gateway is started with. */
+/** A gateway is started with these options. */
 export interface StartOptions {
   readonly config: Config;
   readonly logger: Logger;

@@ -34,7 +34,7 @@ const SERVICE_LINK =
   /^TICKGRAPH_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP)(?:_(?:PROTO|PORT|ADDR))?)$/;
 const SERVICE_PORT_VALUE = /^(?:tcp|udp):\/\//;
 
-/** What readEnvironment reads. */
+/** readEnvironment reads these. */
 export interface EnvironmentOptions {
   readonly env: Environment;
   readonly cwd: string;

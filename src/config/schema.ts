@@ -130,7 +130,7 @@ const apiKey = section({
   limits: section(LIMITS).partial().prefault({}),
 });
 
-/** Who may use the gateway itself. Credentials for brokers are independent of this. */
+/** This decides who may use the gateway itself. Credentials for brokers are independent of it. */
 const authSchema = withRule(
   section({
     mode: oneOf(['none', 'required']).default('none'),

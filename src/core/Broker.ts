@@ -97,7 +97,7 @@ export class Broker implements AsyncDisposable {
     return this.#enabled;
   }
 
-  /** What a client with this scope sees (null: it gave no credentials). */
+  /** The broker as a client with this scope sees it (null: the client gave no credentials). */
   info(scope: Scope | null): BrokerInfo {
     const { id, traits } = this.definition;
     const { kind, requiresAuthentication, supportedTypes, synthetic } = traits;
@@ -256,7 +256,7 @@ export class Broker implements AsyncDisposable {
     this.#countStreams();
   }
 
-  /** What a client's own account lacks is that client's matter, unless the venue itself is away. */
+  /** A fault of a client's own account concerns that client alone, unless the venue itself is away. */
   #logStanding(account: BrokerAccount, standing: BrokerStanding): void {
     if (!account.hasStarted || (standing.state === 'degraded' && account !== this.#shared)) return;
     this.#outages.note(standing);

@@ -22,7 +22,7 @@ export interface ClientAdmission {
   readonly sessionToken: string | null;
 }
 
-/** What a connection wants to know about its client's login. */
+/** A connection is notified of these changes of its client's login. */
 export interface LoginNotices {
   /** Called shortly before the login ends, with its end in wall milliseconds. Null if nobody needs to know. */
   readonly endsSoon: ((endsAtMs: number) => void) | null;

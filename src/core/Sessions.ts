@@ -31,9 +31,9 @@ const MAX_SESSIONS = 20_000;
 const MAX_IDLE_OF_OWNER = 64;
 
 /**
- * Who a client is, and which brokers it has given credentials for. A connection uses one session at a time; whoever has
- * its token may use it from elsewhere. A session without credentials is forgotten with its last user, any other when it
- * has been idle for long enough. Made and owned by `Sessions`.
+ * A session says who a client is, and which brokers it has given credentials for. A connection uses one session at a
+ * time; another connection may use it too, if it has the session's token. A session without credentials is forgotten
+ * with its last user, any other when it has been idle for long enough. Made and owned by `Sessions`.
  */
 export class Session {
   readonly principal: Principal;

@@ -27,7 +27,7 @@ export function worstOf(standings: readonly FeedStanding[]): SeenState {
   return { state: 'recovering', reason: null };
 }
 
-/** What a status means to one subscriber. */
+/** A status means this to one subscriber. */
 export interface SeenStatus {
   /** Events of its feeds were lost. */
   readonly gap: SharedEvent | null;
@@ -38,7 +38,7 @@ export interface SeenStatus {
 export interface StatusViewOptions {
   /** The feeds that the subscriber has now. */
   readonly feeds: () => readonly FeedName[];
-  /** What the subscriber takes for granted before its first status; null: nothing. */
+  /** The subscriber takes this for granted before its first status; null: nothing. */
   readonly assumed: SeenState | null;
   readonly cache: StatusCache;
 }

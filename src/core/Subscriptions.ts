@@ -167,7 +167,7 @@ export interface OpenSubscriptionOptions extends SubscriptionOpening {
   readonly clock: Clock;
 }
 
-/** What a subscription has at one broker: its symbols, the scope that serves them, and its open streams. */
+/** The part of a subscription at one broker: its symbols, the scope that serves them, and its open streams. */
 interface PartOfBroker {
   readonly symbols: string[];
   scope: Scope | null;

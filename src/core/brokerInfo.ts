@@ -14,7 +14,7 @@ export interface BrokerStanding {
   readonly reason: string | null;
 }
 
-/** What clients see of a broker: the fields of the GraphQL type `Broker`. */
+/** Clients see this of a broker: the fields of the GraphQL type `Broker`. */
 export interface BrokerInfo extends BrokerStanding {
   readonly id: string;
   readonly kind: string;

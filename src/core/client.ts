@@ -13,7 +13,7 @@ export interface ClientAddress {
   readonly secure: boolean;
 }
 
-/** Who a client is to the gateway itself. `expiresAtMs` is in wall milliseconds. */
+/** A principal says who a client is to the gateway itself. `expiresAtMs` is in wall milliseconds. */
 export type Principal =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'apiKey'; readonly id: string; readonly roles: readonly string[] }

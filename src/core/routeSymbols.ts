@@ -6,7 +6,7 @@ import type { Resolution, SymbolRejection, SymbolRoute } from './subscription.ts
 /** At most this many unknown symbols of a request get a suggestion, because each is compared with the whole catalog. */
 const MAX_SUGGESTIONS = 5;
 
-/** What routing has to know about a broker that is enabled. */
+/** Routing has to know this about a broker that is enabled. */
 export interface RoutableBroker {
   readonly id: string;
   /** The scope of the account that would serve the client. */
@@ -110,7 +110,7 @@ export function unknownSymbol(
   return new GatewayError('UNKNOWN_SYMBOL', `${who} ${quoted(symbol)}.${hint}`, { symbols: [symbol] });
 }
 
-/** What a client sent, short enough to be sent back. */
+/** Shortens a symbol that a client sent, so that it can be sent back. */
 function quoted(symbol: string): string {
   return JSON.stringify(symbol.length > 40 ? `${symbol.slice(0, 40)}…` : symbol);
 }

@@ -1,7 +1,7 @@
 import type { BookUpdateKind, CandleInterval, MarketDataType, Scope } from '../market/marketData.ts';
 import type { GatewayError } from '../shared/errors.ts';
 
-/** What a client may choose about its subscription; `options` in both protocols. */
+/** A client may choose these for its subscription; they are the `options` of both protocols. */
 export interface SubscriptionOptions {
   /** The interval of candles. */
   readonly interval: CandleInterval;
@@ -23,7 +23,7 @@ export const DEFAULT_OPTIONS: SubscriptionOptions = {
   snapshot: true,
 };
 
-/** What a client wants to subscribe to. */
+/** A client wants to subscribe to this. */
 export interface SubscriptionRequest {
   /** Null: each symbol goes to the one enabled broker that lists it. */
   readonly broker: string | null;

@@ -1,4 +1,4 @@
-/** What tells a persisted query from another operation, as a client sent it. */
+/** These members of a client's operation show whether it is a persisted query. */
 interface Sent {
   readonly query?: unknown;
   readonly extensions?: unknown;

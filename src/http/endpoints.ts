@@ -16,7 +16,7 @@ export interface BusHealth {
   readonly state: string;
 }
 
-/** What `/health` and `/ready` report about. */
+/** `/health` and `/ready` report about these. */
 export interface HealthOptions {
   readonly manager: Pick<BrokerManager, 'brokers'>;
   readonly bus: () => BusHealth;
@@ -80,7 +80,7 @@ export const indexPage: RequestHandler = readOnly((_request, response) => {
   response.end(PAGE);
 });
 
-/** Who may read the metrics (`metrics` in the configuration). */
+/** `metrics` in the configuration decides who may read the metrics. */
 export interface MetricsEndpointOptions {
   readonly metrics: Metrics;
   readonly access: 'loopback' | 'token' | 'public';

@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net';
 import { matchesOrigin, parseOrigin, parseOriginPattern } from '../shared/originPattern.ts';
 import type { OriginPattern } from '../shared/originPattern.ts';
 
-/** What decides whether a web page may use the gateway. */
+/** These settings decide whether a web page may use the gateway. */
 export interface OriginRequest {
   /** The Origin header. Browsers always send one with an upgrade, and with a request to another origin. */
   readonly origin: string | undefined;

@@ -113,7 +113,7 @@ export interface FeedStanding {
   readonly gap: boolean;
 }
 
-/** What the gateway reports about the feed of one symbol. */
+/** The gateway reports this about the feed of one symbol. */
 export interface FeedStatus extends EventHeader {
   readonly type: 'status';
   readonly state: FeedState;

@@ -7,7 +7,7 @@ import type { SharedUpdate } from '../fanout/frames/SharedEvent.ts';
 import type { FeedType } from '../market/marketData.ts';
 import { assertNever } from '../shared/errors.ts';
 
-/** What the subscriptions of one client need from its connection. */
+/** The subscriptions of one client need this from its connection. */
 export interface ClientContext {
   readonly services: Pick<Services, 'subscriptions' | 'metrics'>;
   readonly client: ConnectedClient;

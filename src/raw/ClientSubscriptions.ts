@@ -5,7 +5,7 @@ import { ClientSubscription, optionsOf, sameOptions, SubscribedSymbol } from './
 import type { ClientContext } from './ClientSubscription.ts';
 import type { SubscribeMessage, SubscriptionListing, UnsubscribeMessage } from './messages.ts';
 
-/** What one `subscribe` opened and is still open: it counts as one for `limits.subscriptionsPerConnection`. */
+/** The open subscriptions that came with one `subscribe`; they count as one for `limits.subscriptionsPerConnection`. */
 type Group = Set<ClientSubscription>;
 
 /** A stream that the client is no longer subscribed to. */

@@ -92,7 +92,7 @@ export interface StatusReply extends Reply {
   readonly expiresAt?: Timestamp;
 }
 
-/** What an error refers to. */
+/** An error refers to these. */
 export interface ErrorContext {
   readonly id?: MessageId | undefined;
   readonly broker?: string | undefined;

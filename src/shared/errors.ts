@@ -25,7 +25,7 @@ export const ERROR_CODES = {
 /** One of the keys of ERROR_CODES. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** What an error may carry beside its code and message. */
+/** An error may carry these details beside its code and message. */
 export interface GatewayErrorDetails {
   /** The underlying error. It goes to the log, never to a client. */
   readonly cause?: unknown;
@@ -56,7 +56,7 @@ export class GatewayError extends Error {
     return ERROR_CODES[this.code].retryable;
   }
 
-  /** What both protocols send beside the message: `extensions` in GraphQL, members of the error in raw JSON. */
+  /** Both protocols send this beside the message: GraphQL as `extensions`, raw JSON as members of the error. */
   toExtensions(): { code: ErrorCode; retryable: boolean; retryAfterMs?: number; symbols?: readonly string[] } {
     return {
       code: this.code,

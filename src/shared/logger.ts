@@ -108,7 +108,7 @@ function prettyLines(colorize: boolean): (line: string) => string {
   return prettyFactory({ colorize, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname', singleLine: true });
 }
 
-/** What `serializeError` makes of an error. */
+/** `serializeError` turns an error into this. */
 export interface SerializedError {
   readonly type: string;
   readonly message: string;

@@ -9,8 +9,8 @@ const EVENT_TYPES = ['tick', 'candle', 'orderbook', 'trade', 'status'] as const;
 type EventType = (typeof EVENT_TYPES)[number];
 
 /**
- * What was written to the clients of one protocol since the last scrape. Writers add to these numbers, because a labelled
- * counter would cost too much on every write.
+ * These events and bytes were written to the clients of one protocol since the last scrape. Writers add to the numbers
+ * directly, because a labelled counter would cost too much on every write.
  */
 export interface DeliveryTally {
   readonly events: Record<EventType, number>;

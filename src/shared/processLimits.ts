@@ -25,7 +25,7 @@ export function socketsForClients(): number | null {
   }
 }
 
-/** What a HeapWatch measures with. */
+/** A HeapWatch measures with these. */
 export interface HeapWatchOptions {
   readonly clock: Clock;
   /** The used part of the heap, 0 to 1. @default the heap of this process */

@@ -20,7 +20,7 @@ export interface RelayConnection<End extends SessionEnd> {
 /** The state of the current connection. */
 export type RelayState = Exclude<SessionState, { kind: 'closed' }> | { readonly kind: 'open' };
 
-/** What a relay reports to its owner. */
+/** A relay reports to its owner through this. */
 export interface RelayListener<Connection, End> {
   /** The current connection is open: it has just opened, or it took over when it was open already. */
   onCurrentOpen(connection: Connection): void;

@@ -24,7 +24,9 @@ export interface HttpLineFeedOptions {
   readonly listener: LineFeedListener;
 }
 
-/** What a feed reports: nothing before its constructor has returned, and nothing once it has ended. */
+/**
+ * A feed reports to its owner through this: nothing before its constructor has returned, and nothing once it has ended.
+ */
 export interface LineFeedListener {
   /** The other side has answered with 200, and lines may come. */
   onOpen(): void;
@@ -52,7 +54,7 @@ export interface LineFeedEnd {
   /** How long the other side asked us to wait; 0 if it did not. */
   readonly retryAfterMs: number;
   readonly refusal: HttpRefusal | null;
-  /** What a listener threw, which is a fault of ours; for the log. Undefined if nothing was thrown. */
+  /** A listener threw this, which is a fault of ours; for the log. Undefined if nothing was thrown. */
   readonly fault?: unknown;
 }
 

@@ -7,7 +7,7 @@ import type { SlidingWindow } from './SlidingWindow.ts';
 import { WeightBudget } from './WeightBudget.ts';
 
 /**
- * What a request does while the venue must not be asked. `wait`, for the live feed: it waits until it may be sent, and
+ * A request does this while the venue must not be asked. `wait`, for the live feed: it waits until it may be sent, and
  * goes before all others. `fail`, for a client: it fails at once, or after a few seconds in the queue.
  */
 export type Patience = 'wait' | 'fail';

@@ -13,7 +13,10 @@ export interface SocketEnd {
   readonly retryAfterMs: number;
 }
 
-/** What a socket reports. Nothing is called before `OpenWebSocket` has returned, and nothing after `onEnd`. */
+/**
+ * A socket reports to its owner through this. Nothing is called before `OpenWebSocket` has returned, and nothing after
+ * `onEnd`.
+ */
 export interface SocketListener {
   onOpen(): void;
   onText(text: string): void;
@@ -111,7 +114,7 @@ export interface WebSocketFeedOptions {
   readonly listener: FeedListener;
 }
 
-/** What a feed reports. Nothing is called once it has ended. */
+/** A feed reports to its owner through this. Nothing is called once it has ended. */
 export interface FeedListener {
   onOpen(): void;
   /** Returns false if the frame is invalid; it is counted. So is one over which this throws. */

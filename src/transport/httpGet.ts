@@ -16,7 +16,7 @@ export interface HttpGetOptions {
   readonly maxBodyBytes: number;
 }
 
-/** What a GET is sent with. */
+/** A GET is sent with these options. */
 interface SendOptions {
   /** False: a connection of its own. */
   readonly agent: http.Agent | false;
@@ -61,7 +61,7 @@ export function sendGet(url: string, { headers, ...options }: SendOptions): Clie
   return get(url, { ...options, headers: { 'user-agent': 'tickgraph', ...headers } });
 }
 
-/** What a failed connection is reported as: the code of the error, but nothing that the other side wrote. */
+/** Names a failed connection by the code of its error, without the other side's words. */
 export function describeFailure(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
   return `The connection failed${code}.`;
@@ -105,7 +105,10 @@ const ELSEWHERE: LastingRefusal = {
   retryAfterMs: 1_800_000,
 };
 
-/** What a status says for as long as nobody changes anything; null for a status that may be another next time. */
+/**
+ * Returns the meaning of a status that stays until somebody changes something; null for a status that may be another
+ * next time.
+ */
 export function lastingRefusal(status: number): LastingRefusal | null {
   return status === 451 ? ELSEWHERE : null;
 }

@@ -1,4 +1,4 @@
-/** What can be wrong with a stream that is subscribed, the worst first. */
+/** A subscribed stream can suffer from these, the worst first. */
 const WORST_FIRST = ['transport', 'unreadable', 'late', 'silence'] as const;
 export type Ailment = (typeof WORST_FIRST)[number];
 

@@ -269,7 +269,7 @@ export class BinanceBroker extends BaseBroker {
   }
 }
 
-/** What is known beside the states of sockets. */
+/** The broker's status depends on these, beside the states of its sockets. */
 export interface BinanceStanding {
   readonly catalogKnown: boolean;
   /** Why nothing comes over a connection that is open; null if there is no such connection. */

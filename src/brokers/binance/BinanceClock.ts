@@ -37,7 +37,7 @@ export class BinanceClock {
       this.#known = { venueMs: await fetchTime(), atMs: clock.monotonic() };
       this.#askAtMs = this.#known.atMs + HOLDS_MS;
     } catch {
-      // What was known before is better than nothing.
+      // The former measurement is better than nothing.
     }
   }
 }

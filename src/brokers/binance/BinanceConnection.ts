@@ -14,7 +14,7 @@ export interface BinanceConnectionOptions {
   readonly listener: BinanceConnectionListener;
 }
 
-/** What a connection reports. Nothing is called once it has ended. */
+/** A connection reports to its owner through this. Nothing is called once it has ended. */
 export interface BinanceConnectionListener {
   onOpen(): void;
   /** False: the data is malformed. */

@@ -230,7 +230,7 @@ export class BinanceSocket implements AsyncDisposable {
   #onCurrentEnded(reason: string, successor: BinanceConnection | null): void {
     const { broker } = this.#options;
     for (const stream of this.#streams.values()) {
-      // What the successor is subscribed to has come over it, too.
+      // A stream that the successor is subscribed to has missed nothing.
       if (successor?.isSubscribed(stream.name) !== true) stream.lost(reason);
     }
     this.#setSilence(null);

@@ -5,13 +5,13 @@ export interface DiffRange {
 }
 
 /**
- * What to do with a diff. `apply` it to the book; `ignore` it, for the book has it already; `buffer`: it was kept for
- * the snapshot to come; `gap`: something is missing before it; `overflow`: too many were kept, and all but this one
- * were thrown away.
+ * The caller has to do this with a diff: `apply` it to the book; `ignore` it, because the book has it already;
+ * `buffer`: it was kept for the snapshot to come; `gap`: something is missing before it; `overflow`: too many were
+ * kept, and all but this one were thrown away.
  */
 export type DepthVerdict = 'apply' | 'ignore' | 'buffer' | 'gap' | 'overflow';
 
-/** What a snapshot led to. `diffs` are to be applied to it, in order. */
+/** The outcome of a snapshot. The caller applies `diffs` to it, in order. */
 export type SnapshotVerdict<Diff> =
   | { readonly kind: 'synced'; readonly diffs: readonly Diff[] }
   /** The snapshot is older than the kept diffs: ask again a little later. */

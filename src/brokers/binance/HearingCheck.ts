@@ -1,7 +1,7 @@
 import { sleep } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
 
-/** What is done about a stream that does not deliver: it is subscribed again first, then the connection is replaced. */
+/** A stream that does not deliver is first subscribed again; then its connection is replaced. */
 export type HearingStep = 'resubscribe' | 'reconnect';
 
 export interface HearingCheckOptions {
@@ -16,7 +16,7 @@ export interface HearingCheckOptions {
   readonly onDeaf: (step: HearingStep) => void;
 }
 
-/** What the venue gives by request may come over the stream this much later. */
+/** An event that the venue returns by request may come over the stream this much later. */
 const GRACE_MS = 3_000;
 /** The venue is asked about a lasting silence at least this often. */
 const LONGEST_MS = 600_000;

@@ -190,7 +190,7 @@ export abstract class MarketStream implements Disposable {
     this.#ail('silence', `Nothing has come of ${this.symbol} for ${Math.round(this.#pace.silentMs / 1000)} s.`);
   }
 
-  /** What comes may have waited on its way: then it is no longer the present state. */
+  /** Messages may have waited on their way: then they are no longer the present state. */
   #noteAge(): void {
     const ageMs = this.#ageMs;
     this.#isTimed = ageMs !== null;
@@ -253,7 +253,7 @@ export abstract class MarketStream implements Disposable {
     return [...new Set(this.#feeds.map(({ type }) => type))].join(', ');
   }
 
-  /** What was published can't be right: the stream begins again from the venue's own state. */
+  /** Begins the stream again from the venue's own state, because its published data can't be right. */
   abstract resync(): void;
 
   /** Ends every timer and request. */
@@ -343,7 +343,7 @@ export abstract class MarketStream implements Disposable {
 }
 
 const STUCK_AFTER_MS = 10_000;
-/** What two connections deliver twice may say times that differ by less. */
+/** The times of one event that two connections deliver differ by less than this. */
 const MARGIN_MS = 1_000;
 
 /**

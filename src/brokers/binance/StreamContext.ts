@@ -10,7 +10,7 @@ export type VenueHistory = Pick<
   'fetchDepth' | 'fetchCandles' | 'fetchTradesSince' | 'fetchTick' | 'fetchBookId' | 'fetchLastTradeMs' | 'fetchTime'
 >;
 
-/** What all streams of a broker share. */
+/** All streams of a broker share this. */
 export interface StreamContext {
   readonly broker: BrokerContext;
   readonly history: VenueHistory;

@@ -7,8 +7,9 @@ export interface NumberedTrade {
 }
 
 /**
- * What to do with a trade. Either `publish` it now, and then what `drain` returns; or `drop` it, for it was published
- * before. With `hold` it waits for those before it; with `overflow` it waits too, and too many do.
+ * The caller has to do this with a trade: `publish` it now, and then the trades that `drain` returns; or `drop` it,
+ * because it was published before. With `hold` it waits for earlier ones; with `overflow` it waits too, and too many
+ * do.
  */
 export type TradeVerdict = 'publish' | 'drop' | 'hold' | 'overflow';
 
@@ -51,7 +52,7 @@ export class TradeSequencer {
     return this.#hold({ venueId, trade });
   }
 
-  /** What follows the last published trade without a hole, in order. */
+  /** Removes and returns the trades that follow the last published one without a hole, in order. */
   drain(): NumberedTrade[] {
     let count = 0;
     for (const { venueId } of this.#held) {

@@ -150,7 +150,7 @@ function refused(reply: RestReply, brokerId: string): GatewayError {
   return new GatewayError('BROKER_UNAVAILABLE', `The venue refused a request of broker ${brokerId} (${what}).`);
 }
 
-/** What the venue shows once as the secret of an HMAC key; its own have 64 letters and digits. */
+/** The venue shows the secret of an HMAC key once; its own secrets have 64 letters and digits. */
 const HMAC_SECRET = /^[!-~]{1,512}$/;
 /** The PEM of an Ed25519 key has some 120 characters, the longest of an RSA key some 3300. */
 const LONGEST_PEM = 4_096;

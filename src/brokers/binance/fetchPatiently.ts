@@ -13,7 +13,7 @@ export interface PatienceOptions {
 
 const ATTEMPTS = 3;
 const BACKOFF = { baseMs: 500, maxMs: 5_000 };
-/** What was missed is reported as a gap if it can't be fetched in this time. */
+/** Missed events that can't be fetched within this time are reported as a gap. */
 const PATIENCE_MS = 30_000;
 
 /**

@@ -7,7 +7,7 @@ import { fromEpochMicros, fromEpochMs } from '../../market/timestamp.ts';
 import { lastMsOf, toVenueMs } from './streamMessages.ts';
 
 /**
- * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not checked:
+ * The REST host sends these replies. Unknown members are ignored everywhere, and members that are not used are not checked:
  * the venue adds and drops them without notice.
  */
 
@@ -89,7 +89,7 @@ export const SymbolInfo = z.object({
   filters: z.array(Filter).catch([]),
 });
 export type SymbolInfo = z.infer<typeof SymbolInfo>;
-/** What is read of an entry that can't be read otherwise. */
+/** An entry that can't be read otherwise is read for this alone. */
 export const ListedName = z.object({ symbol: z.string().min(1).max(64) });
 
 /** Price and quantity; very old payloads have a third element. */

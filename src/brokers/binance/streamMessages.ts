@@ -13,10 +13,9 @@ import { fromEpochMicros, fromEpochMs } from '../../market/timestamp.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
 import { isRecord, parseJson } from '../../transport/json.ts';
 
-// What the stream servers send: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
+// The stream servers send these messages: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 // Checked by hand, for speed: there are hundreds of thousands of them a second. Members that are not read may be
-// missing,
-// others may appear: both happened. Every parser returns undefined for malformed input, and never throws.
+// missing, and others may appear: both happened. Every parser returns undefined for malformed input, and never throws.
 
 /** A valid frame of a combined connection. */
 export type StreamFrame =
@@ -159,7 +158,7 @@ export function parseTrade(data: unknown): TradeMessage | undefined {
 }
 
 /**
- * What one taker's order took at one price.
+ * One taker's order took this at one price.
  * Page: "Aggregate Trade Streams".
  *
  * `{"e":"aggTrade","E":1737443769749,"s":"BTCUSDT","a":1019485,"p":"102342.24000000","q":"0.00254000","f":1071934,"l":1071934,"T":1737443769749,"m":true,"M":true}`

@@ -17,7 +17,7 @@ export type StreamKind =
   | { readonly type: 'candle'; readonly interval: KlineInterval }
   | { readonly type: 'orderbook' };
 
-/** What one stream of the venue delivers. */
+/** One stream of the venue delivers one of these. */
 export interface VenueStreamAddress {
   readonly symbol: string;
   readonly kind: StreamKind;

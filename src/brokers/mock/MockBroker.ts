@@ -46,7 +46,7 @@ export class MockBroker extends BaseBroker {
   #state: 'new' | 'running' | 'closed' = 'new';
   /** Feeds whose condition has been reported. */
   #known: ReadonlySet<Feed> = new Set();
-  /** What is wanted and served, by symbol. */
+  /** The feeds that are wanted and served, by symbol. */
   #active = new Map<string, readonly Feed[]>();
   /** Feeds that have yet to begin: a book with a snapshot, the others with the present state. */
   readonly #fresh = new Set<Feed>();
@@ -258,7 +258,7 @@ function presentOf(feed: Feed, market: MockSymbol, nowMs: number): FeedEventDraf
   }
 }
 
-/** What a client may give a broker; the mock broker looks at two of them. */
+/** A client may give these credentials to a broker; the mock broker looks at two of them. */
 export interface MockCredentials {
   readonly token?: string | null | undefined;
   readonly accountId?: string | null | undefined;

@@ -21,7 +21,7 @@ export interface MarketQuote {
   readonly last: number | null;
 }
 
-/** What one step brought. The trades met the quote of the same step. */
+/** One step of the market produced these events. The trades met the quote of the same step. */
 export interface MarketStep {
   readonly quote: MarketQuote;
   readonly trades: readonly MarketTrade[];

@@ -128,7 +128,7 @@ function toTrade(spec: MarketSpec, { id, price, size, side }: MarketTrade, time:
   return { type: 'trade', time, receivedAt: time, tradeId: String(id), ...toLevel(spec, { price, size }), side };
 }
 
-/** What is published of a book: all of it, or what has changed. */
+/** A book is published in these two forms: all of it, or only its changes. */
 interface BookPart {
   readonly kind: BookUpdateKind;
   readonly bids: readonly LadderLevel[];

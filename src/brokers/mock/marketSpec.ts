@@ -22,7 +22,7 @@ export interface MarketSpec {
   readonly stepsPerSecond: number;
 }
 
-/** What the configuration says about one symbol's market. */
+/** The configuration says this about one symbol's market. */
 export interface MarketChoice {
   readonly kind: MockKind;
   readonly symbol: string;

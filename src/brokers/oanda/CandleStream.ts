@@ -35,7 +35,7 @@ interface Ended {
   verdict: Verdict | null;
 }
 
-/** What was missed is reported as a gap if it can't be fetched in this time. */
+/** Missed candles that can't be fetched within this time are reported as a gap. */
 const HISTORY_PATIENCE_MS = 10_000;
 /** Pauses between attempts to fetch ended candles that the venue could not be asked for. */
 const REPAIR = { baseMs: 1_000, maxMs: 30_000 };
@@ -295,7 +295,7 @@ export class CandleStream implements CandleMaker {
   }
 }
 
-/** What a maker of candles reports. */
+/** A maker of candles reports to its owner through this. */
 export interface CandleListener {
   onCandle(candle: CandleDraft): void;
   onGap(reason: string): void;
@@ -307,7 +307,7 @@ export interface CandleListener {
 
 /** Makes the candles of one interval of one instrument from what the venue streams. Owned by an InstrumentStream. */
 export interface CandleMaker extends Disposable {
-  /** What it publishes is in step with the venue. */
+  /** Its published candles are in step with the venue. */
   readonly isLive: boolean;
   /** The instrument's stream has begun, for the first time or again after an interruption. */
   begin(): void;

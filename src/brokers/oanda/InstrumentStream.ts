@@ -102,7 +102,7 @@ export class InstrumentStream implements Disposable {
     for (const feed of this.#feeds) this.#report(feed);
   }
 
-  /** What was published of this feed can't be right: begins it again from the venue's own state. */
+  /** Begins the feed again from the venue's own state, because its published data can't be right. */
   resync(feed: Feed, reason: string): void {
     if (!this.#feeds.has(feed)) return;
     // The caller has reported this condition already.

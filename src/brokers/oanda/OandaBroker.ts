@@ -358,7 +358,7 @@ export class OandaBroker extends BaseBroker {
     this.#reportStatus();
   }
 
-  /** What is closing is waited for when the broker is closed. */
+  /** Parts that are closing; closing the broker waits for them. */
   #leave(closing: Promise<void>): void {
     const leaving = closing.finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);

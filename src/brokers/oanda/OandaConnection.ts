@@ -24,7 +24,7 @@ export interface OandaConnectionOptions {
   readonly listener: OandaConnectionListener;
 }
 
-/** What a connection reports. Nothing is called once it has ended. */
+/** A connection reports to its owner through this. Nothing is called once it has ended. */
 export interface OandaConnectionListener {
   /** The first message has come. It is reported after this. */
   onOpen(): void;
@@ -39,7 +39,7 @@ export interface OandaConnectionListener {
 export interface ConnectionEnd {
   readonly reason: string;
   readonly retryAfterMs: number;
-  /** What the venue objects to; null if it did not refuse the stream. */
+  /** The venue objects to this; null if it did not refuse the stream. */
   readonly refusal: VenueRefusal | null;
   readonly fault?: unknown;
 }
@@ -113,7 +113,9 @@ export class OandaConnection {
     this.#feed.end(reason);
   }
 
-  /** What names an instrument concerns that one alone, and never ends a connection that serves others, too. */
+  /**
+   * A message that names an instrument concerns that one alone, and never ends a connection that serves others, too.
+   */
   #onLine(text: string): boolean {
     const message = parseLine(text);
     if (message === undefined) return false;

@@ -94,7 +94,7 @@ export class OandaRest implements AsyncDisposable {
   readonly #queue: RequestQueue;
   readonly #client: RestClient;
   readonly #replies: ReplyReader;
-  /** What was left out of answers, and logged. */
+  /** Parts of answers that were left out, and logged already. */
   readonly #setAsides = new Set<string>();
 
   constructor(options: OandaRestOptions) {
@@ -135,7 +135,7 @@ export class OandaRest implements AsyncDisposable {
     return accounts.flatMap((entry) => this.#replies.entry(Account, entry)?.id ?? []);
   }
 
-  /** What the account may trade. Patient. */
+  /** The account may trade these instruments. Waits as long as the venue takes. */
   async fetchCatalog(options: Omit<AskOptions, 'patience'> = {}): Promise<InstrumentCatalog> {
     const body = await this.#ask(instrumentsPath, { ...PATIENT, ...options });
     const entries = this.#replies.read(InstrumentList, body).instruments;
@@ -270,7 +270,7 @@ export class OandaRest implements AsyncDisposable {
     return isAligned && candles.length > 0 ? candles : null;
   }
 
-  /** What is left out is logged once, by name, and not more than a person reads. */
+  /** Logs once, by name, that a part of an answer was left out; after many such lines it logs no more. */
   #setAside(what: string, fields: Readonly<Record<string, unknown>>, message: string): void {
     if (this.#setAsides.has(what) || this.#setAsides.size >= MAX_SET_ASIDE) return;
     this.#setAsides.add(what);

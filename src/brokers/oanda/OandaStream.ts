@@ -18,7 +18,7 @@ export interface OandaStreamOptions {
   readonly listener: StreamListener;
 }
 
-/** What an OandaStream reports to its owner. */
+/** An OandaStream reports to its owner through this. */
 export interface StreamListener {
   onPrice(price: VenuePrice): void;
   onHeartbeat(time: VenueTime): void;

@@ -11,7 +11,7 @@ import { fromEpochMs } from '../../market/timestamp.ts';
 import { assertNever } from '../../shared/errors.ts';
 
 /**
- * What the REST host answers. Unknown members are ignored everywhere, and members that are not used are not checked:
+ * The REST host sends these replies. Unknown members are ignored everywhere, and members that are not used are not checked:
  * the venue adds and drops them without notice. Prices are parsed in streamMessages.ts.
  */
 
@@ -43,7 +43,7 @@ export const Accounts = z.object({ accounts: z.array(z.unknown()) });
 export const Account = z.object({ id: z.string() });
 
 /**
- * What one account may trade. Each entry is parsed by itself, so that an invalid one affects no other.
+ * One account may trade these instruments. Each entry is parsed by itself, so that an invalid one affects no other.
  *
  *     {"instruments":[…],"lastTransactionID":"2124"}
  */
@@ -164,7 +164,7 @@ export function toCandle(
   };
 }
 
-/** What the venue objects to when it answers with a 4xx. */
+/** The venue objects to one of these when it answers with a 4xx. */
 export type VenueRefusal = 'token' | 'account' | 'instrument' | 'future' | 'count' | RefusedArgument | 'other';
 /** An argument of a client's query, under our name, whose value the venue refuses. */
 type RefusedArgument = 'from' | 'to' | 'interval';

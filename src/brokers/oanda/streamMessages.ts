@@ -5,7 +5,7 @@ import { Big } from 'big.js';
 import { fromEpochMs, parseTimestamp } from '../../market/timestamp.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
 
-// What the price stream sends, a JSON object a line: https://developer.oanda.com/rest-live-v20/pricing-ep/
+// The price stream sends these messages, a JSON object a line: https://developer.oanda.com/rest-live-v20/pricing-ep/
 // The order of members is not fixed, some were added over the years, and unknown ones may come: only those that are
 // read are required. Every parser returns undefined for malformed input, and never throws.
 

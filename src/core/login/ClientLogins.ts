@@ -17,7 +17,7 @@ export interface AuthSettings {
   readonly apiKeys: readonly ApiKeySettings[];
 }
 
-/** What ClientLogins needs. */
+/** ClientLogins needs these. */
 export interface ClientLoginsOptions {
   readonly auth: AuthSettings;
   readonly clock: Clock;

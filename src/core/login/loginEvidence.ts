@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '../../shared/errors.ts';
 
-/** What a client sends to log in to the gateway. It is secret: never logged, kept, or put into an error. */
+/** A client sends this to log in to the gateway. It is secret: never logged, kept, or put into an error. */
 export type LoginEvidence =
   { readonly kind: 'token'; readonly token: string } | { readonly kind: 'apiKey'; readonly apiKey: string };
 

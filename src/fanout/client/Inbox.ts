@@ -35,8 +35,9 @@ const OVERLOAD_MS = 10_000;
 const CALM_MS = 1_000;
 
 /**
- * What one client sends, handled in order at the rate that it is allowed. What comes faster is not refused but read later:
- * the socket is paused, and TCP makes the client wait. The connection owns its inbox and disposes of it when the socket closes.
+ * Handles one client's messages, in order and at the rate that it is allowed. Messages that come faster are not refused
+ * but read later: the socket is paused, and TCP makes the client wait. The connection owns its inbox and disposes of it
+ * when the socket closes.
  */
 export class Inbox<Message> implements Disposable {
   readonly #options: InboxOptions<Message>;

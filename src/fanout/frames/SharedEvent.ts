@@ -127,7 +127,7 @@ export class SharedFrames {
   }
 }
 
-/** What a payload needs to know to be compressed. */
+/** A payload needs this to be compressed. */
 export interface PayloadOrigin {
   readonly encoder: Encoder;
   /** The compression chains of the group that gets the event. Null if it has no place in one. */

@@ -2,7 +2,7 @@ import { constants, deflateRawSync } from 'node:zlib';
 
 /** How far back a match may reach (RFC 1951, 2). */
 export const WINDOW_BYTES = 32_768;
-/** What one stored block can hold. */
+/** One stored block can hold this many bytes. */
 export const MAX_STORED_BYTES = 65_535;
 
 /** zlib reaches this much less far back than its window is wide. */

@@ -124,7 +124,7 @@ class Batch implements Dispatchable {
   }
 }
 
-/** What has been published in this turn and not dispatched yet, gathered by group. */
+/** Gathers the events of this turn that are not dispatched yet, by group. */
 export class Batches {
   readonly #scheduler: Pick<FlushScheduler, 'dispatchLater' | 'flushNow'>;
   #last: Batch | null = null;

@@ -12,7 +12,7 @@ interface BrowserAnswer {
   json(): Promise<unknown>;
 }
 
-/** What the page gives. */
+/** The page provides these. */
 export interface Browser {
   /** The address of /graphql. */
   readonly url: string;
@@ -35,7 +35,7 @@ interface Definition {
   readonly name?: { readonly value: string };
 }
 
-/** What GraphiQL gives beside an operation. */
+/** GraphiQL passes these beside an operation. */
 export interface GraphiqlExtras {
   /** As they stand in its editor of headers. */
   readonly headers?: Readonly<Record<string, unknown>>;
