@@ -92,7 +92,7 @@ const LATE_MS = 2_000;
 export class FeedMonitor implements Disposable {
   readonly #options: FeedMonitorOptions;
   readonly #symbols = new Map<string, Set<MonitoredFeed>>();
-  /** The last report, as text. */
+  /** The last report of each symbol, as text. */
   readonly #reported = new Map<string, string>();
   readonly #periodMs: number;
   readonly #timer: Disposable;
