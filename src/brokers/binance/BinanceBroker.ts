@@ -73,7 +73,8 @@ export class BinanceBroker extends BaseBroker {
   readonly #placed = new Map<string, Placed>();
   readonly #leaving = new Set<Promise<void>>();
   #sockets: BinanceSocket[] = [];
-  #unlisted: ReadonlySet<Feed> = new Set();
+  /** Feeds that the venue does not trade, with the reason that was reported. */
+  #untraded: ReadonlyMap<Feed, string> = new Map();
   #closing: Promise<void> | null = null;
 
   constructor(context: BrokerContext, options: BinanceBrokerOptions) {
@@ -93,7 +94,7 @@ export class BinanceBroker extends BaseBroker {
       broker: context,
       fetch: (signal) => this.#rest.fetchCatalog({ patience: 'wait', signal }),
       pausedUntilMs: () => this.#rest.pausedUntilMs,
-      isAwaited: () => [...this.#unlisted].some(({ symbol }) => this.catalog?.get(symbol) !== undefined),
+      isAwaited: () => this.#untraded.keys().some(({ symbol }) => this.catalog?.get(symbol) !== undefined),
       listener: {
         onCatalog: (catalog) => {
           this.setCatalog(catalog);
@@ -181,14 +182,15 @@ export class BinanceBroker extends BaseBroker {
   }
 
   /**
-   * The streams that the wanted feeds are made from. A feed that the venue does not trade is reported as closed, once.
+   * The streams that the wanted feeds are made from. A feed that the venue does not trade is reported as closed, once
+   * for each reason.
    */
   #demands(): Map<string, Demand> {
     const demands = new Map<string, Demand>();
-    const unlisted = new Set<Feed>();
+    const untraded = new Map<Feed, string>();
     for (const feed of this.wanted) {
-      if (!this.#isListed(feed.symbol)) {
-        unlisted.add(feed);
+      if (!this.#isTraded(feed.symbol)) {
+        untraded.set(feed, this.#whyClosed(feed.symbol));
         continue;
       }
       const address = streamOf(feed, this.#options.trades);
@@ -197,11 +199,10 @@ export class BinanceBroker extends BaseBroker {
       if (demand === undefined) demands.set(name, { address, feeds: new Set([feed]) });
       else demand.feeds.add(feed);
     }
-    for (const feed of unlisted) {
-      if (this.#unlisted.has(feed)) continue;
-      this.context.sink.onFeed(feed, { kind: 'closed', reason: this.#whyClosed(feed.symbol) });
+    for (const [feed, reason] of untraded) {
+      if (this.#untraded.get(feed) !== reason) this.context.sink.onFeed(feed, { kind: 'closed', reason });
     }
-    this.#unlisted = unlisted;
+    this.#untraded = untraded;
     return demands;
   }
 
@@ -211,8 +212,8 @@ export class BinanceBroker extends BaseBroker {
       : `The venue has halted trading in ${symbol}; it is asked again every minute.`;
   }
 
-  /** Until the catalog is known, any text that can be a symbol counts as listed. */
-  #isListed(symbol: string): boolean {
+  /** Until the catalog is known, any text that can be a symbol counts as traded. */
+  #isTraded(symbol: string): boolean {
     if (this.catalog === null) return isPossibleSymbol(symbol);
     return isPossibleSymbol(symbol) && this.catalog.get(symbol)?.tradable === true;
   }

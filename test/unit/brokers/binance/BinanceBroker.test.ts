@@ -90,6 +90,19 @@ describe('BinanceBroker, as it starts', () => {
     expect(JSON.stringify(subscribed)).not.toContain('btc@trade/x');
   });
 
+  it('reports it when the reason changes for which a feed is closed', async () => {
+    const harness = startBroker();
+    const feed = feedOf('HALTED', 'tick');
+    harness.rest.catalog = () => Promise.resolve(catalogOf('BTCUSDT', 'HALTED!'));
+    await harness.goLive(feed);
+    harness.rest.catalog = () => Promise.resolve(catalogOf('BTCUSDT'));
+    await harness.clock.advance(61_000);
+    expect(harness.conditions(feed).filter(({ kind }) => kind === 'closed')).toEqual([
+      { kind: 'closed', reason: expect.stringContaining('has halted trading in HALTED') },
+      { kind: 'closed', reason: 'The venue does not list HALTED.' },
+    ]);
+  });
+
   it('looks at the listing again each hour: what has gone is closed, what has come is subscribed', async () => {
     const harness = startBroker();
     const old = feedOf('ETHUSDT', 'tick');
