@@ -1,4 +1,3 @@
-import { compare } from '../../market/decimal.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
@@ -93,7 +92,7 @@ export class KlineStream extends MarketStream {
     const [newest] = await this.context.history.fetchCandles(query, options);
     if (newest === undefined) return false;
     const last = this.#last;
-    if (last !== null && isNewer(newest, last)) return true;
+    if (last !== null && hasMore(newest, last)) return true;
     const sinceMs = last === null ? await this.subscribedVenueMs(options) : toEpochMs(last.time);
     if (last === null && toEpochMs(newest.openTime) >= sinceMs && newest.tradeCount !== 0) return true;
     const tradedMs = await this.context.history.fetchLastTradeMs(this.symbol, options);
@@ -255,11 +254,12 @@ export class KlineStream extends MarketStream {
 }
 
 /** True if a candle of the venue's history has more trades than the one that came last, or follows it and has any. */
-function isNewer(present: CandleDraft, last: CandleDraft): boolean {
+function hasMore(present: CandleDraft, last: CandleDraft): boolean {
   const openMs = toEpochMs(present.openTime);
   const lastOpenMs = toEpochMs(last.openTime);
   if (openMs !== lastOpenMs) return openMs > lastOpenMs && present.tradeCount !== 0;
-  return present.tradeCount !== last.tradeCount || compare(present.close, last.close) !== 0;
+  // History may be a moment behind the stream, and then has fewer.
+  return (present.tradeCount ?? 0) > (last.tradeCount ?? 0);
 }
 
 function fromHistory(candle: CandleDraft): Update {

@@ -133,6 +133,26 @@ describe('a stream that falls silent after it was heard', () => {
     expect(scene.kinds().at(-1)).toBe('stale');
   });
 
+  it('is fine while the venue’s history has less of its candle than the stream delivered', async () => {
+    const scene = await startDeaf(minutes);
+    const openMs = Math.floor(scene.clock.now() / 60_000) * 60_000;
+    const candle = kline(openMs, { i: '1m', lengthMs: 60_000 });
+    send(scene.first, 'btcusdt@kline_1m', { ...candle, k: { ...candle.k, n: 3 } });
+    scene.rest.candles = () => Promise.resolve([historicCandle(openMs, false)]);
+    await scene.run(70);
+    expect(scene.rest.count('candles')).toBeGreaterThan(0);
+    expect(scene.kinds()).toEqual(['recovering', 'live']);
+  });
+
+  it('is stale when the venue has more of its candle than the stream delivered', async () => {
+    const scene = await startDeaf(minutes);
+    const openMs = Math.floor(scene.clock.now() / 60_000) * 60_000;
+    send(scene.first, 'btcusdt@kline_1m', kline(openMs, { i: '1m', lengthMs: 60_000 }));
+    scene.rest.candles = () => Promise.resolve([{ ...historicCandle(openMs, false), tradeCount: 2 }]);
+    await scene.run(70);
+    expect(scene.kinds().at(-1)).toBe('stale');
+  });
+
   it('is fine when what the venue has comes a moment later', async () => {
     const scene = await startDeaf(trades);
     send(scene.first, 'btcusdt@trade', trade(1, scene.clock.now()));
