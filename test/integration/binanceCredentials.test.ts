@@ -187,6 +187,13 @@ describe('checkBinanceCredentials', () => {
     });
   });
 
+  it('corrects its clock by a time in microseconds, too', async () => {
+    const { check, asker, venue } = await set({ aheadMs: 3_600_000 });
+    const micros = (asker.clock.now() + 3_600_000) * 1_000 + 345;
+    venue.faults.rest.nextStatus(200, { path: TIME, body: JSON.stringify({ serverTime: micros }) });
+    await check();
+  });
+
   it('does not blame the credentials if the venue refuses its own time, and does not ask again and again', async () => {
     const { check, paths, venue } = await set();
     venue.faults.rest.nextStatus(400, { path: ACCOUNT, times: 9, body: '{"code":-1021,"msg":"Timestamp …"}' });

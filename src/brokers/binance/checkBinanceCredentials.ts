@@ -117,7 +117,9 @@ function parseCredentials({ apiKey, apiSecret }: BinanceCredentials): { apiKey: 
   );
 }
 
-function accountRequest(timestamp: number, key: KeyObject): BinanceRequest {
+function accountRequest(venueMs: number, key: KeyObject): BinanceRequest {
+  // The venue's time may have a fraction, which this parameter must not have.
+  const timestamp = Math.trunc(venueMs);
   const query = signQuery({ omitZeroBalances: 'true', recvWindow: RECV_WINDOW_MS, timestamp }, key);
   return { path: `/api/v3/account?${query}`, weight: 20 };
 }
