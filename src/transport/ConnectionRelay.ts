@@ -209,7 +209,6 @@ export class ConnectionRelay<
   async #run(session: VenueSession): Promise<SessionEnd> {
     this.#session = session;
     const end = (): void => {
-      this.#successor?.end(CLOSED);
       this.#current?.end(CLOSED);
     };
     session.signal.addEventListener('abort', end, { once: true });
