@@ -7,16 +7,19 @@ import { FakeClock } from '../../support/FakeClock.ts';
 let clock: FakeClock;
 let queue: RequestQueue;
 let parked: Parking[];
+let refused: unknown[];
 
 beforeEach(() => {
   clock = new FakeClock();
   queue = new RequestQueue({ clock, random: seededRandom(1), weightPerMinute: 100 });
   parked = [];
+  refused = [];
 });
 
 async function enter(patience: Patience, weight = 1): Promise<void> {
   const onParked = (parking: Parking): void => void parked.push(parking);
-  queue.enter({ name: 'venue', weight, patience, onParked }, new AbortController().signal).catch(() => undefined);
+  const { signal } = new AbortController();
+  queue.enter({ name: 'venue', weight, patience, onParked }, signal).catch((error: unknown) => void refused.push(error));
   await clock.advance(0);
 }
 
@@ -44,9 +47,13 @@ describe('a request that waits', () => {
     expect(parked).toEqual([{ reason: expect.stringContaining('used up'), forMs: 60_000 }]);
   });
 
-  it('is not notified when it is not patient: it is refused', async () => {
+  it('is not notified when it is not patient: it is refused, before a pause and during it', async () => {
+    for (let count = 0; count <= queue.concurrency; count += 1) await enter('fail');
+    expect(refused).toEqual([]);
     queue.pause(30_000);
+    await clock.advance(0);
     await enter('fail');
+    expect(refused).toMatchObject([{ code: 'BROKER_UNAVAILABLE' }, { code: 'BROKER_UNAVAILABLE' }]);
     expect(parked).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Feed } from '../../../../src/brokers/BaseBroker.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
+import { sleep } from '../../../../src/shared/clock.ts';
 import type { FakeSocket } from '../../../support/FakeSockets.ts';
 import {
   acknowledge,
@@ -161,6 +162,23 @@ describe('a stream that falls silent after it was heard', () => {
     send(scene.first, 'btcusdt@trade', trade(2, scene.clock.now()));
     await scene.run(5);
     expect(scene.kinds()).toEqual(['recovering', 'live']);
+  });
+
+  it('is fine when it comes in the last moment before the stream would be given up', async () => {
+    const scene = await startDeaf(trades);
+    const { clock } = scene;
+    send(scene.first, 'btcusdt@trade', trade(1, clock.now()));
+    scene.rest.lastTradeMs = async () => {
+      await sleep(clock, 300);
+      return clock.now();
+    };
+    await scene.run(14);
+    expect(scene.rest.count('newest')).toBe(1);
+    await clock.advance(200);
+    send(scene.first, 'btcusdt@trade', trade(2, clock.now()));
+    await clock.advance(200);
+    expect(scene.kinds()).toEqual(['recovering', 'live']);
+    expect(scene.methods('btcusdt@trade')).toEqual(['SUBSCRIBE']);
   });
 
   it('keeps its book while the venue’s has not changed', async () => {
