@@ -18,19 +18,8 @@ const amount = z.custom<Decimal>(
 );
 
 const id = z.int().nonnegative();
-const epochMs = z
-  .int()
-  .min(0)
-  .transform((time, context) => toVenueMs(time) ?? invalidTime(context));
-const lastInstant = z
-  .int()
-  .min(0)
-  .transform((time, context) => lastMsOf(time) ?? invalidTime(context));
-
-function invalidTime(context: z.RefinementCtx): never {
-  context.addIssue('not a time');
-  return z.NEVER;
-}
+const epochMs = z.int().min(0).transform(toVenueMs);
+const lastInstant = z.int().min(0).transform(lastMsOf);
 
 /**
  * An error in the venue's own words; the text varies, the code does not. Several codes are about any parameter, which
@@ -57,7 +46,11 @@ export const ServerTime = z.object({ serverTime: epochMs });
  */
 export const ExchangeInfo = z.object({ rateLimits: z.array(z.unknown()).default([]), symbols: z.array(z.unknown()) });
 
-/**     {"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000} */
+/**
+ * The entry of `rateLimits` that says how much weight requests may have.
+ *
+ *     {"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000}
+ */
 export const WeightLimit = z.object({
   rateLimitType: z.literal('REQUEST_WEIGHT'),
   interval: z.literal('MINUTE'),
@@ -65,11 +58,10 @@ export const WeightLimit = z.object({
   limit: z.int().positive(),
 });
 
-/** A step that can't be read is not known; the symbol is served all the same. */
-const Step = amount.optional().catch(undefined);
+/** One that can't be read is as good as none: its step is not known, and the symbol is served all the same. */
 const Filter = z
-  .object({ filterType: z.string(), tickSize: Step, stepSize: Step })
-  .catch({ filterType: '', tickSize: undefined, stepSize: undefined });
+  .object({ filterType: z.string(), tickSize: amount.optional(), stepSize: amount.optional() })
+  .catch({ filterType: '' });
 
 /**
  * One symbol of the listing; most members are left out here. `status` gets new values from time to time (CANCEL_ONLY in

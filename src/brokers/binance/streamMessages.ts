@@ -72,17 +72,14 @@ export interface DepthMessage extends DiffRange {
  * this is past the year 5100 as milliseconds, and in 1973 as microseconds.
  */
 const FIRST_MICROS = 100_000_000_000_000;
-/** In the year 2255 as microseconds; no larger whole number is exact. */
-const LAST_MICROS = Number.MAX_SAFE_INTEGER;
 
-/** The venue's time as milliseconds since the epoch, with a fraction if it has microseconds; undefined if it is none. */
-export function toVenueMs(time: number): number | undefined {
-  if (time < FIRST_MICROS) return time;
-  return time <= LAST_MICROS ? time / 1000 : undefined;
+/** The venue's time as milliseconds since the epoch, with a fraction if it has microseconds. */
+export function toVenueMs(time: number): number {
+  return time < FIRST_MICROS ? time : time / 1000;
 }
 
 /** The last millisecond before the instant that follows this one in the venue's unit: the venue gives the last instant. */
-export function lastMsOf(lastTime: number): number | undefined {
+export function lastMsOf(lastTime: number): number {
   return lastTime < FIRST_MICROS ? lastTime : toVenueMs(lastTime + 1 - 1000);
 }
 

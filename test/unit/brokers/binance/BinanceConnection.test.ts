@@ -140,11 +140,11 @@ function symbols(count: number, type: 'tick' | 'trade') {
 
 const names = fc.array(
   fc.oneof(
-    fc.string({ maxLength: 80 }),
-    fc.string({ unit: 'binary', maxLength: 60 }),
+    fc.string({ maxLength: 80, size: 'max' }),
+    fc.string({ unit: 'binary', maxLength: 60, size: 'max' }),
     fc.constant('btcusdt@kline_15m'),
   ),
-  { maxLength: 400 },
+  { maxLength: 400, size: 'max' },
 );
 
 describe('control frames', () => {
