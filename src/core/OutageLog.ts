@@ -1,4 +1,5 @@
 import type { Clock } from '../shared/clock.ts';
+import { assertNever } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { BrokerStanding } from './brokerInfo.ts';
 
@@ -16,29 +17,30 @@ export class OutageLog implements Disposable {
   readonly #options: OutageLogOptions;
   /** When it was logged that the broker is away, on the monotonic clock; null if it is not. */
   #awaySinceMs: number | null = null;
+  /** The newest reason why it does not serve everything. */
+  #reason: string | null = null;
   #patience: Disposable | null = null;
 
   constructor(options: OutageLogOptions) {
     this.#options = options;
   }
 
-  /** To be called with every change of the broker's standing. */
+  /** To be called with every change of the broker's standing; more often does no harm. */
   note({ state, reason }: Pick<BrokerStanding, 'state' | 'reason'>): void {
-    const { clock } = this.#options;
-    if (state !== 'degraded') this.#hold();
+    this.#reason = reason;
+    if (state !== 'degraded') this[Symbol.dispose]();
     switch (state) {
       case 'connected':
         this.#back();
         break;
       case 'disconnected':
-        this.#away('broker away', reason);
+        this.#away('broker away');
         break;
       case 'degraded':
         if (this.#awaySinceMs !== null) break;
-        this.#hold();
-        this.#patience = clock.after(PATIENCE_MS, () => {
+        this.#patience ??= this.#options.clock.after(PATIENCE_MS, () => {
           this.#patience = null;
-          this.#away('broker serves only a part', reason);
+          this.#away('broker serves only a part');
         });
         break;
       case 'connecting':
@@ -46,22 +48,21 @@ export class OutageLog implements Disposable {
       case 'disabled':
         // An administrator's wish is no outage.
         this.#awaySinceMs = null;
+        break;
+      default:
+        assertNever(state);
     }
   }
 
   [Symbol.dispose](): void {
-    this.#hold();
-  }
-
-  #hold(): void {
     this.#patience?.[Symbol.dispose]();
     this.#patience = null;
   }
 
-  #away(message: string, reason: string | null): void {
+  #away(message: string): void {
     if (this.#awaySinceMs !== null) return;
     this.#awaySinceMs = this.#options.clock.monotonic();
-    this.#options.logger.warn({ reason }, message);
+    this.#options.logger.warn({ reason: this.#reason }, message);
   }
 
   #back(): void {

@@ -207,11 +207,12 @@ class OpenSubscription implements Disposable {
   }
 
   #newStreams(): Streams {
-    const { clock, request, subscriber } = this.#options;
+    const { clock, manager, request, subscriber } = this.#options;
     const { throttleMs } = request.options;
     const owned = new DisposableStack();
-    const receiver = throttleMs > 0 ? owned.use(new Throttle({ subscriber, throttleMs, clock })) : subscriber;
-    return { owned, receiver };
+    if (throttleMs === 0) return { owned, receiver: subscriber };
+    const isCurrent = (key: StreamKey): boolean => manager.state.latest(key) !== null;
+    return { owned, receiver: owned.use(new Throttle({ subscriber, throttleMs, clock, isCurrent })) };
   }
 
   /** Called when the client's credentials for a broker have changed. */

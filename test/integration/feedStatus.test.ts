@@ -144,6 +144,20 @@ describe('a last value that is withdrawn', () => {
     for (const each of [client, newcomer]) expect(statusesOf(each)).toEqual(['stale: The venue quotes no bid.', LIVE]);
   });
 
+  it('is not sent to a client whose throttle held it back meanwhile', async () => {
+    await using gateway = await RawGateway.start();
+    await using client = await RawClient.connect(gateway.url);
+    await client.subscribe('binance', ['BTCUSDT', 'ETHUSDT'], ['tick'], { throttleMs: 50 });
+    await gateway.wanted('tick ETHUSDT');
+    const broker = gateway.broker();
+    for (const symbol of ['BTCUSDT', 'ETHUSDT']) {
+      for (const sequence of [1, 2]) broker.sink.onEvent(broker.feed(`tick ${symbol}`), tick(sequence));
+    }
+    report(gateway, 'tick BTCUSDT', WITHDRAWN);
+    await waitFor(() => client.data('tick', 'ETHUSDT').length === 2, 'the tick that was held back and holds');
+    expect(client.data('tick', 'BTCUSDT')).toHaveLength(1);
+  });
+
   it.each([
     ['TICK', 'tick', 'tick(broker: "binance", symbol: "BTCUSDT") { bid }'],
     ['ORDERBOOK', 'orderbook', 'orderBook(broker: "binance", symbol: "BTCUSDT") { kind }'],

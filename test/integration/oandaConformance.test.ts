@@ -16,7 +16,15 @@ describeConformance<Scene>({
   silence: ({ venue }) => {
     venue.faults.silenceOpenStreams();
   },
-  unheard: null,
+  unheard: {
+    feed: feedOf('USD_JPY', 'tick'),
+    start: ({ venue }) => {
+      venue.faults.stream.noPrices = true;
+    },
+    heal: ({ venue }) => {
+      venue.faults.stream.noPrices = false;
+    },
+  },
   endQuote: ({ venue }) => {
     venue.price(ACCOUNT.id, 'EUR_USD', { bids: [] });
   },

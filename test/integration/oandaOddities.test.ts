@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { feedOf } from '../support/BrokerRecord.ts';
+import type { MarketDataServer } from '../../src/MarketDataServer.ts';
+import { RawClient } from '../support/RawClient.ts';
+import { startGateway } from '../support/startGateway.ts';
 import { listing } from '../venues/oanda/instruments.ts';
-import type { StandInOanda } from '../venues/oanda/StandInOanda.ts';
+import { StandInOanda } from '../venues/oanda/StandInOanda.ts';
 import { ACCOUNT, startOandaBroker } from '../support/startOandaBroker.ts';
 import { waitFor } from '../support/waitFor.ts';
 
@@ -11,6 +14,10 @@ const FAST = { heartbeatMs: 20, limits: { connectionsPerSecond: 1_000, requestsP
 const TICK = feedOf('EUR_USD', 'tick');
 const BOOK = feedOf('EUR_USD', 'orderbook');
 const MINUTE = feedOf('EUR_USD', 'candle', '1m');
+
+async function invalidMessages({ metrics }: Awaited<ReturnType<typeof startOandaBroker>>): Promise<number | undefined> {
+  return (await metrics.invalidMessages.get()).values[0]?.value;
+}
 
 describe('an answer of the venue', () => {
   const CANDLES = { symbol: 'EUR_USD', interval: '1m', fromMs: null, toMs: null, limit: 10 } as const;
@@ -27,6 +34,30 @@ describe('an answer of the venue', () => {
     expect(await clock.hurry(broker.fetchTick('EUR_USD'))).toBeNull();
     expect(await clock.hurry(broker.fetchOrderBook('EUR_USD', 5))).toBeNull();
     expect(await clock.hurry(broker.fetchCandles(CANDLES))).toEqual([]);
+  });
+
+  it('without content to the question how a candle ended means that it is not known yet', async () => {
+    const five = feedOf('EUR_USD', 'candle', '5s');
+    await using gateway = await startOandaBroker([five], { venue: FAST });
+    await gateway.waitForState('live', five);
+    const path = `/v3/accounts/${ACCOUNT.id}/candles/latest`;
+    gateway.venue.faults.rest.nextReply(204, { path, body: '' });
+    using _run = gateway.venue.run({ everyMs: 100 });
+    await gateway.clock.hurryUntil(() => gateway.candles(five).some(({ closed }) => closed), 'a closed candle');
+    const asked = gateway.venue.requests.filter((request) => request.path === path);
+    expect(asked.slice(0, 2).map(({ status }) => status)).toEqual([204, 200]);
+    expect(gateway.conditions(five)).toEqual([{ kind: 'live' }]);
+    expect(await invalidMessages(gateway)).toBeUndefined();
+  });
+
+  it('without content in place of the list of instruments is not the end of every market: it is asked again', async () => {
+    await using gateway = await startOandaBroker([TICK], {
+      before: ({ faults }) => {
+        faults.rest.nextReply(204, { path: `/v3/accounts/${ACCOUNT.id}/instruments`, body: '' });
+      },
+    });
+    await gateway.waitForState('live', TICK);
+    expect(gateway.conditions(TICK).map(({ kind }) => kind)).toEqual(['recovering', 'live']);
   });
 
   it('is not asked for where it can only be a refusal: candles older than any market', async () => {
@@ -92,12 +123,41 @@ describe('an instrument that the venue lists later', () => {
     await clock.hurry(broker.renewCatalog());
     expect(listings()).toBe(2);
   });
+
+  it.each([
+    [
+      'a query',
+      async ({ urls }: MarketDataServer, symbol: string) => {
+        const query = `{ tick(broker: "oanda", symbol: "${symbol}") { symbol } }`;
+        const headers = { 'content-type': 'application/json' };
+        const reply = await fetch(urls.graphql, { method: 'POST', headers, body: JSON.stringify({ query }) });
+        return JSON.stringify(await reply.json());
+      },
+    ],
+    [
+      'the raw protocol',
+      async ({ urls }: MarketDataServer, symbol: string) => {
+        await using client = await RawClient.connect(urls.raw);
+        return JSON.stringify(await client.subscribe('oanda', [symbol]));
+      },
+    ],
+  ])('is asked for anew before a symbol is called unknown, by %s', async (_name, ask) => {
+    await using venue = await StandInOanda.start();
+    const { restUrl, streamUrl } = venue;
+    const oanda = { kind: 'oanda', restUrl, streamUrl, token: ACCOUNT.token, accountId: ACCOUNT.id };
+    await using gateway = await startGateway({ config: { brokers: { oanda } } });
+    const listings = () => venue.requests.filter(({ path }) => path.endsWith('/instruments')).length;
+    expect(await ask(gateway, 'EUR_USD')).not.toContain('UNKNOWN_SYMBOL');
+    expect(listings()).toBe(1);
+    venue.list(listing({ name: 'NEW_USD', price: '1.50000', displayPrecision: 5 }));
+    expect(await ask(gateway, 'NEW_USD')).not.toContain('UNKNOWN_SYMBOL');
+    expect(await ask(gateway, 'NONE_USD')).toContain('UNKNOWN_SYMBOL');
+    expect(listings()).toBe(2);
+  });
 });
 
 describe('one instrument that is odd', () => {
   const YEN = feedOf('USD_JPY', 'tick');
-  const invalid = async (gateway: Awaited<ReturnType<typeof startOandaBroker>>): Promise<number | undefined> =>
-    (await gateway.metrics.invalidMessages.get()).values[0]?.value;
 
   it('because the venue states no sizes has ticks without sizes, and no message counts as invalid', async () => {
     await using gateway = await startOandaBroker([TICK, BOOK, YEN], {
@@ -110,7 +170,7 @@ describe('one instrument that is odd', () => {
     expect(gateway.ticks(TICK).at(-1)).toMatchObject({ bidSize: null, askSize: null });
     expect(await gateway.clock.hurry(gateway.broker.fetchTick('EUR_USD'))).toMatchObject({ bidSize: null });
     expect(await gateway.clock.hurry(gateway.broker.fetchOrderBook('EUR_USD', 5))).toBeNull();
-    expect(await invalid(gateway)).toBeUndefined();
+    expect(await invalidMessages(gateway)).toBeUndefined();
     gateway.venue.faults.stream.style = {};
     gateway.venue.price(ACCOUNT.id, 'EUR_USD', { bid: '1.08000' });
     await gateway.waitForState('live', BOOK);
@@ -128,7 +188,7 @@ describe('one instrument that is odd', () => {
     gateway.venue.price(ACCOUNT.id, 'USD_JPY', { bid: '141.000' });
     await waitFor(() => gateway.ticks(YEN).at(-1)?.bid === '141.000');
     expect(gateway.conditions(YEN)).toEqual([{ kind: 'live' }]);
-    expect(await invalid(gateway)).toBe(60);
+    expect(await invalidMessages(gateway)).toBe(60);
     expect(gateway.log.filter((line) => line.includes('make no sense'))).toMatchObject([
       expect.stringContaining('"symbol":"EUR_USD"'),
     ]);
@@ -145,7 +205,7 @@ describe('one instrument that is odd', () => {
     }
     gateway.venue.price(ACCOUNT.id, 'EUR_USD', { bid: '1.08000' });
     await waitFor(() => gateway.ticks(TICK).at(-1)?.bid === '1.08000');
-    expect(await invalid(gateway)).toBe(60);
+    expect(await invalidMessages(gateway)).toBe(60);
     expect(gateway.venue.streamAttempts()).toBe(1);
   });
 
@@ -159,7 +219,7 @@ describe('one instrument that is odd', () => {
     });
     await gateway.waitForState('live', TICK, YEN);
     expect(gateway.broker.catalog?.instruments.map(({ symbol }) => symbol)).toEqual(['EUR_USD', 'USD_JPY']);
-    expect(await invalid(gateway)).toBe(3);
+    expect(await invalidMessages(gateway)).toBe(3);
   });
 
   it('that the venue no longer knows spoils no answer about the newest candles of others', async () => {

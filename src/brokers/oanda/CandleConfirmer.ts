@@ -41,7 +41,8 @@ const MAX_SPECIFICATIONS = 200;
 
 /**
  * Asks the venue for candles that have just ended, in one request for all that end together, and again for as long as
- * it calls them incomplete. Owned by OandaBroker. */
+ * it calls them incomplete. Owned by OandaBroker.
+ */
 export class CandleConfirmer implements Disposable {
   readonly #options: CandleConfirmerOptions;
   readonly #abort = new AbortController();

@@ -43,6 +43,8 @@ const REPAIR = { baseMs: 1_000, maxMs: 30_000 };
 const ASKED_AGAIN_AFTER_MS = 30_000;
 /** Prices that wait for history: far more than come in that time. */
 const MAX_HELD = 500;
+/** Ended candles that wait for the venue's version. If there are more, its history is asked for all of them at once. */
+const MAX_ENDED = 20;
 
 /**
  * Candles of one interval of one instrument. The candle in progress begins with the venue's version and grows with the
@@ -106,6 +108,7 @@ export class CandleStream implements CandleMaker {
     const openMs = this.#bucketOf(price.timeMs);
     if (openMs <= this.#closedMs || openMs < (this.#openMs ?? openMs)) return;
     this.#roll(openMs);
+    if (!this.#live) return this.add(price);
     const outcome = this.#builder.addPrice(price, this.#stamp());
     if (outcome.kind === 'grown') for (const draft of outcome.drafts) this.#grown(draft);
   }
@@ -225,7 +228,7 @@ export class CandleStream implements CandleMaker {
     if (outcome.kind === 'grown') for (const draft of outcome.drafts) this.#grown(draft);
   }
 
-  /** The venue's time has reached this candle: the one before it has ended. */
+  /** The venue's time has reached this candle: the one before it has ended. It is not live if too many wait by now. */
   #roll(openMs: number): void {
     const before = this.#openMs;
     this.#openMs = openMs;
@@ -235,6 +238,11 @@ export class CandleStream implements CandleMaker {
     const ended: Ended = { openMs: before, own: this.#isWhole ? own : null, verdict: null };
     this.#isWhole = true;
     this.#ended.push(ended);
+    const [first] = this.#ended;
+    if (first !== undefined && this.#ended.length > MAX_ENDED) {
+      void this.#repair(first.openMs);
+      return;
+    }
     const { symbol, interval, confirmer } = this.#options;
     confirmer.ask({
       symbol,

@@ -43,6 +43,10 @@ export class InstrumentStream implements Disposable {
   /** A price has come since the stream was lost last. */
   #begun = false;
   #lostBecause: string | null = null;
+  /** The venue's time since which a price is awaited; null if that is not known, or one has come. */
+  #awaitedSinceMs: number | null = null;
+  /** A price has been awaited for too long. */
+  #isOverdue = false;
   /** The last price that came could be read. */
   #isReadable = true;
   /** When it was logged last that one could not, on the monotonic clock. */
@@ -70,6 +74,7 @@ export class InstrumentStream implements Disposable {
     const wasReadable = this.#isReadable;
     this.#begun = true;
     this.#isReadable = true;
+    this.#expect();
     if (isNewer) this.#latest = price;
     if (isFirst) this.#begin(isNewer, receivedAtMs);
     else if (isNewer) this.#goOn(price, before, receivedAtMs);
@@ -90,6 +95,7 @@ export class InstrumentStream implements Disposable {
 
   /** The venue's time has reached `venueMs`. */
   advance(venueMs: number): void {
+    if (!this.#begun) this.#await(venueMs);
     const isOpen = this.#latest?.tradeable === true;
     for (const candles of this.#candles.values()) candles.advance(venueMs, isOpen);
   }
@@ -97,7 +103,9 @@ export class InstrumentStream implements Disposable {
   /** The stream was lost; the feeds are recovering until the next price. */
   lost(reason: string): void {
     this.#begun = false;
+    this.#isReadable = true;
     this.#lostBecause = reason;
+    this.#expect();
     for (const candles of this.#candles.values()) candles.interrupt();
     for (const feed of this.#feeds) this.#report(feed);
   }
@@ -116,6 +124,20 @@ export class InstrumentStream implements Disposable {
     this.#abort.abort();
     for (const candles of this.#candles.values()) candles[Symbol.dispose]();
     this.#candles.clear();
+  }
+
+  /** The venue is alive, and begins each stream with a price: one that does not come is missing. */
+  #await(venueMs: number): void {
+    this.#awaitedSinceMs ??= venueMs;
+    if (this.#isOverdue || venueMs - this.#awaitedSinceMs < this.#options.broker.staleAfterMs) return;
+    this.#isOverdue = true;
+    for (const feed of this.#feeds) this.#report(feed);
+  }
+
+  /** From here on the next price is awaited anew. */
+  #expect(): void {
+    this.#awaitedSinceMs = null;
+    this.#isOverdue = false;
   }
 
   /**
@@ -149,7 +171,7 @@ export class InstrumentStream implements Disposable {
     if (price === null || feed.type === 'candle' || feed.type === 'trade') return;
     const receivedAt = fromEpochMs(receivedAtMs);
     const missing = missingQuote(price, feed.type);
-    if (missing !== null) this.#tell(feed, { kind: 'withdrawn', reason: missing });
+    if (missing !== null) this.#notify(feed, { kind: 'withdrawn', reason: missing });
     else if (feed.type === 'tick') this.#publish(feed, toOandaTick(price, receivedAt));
     else if (!isCrossed(price)) {
       // The condition is reported before the book.
@@ -222,7 +244,7 @@ export class InstrumentStream implements Disposable {
       },
       onAwaited: (reason) => {
         each((feed) => {
-          this.#tell(feed, { kind: 'recovering', reason });
+          this.#notify(feed, { kind: 'recovering', reason });
         });
       },
       onGap: (reason) => {
@@ -240,10 +262,10 @@ export class InstrumentStream implements Disposable {
 
   #report(feed: Feed): void {
     const condition = this.#conditionOf(feed);
-    if (condition !== null) this.#tell(feed, condition);
+    if (condition !== null) this.#notify(feed, condition);
   }
 
-  #tell(feed: Feed, condition: FeedCondition): void {
+  #notify(feed: Feed, condition: FeedCondition): void {
     const reported = this.#reported.get(feed);
     if (reported !== undefined && isSameCondition(condition, reported)) return;
     this.#reported.set(feed, condition);
@@ -252,11 +274,12 @@ export class InstrumentStream implements Disposable {
 
   /** Null if there is nothing to report yet. */
   #conditionOf(feed: Feed): FeedCondition | null {
+    if (!this.#isReadable)
+      return { kind: 'stale', reason: `The venue's prices of ${this.symbol} make no sense just now.` };
+    if (this.#isOverdue) return { kind: 'stale', reason: `The venue sends no price of ${this.symbol}.` };
     if (!this.#begun || this.#latest === null) {
       return this.#lostBecause === null ? null : { kind: 'recovering', reason: this.#lostBecause };
     }
-    if (!this.#isReadable)
-      return { kind: 'stale', reason: `The venue's prices of ${this.symbol} make no sense just now.` };
     if (!this.#latest.tradeable) return { kind: 'closed', reason: `The market of ${this.symbol} is closed.` };
     if (feed.type === 'orderbook' && isCrossed(this.#latest)) {
       return { kind: 'recovering', reason: `The venue's quotes of ${this.symbol} cross each other.` };

@@ -71,9 +71,9 @@ interface SymbolAskOptions extends AskOptions {
 
 type Answer = { readonly body: unknown } | { readonly refusal: VenueRefusal; readonly status: number };
 
-/** Defaults for the live feed, and for clients' queries. */
-/** The body of an answer without one. */
+/** Stands for the body of an answer without one. */
 const NOTHING = null;
+/** Defaults for the live feed, and for clients' queries. */
 const PATIENT: AskOptions = { patience: 'wait' };
 const HURRIED: AskOptions = { patience: 'fail' };
 /** Two requests at a time, so that a slow answer does not hold up others; not more, for connections are limited. */
@@ -131,6 +131,7 @@ export class OandaRest implements AsyncDisposable {
   /** The accounts that the token gives access to. */
   async fetchAccountIds(signal?: AbortSignal): Promise<readonly string[]> {
     const body = await this.#ask(() => accountsPath(), { ...HURRIED, signal });
+    if (body === NOTHING) return [];
     const { accounts } = this.#replies.read(Accounts, body);
     return accounts.flatMap((entry) => this.#replies.entry(Account, entry)?.id ?? []);
   }

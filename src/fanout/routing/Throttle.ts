@@ -9,6 +9,8 @@ export interface ThrottleOptions {
   readonly subscriber: Subscriber;
   readonly throttleMs: number;
   readonly clock: Clock;
+  /** False if the last value of the stream was withdrawn. */
+  readonly isCurrent: (key: StreamKey) => boolean;
 }
 
 /** The state of one stream between two events; `held` is the newest event that waits for the timer. */
@@ -19,7 +21,8 @@ interface Beat {
 
 /**
  * Limits a subscriber to one event each `throttleMs` for each stream. It is always the latest, and the last one always
- * arrives. Trades and statuses are never held back. Deltas of a book are merged into one that has the same effect.
+ * arrives, unless it was withdrawn meanwhile. Trades and statuses are never held back. Deltas of a book are merged into
+ * one that has the same effect.
  */
 export class Throttle implements Subscriber, Disposable {
   readonly #options: ThrottleOptions;
@@ -66,7 +69,7 @@ export class Throttle implements Subscriber, Disposable {
   #due(key: StreamKey): void {
     const held = this.#beats.get(key)?.held ?? null;
     this.#beats.delete(key);
-    if (held !== null) this.#pass(held);
+    if (held !== null && this.#options.isCurrent(key)) this.#pass(held);
   }
 }
 

@@ -156,6 +156,16 @@ describe('the log of a broker', () => {
     expect(takeLog()).toEqual(['warn broker serves only a part No list.', 'info broker back']);
   });
 
+  it('has that line however often the reason changes, or something else about the broker', async () => {
+    const { made, takeLog, clock, hold } = start();
+    for (let second = 0; second < 6; second += 1) {
+      made[0]?.sink.onStatus({ kind: 'degraded', reason: `Reason ${second}.` });
+      using _held = hold('of a client');
+      await clock.advance(1_000);
+    }
+    expect(takeLog()).toEqual(['warn broker serves only a part Reason 4.']);
+  });
+
   it('names feeds that are in trouble and live again, many in one line, and none while the venue is away', async () => {
     const { broker, made, takeLog, clock } = start();
     const [adapter] = made;

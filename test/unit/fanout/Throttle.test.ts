@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
+import type { StreamKey } from '../../../src/market/marketData.ts';
 import type { Subscriber } from '../../../src/fanout/routing/Topic.ts';
 import { Throttle } from '../../../src/fanout/routing/Throttle.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -9,8 +10,9 @@ function throttle(throttleMs = 100) {
   const clock = new FakeClock();
   const received: SharedEvent[] = [];
   const subscriber: Subscriber = { deliver: ({ events }) => received.push(...events) };
-  const subject = new Throttle({ subscriber, throttleMs, clock });
-  return { clock, received, subject };
+  const withdrawn = new Set<StreamKey>();
+  const subject = new Throttle({ subscriber, throttleMs, clock, isCurrent: (each) => !withdrawn.has(each) });
+  return { clock, received, subject, withdrawn };
 }
 
 describe('Throttle', () => {
@@ -76,6 +78,16 @@ describe('Throttle', () => {
     subject.deliver(new SharedEvent(key('orderbook'), book(3, 'delta', {}), { whole }));
     await clock.advance(100);
     expect(received[1]?.event).toMatchObject({ kind: 'snapshot', sequence: 3 });
+  });
+
+  it('does not pass on a value that was withdrawn while it was held, and goes on with the next', async () => {
+    const { clock, received, subject, withdrawn } = throttle();
+    for (const sequence of [1, 2]) subject.deliver(new SharedEvent(key('tick'), tick(sequence)));
+    withdrawn.add(key('tick'));
+    await clock.advance(100);
+    withdrawn.clear();
+    subject.deliver(new SharedEvent(key('tick'), tick(3)));
+    expect(received.map(({ event }) => event.sequence)).toEqual([1, 3]);
   });
 
   it('leaves no timer behind', async () => {

@@ -158,6 +158,25 @@ describe('candles of the venue', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('do not wait in any number: if many do, the history of the venue is asked for all of them', async () => {
+    const { begin, price, take, venue, clock, asked, questions } = minutes();
+    await begin(venueCandle(0, ['2', '2', '2', '2', '1'], false));
+    take();
+    const { promise, resolve } = Promise.withResolvers<readonly VenueCandle[]>();
+    venue.history = () => promise;
+    for (let minute = 1; minute <= 1_000; minute += 1) price(minute, '3');
+    expect(questions.length).toBeLessThan(30);
+    expect(questions.filter(({ isOpen }) => isOpen())).toEqual([]);
+    expect(asked.slice(1)).toEqual([0]);
+    expect(take()).toEqual(['awaited']);
+    const closed = Array.from({ length: 1_000 }, (_, minute) => venueCandle(minute, ['3', '3', '3', '3', '1']));
+    resolve([...closed, venueCandle(1_000, ['3', '4', '3', '4', '2'], false)]);
+    await clock.advance(0);
+    const told = take();
+    expect(told.filter((line) => line.endsWith('closed'))).toHaveLength(1_000);
+    expect(told.slice(-3)).toEqual(['40:00 3 4 3 4 2', 'live', '40:00 3 4 3 3 3']);
+  });
+
   it('are closed when the time of the venue says so, with no price at all, and a moment later', async () => {
     const { begin, take, answer, stream, questions } = minutes();
     await begin(venueCandle(0, ['2', '4', '1', '3', '7'], false));

@@ -153,6 +153,31 @@ describe('an instrument', () => {
     expect(take()).toEqual(['tick is live', 'book is live']);
   });
 
+  it('is stale if its very first price makes no sense, and recovering again if the stream is lost', () => {
+    const { receive, take, stream } = open(TICK);
+    stream.unreadable();
+    expect(take()).toEqual(['tick is stale']);
+    stream.lost('reset');
+    expect(take()).toEqual(['tick is recovering']);
+    receive(5);
+    expect(take()).toEqual(['tick 05', 'tick is live']);
+  });
+
+  it('is stale if the venue is alive and sends no price of it, be it at the start or after a loss', () => {
+    const { receive, take, stream } = open(TICK, BOOK);
+    for (const second of [0, 9, 10, 11]) stream.advance(Date.UTC(2026, 0, 2, 3, 4, second));
+    expect(take()).toEqual(['tick is stale', 'book is stale']);
+    receive(12);
+    expect(take()).toEqual(['tick 12', 'book is live', 'book 12', 'tick is live']);
+    stream.advance(Date.UTC(2026, 0, 2, 3, 5));
+    stream.lost('reset');
+    expect(take()).toEqual(['tick is recovering', 'book is recovering']);
+    for (const second of [0, 9]) stream.advance(Date.UTC(2026, 0, 2, 3, 6, second));
+    expect(take()).toEqual([]);
+    stream.advance(Date.UTC(2026, 0, 2, 3, 6, 10));
+    expect(take()).toEqual(['tick is stale', 'book is stale']);
+  });
+
   it('whose quotes cross has no book until they do no more', () => {
     const { receive, take } = open(TICK, BOOK);
     receive(5);

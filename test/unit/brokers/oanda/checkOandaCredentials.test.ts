@@ -67,6 +67,12 @@ describe('credentials of OANDA', () => {
     expect(setting.venue.requests).toEqual([]);
   });
 
+  it('are refused if the answer has no content: the token opens no account', async () => {
+    await using setting = await set();
+    setting.venue.faults.rest.nextReply(204, { body: '' });
+    expect(await failure(setting.check(good))).toMatchObject({ code: 'BROKER_AUTHENTICATION_FAILED' });
+  });
+
   it('fail with messages that a person can distinguish', async () => {
     await using setting = await set();
     const { check, venue } = setting;
