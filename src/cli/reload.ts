@@ -1,8 +1,8 @@
 import { changedSettings } from '../config/changes.ts';
 import { formatFault } from '../config/faults.ts';
+import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Logger, LogLevel } from '../shared/logger.ts';
-import { loadSupportedConfig } from './checkConfig.ts';
 import type { CommandContext } from './process.ts';
 
 export interface ReloadOptions {
@@ -23,7 +23,7 @@ const LOG_LEVEL = 'log.level';
  * would change. If the configuration is not valid, the log has all its faults, and nothing changes.
  */
 export function reload({ file, context, running, logger, setLogLevel }: ReloadOptions): void {
-  const result = loadSupportedConfig(file, context);
+  const result = loadConfig({ ...context, file });
   if (!result.ok) {
     const faults = result.faults.map(formatFault);
     logger.error(

@@ -1,10 +1,11 @@
 import { systemCode } from '../config/environment.ts';
+import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../shared/clock.ts';
 import { sleep } from '../shared/clock.ts';
 import { createLogger } from '../shared/logger.ts';
 import type { Logger, LogLevel } from '../shared/logger.ts';
-import { reportFaults, loadSupportedConfig } from './checkConfig.ts';
+import { reportFaults } from './checkConfig.ts';
 import type { RunningServer, CommandContext } from './process.ts';
 import { EXIT_CODES } from './process.ts';
 import { ProcessListeners } from './processListeners.ts';
@@ -22,7 +23,7 @@ type Start =
  * up. A second signal, or a signal after an unhandled error, exits at once. SIGHUP reads the configuration again.
  */
 export async function serve(file: string | null, context: CommandContext): Promise<number> {
-  const result = loadSupportedConfig(file, context);
+  const result = loadConfig({ ...context, file });
   if (!result.ok) return reportFaults(result.faults, context);
   const { config } = result;
   let { level } = config.log;
