@@ -7,8 +7,7 @@ import { GatewayError } from '../shared/errors.ts';
 import { logFault } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ClientConnections } from './ClientConnections.ts';
-import { answerCrossOrigin } from './crossOrigin.ts';
-import { isAllowedOrigin } from './origin.ts';
+import { answerCrossOrigin, isAllowedOrigin } from './origin.ts';
 import {
   BAD_HOST,
   withConnectionClose,
@@ -72,7 +71,7 @@ export class HttpServer implements AsyncDisposable {
   readonly #upgraded = new Set<Duplex>();
   /** Connections without any request so far. Browsers open some in advance. */
   readonly #unused = new Set<Socket>();
-  #withConnectionClose: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
@@ -109,7 +108,7 @@ export class HttpServer implements AsyncDisposable {
 
   /** True once `close` was called. */
   get draining(): boolean {
-    return this.#withConnectionClose !== null;
+    return this.#closing !== null;
   }
 
   /** How many sockets are open that a protocol has taken over. */
@@ -142,8 +141,8 @@ export class HttpServer implements AsyncDisposable {
    * `shutdownTimeoutMs` is cut off. Repeated calls return the same promise.
    */
   close(): Promise<void> {
-    this.#withConnectionClose ??= this.#close();
-    return this.#withConnectionClose;
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
