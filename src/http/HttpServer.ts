@@ -82,11 +82,10 @@ export class HttpServer implements AsyncDisposable {
       // Offers to upgrade to anything else (h2c) are ignored, and the request is served.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     });
-    // Node leaves it to this listener to end a connection on which nothing has moved for as long as it may wait. A request may
-    // take long to answer, and what was upgraded has heartbeats of its own.
+    // Node calls this for a connection on which nothing has moved for as long as it may wait, but for none that was upgraded,
+    // and leaves it to us to end it. A request may take long to answer.
     this.#server.setTimeout(options.unreadTimeoutMs, (socket) => {
-      const isBetweenRequests = !this.#upgraded.has(socket) && !options.connections.isAnswering(socket);
-      if (socket.writableLength > 0 || isBetweenRequests) socket.destroy();
+      if (socket.writableLength > 0 || !options.connections.isAnswering(socket)) socket.destroy();
     });
     this.#server.on('connection', (socket) => {
       options.connections.accept(socket);
