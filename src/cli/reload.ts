@@ -1,8 +1,10 @@
-import { changedSettings } from '../config/changes.ts';
+import { isDeepStrictEqual } from 'node:util';
 import { formatFault } from '../config/faults.ts';
+import { isMap } from '../config/fields.ts';
+import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import type { Path } from '../config/tree.ts';
 import type { Logger, LogLevel } from '../shared/logger.ts';
-import { loadSupportedConfig } from './checkConfig.ts';
 import type { CommandContext } from './process.ts';
 
 export interface ReloadOptions {
@@ -23,7 +25,7 @@ const LOG_LEVEL = 'log.level';
  * would change. If the configuration is not valid, the log has all its faults, and nothing changes.
  */
 export function reload({ file, context, running, logger, setLogLevel }: ReloadOptions): void {
-  const result = loadSupportedConfig(file, context);
+  const result = loadConfig({ ...context, file });
   if (!result.ok) {
     const faults = result.faults.map(formatFault);
     logger.error(
@@ -38,4 +40,13 @@ export function reload({ file, context, running, logger, setLogLevel }: ReloadOp
   const fields = { file: result.file, logLevel: level };
   if (changed.length === 0) logger.info(fields, 'the configuration was read again');
   else logger.warn({ ...fields, changed }, 'the configuration has changed: restart the gateway to apply it');
+}
+
+/** The dotted paths of the settings that differ, without their values. A broker that was added or removed is one path. */
+function changedSettings(before: unknown, after: unknown, path: Path = []): readonly string[] {
+  if (isMap(before) && isMap(after)) {
+    const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+    return [...keys].flatMap((key) => changedSettings(before[key], after[key], [...path, key]));
+  }
+  return isDeepStrictEqual(before, after) ? [] : [path.join('.')];
 }

@@ -1,18 +1,20 @@
 import { systemCode } from '../config/environment.ts';
+import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../shared/clock.ts';
 import { sleep } from '../shared/clock.ts';
 import { createLogger } from '../shared/logger.ts';
 import type { Logger, LogLevel } from '../shared/logger.ts';
-import { reportFaults, loadSupportedConfig } from './checkConfig.ts';
-import type { RunningServer, CommandContext } from './process.ts';
-import { EXIT_CODES } from './process.ts';
-import { ProcessListeners } from './processListeners.ts';
-import type { Ending } from './processListeners.ts';
+import { reportFaults } from './checkConfig.ts';
+import { EXIT_CODES, SIGNAL_EXIT_CODES } from './process.ts';
+import type { CommandContext, ProcessEvents, RunningServer, StopSignal } from './process.ts';
 import { reload } from './reload.ts';
 
 /** How long the shutdown may take after an unhandled error. */
 const FAULT_DRAIN_MS = 5_000;
+
+/** Why the gateway ends: a signal asked for it, or there was an error that nobody handled. */
+type Ending = 'signal' | 'fault';
 
 type Start =
   { readonly kind: 'started'; readonly server: RunningServer } | { readonly kind: 'failed'; readonly error: unknown };
@@ -22,7 +24,7 @@ type Start =
  * up. A second signal, or a signal after an unhandled error, exits at once. SIGHUP reads the configuration again.
  */
 export async function serve(file: string | null, context: CommandContext): Promise<number> {
-  const result = loadSupportedConfig(file, context);
+  const result = loadConfig({ ...context, file });
   if (!result.ok) return reportFaults(result.faults, context);
   const { config } = result;
   let { level } = config.log;
@@ -107,5 +109,72 @@ async function closeWhenStarted(start: Promise<Start>, logger: Logger): Promise<
   } catch (err) {
     logger.error({ err }, 'stopping failed');
     return false;
+  }
+}
+
+interface ProcessListenersOptions {
+  readonly events: ProcessEvents;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly exit: (code: number) => void;
+  /** Called when the gateway has to end, perhaps more than once. */
+  readonly end: (ending: Ending) => void;
+  /** Called on SIGHUP. */
+  readonly reload: () => void;
+}
+
+/** Ctrl+C under npm delivers the signal twice: the terminal does to all its processes, and npm passes it on. */
+const SAME_SIGNAL_MS = 1_000;
+
+type State =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'stopping'; readonly signal: StopSignal; readonly sinceMs: number }
+  | { readonly kind: 'failing' };
+
+/** Listens for signals and unhandled errors until it is disposed of. */
+class ProcessListeners implements Disposable {
+  readonly #options: ProcessListenersOptions;
+  readonly #listeners: readonly (readonly [Parameters<ProcessEvents['on']>[0], (subject: unknown) => void])[];
+  #state: State = { kind: 'running' };
+
+  constructor(options: ProcessListenersOptions) {
+    this.#options = options;
+    this.#listeners = [
+      ['SIGTERM', () => this.#stop('SIGTERM')],
+      ['SIGINT', () => this.#stop('SIGINT')],
+      ['SIGHUP', options.reload],
+      ['uncaughtException', (error) => this.#fail(error, 'uncaught exception')],
+      ['unhandledRejection', (error) => this.#fail(error, 'unhandled rejection')],
+    ];
+    for (const [event, listener] of this.#listeners) options.events.on(event, listener);
+  }
+
+  /** True once there was an unhandled error. */
+  get faulted(): boolean {
+    return this.#state.kind === 'failing';
+  }
+
+  [Symbol.dispose](): void {
+    for (const [event, listener] of this.#listeners) this.#options.events.off(event, listener);
+  }
+
+  #stop(signal: StopSignal): void {
+    const { clock, end, exit, logger } = this.#options;
+    const nowMs = clock.monotonic();
+    const state = this.#state;
+    if (state.kind === 'running') {
+      this.#state = { kind: 'stopping', signal, sinceMs: nowMs };
+      logger.info({ signal }, 'stopping');
+      end('signal');
+      return;
+    }
+    const isSame = state.kind === 'stopping' && state.signal === signal && nowMs - state.sinceMs < SAME_SIGNAL_MS;
+    if (!isSame) exit(SIGNAL_EXIT_CODES[signal]);
+  }
+
+  #fail(error: unknown, message: string): void {
+    this.#state = { kind: 'failing' };
+    this.#options.logger.fatal({ err: error }, message);
+    this.#options.end('fault');
   }
 }

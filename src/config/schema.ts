@@ -175,21 +175,16 @@ const reconnect = withRule(
   },
 );
 
-const bus = withRule(
-  section({
-    engine: oneOf(['memory', 'redis']).default('memory'),
-    redis: section({
-      url: redisUrl().nullable().default(null),
-      prefix: text('a prefix of letters, digits, -, _, . and :, 64 at most', /^[\w.:-]{1,64}$/).default('tickgraph'),
-    }).prefault({}),
-  }),
-  {
-    holds: ({ engine, redis }) => engine !== 'redis' || !isMap(redis) || redis['url'] !== null,
-    // A URL beside it would only lead to this one.
-    expected: 'memory: this version has no other bus',
-    at: 'engine',
-  },
-);
+const bus = section({
+  /** Both are known, so that `redis` gets the reason why it is refused, and not only a list with one word. */
+  engine: oneOf(['memory', 'redis'])
+    .refine((engine) => engine === 'memory', { error: 'memory: this version has no other bus' })
+    .default('memory'),
+  redis: section({
+    url: redisUrl().nullable().default(null),
+    prefix: text('a prefix of letters, digits, -, _, . and :, 64 at most', /^[\w.:-]{1,64}$/).default('tickgraph'),
+  }).prefault({}),
+});
 
 /** The whole configuration: every key, its bounds and its default. Units are in the names. */
 export const configSchema = section({

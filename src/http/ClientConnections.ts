@@ -74,6 +74,11 @@ export class ClientConnections {
     return this.#held;
   }
 
+  /** How many addresses have connections. */
+  get addresses(): number {
+    return this.#shares.size;
+  }
+
   /** Registers a new connection. If there is no room, it is marked as refused or closed at once. */
   accept(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? '');
@@ -88,9 +93,7 @@ export class ClientConnections {
     this.#peers.set(socket, peer);
     if (counted !== null) this.#share(counted).shortLived.add(peer);
     socket.once('close', () => {
-      this.#peers.delete(socket);
-      this.#shares.get(counted ?? '')?.shortLived.delete(peer);
-      this.#forget(counted ?? '');
+      this.#remove(peer);
     });
   }
 
@@ -123,9 +126,9 @@ export class ClientConnections {
   hold(request: IncomingMessage): Disposable {
     const { limits, proxies } = this.#options;
     const address = addressForLimits(request, proxies);
-    const share = this.#share(address);
     if (this.#held >= limits.connections) throw gatewayFull();
-    if (share.held >= limits.connectionsPerAddress) throw addressFull();
+    if ((this.#shares.get(address)?.held ?? 0) >= limits.connectionsPerAddress) throw addressFull();
+    const share = this.#share(address);
     const peer = this.#peers.get(request.socket);
     this.#held += 1;
     share.held += 1;
@@ -165,13 +168,21 @@ export class ClientConnections {
 
   #closeIdle(peers: Iterable<Peer>): boolean {
     const before = this.#options.clock.monotonic() - IDLE_MS;
-    for (const { socket, requests, isLongLived, idleSinceMs } of peers) {
-      if (isLongLived || requests > 0 || idleSinceMs > before) continue;
-      this.#peers.delete(socket);
-      socket.destroy();
+    for (const peer of peers) {
+      if (peer.isLongLived || peer.requests > 0 || peer.idleSinceMs > before) continue;
+      // Its socket reports the end later, and until then would make room for every other connection.
+      this.#remove(peer);
+      peer.socket.destroy();
       return true;
     }
     return false;
+  }
+
+  #remove(peer: Peer): void {
+    this.#peers.delete(peer.socket);
+    if (peer.address === null) return;
+    this.#shares.get(peer.address)?.shortLived.delete(peer);
+    this.#forget(peer.address);
   }
 
   #refuse(socket: Socket, refusal: GatewayError): void {

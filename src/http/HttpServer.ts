@@ -7,8 +7,7 @@ import { GatewayError } from '../shared/errors.ts';
 import { logFault } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ClientConnections } from './ClientConnections.ts';
-import { answerCrossOrigin } from './crossOrigin.ts';
-import { isAllowedOrigin } from './origin.ts';
+import { answerCrossOrigin, isAllowedOrigin } from './origin.ts';
 import {
   BAD_HOST,
   withConnectionClose,
@@ -72,7 +71,7 @@ export class HttpServer implements AsyncDisposable {
   readonly #upgraded = new Set<Duplex>();
   /** Connections without any request so far. Browsers open some in advance. */
   readonly #unused = new Set<Socket>();
-  #withConnectionClose: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
@@ -83,11 +82,10 @@ export class HttpServer implements AsyncDisposable {
       // Offers to upgrade to anything else (h2c) are ignored, and the request is served.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     });
-    // Node leaves it to this listener to end a connection on which nothing has moved for as long as it may wait. A request may
-    // take long to answer, and what was upgraded has heartbeats of its own.
+    // Node calls this for a connection on which nothing has moved for as long as it may wait, but for none that was upgraded,
+    // and leaves it to us to end it. A request may take long to answer.
     this.#server.setTimeout(options.unreadTimeoutMs, (socket) => {
-      const isBetweenRequests = !this.#upgraded.has(socket) && !options.connections.isAnswering(socket);
-      if (socket.writableLength > 0 || isBetweenRequests) socket.destroy();
+      if (socket.writableLength > 0 || !options.connections.isAnswering(socket)) socket.destroy();
     });
     this.#server.on('connection', (socket) => {
       options.connections.accept(socket);
@@ -109,7 +107,7 @@ export class HttpServer implements AsyncDisposable {
 
   /** True once `close` was called. */
   get draining(): boolean {
-    return this.#withConnectionClose !== null;
+    return this.#closing !== null;
   }
 
   /** How many sockets are open that a protocol has taken over. */
@@ -142,8 +140,8 @@ export class HttpServer implements AsyncDisposable {
    * `shutdownTimeoutMs` is cut off. Repeated calls return the same promise.
    */
   close(): Promise<void> {
-    this.#withConnectionClose ??= this.#close();
-    return this.#withConnectionClose;
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,9 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIPv4 } from 'node:net';
 import { matchesOrigin, parseOrigin, parseOriginPattern } from '../shared/originPattern.ts';
-import type { OriginPattern } from '../shared/originPattern.ts';
+import type { Origin } from '../shared/originPattern.ts';
 
-/** These settings decide whether a web page may use the gateway. */
+/** This decides whether a web page may use the gateway. */
 export interface OriginRequest {
   /** The Origin header. Browsers always send one with an upgrade, and with a request to another origin. */
   readonly origin: string | undefined;
@@ -33,17 +34,54 @@ export function isAllowedOrigin({ origin, host, allowedOrigins }: OriginRequest)
  * The scheme is not compared, because a proxy in front may terminate TLS. Only the Host header says which name the browser used:
  * a foreign page whose name resolves to this server also counts as its own origin, and gets no more than any anonymous client.
  */
-function isOwn(page: OriginPattern, host: string | undefined): boolean {
+function isOwn(page: Origin, host: string | undefined): boolean {
   if (host === undefined || host === '' || !isWeb(page)) return false;
   const own = parseOrigin(`${page.scheme}://${host}`);
-  return own !== null && matchesOrigin(own, page);
+  return own !== null && own.host === page.host && own.port === page.port;
 }
 
-function isWeb({ scheme }: OriginPattern): boolean {
+function isWeb({ scheme }: Origin): boolean {
   return scheme === 'http' || scheme === 'https';
 }
 
 function isLoopbackName(hostname: string): boolean {
   if (hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]') return true;
   return isIPv4(hostname) && hostname.startsWith('127.');
+}
+
+const METHODS = 'GET, POST';
+/** For a preflight that names no header. */
+const USUAL_HEADERS = 'content-type, authorization, x-api-key, x-session';
+const PREFLIGHT_SECONDS = '600';
+
+/**
+ * Lets allowed pages of other origins read whatever is answered, refusals included, and answers OPTIONS requests (preflights).
+ * Returns true if the request is answered. An allowed page may send any header: stock clients and tracing libraries add their
+ * own, and none of them has a meaning here that a page could misuse.
+ */
+export function answerCrossOrigin(
+  { headers, method }: IncomingMessage,
+  response: ServerResponse,
+  allowedOrigins: readonly string[],
+): boolean {
+  const { origin, host } = headers;
+  const isAllowed = origin !== undefined && isAllowedOrigin({ origin, host, allowedOrigins });
+  response.setHeader('vary', 'Origin');
+  if (isAllowed) {
+    response.setHeader('access-control-allow-origin', origin);
+    response.setHeader('access-control-expose-headers', 'retry-after');
+  }
+  if (method !== 'OPTIONS') return false;
+  if (isAllowed) {
+    const requested = headers['access-control-request-headers'];
+    response.setHeader('vary', 'Origin, Access-Control-Request-Headers');
+    response.setHeader('access-control-allow-methods', METHODS);
+    response.setHeader(
+      'access-control-allow-headers',
+      requested === undefined || requested === '' ? USUAL_HEADERS : requested,
+    );
+    response.setHeader('access-control-max-age', PREFLIGHT_SECONDS);
+  }
+  response.writeHead(204, { allow: `${METHODS}, OPTIONS` }).end();
+  return true;
 }

@@ -1,10 +1,13 @@
-/** An origin that web pages may have: one, or those of every host below a domain. */
-export interface OriginPattern {
+/** The origin of a web page, an app or an extension. */
+export interface Origin {
   readonly scheme: string;
-  /** Without the `*.` of a pattern for every host below it. */
   readonly host: string;
   /** Empty for the port that the scheme implies. */
   readonly port: string;
+}
+
+/** An origin that pages may have, or those of every host below its host, which is written with `*.` before it. */
+export interface OriginPattern extends Origin {
   readonly isForHostsBelow: boolean;
 }
 
@@ -29,13 +32,13 @@ export function parseOriginPattern(text: string): OriginPattern | null {
 }
 
 /** Reads the value of an Origin header. Returns null for the origin `null` (a sandboxed page) and for anything that is no origin. */
-export function parseOrigin(text: string): OriginPattern | null {
+export function parseOrigin(text: string): Origin | null {
   const origin = parseOriginPattern(text);
   return origin?.isForHostsBelow === true ? null : origin;
 }
 
 /** True if the pattern allows the origin. The domain of a pattern is not below itself. */
-export function matchesOrigin(pattern: OriginPattern, origin: OriginPattern): boolean {
+export function matchesOrigin(pattern: OriginPattern, origin: Origin): boolean {
   if (pattern.scheme !== origin.scheme || pattern.port !== origin.port) return false;
   if (!pattern.isForHostsBelow) return origin.host === pattern.host;
   const ending = `.${pattern.host}`;

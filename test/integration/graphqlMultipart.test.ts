@@ -40,6 +40,16 @@ describe('a subscription over HTTP multipart', () => {
     await gateway.settles('subscriptions', PROTOCOL, 0);
   });
 
+  it('may neither be kept, changed nor held back by a proxy, so none compresses it', async () => {
+    await using gateway = await GraphqlGateway.start();
+    await using client = await MultipartClient.subscribe(gateway.url, TICKS, { 'accept-encoding': 'gzip, br' });
+    expect(client.response.headers).toMatchObject({
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+    });
+    expect(client.response.headers['content-encoding']).toBeUndefined();
+  });
+
   it('gets lists of events, and what is no market data, in the same way', async () => {
     await using gateway = await GraphqlGateway.start();
     const batches = TICKS.replace('marketData(', 'marketDataBatch(everyMs: 1, ');

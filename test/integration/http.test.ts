@@ -47,9 +47,11 @@ describe('a connection between two requests', () => {
   });
 
   it('is not what a connection is whose request takes long to answer, or that was upgraded', async () => {
+    const asked = Promise.withResolvers<void>();
     const slow = Promise.withResolvers<void>();
     const handlers: Readonly<Record<string, RequestHandler>> = {
       '/hello': async (incoming, response) => {
+        asked.resolve();
         await slow.promise;
         await hello(incoming, response);
       },
@@ -64,7 +66,8 @@ describe('a connection between two requests', () => {
     upgraded.write('GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
     await waitFor(() => server.upgradedConnections === 1);
     const answered = held(server);
-    // Another connection has been idle for as long as both, and goes.
+    await asked.promise;
+    // Another connection goes, which has been idle for less time than both.
     const idle = connect(Number(new URL(server.url).port), '127.0.0.1');
     await once(idle.resume(), 'close');
     slow.resolve();

@@ -13,6 +13,8 @@ interface Clients {
   /** The close codes of all sockets. */
   readonly codes: Promise<readonly number[]>;
   readonly streams: readonly SseClient[];
+  /** One of the clients does not answer until this is called, so the gateway can't have ended before. */
+  readonly letEnd: () => void;
 }
 
 /** Clients of every protocol, all of which are being sent market data. */
@@ -30,7 +32,10 @@ async function connectClients(url: string): Promise<Clients> {
   );
   await Promise.all(streams.map((stream) => stream.count(1)));
   const closings = [...raw.map(({ socket }) => socket), ...graphql].map((socket) => once(socket, 'close'));
-  return { codes: Promise.all(closings).then((closes) => closes.map(([code]) => Number(code))), streams };
+  const codes = Promise.all(closings).then((closes) => closes.map(([code]) => Number(code)));
+  const [slow] = graphql;
+  slow?.pause();
+  return { codes, streams, letEnd: () => slow?.resume() };
 }
 
 describe('a gateway with clients', () => {
@@ -41,11 +46,15 @@ describe('a gateway with clients', () => {
       leadsGroup: true,
       env: { ...OFFLINE, HOME: '/tmp' },
     });
-    const { codes, streams } = await connectClients(await gateway.listening());
+    const { codes, streams, letEnd } = await connectClients(await gateway.listening());
     gateway.kill('SIGINT');
+    // npm may be so quick or so slow that its own signal comes to nothing.
+    await waitFor(() => gateway.logged('stopping'));
+    gateway.kill('SIGINT');
+    await waitFor(() => streams.every((stream) => stream.ended), 'the end of every stream');
+    letEnd();
     expect(new Set(await codes)).toEqual(new Set([1001]));
     for (const stream of streams) {
-      await waitFor(() => stream.ended, 'the end of every stream');
       const [reason, end] = stream.events.slice(-2);
       expect(reason?.data).toContain('shutting down');
       expect(end?.event).toBe('complete');

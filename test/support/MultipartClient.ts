@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { uncompressed } from './uncompressed.ts';
 import { waitFor } from './waitFor.ts';
 
 export const MULTIPART_ONLY = 'multipart/mixed;subscriptionSpec=1.0';
@@ -23,8 +24,7 @@ export class MultipartClient implements AsyncDisposable {
     this.response = response;
     const boundary = /;\s*boundary="?([^";]+)"?/.exec(response.headers['content-type'] ?? '')?.[1] ?? '-';
     this.#delimiter = `\r\n--${boundary}`;
-    response.setEncoding('utf8');
-    response.on('data', (text: string) => {
+    uncompressed(response).on('data', (text: string) => {
       this.#rest += text;
       this.#read();
     });

@@ -13,26 +13,32 @@ export const NGINX = ['/usr/sbin/nginx', '/usr/bin/nginx', '/usr/local/sbin/ngin
   (path) => existsSync(path),
 );
 
-/** A real nginx in front of a gateway, configured as the README says, on a free port of loopback. Its starter disposes of it. */
+type Adapt = (configuration: string) => string;
+
+/**
+ * A real nginx in front of a gateway, configured as the README says, on a free port of loopback. Its starter disposes of
+ * it.
+ */
 export class Nginx implements AsyncDisposable {
   readonly url: string;
   readonly #folder: string;
   readonly #child: ChildProcess;
   #log = '';
 
-  private constructor(port: number, gatewayUrl: string) {
+  private constructor(port: number, gatewayUrl: string, adapt: Adapt) {
     this.url = `http://127.0.0.1:${port}`;
     this.#folder = mkdtempSync(join(tmpdir(), 'tickgraph-nginx-'));
     const file = join(this.#folder, 'nginx.conf');
-    writeFileSync(file, configuration(this.#folder, port, gatewayUrl));
+    writeFileSync(file, adapt(configuration(this.#folder, port, gatewayUrl)));
     this.#child = spawn(NGINX ?? '', ['-c', file, '-p', this.#folder, '-e', 'stderr'], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child.stderr?.on('data', (data: Buffer) => (this.#log += data.toString()));
   }
 
-  static async before(gatewayUrl: string): Promise<Nginx> {
-    const nginx = new Nginx(await freePort(), gatewayUrl);
+  /** `adapt` changes the configuration. */
+  static async before(gatewayUrl: string, adapt: Adapt = (text) => text): Promise<Nginx> {
+    const nginx = new Nginx(await freePort(), gatewayUrl, adapt);
     await waitFor(async () => {
       if (nginx.#child.exitCode !== null) throw new Error(`nginx ended: ${nginx.#log}`);
       return accepts(nginx.url);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { uncompressed } from './uncompressed.ts';
 import { waitFor } from './waitFor.ts';
 
 export interface SseEvent {
@@ -22,8 +23,7 @@ export class SseClient implements AsyncDisposable {
   private constructor(sent: ClientRequest, response: IncomingMessage) {
     this.#request = sent;
     this.response = response;
-    response.setEncoding('utf8');
-    response.on('data', (text: string) => {
+    uncompressed(response).on('data', (text: string) => {
       const [rest = '', ...blocks] = `${this.#rest}${text}`.split('\n\n').toReversed();
       this.#rest = rest;
       for (const block of blocks.toReversed()) this.#read(block);

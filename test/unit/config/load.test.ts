@@ -255,6 +255,8 @@ describe('faults', () => {
       { auth: { apiKeys: [{ id: 'a', sha256: digest, limits: { connections: 0 } }] } },
     ],
     ['bus.engine', { bus: { engine: 'redis' } }],
+    ['bus.engine', { bus: { engine: 'redis', redis: { url: 'redis://redis.example' } } }],
+    ['bus.engine', { bus: { engine: 'kafka' } }],
     ['bus.redis.url', { bus: { redis: { url: 'http://x' } } }],
     ['brokers.binance.websocketUrl', { brokers: { binance: { websocketUrl: 'https://x' } } }],
     ['brokers.binance.restUrl', { brokers: { binance: { restUrl: 'https://user:word@x' } } }],
@@ -295,7 +297,7 @@ describe('faults', () => {
         trustedProxies: ['::1/128'],
       },
     },
-    { bus: { engine: 'redis', redis: { url: 'rediss://user:word@redis.example:6380/1' } } },
+    { bus: { engine: 'memory', redis: { url: 'rediss://user:word@redis.example:6380/1' } } },
     { brokers: { oanda: { token: 'abc', accountId: '101-001-1234567-001', environment: 'live' } } },
     { log: { pretty: false } },
   ])('%j is accepted', (document) => {

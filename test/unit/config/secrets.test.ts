@@ -12,7 +12,7 @@ it('masks every secret of the effective configuration and nothing else', () => {
           jwt: { secret: 'canary-2'.padEnd(32, 'x'), issuer: 'https://issuer.example' },
           apiKeys: [{ id: 'ops', sha256: 'cafe'.repeat(16) }],
         },
-        bus: { engine: 'redis', redis: { url: 'redis://user:canary-3@redis.example:6379/0' } },
+        bus: { redis: { url: 'redis://user:canary-3@redis.example:6379/0' } },
         brokers: { oanda: { token: 'canary-4', accountId: 'canary-5' } },
       },
       'a test',

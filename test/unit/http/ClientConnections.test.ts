@@ -7,6 +7,7 @@ import type { ClientConnectionsOptions } from '../../../src/http/ClientConnectio
 import { clientConnections } from '../../support/clientConnections.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 
+/** As real ones do, it reports its end only after the work at hand. */
 class FakeSocket extends EventEmitter {
   readonly remoteAddress: string;
   destroyed = false;
@@ -19,7 +20,7 @@ class FakeSocket extends EventEmitter {
   destroy(): void {
     if (this.destroyed) return;
     this.destroyed = true;
-    this.emit('close');
+    queueMicrotask(() => this.emit('close'));
   }
 }
 
@@ -70,6 +71,21 @@ describe('long-lived connections', () => {
     hold(accept(), from('198.51.100.2'));
   });
 
+  it('leave nothing behind, whether they were let in or not', () => {
+    const { connections, accept, hold } = setUp({
+      limits: { connections: 2, connectionsPerAddress: 1 },
+      proxies: new TrustedProxies(['192.0.2.1']),
+    });
+    const proxy = accept();
+    const from = (speaker: string): Disposable => hold(proxy, { 'x-forwarded-for': speaker });
+    const places = [from('198.51.100.1'), from('198.51.100.2')];
+    for (const speaker of ['198.51.100.2', '198.51.100.3', '198.51.100.4'])
+      expect(() => from(speaker)).toThrow('limit');
+    expect(connections.addresses).toBe(2);
+    for (const place of places) place[Symbol.dispose]();
+    expect(connections.addresses).toBe(0);
+  });
+
   it('follow lowered limits from the next connection on', () => {
     const limits = { connections: 6, connectionsPerAddress: 3 };
     const { accept, hold } = setUp({ limits });
@@ -88,6 +104,14 @@ describe('idle connections', () => {
     expect(refusalOf(next)).toBeUndefined();
     expect(idle.map(({ destroyed }) => destroyed).indexOf(true)).toBe(0);
     expect(idle.filter(({ destroyed }) => destroyed)).toHaveLength(1);
+  });
+
+  it('make room for one connection each, even if many come before the first is gone', async () => {
+    const { clock, accept } = setUp();
+    const idle = Array.from({ length: 3 + EXTRA }, () => accept());
+    await clock.advance(1_000);
+    for (let n = 0; n < 5; n += 1) accept();
+    expect(idle.filter(({ destroyed }) => destroyed)).toHaveLength(5);
   });
 
   it('make room for other addresses when the gateway has reached its limit', async () => {

@@ -107,6 +107,7 @@ describe('a pattern allows every host below its domain', () => {
     ['https://*.example.com', 'https://app.example.com:8443', false],
     ['https://*.example.com', 'http://app.example.com', false],
     ['https://*.example.com', 'https://*.example.com', false],
+    ['https://*.example.com', 'https://*.app.example.com', false],
     ['https://*.example.com:8443', 'https://app.example.com:8443', true],
     ['https://*.example.com:8443', 'https://app.example.com', false],
     ['http://*.localhost:3000', 'http://tenant.localhost:3000', true],
