@@ -41,8 +41,6 @@ const SHUTTING_DOWN = new GatewayError('BROKER_UNAVAILABLE', 'The gateway is shu
 const LOGIN_ENDED = new GatewayError('UNAUTHENTICATED', 'The login has ended: subscribe again with another.');
 /** Nobody sees this. */
 const CLIENT_LEFT = new GatewayError('BAD_REQUEST', 'The client has left.');
-/** Every answer in progress takes at least this much memory. */
-const LEAST_VALUES = 500;
 
 /**
  * GraphQL over HTTP: queries, mutations by POST, subscriptions as server-sent events or multipart, and GraphiQL for
@@ -162,7 +160,7 @@ export class GraphqlHttp {
         };
         if (response.closed) leave();
         else response.once('close', leave);
-        const share = await services.answers.take(asker, Math.max(values, LEAST_VALUES), gone.signal);
+        const share = await services.answers.take(asker, values, gone.signal);
         if (response.closed) share[Symbol.dispose]();
         response.once('close', () => {
           share[Symbol.dispose]();
