@@ -191,9 +191,9 @@ export function graphqlEvent(event: BenchEvent, sequence: number): Readonly<Reco
 
 /** The `next` message that a client of the GraphQL gateway receives, without the id. */
 export function graphqlNext(event: BenchEvent, sequence: number): string {
-  const told = graphqlEvent(event, sequence);
-  const { broker, symbol, type, time, receivedAt } = told;
-  const { tradeId, price, size, side, kind, bids, asks } = told;
+  const whole = graphqlEvent(event, sequence);
+  const { broker, symbol, type, time, receivedAt } = whole;
+  const { tradeId, price, size, side, kind, bids, asks } = whole;
   const selected =
     event.kind === 'trade'
       ? { broker, symbol, type, time, receivedAt, sequence, tradeId, price, size, side }

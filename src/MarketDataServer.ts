@@ -16,6 +16,7 @@ import { Sessions } from './core/Sessions.ts';
 import { NO_ACCESS } from './core/subscription.ts';
 import { Subscriptions } from './core/Subscriptions.ts';
 import { defineBroker } from './createBroker.ts';
+import { GOING_AWAY } from './fanout/client/closeReason.ts';
 import { SubscriptionIndex } from './fanout/routing/SubscriptionIndex.ts';
 import { FlushScheduler } from './fanout/routing/FlushScheduler.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
@@ -44,9 +45,6 @@ export interface MarketDataServerOptions {
   /** @default the system's */
   readonly clock?: Clock;
 }
-
-/** The WebSocket close code of a server that shuts down (RFC 6455, 7.4.1). */
-const GOING_AWAY = 1001;
 
 /** The whole gateway. It builds and owns every part, and closes them in reverse order. */
 export class MarketDataServer implements AsyncDisposable {

@@ -3,15 +3,13 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 
-/** The addresses of the gateway, as an attacker sees them. */
+/** The gateway, as an attacker sees it. */
 export interface Target {
   readonly http: string;
-  /** The symbol of a book that every address may subscribe to. */
-  readonly book: string;
 }
 
 export interface Row {
-  /** The name of the report, or `b` for the most that the limits allow of the same kind. */
+  /** Chooses the row on the command line. The name of an attack that stays within the limits ends in `-within`. */
   readonly name: string;
   readonly what: string;
   /** Goes on until the process is ended. */
@@ -119,7 +117,7 @@ const times = <T>(count: number, make: (n: number) => Promise<T>): Promise<unkno
 
 export const ROWS: readonly Row[] = [
   {
-    name: 'B1',
+    name: 'unread-answers',
     what: 'a socket that never reads: 30 aliases of 5,000 candles, 20 a second',
     attack: (target) =>
       onSocket(target, false, async (opened, n) => {
@@ -128,7 +126,7 @@ export const ROWS: readonly Row[] = [
       }),
   },
   {
-    name: 'B1b',
+    name: 'unread-answers-within',
     what: 'twenty sockets that never read: 5,000 candles, 20 a second each',
     attack: async (target) => {
       await times(20, () =>
@@ -140,8 +138,8 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    name: 'B2',
-    what: 'eight such queries at once over HTTP',
+    name: 'large-answers',
+    what: '30 aliases of 5,000 candles, eight queries at once over HTTP',
     attack: async (target) => {
       await times(8, async () => {
         for (;;) await post(target, WHOLE);
@@ -149,7 +147,7 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    name: 'B2b',
+    name: 'large-answers-within',
     what: 'a hundred at a time of 5,000 candles over HTTP, half of them never read',
     attack: async (target) => {
       await times(100, async (n) => {
@@ -158,7 +156,7 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    name: 'B3',
+    name: 'long-names',
     what: 'an alias of 60 KB for each of 5,000 candles',
     attack: (target) =>
       onSocket(target, true, async (opened, n) => {
@@ -167,7 +165,7 @@ export const ROWS: readonly Row[] = [
       }),
   },
   {
-    name: 'B3b',
+    name: 'long-names-within',
     what: 'books of 1,000 levels under names of 128 characters, 100 sockets, half of them never read',
     attack: async (target) => {
       const name = 'n'.repeat(127);
@@ -182,7 +180,7 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    name: 'B4',
+    name: 'short-subscriptions',
     what: 'short subscriptions with aliases of 60 KB, ended at once',
     attack: (target) =>
       onSocket(target, true, async (opened, n) => {
@@ -193,7 +191,7 @@ export const ROWS: readonly Row[] = [
       }),
   },
   {
-    name: 'B4b',
+    name: 'short-subscriptions-within',
     what: 'ten sockets with a new document each time, of 30 names of 128 characters, and comments of 50 KB',
     attack: async (target) => {
       await times(10, (which) =>
@@ -213,7 +211,7 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    name: 'B5',
+    name: 'mistyped-symbols',
     what: 'ten raw sockets, 200 mistyped symbols in each of 40 messages a second',
     attack: async (target) => {
       const typo = (n: number): string => `${'QWERTZUIOP'[n % 10] ?? ''}S${n}USTD`;
@@ -226,7 +224,7 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    name: 'B5b',
+    name: 'many-symbols',
     what: 'ten GraphQL sockets, 200 symbols of every type opened and ended, 20 times a second',
     attack: async (target) => {
       const symbols = Array.from({ length: 200 }, (_, n) => `S${n + 1}`);
@@ -241,7 +239,7 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    name: 'B6',
+    name: 'venue-books',
     what: 'seven messages that subscribe to 1,400 books of the venue',
     attack: async (target) => {
       const books = (n: number): object => ({
@@ -256,7 +254,7 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    name: 'B7',
+    name: 'authentications',
     what: 'authenticateBroker with the credentials of the mock, as often as possible',
     attack: async (target) => {
       const query =
@@ -268,7 +266,7 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    name: 'B8',
+    name: 'event-streams',
     what: 'streams of events under limits of 16 and 20, with a space in the Accept header',
     env: { TICKGRAPH_LIMITS__CONNECTIONS_PER_ADDRESS: '16', TICKGRAPH_LIMITS__CONNECTIONS: '20' },
     attack: async (target) => {
@@ -282,7 +280,7 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    name: 'B11',
+    name: 'deep-nesting',
     what: 'an unused variable, and the payload of a ping, nested 20,000 deep',
     attack: (target) =>
       onSocket(target, true, async (opened, n) => {
@@ -295,13 +293,13 @@ export const ROWS: readonly Row[] = [
       }),
   },
   {
-    name: 'B13',
+    name: 'suspension',
     what: 'the process is stopped for ten seconds, then continued',
     suspendMs: 10_000,
     attack: () => new Promise(() => undefined),
   },
   {
-    name: 'B14',
+    name: 'idle-connections',
     what: '400 connections that send nothing, with 200 descriptors',
     maxFiles: 200,
     attack: async ({ http }) => {
@@ -317,7 +315,7 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    name: 'B14b',
+    name: 'slow-requests',
     what: 'a hundred requests whose bodies come byte by byte, and requests one after the other',
     attack: async (target) => {
       const { hostname, port } = new URL(target.http);

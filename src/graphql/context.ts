@@ -20,7 +20,7 @@ export interface GraphqlContext {
   /** The connection's budget. */
   readonly budget: ByteBudget;
   /**
-   * Call this before executing a query whose answer may hold this many values. Resolves when the client has read its
+   * Call this before executing a query whose answer takes as much memory as this many values. Resolves when the client has read its
    * earlier answers and has its share of the memory for answers.
    */
   readonly admit: (values: number) => Promise<void>;

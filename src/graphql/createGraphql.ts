@@ -15,7 +15,7 @@ export interface GraphqlOptions {
   readonly services: Services;
   /** `graphql` of the configuration. */
   readonly graphql: { readonly introspection: boolean; readonly graphiql: boolean };
-  /** The time between two pings, over WebSocket and in server-sent events. */
+  /** The time between two signs of life, over WebSocket and in streams over HTTP. */
   readonly heartbeatMs: number;
   /** The largest message or request body. */
   readonly maxPayloadBytes: number;

@@ -73,6 +73,9 @@ function executedBy(execute: ExecuteOperation): Plugin<Record<string, never>, Ht
   };
 }
 
+/** Every answer in progress takes at least as much memory as one with this many values. */
+const LEAST_VALUES = 500;
+
 /** A document that doesn't parse is not worth keeping. */
 const NO_CACHE = {
   get: (): undefined => undefined,
@@ -104,7 +107,7 @@ function pipeline({ schema, errors, introspection }: YogaOptions): Plugin<Graphq
         const cost = countCost(args, client.limits);
         if (cost instanceof GatewayError) return { errors: [errors.translate(cost)] };
         services.heap.admitOperation();
-        await admit(cost);
+        await admit(Math.max(cost, LEAST_VALUES));
         return executeDocument(args);
       });
     },

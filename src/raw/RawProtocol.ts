@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { ConnectedClient } from '../core/ConnectedClient.ts';
 import { evidenceFromHeaders } from '../core/login/loginEvidence.ts';
 import type { Services } from '../core/Services.ts';
+import { GOING_AWAY } from '../fanout/client/closeReason.ts';
 import { SocketServer } from '../fanout/client/SocketServer.ts';
 import type { SocketServerOptions } from '../fanout/client/SocketServer.ts';
 import { DeliveryMeter } from '../shared/metrics.ts';
@@ -47,7 +48,7 @@ export class RawProtocol {
 
   /** Closes every connection with 1001; resolves when the last one is gone. */
   close(): Promise<void> {
-    return this.#server.close(1001, 'The gateway is shutting down.');
+    return this.#server.close(GOING_AWAY, 'The gateway is shutting down.');
   }
 
   /** A client that brings no login with the handshake may still log in afterwards. */

@@ -1,7 +1,11 @@
+import { request } from 'node:http';
 import { getIntrospectionQuery } from 'graphql';
 import { describe, expect, it } from 'vitest';
+import type { FairTurns } from '../../src/shared/FairTurns.ts';
+import { CANDLES, countCandles } from '../support/costlyQueries.ts';
 import { FakeClock } from '../support/FakeClock.ts';
-import type { GraphqlGateway, GraphqlResponseError } from '../support/GraphqlGateway.ts';
+import { GraphqlGateway } from '../support/GraphqlGateway.ts';
+import type { GraphqlResponseError } from '../support/GraphqlGateway.ts';
 import { logIn, startGuarded } from '../support/graphqlLogins.ts';
 import { SseClient } from '../support/SseClient.ts';
 import type { TransportWsClient } from '../support/TransportWsClient.ts';
@@ -100,6 +104,37 @@ describe('limits', () => {
     const accepted = Array<string>(3).fill('accepted');
     expect(await verdicts(gateway, getIntrospectionQuery(options), 'plain')).toEqual(accepted);
   });
+});
+
+it('a query over HTTP whose client has left before its turn is not executed, because no share of the memory is its own', async () => {
+  const turn = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<void>();
+  let waiting = 0;
+  await using gateway = await GraphqlGateway.start({
+    wrap: (services) => ({
+      ...services,
+      clientOf: (asked) => {
+        asked.socket.once('close', left.resolve);
+        return services.clientOf(asked);
+      },
+      turns: {
+        turn: async () => {
+          waiting += 1;
+          await turn.promise;
+        },
+      } as unknown as FairTurns,
+    }),
+  });
+  const count = countCandles(gateway);
+  const query = `{ ${CANDLES(10, 'open')} }`;
+  const leaving = request(`${gateway.url}?query=${encodeURIComponent(query)}`).on('error', () => undefined);
+  leaving.end();
+  await waitFor(() => waiting === 1);
+  leaving.destroy();
+  await left.promise;
+  turn.resolve();
+  expect((await gateway.post(query)).body).toEqual({ data: { candles: Array(10).fill({ open: expect.any(String) }) } });
+  expect(count.asked).toBe(1);
 });
 
 describe('the memory for a client that does not read is limited by its key', () => {

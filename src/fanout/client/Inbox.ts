@@ -176,10 +176,10 @@ export class MinuteCount {
   }
 
   /** Counts one more. Returns false, without counting, if there are `limit` already; the limit may differ at each use. */
-  add(most: number): boolean {
+  add(limit: number): boolean {
     const now = this.#clock.monotonic();
     this.#moments = this.#moments.filter((at) => now - at < MINUTE_MS);
-    if (this.#moments.length >= most) return false;
+    if (this.#moments.length >= limit) return false;
     this.#moments.push(now);
     return true;
   }

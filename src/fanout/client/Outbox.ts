@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { ClientProtocol, DeliveryMeter, Metrics } from '../../shared/metrics.ts';
 import type { ByteBudget } from './PendingEvents.ts';
-import { closeReason } from './closeReason.ts';
+import { closeReason, TRY_AGAIN_LATER } from './closeReason.ts';
 import type { DeflateWindow } from '../frames/CompressedFrames.ts';
 import type { Encoder, SharedEvent, SharedFrames, SharedUpdate } from '../frames/SharedEvent.ts';
 import type { StreamFraming } from '../frames/streamFraming.ts';
@@ -265,7 +265,7 @@ export class Outbox implements Disposable, Flushable {
     const notice = finalMessage(error, target);
     if (notice !== null) this.#reply(notice);
     metrics.errors.inc({ code: error.code });
-    this.#end(1013, error.message);
+    this.#end(TRY_AGAIN_LATER, error.message);
     this.#cutOffAfter(SLOW_GRACE_MS);
   }
 

@@ -1,23 +1,14 @@
-import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../shared/clock.ts';
 import { Heartbeats } from './Heartbeats.ts';
 import { SocketUpgrades } from './SocketUpgrades.ts';
-import type { SocketUpgradesOptions } from './SocketUpgrades.ts';
+import type { SocketUpgradesOptions, UpgradeRequest } from './SocketUpgrades.ts';
 
 export interface SocketServerOptions extends SocketUpgradesOptions {
   readonly clock: Clock;
   /** How often each client is pinged. */
   readonly heartbeatMs: number;
-}
-
-/** A request that asks for a WebSocket, and its connection. */
-export interface UpgradeRequest {
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
-  /** The first bytes of the WebSocket, if they came with the request. */
-  readonly head: Buffer;
 }
 
 /** A WebSocket that was made, and what a protocol needs to serve it. */

@@ -17,6 +17,14 @@ export interface SocketUpgradesOptions {
   readonly handleProtocols: NonNullable<ServerOptions['handleProtocols']>;
 }
 
+/** A request that asks for a WebSocket, and its connection. */
+export interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** The first bytes of the WebSocket, if they came with the request. */
+  readonly head: Buffer;
+}
+
 const EXTENSION = 'permessage-deflate';
 /**
  * An offer without demands on our compressor: one compressor for all clients can't obey them (RFC 7692, 7.1.1.1 and
@@ -48,11 +56,7 @@ export class SocketUpgrades {
     this.#closed = true;
   }
 
-  upgrade(
-    upgrade: { request: IncomingMessage; socket: Duplex; head: Buffer },
-    accept: (socket: WebSocket) => void,
-  ): void {
-    const { request, socket, head } = upgrade;
+  upgrade({ request, socket, head }: UpgradeRequest, accept: (socket: WebSocket) => void): void {
     if (this.#closed) {
       socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;

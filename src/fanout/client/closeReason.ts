@@ -1,4 +1,5 @@
-/** Close codes of WebSocket (RFC 6455, 7.4.1, and its registry). */
+/** Close codes of WebSocket (RFC 6455, 7.4.1, and its registry). This one says that the gateway is shutting down. */
+export const GOING_AWAY = 1001;
 export const UNSUPPORTED_DATA = 1003;
 /** The client broke a rule of the gateway. */
 export const POLICY_VIOLATION = 1008;

@@ -72,7 +72,7 @@ function difference(
     const was = before[old];
     const is = after[now];
     if (was === undefined && is === undefined) return changes;
-    const order = order2(was, is, direction);
+    const order = priceOrder(was, is, direction);
     if (order === 0) {
       if (was?.size !== is?.size && is !== undefined) changes.push(is);
       old += 1;
@@ -87,7 +87,7 @@ function difference(
   }
 }
 
-function order2(was: PriceLevel | undefined, is: PriceLevel | undefined, direction: 1 | -1): number {
+function priceOrder(was: PriceLevel | undefined, is: PriceLevel | undefined, direction: 1 | -1): number {
   if (was === undefined) return 1;
   if (is === undefined) return -1;
   return was.price === is.price ? 0 : compare(was.price, is.price) * direction;

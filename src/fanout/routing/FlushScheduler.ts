@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
 
-/** Whatever collects writes and makes them at the end of the turn. */
+/** Something that collects writes and makes them at the end of the turn. */
 export interface Flushable {
   flush(): void;
 }

@@ -96,13 +96,13 @@ const MAX_BATCH = 64;
 
 /** Consecutive events of one turn for the same group. */
 class Batch implements Dispatchable {
-  readonly #audience: SubscriberGroup;
-  readonly #emissions: [SharedEvent, ...SharedEvent[]];
+  readonly #group: SubscriberGroup;
+  readonly #events: [SharedEvent, ...SharedEvent[]];
   #dispatched = false;
 
   constructor(group: SubscriberGroup, first: SharedEvent) {
-    this.#audience = group;
-    this.#emissions = [first];
+    this.#group = group;
+    this.#events = [first];
   }
 
   get isDispatched(): boolean {
@@ -111,16 +111,16 @@ class Batch implements Dispatchable {
 
   /** Returns false if the event can't be part of this batch any more. */
   add(group: SubscriberGroup, sharedEvent: SharedEvent): boolean {
-    if (this.#dispatched || this.#audience !== group || this.#emissions.length >= MAX_BATCH) return false;
-    this.#emissions.push(sharedEvent);
+    if (this.#dispatched || this.#group !== group || this.#events.length >= MAX_BATCH) return false;
+    this.#events.push(sharedEvent);
     return true;
   }
 
   dispatch(): void {
     this.#dispatched = true;
-    const events = this.#emissions;
+    const events = this.#events;
     const update = events.length === 1 ? events[0] : new SharedBatch(events);
-    for (const subscriber of this.#audience.subscribers) subscriber.deliver(update);
+    for (const subscriber of this.#group.subscribers) subscriber.deliver(update);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Services } from '../../core/Services.ts';
 import type { ByteBudget } from '../../fanout/client/PendingEvents.ts';
 import type { DeliveryMeter } from '../../shared/metrics.ts';
 import type { StreamFraming } from '../../fanout/frames/streamFraming.ts';
+import { GOING_AWAY } from '../../fanout/client/closeReason.ts';
 import { Outbox } from '../../fanout/client/Outbox.ts';
 import type { OutboxSocket } from '../../fanout/client/Outbox.ts';
 import type { GatewayError } from '../../shared/errors.ts';
@@ -26,8 +27,6 @@ export interface EventStreamOptions {
   readonly budget: ByteBudget;
   readonly heartbeatMs: number;
 }
-
-const GOING_AWAY = 1001;
 
 /**
  * The results of a subscription in the answer to an HTTP request, as server-sent events or multipart. After the headers

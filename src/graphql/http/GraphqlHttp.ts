@@ -39,8 +39,8 @@ const SHUTTING_DOWN = new GatewayError('BROKER_UNAVAILABLE', 'The gateway is shu
   httpStatus: 503,
 });
 const LOGIN_ENDED = new GatewayError('UNAUTHENTICATED', 'The login has ended: subscribe again with another.');
-/** Every answer in progress takes at least this much memory. */
-const LEAST_VALUES = 500;
+/** Nobody sees this. */
+const CLIENT_LEFT = new GatewayError('BAD_REQUEST', 'The client has left.');
 
 /**
  * GraphQL over HTTP: queries, mutations by POST, subscriptions as server-sent events or multipart, and GraphiQL for
@@ -155,10 +155,12 @@ export class GraphqlHttp {
       ...rest,
       admit: async (values) => {
         const gone = new AbortController();
-        response.once('close', () => {
-          gone.abort(new GatewayError('BAD_REQUEST', 'The client has left.'));
-        });
-        const share = await services.answers.take(asker, Math.max(values, LEAST_VALUES), gone.signal);
+        const leave = (): void => {
+          gone.abort(CLIENT_LEFT);
+        };
+        if (response.closed) leave();
+        else response.once('close', leave);
+        const share = await services.answers.take(asker, values, gone.signal);
         if (response.closed) share[Symbol.dispose]();
         response.once('close', () => {
           share[Symbol.dispose]();

@@ -16,6 +16,7 @@ import type {
   SelectionSetNode,
   VariableValues,
 } from 'graphql';
+import { assertNever } from '../../shared/errors.ts';
 
 /** Everything that the meaning of a selection depends on. */
 export interface SelectionScope {
@@ -76,7 +77,10 @@ class FieldCollector {
         if (fragment === undefined || this.#spread.has(name)) break;
         this.#spread.add(name);
         this.#addFragment(fragment);
+        break;
       }
+      default:
+        assertNever(selection);
     }
   }
 

@@ -2,7 +2,8 @@ import { CloseCode, DEPRECATED_GRAPHQL_WS_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCO
 import type { WebSocket } from 'ws';
 import { closeReason } from '../../fanout/client/closeReason.ts';
 import { SocketServer } from '../../fanout/client/SocketServer.ts';
-import type { SocketServerOptions, UpgradedSocket, UpgradeRequest } from '../../fanout/client/SocketServer.ts';
+import type { SocketServerOptions, UpgradedSocket } from '../../fanout/client/SocketServer.ts';
+import type { UpgradeRequest } from '../../fanout/client/SocketUpgrades.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { GraphqlWsConnection } from './GraphqlWsConnection.ts';
 import type { GraphqlWsConnectionOptions } from './GraphqlWsConnection.ts';

@@ -38,8 +38,6 @@ interface Operation {
 
 /** The number of a connection's queries and mutations that are executed at the same time; the others wait. */
 const QUERIES_AT_ONCE = 4;
-/** Every answer in progress takes at least this much memory. */
-const LEAST_VALUES = 500;
 
 /**
  * The operations of one admitted client, each from `subscribe` to its end. The next result of a stream is taken, and a
@@ -133,7 +131,7 @@ export class SocketOperations implements Disposable {
     const { signal } = operation.abort;
     this.#keep(operation, await this.#queries.take(asker, 1, signal));
     await this.#room();
-    this.#keep(operation, await services.answers.take(asker, Math.max(values, LEAST_VALUES), signal));
+    this.#keep(operation, await services.answers.take(asker, values, signal));
     await services.turns.turn(asker);
     signal.throwIfAborted();
   }
