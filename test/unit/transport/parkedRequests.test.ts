@@ -19,7 +19,9 @@ beforeEach(() => {
 async function enter(patience: Patience, weight = 1): Promise<void> {
   const onParked = (parking: Parking): void => void parked.push(parking);
   const { signal } = new AbortController();
-  queue.enter({ name: 'venue', weight, patience, onParked }, signal).catch((error: unknown) => void refused.push(error));
+  queue
+    .enter({ name: 'venue', weight, patience, onParked }, signal)
+    .catch((error: unknown) => void refused.push(error));
   await clock.advance(0);
 }
 
