@@ -86,7 +86,7 @@ function toDraft(event: BenchEvent): FeedEventDraft {
   const times = { time: parseTimestamp(event.time), receivedAt: parseTimestamp(event.receivedAt) };
   if (event.kind === 'trade') {
     const { tradeId, price, size, side } = event;
-    return { type: 'trade', ...times, tradeId, price: decimal(price), size: decimal(size), side };
+    return { type: 'trade', ...times, tradeId, price: decimal(price), size: decimal(size), side, backfilled: false };
   }
   return { type: 'orderbook', kind: 'snapshot', ...times, bids: levels(event.bids), asks: levels(event.asks) };
 }

@@ -25,6 +25,7 @@ const TRADE: Trade = {
   price: decimal('83034.29000000'),
   size: decimal('0.00062000'),
   side: 'sell',
+  backfilled: false,
 };
 
 /** The cost of one numbered event, where everything is a plain call. */

@@ -85,6 +85,7 @@ function eventCase(name: string, { sink, feeds }: Core): MicroCase {
           price,
           size,
           side: 'sell',
+          backfilled: false,
         });
       }
     },

@@ -8,6 +8,7 @@ import type {
   TickDraft,
   TradeDraft,
 } from '../market/marketData.ts';
+import type { Timestamp } from '../market/timestamp.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Asker, Askers } from '../shared/FairQueue.ts';
@@ -50,8 +51,11 @@ export type FeedCondition =
   | { readonly kind: 'withdrawn'; readonly reason: string }
   /** Nothing will come: not listed, or its market is closed. */
   | { readonly kind: 'closed'; readonly reason: string }
-  /** Events were lost that the venue does not have any more; the feed goes on. */
-  | { readonly kind: 'gap'; readonly reason: string };
+  /**
+   * Events were lost that the venue does not have any more; the feed goes on. `to`: the time of the first event after
+   * them, null if it has not come yet. Reported before that event.
+   */
+  | { readonly kind: 'gap'; readonly reason: string; readonly to: Timestamp | null };
 
 /** True if there is nothing new to report. */
 export function isSameCondition(a: FeedCondition, b: FeedCondition): boolean {

@@ -298,6 +298,7 @@ export class BrokerAccount implements AsyncDisposable {
   #event(feed: Feed, draft: FeedEventDraft): void {
     if (!isOpen(feed)) return;
     feed.received.count += 1;
+    feed.lastTime = draft.time;
     this.#monitor.recordEvent(feed, draft);
     feed.channel.publish(feed.number(draft));
   }
@@ -329,7 +330,7 @@ export class BrokerAccount implements AsyncDisposable {
   #logStatus(symbol: string, { state, reason, gap }: SymbolStatus): void {
     // While the broker is away, that alone is worth a line.
     const isAway = this.#status.kind !== 'connected' && this.#status.kind !== 'degraded';
-    if (!gap && !(isAway && state === 'recovering')) this.#log.note(symbol, state, reason);
+    if (gap === null && !(isAway && state === 'recovering')) this.#log.note(symbol, state, reason);
   }
 
   #publishStatus(symbol: string, status: SymbolStatus): void {
@@ -342,7 +343,8 @@ export class BrokerAccount implements AsyncDisposable {
       this.#statuses.set(symbol, statuses);
     }
     const now = fromEpochMs(clock.now());
-    statuses.channel.publish(statuses.stream.stamp({ type: 'status', time: now, receivedAt: now, ...status }));
+    const stamped = { type: 'status', time: now, receivedAt: now, replay: null } as const;
+    statuses.channel.publish(statuses.stream.stamp({ ...stamped, ...status, since: status.since ?? now }));
   }
 
   #forgetStatus(symbol: string): void {

@@ -1,6 +1,7 @@
 import type { Feed, FeedCondition } from '../brokers/BaseBroker.ts';
-import type { EventHeader, FeedStanding, FeedState } from '../market/marketData.ts';
-import { toEpochMs } from '../market/timestamp.ts';
+import type { EventHeader, FeedGap, FeedStanding, FeedState } from '../market/marketData.ts';
+import { fromEpochMs, toEpochMs } from '../market/timestamp.ts';
+import type { Timestamp } from '../market/timestamp.ts';
 import { assertNever } from '../shared/errors.ts';
 import type { Clock } from '../shared/clock.ts';
 import { worstOf } from './StatusView.ts';
@@ -18,6 +19,7 @@ const SMOOTHING = 0.2;
 export class FeedHealth {
   #phase: FeedPhase = 'opening';
   #reason: string | null = null;
+  #since: Timestamp | null = null;
   #events = 0;
   #lastAtMs = 0;
   #usualGapMs = 0;
@@ -32,11 +34,17 @@ export class FeedHealth {
     return this.#reason;
   }
 
+  /** When it came into its phase; null while it is opening. */
+  get since(): Timestamp | null {
+    return this.#since;
+  }
+
   /** Returns true if that changed anything. */
-  set(phase: FeedPhase, reason: string | null): boolean {
+  set(phase: FeedPhase, reason: string | null, epochMs: number): boolean {
     if (phase === this.#phase && reason === this.#reason) return false;
     // A silence that had a cause says nothing about the feed's rhythm.
     if (phase === 'live' && this.#phase !== 'live') this.#events = 0;
+    if (phase !== this.#phase) this.#since = fromEpochMs(epochMs);
     this.#phase = phase;
     this.#reason = reason;
     return true;
@@ -62,7 +70,8 @@ export class FeedHealth {
 export interface SymbolStatus {
   readonly state: FeedState;
   readonly reason: string | null;
-  readonly gap: boolean;
+  readonly since: Timestamp | null;
+  readonly gap: FeedGap | null;
   /** Feeds of which something is known. */
   readonly feeds: readonly FeedStanding[];
 }
@@ -70,6 +79,8 @@ export interface SymbolStatus {
 /** A feed that carries its own health, so that an event needs no lookup. */
 export interface MonitoredFeed extends Feed {
   readonly health: FeedHealth;
+  /** The time of its last event; null if none has come. */
+  readonly lastTime: Timestamp | null;
 }
 
 export interface FeedMonitorOptions {
@@ -114,7 +125,7 @@ export class FeedMonitor implements Disposable {
   open(feed: MonitoredFeed, outage: string | null): void {
     const feeds = this.#symbols.get(feed.symbol) ?? new Set();
     this.#symbols.set(feed.symbol, feeds);
-    if (outage !== null) feed.health.set('recovering', outage);
+    if (outage !== null) feed.health.set('recovering', outage, this.#now);
     feeds.add(feed);
     this.#assess(feed.symbol);
   }
@@ -148,7 +159,7 @@ export class FeedMonitor implements Disposable {
       health.phase === 'stale' ||
       health.phase === 'withdrawn' ||
       (feed.type !== 'orderbook' && health.phase !== 'closed');
-    if (proven && health.phase !== 'live' && health.set('live', null)) this.#assess(feed.symbol);
+    if (proven && health.phase !== 'live' && health.set('live', null, this.#now)) this.#assess(feed.symbol);
   }
 
   condition(feed: MonitoredFeed, condition: FeedCondition): void {
@@ -156,16 +167,16 @@ export class FeedMonitor implements Disposable {
     if (condition.kind !== 'gap') health.isStaleByBroker = condition.kind === 'stale';
     switch (condition.kind) {
       case 'live':
-        health.set('live', null);
+        health.set('live', null, this.#now);
         break;
       case 'stale':
       case 'recovering':
       case 'closed':
       case 'withdrawn':
-        health.set(condition.kind, condition.reason);
+        health.set(condition.kind, condition.reason, this.#now);
         break;
       case 'gap':
-        this.#reportGap(feed, condition.reason);
+        this.#reportGap(feed, condition);
         return;
       default:
         assertNever(condition);
@@ -176,7 +187,7 @@ export class FeedMonitor implements Disposable {
   /** The connection to the venue is lost: no feed can be relied on. */
   outage(reason: string): void {
     for (const [symbol, feeds] of this.#symbols) {
-      for (const { health } of feeds) if (health.phase !== 'closed') health.set('recovering', reason);
+      for (const { health } of feeds) if (health.phase !== 'closed') health.set('recovering', reason, this.#now);
       this.#assess(symbol);
     }
   }
@@ -184,7 +195,7 @@ export class FeedMonitor implements Disposable {
   /** Sets all feeds, whatever they were before. */
   setAll(phase: FeedState, reason: string): void {
     for (const [symbol, feeds] of this.#symbols) {
-      for (const { health } of feeds) health.set(phase, reason);
+      for (const { health } of feeds) health.set(phase, reason, this.#now);
       this.#assess(symbol);
     }
   }
@@ -202,7 +213,7 @@ export class FeedMonitor implements Disposable {
     this.#isCatchingUp = true;
     const reason = `The gateway did not run for ${Math.round(heldUpMs / 1_000)} s; what comes until it has caught up is late.`;
     for (const [symbol, feeds] of this.#symbols) {
-      for (const { health } of feeds) if (health.phase === 'live') health.set('stale', reason);
+      for (const { health } of feeds) if (health.phase === 'live') health.set('stale', reason, this.#now);
       this.#assess(symbol);
     }
   }
@@ -210,6 +221,10 @@ export class FeedMonitor implements Disposable {
   /** An event without the venue's own time can't prove that it did not wait. */
   #mayBeLate({ time, receivedAt }: EventTimes): boolean {
     return time === receivedAt || this.#options.clock.now() - toEpochMs(time) > LATE_MS;
+  }
+
+  get #now(): number {
+    return this.#options.clock.now();
   }
 
   #listen(): void {
@@ -220,7 +235,7 @@ export class FeedMonitor implements Disposable {
     for (const [symbol, feeds] of this.#symbols) {
       for (const { type, health } of feeds) {
         if (!health.isQuiet(now, this.#options.staleAfterMs)) continue;
-        health.set('stale', `No ${type} has come for a while.`);
+        health.set('stale', `No ${type} has come for a while.`, this.#now);
         this.#assess(symbol);
       }
     }
@@ -232,25 +247,28 @@ export class FeedMonitor implements Disposable {
     // While nothing is known of a symbol there is nothing to report.
     if ((this.#reported.get(symbol) ?? NOTHING) === text) return;
     this.#reported.set(symbol, text);
-    this.#options.report(symbol, { ...worstOf(feeds), gap: false, feeds });
+    this.#options.report(symbol, { ...worstOf(feeds), gap: null, feeds });
   }
 
-  #reportGap({ symbol, type, interval }: MonitoredFeed, reason: string): void {
+  #reportGap(feed: MonitoredFeed, { reason, to }: Pick<FeedCondition & { kind: 'gap' }, 'reason' | 'to'>): void {
+    const { symbol, type, interval, lastTime } = feed;
+    const gap = { type, from: lastTime, to };
     const all = this.#standings(symbol);
-    const feeds = all.map((each) => (each.type === type && each.interval === interval ? { ...each, gap: true } : each));
-    if (feeds.every(({ gap }) => !gap)) feeds.push({ type, interval, state: 'opening', reason: null, gap: true });
-    this.#options.report(symbol, { ...worstOf(all), reason, gap: true, feeds });
+    const feeds = all.map((each) => (each.type === type && each.interval === interval ? { ...each, gap } : each));
+    if (feeds.every((each) => each.gap === null)) feeds.push({ ...OPENING, type, interval, gap });
+    this.#options.report(symbol, { ...worstOf(all), reason, gap, feeds });
   }
 
   /** A feed that opens normally is left out: nothing is known of it yet. */
   #standings(symbol: string): FeedStanding[] {
     const standings: FeedStanding[] = [];
     for (const { type, interval, health } of this.#symbols.get(symbol) ?? []) {
-      const { phase: state, reason } = health;
-      if (state !== 'opening') standings.push({ type, interval, state, reason, gap: false });
+      const { phase: state, reason, since } = health;
+      if (state !== 'opening') standings.push({ type, interval, state, reason, since, gap: null });
     }
     return standings;
   }
 }
 
 const NOTHING = '[]';
+const OPENING = { state: 'opening', reason: null, since: null } as const;

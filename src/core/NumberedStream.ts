@@ -18,6 +18,7 @@ import type {
   StreamKey,
 } from '../market/marketData.ts';
 import { streamKey } from '../market/marketData.ts';
+import type { Timestamp } from '../market/timestamp.ts';
 import type { Asker, Askers } from '../shared/FairQueue.ts';
 import { assertNever } from '../shared/errors.ts';
 
@@ -83,6 +84,8 @@ export class VenueFeed extends NumberedStream implements Feed {
   readonly #askers: Asker[] = [];
   /** Runs after the last subscriber has left. */
   linger: Disposable | null = null;
+  /** The time of its last event; null if none has come. */
+  lastTime: Timestamp | null = null;
   /** False once the feed has ended, whatever the adapter still sends. */
   isOpen = true;
 
@@ -138,8 +141,8 @@ function placeTick(draft: TickDraft, { broker, symbol, sequence, cursor }: Place
 }
 
 function placeTrade(draft: TradeDraft, { broker, symbol, sequence, cursor }: Place): Trade {
-  const { type, time, receivedAt, tradeId, price, size, side } = draft;
-  return { type, broker, symbol, time, receivedAt, sequence, cursor, tradeId, price, size, side };
+  const { type, time, receivedAt, tradeId, price, size, side, backfilled } = draft;
+  return { type, broker, symbol, time, receivedAt, sequence, cursor, tradeId, price, size, side, backfilled };
 }
 
 function placeBook(draft: OrderBookDraft, { broker, symbol, sequence, cursor }: Place): OrderBookUpdate {

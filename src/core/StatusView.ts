@@ -1,5 +1,6 @@
 import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
 import type { CandleInterval, FeedStanding, FeedState, FeedStatus, FeedType } from '../market/marketData.ts';
+import type { Timestamp } from '../market/timestamp.ts';
 
 /** Names one feed of a symbol. */
 export interface FeedName {
@@ -18,13 +19,15 @@ export interface SeenState {
 const WORST_FIRST: readonly FeedStanding['state'][] = ['closed', 'recovering', 'withdrawn', 'stale', 'opening', 'live'];
 
 /** The state of several feeds together: the worst of them. Feeds that are still opening say nothing. */
-export function worstOf(standings: readonly FeedStanding[]): SeenState {
+export function worstOf(standings: readonly FeedStanding[]): SeenState & { readonly since: Timestamp | null } {
   for (const state of WORST_FIRST) {
     if (state === 'opening') continue;
     const found = standings.find((standing) => standing.state === state);
-    if (found !== undefined) return { state: state === 'withdrawn' ? 'stale' : state, reason: found.reason };
+    if (found === undefined) continue;
+    const { reason, since } = found;
+    return { state: state === 'withdrawn' ? 'stale' : state, reason, since };
   }
-  return { state: 'recovering', reason: null };
+  return { state: 'recovering', reason: null, since: null };
 }
 
 /** A status means this to one subscriber. */
@@ -64,9 +67,12 @@ export class StatusView {
     this.#latest = source;
     const own = this.#own(event);
     const worst = event.feeds === undefined ? event : worstOf(own ?? []);
-    const hasGap = event.gap && !isBeginning && (own === null || own.some(({ gap }) => gap));
-    const gap = hasGap ? this.#derived(source, { ...worst, reason: event.reason, gap: true }) : null;
-    const state = this.#isNews(worst, own) ? this.#derived(source, { ...worst, gap: false }) : null;
+    const lost = own === null ? event.gap : (own.find(({ gap }) => gap !== null)?.gap ?? null);
+    const since = worst.since ?? event.time;
+    const seen = { ...worst, since };
+    const gap =
+      lost === null || isBeginning ? null : this.#derived(source, { ...seen, reason: event.reason, gap: lost });
+    const state = this.#isNews(worst, own) ? this.#derived(source, { ...seen, gap: null }) : null;
     if (state !== null) this.#seen = { state: worst.state, reason: worst.reason };
     return { gap, state };
   }
@@ -86,7 +92,8 @@ export class StatusView {
           interval,
           state: 'opening',
           reason: null,
-          gap: false,
+          since: null,
+          gap: null,
         },
     );
   }
@@ -103,21 +110,22 @@ export class StatusView {
   }
 }
 
-type StatusContent = Pick<FeedStatus, 'state' | 'reason' | 'gap'>;
+type StatusContent = Pick<FeedStatus, 'state' | 'reason' | 'since' | 'gap'>;
 
 /** Subscribers who see the same share an event, and with it its encodings. */
 export class StatusCache {
   readonly #known = new WeakMap<SharedEvent, Map<string, SharedEvent>>();
 
   /** The event itself if it has this content already. */
-  derived(source: SharedEvent, { state, reason, gap }: StatusContent): SharedEvent {
+  derived(source: SharedEvent, { state, reason, since, gap }: StatusContent): SharedEvent {
     const { event, key } = source;
     if (event.type !== 'status') return source;
-    if (event.state === state && event.reason === reason && event.gap === gap) return source;
-    const content = JSON.stringify([state, reason, gap]);
+    const isSame = event.state === state && event.reason === reason && event.since === since && event.gap === gap;
+    if (isSame) return source;
+    const content = JSON.stringify([state, reason, since, gap]);
     const known = this.#known.get(source) ?? new Map<string, SharedEvent>();
     this.#known.set(source, known);
-    const made = known.get(content) ?? new SharedEvent(key, { ...event, state, reason, gap });
+    const made = known.get(content) ?? new SharedEvent(key, { ...event, state, reason, since, gap });
     known.set(content, made);
     return made;
   }

@@ -303,7 +303,8 @@ class OpenSubscription implements Disposable {
     for (const symbol of symbols) {
       const address = { scope: SHARED, broker, symbol, type: 'status', interval: null } as const;
       const stream = new NumberedStream(address, randomId());
-      const event = stream.stamp({ type: 'status', time: now, receivedAt: now, gap: false, ...status } as const);
+      const stamped = { type: 'status', time: now, receivedAt: now, since: now, gap: null, replay: null } as const;
+      const event = stream.stamp({ ...stamped, ...status });
       this.#options.subscriber.deliver(new SharedEvent(stream.key, event));
     }
   }

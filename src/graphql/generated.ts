@@ -94,6 +94,8 @@ export type BrokerState =
 /** Open, high, low and close over one interval. While `closed` is false the same candle is sent again as it grows. */
 export type Candle = MarketData & {
   readonly __typename?: 'Candle';
+  /** See Trade.backfilled. */
+  readonly backfilled: Scalars['Boolean']['output'];
   /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
   /** The last price so far. */
@@ -149,6 +151,28 @@ export type CandleInterval =
   /** 1 second. */
   | '1s';
 
+/** Events of one stream that were lost, and that neither the gateway nor the venue has any more. */
+export type FeedGap = {
+  readonly __typename?: 'FeedGap';
+  /** The time of the last event before the gap; null if there was none. */
+  readonly from: Maybe<Scalars['Timestamp']['output']>;
+  /** The time of the first event after the gap; null if it has not come yet. */
+  readonly to: Maybe<Scalars['Timestamp']['output']>;
+  /** The type of the stream. */
+  readonly type: MarketDataType;
+};
+
+/** What comes before the live events of a symbol, for a subscription that asked for `resume` or `options.history`. */
+export type FeedReplay = {
+  readonly __typename?: 'FeedReplay';
+  /** False if less could be had than was asked for. */
+  readonly complete: Scalars['Boolean']['output'];
+  /** How many events are sent before the live ones. */
+  readonly events: Scalars['Int']['output'];
+  /** True if everything since the given cursors is sent before the live events; false if it can't be; null if no given cursor is of this symbol. */
+  readonly recovered: Maybe<Scalars['Boolean']['output']>;
+};
+
 /** The state of a feed. */
 export type FeedState =
   /** The feed has ended. `reason` says why. */
@@ -160,19 +184,25 @@ export type FeedState =
   /** No data has arrived for unusually long. */
   | 'stale';
 
-/** What a subscriber must know about the feed itself. Only subscribers that ask for STATUS get these events. */
+/** What a subscriber must know about the feed itself. It is sent to those who ask for STATUS, and, if it carries `replay` or a `gap` behind a given cursor, to those who gave `resume` too. */
 export type FeedStatus = MarketData & {
   readonly __typename?: 'FeedStatus';
   /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
   /** See MarketData.cursor. */
   readonly cursor: Scalars['String']['output'];
+  /** Reported once, when it is known that the events are lost; null otherwise. */
+  readonly gap: Maybe<FeedGap>;
   /** A short sentence for a person. */
   readonly reason: Maybe<Scalars['String']['output']>;
   /** See MarketData.receivedAt. */
   readonly receivedAt: Scalars['Timestamp']['output'];
+  /** Reported once for each symbol, before anything else of it; null otherwise. */
+  readonly replay: Maybe<FeedReplay>;
   /** See MarketData.sequence. */
   readonly sequence: Scalars['SafeInt']['output'];
+  /** Since when it is so. */
+  readonly since: Scalars['Timestamp']['output'];
   /** The state of the feed. */
   readonly state: FeedState;
   /** The venue's own name for the instrument. */
@@ -255,6 +285,8 @@ export type MarketDataOptions = {
   readonly book: BookUpdateKind;
   /** The number of levels on each side of an order book, 1 to 1000. */
   readonly depth: Scalars['Int']['input'];
+  /** Start with so many closed candles of the interval, and so many trades, of each symbol, oldest first, joined to the live ones without a hole or a double. 0 to 1000. Nothing is sent again of a stream that was resumed. */
+  readonly history: Scalars['Int']['input'];
   /** The interval of candles. */
   readonly interval: CandleInterval;
   /** Start with the last known tick, candle and book of each symbol. */
@@ -493,6 +525,8 @@ export type Tick = MarketData & {
 /** One execution. */
 export type Trade = MarketData & {
   readonly __typename?: 'Trade';
+  /** True if it was fetched from the venue afterwards: history, or the repair of a gap. What the gateway kept and sends again after `resume` is the event as it was. */
+  readonly backfilled: Scalars['Boolean']['output'];
   /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
   /** See MarketData.cursor. */
@@ -599,6 +633,8 @@ export type ResolversTypes = {
   Candle: ResolverTypeWrapper<CandleModel>;
   CandleInterval: null;
   Decimal: ResolverTypeWrapper<Scalars['Decimal']['output']>;
+  FeedGap: ResolverTypeWrapper<FeedGap>;
+  FeedReplay: ResolverTypeWrapper<FeedReplay>;
   FeedState: null;
   FeedStatus: ResolverTypeWrapper<FeedStatusModel>;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
@@ -632,6 +668,8 @@ export type ResolversParentTypes = {
   BrokerCredentials: BrokerCredentials;
   Candle: CandleModel;
   Decimal: Scalars['Decimal']['output'];
+  FeedGap: FeedGap;
+  FeedReplay: FeedReplay;
   FeedStatus: FeedStatusModel;
   ID: Scalars['ID']['output'];
   Instrument: Instrument;
@@ -687,6 +725,7 @@ export type BrokerAuthenticationResolvers<ContextType = GraphqlContext, ParentTy
 export type BrokerStateResolvers = { CONNECTED: 'connected', CONNECTING: 'connecting', DEGRADED: 'degraded', DISABLED: 'disabled', DISCONNECTED: 'disconnected' };
 
 export type CandleResolvers<ContextType = GraphqlContext, ParentType extends ResolversParentTypes['Candle'] = ResolversParentTypes['Candle']> = {
+  backfilled?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   broker?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   close?: Resolver<ResolversTypes['Decimal'], ParentType, ContextType>;
   closeTime?: Resolver<ResolversTypes['Timestamp'], ParentType, ContextType>;
@@ -713,14 +752,29 @@ export interface DecimalScalarConfig extends GraphQLScalarTypeConfig<ResolversTy
   name: 'Decimal';
 }
 
+export type FeedGapResolvers<ContextType = GraphqlContext, ParentType extends ResolversParentTypes['FeedGap'] = ResolversParentTypes['FeedGap']> = {
+  from?: Resolver<Maybe<ResolversTypes['Timestamp']>, ParentType, ContextType>;
+  to?: Resolver<Maybe<ResolversTypes['Timestamp']>, ParentType, ContextType>;
+  type?: Resolver<ResolversTypes['MarketDataType'], ParentType, ContextType>;
+};
+
+export type FeedReplayResolvers<ContextType = GraphqlContext, ParentType extends ResolversParentTypes['FeedReplay'] = ResolversParentTypes['FeedReplay']> = {
+  complete?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  events?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  recovered?: Resolver<Maybe<ResolversTypes['Boolean']>, ParentType, ContextType>;
+};
+
 export type FeedStateResolvers = { CLOSED: 'closed', LIVE: 'live', RECOVERING: 'recovering', STALE: 'stale' };
 
 export type FeedStatusResolvers<ContextType = GraphqlContext, ParentType extends ResolversParentTypes['FeedStatus'] = ResolversParentTypes['FeedStatus']> = {
   broker?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  gap?: Resolver<Maybe<ResolversTypes['FeedGap']>, ParentType, ContextType>;
   reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   receivedAt?: Resolver<ResolversTypes['Timestamp'], ParentType, ContextType>;
+  replay?: Resolver<Maybe<ResolversTypes['FeedReplay']>, ParentType, ContextType>;
   sequence?: Resolver<ResolversTypes['SafeInt'], ParentType, ContextType>;
+  since?: Resolver<ResolversTypes['Timestamp'], ParentType, ContextType>;
   state?: Resolver<ResolversTypes['FeedState'], ParentType, ContextType>;
   symbol?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   time?: Resolver<ResolversTypes['Timestamp'], ParentType, ContextType>;
@@ -838,6 +892,7 @@ export interface TimestampScalarConfig extends GraphQLScalarTypeConfig<Resolvers
 }
 
 export type TradeResolvers<ContextType = GraphqlContext, ParentType extends ResolversParentTypes['Trade'] = ResolversParentTypes['Trade']> = {
+  backfilled?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   broker?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   price?: Resolver<ResolversTypes['Decimal'], ParentType, ContextType>;
@@ -860,6 +915,8 @@ export type Resolvers<ContextType = GraphqlContext> = {
   Candle?: CandleResolvers<ContextType>;
   CandleInterval?: CandleIntervalResolvers;
   Decimal?: GraphQLScalarType;
+  FeedGap?: FeedGapResolvers<ContextType>;
+  FeedReplay?: FeedReplayResolvers<ContextType>;
   FeedState?: FeedStateResolvers;
   FeedStatus?: FeedStatusResolvers<ContextType>;
   Instrument?: InstrumentResolvers<ContextType>;

@@ -68,7 +68,8 @@ export class CandleBuilder {
     bucket.put(openMs, barOf(candle), candle.interval === this.interval);
     const closed = candle.closed && toEpochMs(candle.closeTime) === bucket.closeMs;
     if (closed) this.#end(bucket);
-    return grown(before, this.#draft(bucket, { time: candle.time, receivedAt: candle.receivedAt, closed }));
+    const { time, receivedAt } = candle;
+    return grown(before, this.#draft(bucket, { time, receivedAt, closed, backfilled: closed && candle.backfilled }));
   }
 
   /** Closes the open candle if it has ended by `nowMs`, and returns it; otherwise returns null. */
@@ -76,12 +77,14 @@ export class CandleBuilder {
     const bucket = this.#bucket;
     if (bucket === null || nowMs < bucket.closeMs) return null;
     this.#end(bucket);
-    return this.#draft(bucket, { time: bucket.closeTime, receivedAt, closed: true });
+    return this.#draft(bucket, { time: bucket.closeTime, receivedAt, closed: true, backfilled: false });
   }
 
   /** The open candle as it is, stamped with `now`; null if none is open. */
   current(now: Timestamp): CandleDraft | null {
-    return this.#bucket === null ? null : this.#draft(this.#bucket, { time: now, receivedAt: now, closed: false });
+    return this.#bucket === null
+      ? null
+      : this.#draft(this.#bucket, { time: now, receivedAt: now, closed: false, backfilled: false });
   }
 
   #grow(bar: CandleBar, timeMs: number, receivedAt: Timestamp): CandleOutcome {
@@ -89,7 +92,8 @@ export class CandleBuilder {
     const before = this.close(timeMs, receivedAt);
     const bucket = (this.#bucket ??= new Bucket(timeMs, this.#lengthMs));
     bucket.add(bar);
-    return grown(before, this.#draft(bucket, { time: fromEpochMs(timeMs), receivedAt, closed: false }));
+    const stamp = { time: fromEpochMs(timeMs), receivedAt, closed: false, backfilled: false };
+    return grown(before, this.#draft(bucket, stamp));
   }
 
   #isLate(timeMs: number): boolean {
@@ -101,7 +105,7 @@ export class CandleBuilder {
     this.#bucket = null;
   }
 
-  #draft(bucket: Bucket, stamp: Pick<CandleDraft, 'time' | 'receivedAt' | 'closed'>): CandleDraft {
+  #draft(bucket: Bucket, stamp: Pick<CandleDraft, 'time' | 'receivedAt' | 'closed' | 'backfilled'>): CandleDraft {
     const { interval } = this;
     const { openTime, closeTime } = bucket;
     return { type: 'candle', interval, openTime, closeTime, ...bucket.bar(), ...stamp };

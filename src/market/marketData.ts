@@ -65,6 +65,8 @@ export interface Trade extends EventHeader {
   readonly price: Decimal;
   readonly size: Decimal;
   readonly side: Side;
+  /** It was fetched from the venue afterwards: history, or the repair of a gap. */
+  readonly backfilled: boolean;
 }
 
 /** Open, high, low and close over one interval. While `closed` is false, the candle is sent again as it grows. */
@@ -81,6 +83,8 @@ export interface Candle extends EventHeader {
   readonly volume: Decimal;
   readonly tradeCount: number | null;
   readonly closed: boolean;
+  /** As of a Trade. */
+  readonly backfilled: boolean;
 }
 
 /** One price of an order book and the size that is offered or wanted there. */
@@ -109,8 +113,29 @@ export interface FeedStanding {
   /** `opening`: nothing is known yet. `withdrawn`: its last value no longer holds, and the feed itself is fine. */
   readonly state: FeedState | 'opening' | 'withdrawn';
   readonly reason: string | null;
-  /** Events of it were lost for good. */
-  readonly gap: boolean;
+  /** When it came into this state; null while it is opening. */
+  readonly since: Timestamp | null;
+  /** Events of it were lost for good; reported once. */
+  readonly gap: FeedGap | null;
+}
+
+/** Events of one stream that were lost, and that neither the gateway nor the venue has any more. */
+export interface FeedGap {
+  readonly type: FeedType;
+  /** The time of the last event before it; null if there was none. */
+  readonly from: Timestamp | null;
+  /** The time of the first event after it; null if it has not come yet. */
+  readonly to: Timestamp | null;
+}
+
+/** What comes before the live events of a symbol, for a subscription that asked for `resume` or for history. */
+export interface FeedReplay {
+  /** Whether everything since the given cursors is sent before the live events; null if none of them is of this symbol. */
+  readonly recovered: boolean | null;
+  /** How many events are sent before the live ones. */
+  readonly events: number;
+  /** False if less could be had than was asked for. */
+  readonly complete: boolean;
 }
 
 /** The gateway reports this about the feed of one symbol. */
@@ -119,8 +144,12 @@ export interface FeedStatus extends EventHeader {
   readonly state: FeedState;
   /** A short sentence for a person. */
   readonly reason: string | null;
-  /** True if events were lost for good; `reason` says which. */
-  readonly gap: boolean;
+  /** Since when it is so. */
+  readonly since: Timestamp;
+  /** Events that were lost for good, and are reported here; `reason` says it in words. */
+  readonly gap: FeedGap | null;
+  /** Sent once for each symbol, to a subscriber that asked for events of the past, and before all of them. */
+  readonly replay: FeedReplay | null;
   /**
    * The feeds that the state is made of: each subscriber sees those that it has. Not sent to clients. Left out: the
    * status concerns every subscriber.

@@ -115,17 +115,19 @@ export function encodeEvent(event: MarketData): string {
 }
 
 /** A status with a gap is sent as `gap`, without its state. SubscribedSymbol sends the state separately. */
-function statusFrame({ state, gap, broker, symbol, reason }: FeedStatus): object {
-  const status = gap ? 'gap' : state;
-  return { type: 'status', status, broker, symbol, message: reason ?? SENTENCES[status] };
+function statusFrame({ state, gap, replay, broker, symbol, reason }: FeedStatus): object {
+  const status = replay !== null ? 'replay' : gap !== null ? 'gap' : state;
+  const message = reason ?? SENTENCES[status];
+  return { type: 'status', status, broker, symbol, message, gap: gap ?? undefined, replay: replay ?? undefined };
 }
 
-const SENTENCES: Record<FeedStatus['state'] | 'gap', string> = {
+const SENTENCES: Record<FeedStatus['state'] | 'gap' | 'replay', string> = {
   live: 'The feed is live.',
   stale: 'Nothing has come from the feed for a while; what was sent may be out of date.',
   recovering: 'The feed is interrupted and being restored; what was sent may no longer hold.',
   closed: 'Nothing more will come of this feed.',
   gap: 'Events of this feed were lost and cannot be had again.',
+  replay: 'Events of the past come first.',
 };
 
 function dataFrame(event: FeedEvent): object {
@@ -144,12 +146,12 @@ function body(event: FeedEvent): object {
       return { bid, bidSize, ask, askSize, last, mid, spread };
     }
     case 'trade': {
-      const { tradeId, price, size, side } = event;
-      return { tradeId, price, size, side };
+      const { tradeId, price, size, side, backfilled } = event;
+      return { tradeId, price, size, side, backfilled };
     }
     case 'candle': {
-      const { interval, openTime, closeTime, open, high, low, close, volume, tradeCount, closed } = event;
-      return { interval, openTime, closeTime, open, high, low, close, volume, tradeCount, closed };
+      const { interval, openTime, closeTime, open, high, low, close, volume, tradeCount, closed, backfilled } = event;
+      return { interval, openTime, closeTime, open, high, low, close, volume, tradeCount, closed, backfilled };
     }
     case 'orderbook':
       return { kind: event.kind, bids: event.bids.map(pair), asks: event.asks.map(pair) };

@@ -81,7 +81,7 @@ describe('the status of a symbol', () => {
     await using client = await RawClient.connect(gateway.url);
     await client.subscribe('binance', ['BTCUSDT'], ['tick', 'trade']);
     await gateway.wanted('trade BTCUSDT');
-    report(gateway, 'candle BTCUSDT', { kind: 'gap', reason: 'A candle is lost.' });
+    report(gateway, 'candle BTCUSDT', { kind: 'gap', reason: 'A candle is lost.', to: null });
     report(gateway, 'trade BTCUSDT', { kind: 'live' });
     report(gateway, 'tick BTCUSDT', { kind: 'stale', reason: 'No tick.' });
     await waitFor(() => statusesOf(client).length === 1);

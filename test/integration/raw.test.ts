@@ -47,6 +47,7 @@ const candle = (close: string): CandleDraft => {
     ...prices,
     tradeCount: 1,
     closed: false,
+    backfilled: false,
   };
 };
 
@@ -376,7 +377,7 @@ describe('trouble with a feed', () => {
     await gateway.wanted('trade BTCUSDT');
     const broker = gateway.broker();
     broker.sink.onFeed(broker.feed('trade BTCUSDT'), { kind: 'recovering', reason: 'Lost.' });
-    broker.sink.onFeed(broker.feed('trade BTCUSDT'), { kind: 'gap', reason: 'Trades 5 to 9 are lost.' });
+    broker.sink.onFeed(broker.feed('trade BTCUSDT'), { kind: 'gap', reason: 'Trades 5 to 9 are lost.', to: null });
     await client.waitFor(({ status }) => status === 'gap');
     const statuses = client.messages.filter(({ symbol }) => symbol === 'BTCUSDT').map(({ status }) => status);
     expect(statuses).toEqual(['recovering', 'gap']);

@@ -139,5 +139,6 @@ export function tradeDraft(id: number): TradeDraft {
     price: decimal('100.15'),
     size: decimal('0.50000'),
     side: 'sell',
+    backfilled: false,
   };
 }

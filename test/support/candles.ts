@@ -21,5 +21,6 @@ export function closedCandles(count: number): CandleDraft[] {
     volume: decimal('12.5'),
     tradeCount: 7,
     closed: true,
+    backfilled: false,
   }));
 }

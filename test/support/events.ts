@@ -37,6 +37,7 @@ export function trade(sequence: number): Trade {
     price: decimal('100.15'),
     size: decimal('0.5'),
     side: 'buy',
+    backfilled: false,
   };
 }
 

@@ -249,7 +249,10 @@ export class KlineStream extends MarketStream {
     }
     const { id: broker, metrics } = this.context.broker;
     metrics.gaps.inc({ broker, type: 'candle' });
-    this.reportGap(`Candles of ${this.symbol} since ${fromEpochMs(sinceMs)} may be missing.`);
+    this.reportGap(
+      `Candles of ${this.symbol} since ${fromEpochMs(sinceMs)} may be missing.`,
+      this.#held[0]?.candle.time,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FeedEventDraft } from '../../market/marketData.ts';
 import { fromEpochMs } from '../../market/timestamp.ts';
+import type { Timestamp } from '../../market/timestamp.ts';
 import { allAskers } from '../../shared/FairQueue.ts';
 import { ArrivalPace } from '../../transport/ArrivalPace.ts';
 import type { AskOptions } from '../../transport/RequestQueue.ts';
@@ -321,8 +322,9 @@ export abstract class MarketStream implements Disposable {
     for (const feed of this.#feeds) sink.onEvent(feed, event);
   }
 
-  protected reportGap(reason: string): void {
-    for (const feed of this.#feeds) this.context.broker.sink.onFeed(feed, { kind: 'gap', reason });
+  /** `to`: the time of the first event after the gap; null if it has not come yet. */
+  protected reportGap(reason: string, to: Timestamp | null = null): void {
+    for (const feed of this.#feeds) this.context.broker.sink.onFeed(feed, { kind: 'gap', reason, to });
   }
 
   /** The result of `fetch`; null if the venue did not answer in time or `signal` was aborted. */

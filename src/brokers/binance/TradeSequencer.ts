@@ -17,6 +17,8 @@ export type TradeVerdict = 'publish' | 'drop' | 'hold' | 'overflow';
 export interface TradeHole {
   readonly fromId: number;
   readonly toId: number;
+  /** The trade that follows. */
+  readonly next: TradeDraft;
 }
 
 /**
@@ -67,7 +69,7 @@ export class TradeSequencer {
   skipHole(): TradeHole | null {
     const first = this.#held[0];
     if (first === undefined || this.#lastId === null) return null;
-    const hole = { fromId: this.#lastId + 1, toId: first.venueId - 1 };
+    const hole = { fromId: this.#lastId + 1, toId: first.venueId - 1, next: first.trade };
     this.#lastId = hole.toId;
     return hole;
   }

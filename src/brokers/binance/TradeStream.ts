@@ -153,10 +153,10 @@ export class TradeStream extends MarketStream {
   #settle(): void {
     this.#endFill();
     for (let hole = this.#sequencer.skipHole(); hole !== null; hole = this.#sequencer.skipHole()) {
-      const { fromId, toId } = hole;
+      const { fromId, toId, next } = hole;
       // A hole in the stream itself was counted when it opened.
       if (this.#interrupted) this.#countGap();
-      this.reportGap(`${toId - fromId + 1} trades of ${this.symbol} are missing: ids ${fromId} to ${toId}.`);
+      this.reportGap(`${toId - fromId + 1} trades of ${this.symbol} are missing: ids ${fromId} to ${toId}.`, next.time);
       this.#release();
     }
     this.#interrupted = false;

@@ -211,6 +211,7 @@ export function fromRecentTrade(raw: RecentTrade, receivedMs: number): HistoricT
     price: raw.price,
     size: raw.qty,
     side: raw.isBuyerMaker ? 'sell' : 'buy', // the buyer was the maker, so the taker sold
+    backfilled: true,
   });
 }
 
@@ -224,6 +225,7 @@ export function fromAggregateTrade(raw: AggregateTrade, receivedMs: number): His
     price: raw.p,
     size: raw.q,
     side: raw.m ? 'sell' : 'buy',
+    backfilled: true,
   });
 }
 
@@ -313,6 +315,7 @@ export function toCandles(bars: readonly Bar[], interval: CandleInterval, moment
       volume: bar.volume,
       tradeCount: bar.trades,
       closed,
+      backfilled: true,
     };
   });
 }

@@ -295,6 +295,7 @@ export function toTrade(message: TradeMessage, receivedAt: Timestamp): TradeDraf
     size: message.size,
     // The buyer was the maker, so the taker sold.
     side: message.buyerIsMaker ? 'sell' : 'buy',
+    backfilled: false,
   };
 }
 
@@ -315,6 +316,7 @@ export function fromKline(message: CandleMessage, interval: CandleInterval, rece
     volume,
     tradeCount,
     closed,
+    backfilled: false,
   };
 }
 

@@ -181,6 +181,7 @@ function draftOf(interval: CandleInterval, { bar, openMs, nowMs }: PlacedBar): C
     volume,
     tradeCount,
     closed: closeMs <= nowMs,
+    backfilled: true,
   };
 }
 

@@ -60,7 +60,7 @@ export class MockSymbol {
       tick: () => toTick(spec, step.quote, time),
       delta: () => toBook(spec, { kind: 'delta', bids: step.bids, asks: step.asks }, time),
       book: () => this.book(nowMs),
-      trades: () => step.trades.map((trade) => toTrade(spec, trade, time)),
+      trades: () => step.trades.map((trade) => toTrade(spec, trade, { time, backfilled: false })),
       candles: this.#candles.add(this.#points(step), nowMs),
     };
   }
@@ -98,7 +98,7 @@ export class MockSymbol {
       ...earlier.map((trade, index) => ({ trade, timeMs: this.#startMs - (earlier.length - index) * gapMs })),
       ...recent,
     ];
-    return all.map(({ trade, timeMs }) => toTrade(this.#spec, trade, fromEpochMs(timeMs)));
+    return all.map(({ trade, timeMs }) => toTrade(this.#spec, trade, { time: fromEpochMs(timeMs), backfilled: true }));
   }
 
   #points({ quote, trades }: MarketStep): readonly CandlePoint[] {
@@ -124,8 +124,13 @@ function toTick(spec: MarketSpec, { bid, ask, last }: MarketQuote, time: Timesta
   };
 }
 
-function toTrade(spec: MarketSpec, { id, price, size, side }: MarketTrade, time: Timestamp): TradeDraft {
-  return { type: 'trade', time, receivedAt: time, tradeId: String(id), ...toLevel(spec, { price, size }), side };
+function toTrade(
+  spec: MarketSpec,
+  { id, price, size, side }: MarketTrade,
+  { time, backfilled }: Pick<TradeDraft, 'time' | 'backfilled'>,
+): TradeDraft {
+  const level = toLevel(spec, { price, size });
+  return { type: 'trade', time, receivedAt: time, tradeId: String(id), ...level, side, backfilled };
 }
 
 /** A book is published in these two forms: all of it, or only its changes. */

@@ -270,7 +270,7 @@ export class CandleStream implements CandleMaker {
         void this.#repair(openMs);
         return;
       }
-      if (verdict?.kind === 'candle') this.#publish(this.#draft(verdict.candle));
+      if (verdict?.kind === 'candle') this.#publish({ ...this.#draft(verdict.candle), backfilled: false });
       else if (own !== null) this.#publish(own);
       this.#closedMs = openMs;
       this.#firstMs ??= openMs;

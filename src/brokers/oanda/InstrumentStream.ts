@@ -249,7 +249,7 @@ export class InstrumentStream implements Disposable {
       },
       onGap: (reason) => {
         each((feed) => {
-          sink.onFeed(feed, { kind: 'gap', reason });
+          sink.onFeed(feed, { kind: 'gap', reason, to: null });
         });
       },
       onLive: () => {

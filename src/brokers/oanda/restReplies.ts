@@ -161,6 +161,7 @@ export function toCandle(
     closeTime,
     ...bar,
     closed: complete,
+    backfilled: true,
   };
 }
 

@@ -10,6 +10,7 @@ const feed = (type: FeedType, symbol = 'BTCUSDT'): MonitoredFeed => ({
   type,
   interval: null,
   health: new FeedHealth(),
+  lastTime: null,
 });
 
 /** The times of an event that was received at once. */
@@ -127,7 +128,7 @@ describe('FeedMonitor', () => {
     const trade = feed('trade');
     subject.open(trade, null);
     subject.condition(trade, { kind: 'live' });
-    subject.condition(trade, { kind: 'gap', reason: 'trades 5 to 9 were lost' });
+    subject.condition(trade, { kind: 'gap', reason: 'trades 5 to 9 were lost', to: null });
     expect(reports).toEqual(['BTCUSDT: live', 'BTCUSDT: live: gap: trades 5 to 9 were lost']);
   });
 

@@ -24,6 +24,7 @@ const candle: CandleDraft = {
   volume: ONE,
   tradeCount: null,
   closed: false,
+  backfilled: false,
 };
 
 function draftOf(event: FeedEvent): FeedEventDraft {

@@ -36,6 +36,7 @@ function candle(interval: CandleInterval, afterMs: number, [open, high, low, clo
     volume: decimal(volume ?? ''),
     tradeCount: 2,
     closed: false,
+    backfilled: false,
   };
 }
 

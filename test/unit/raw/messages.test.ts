@@ -22,6 +22,7 @@ const candle: Candle = {
   volume: decimal('10'),
   tradeCount: null,
   closed: false,
+  backfilled: false,
 };
 
 describe('a data message has every field of the GraphQL type of the same name', () => {
@@ -45,7 +46,15 @@ describe('a data message has every field of the GraphQL type of the same name', 
   });
 
   it('trade, with the side in lower case', () => {
-    const data = { ...place, type: 'trade', tradeId: '1003', price: '100.15', size: '0.5', side: 'buy' };
+    const data = {
+      ...place,
+      type: 'trade',
+      tradeId: '1003',
+      price: '100.15',
+      size: '0.5',
+      side: 'buy',
+      backfilled: false,
+    };
     expect(frame(trade(3))).toEqual({ type: 'data', broker: 'binance', symbol: 'BTCUSDT', data });
   });
 
@@ -66,7 +75,8 @@ describe('a data message has every field of the GraphQL type of the same name', 
 });
 
 describe('the status of a feed', () => {
-  const status: FeedStatus = { type: 'status', ...place, state: 'stale', reason: 'No tick has come.', gap: false };
+  const told = { reason: 'No tick has come.', since: at, gap: null, replay: null };
+  const status: FeedStatus = { type: 'status', ...place, state: 'stale', ...told };
 
   it('is a message that names the state and its reason', () => {
     const message = 'No tick has come.';
@@ -78,6 +88,7 @@ describe('the status of a feed', () => {
   });
 
   it('is a gap message if events are missing', () => {
-    expect(frame({ ...status, gap: true })).toMatchObject({ status: 'gap' });
+    const gap = { type: 'trade', from: at, to: null } as const;
+    expect(frame({ ...status, gap })).toMatchObject({ status: 'gap', gap });
   });
 });

@@ -95,6 +95,7 @@ function second(index: number, closed: boolean, close = '10', volume = '1'): Can
     volume: decimal(volume),
     tradeCount: 1,
     closed,
+    backfilled: false,
   };
 }
 

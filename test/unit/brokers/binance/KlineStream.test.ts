@@ -106,7 +106,7 @@ describe('candles', () => {
     await clock.advance(30_000);
     expect(candles()).toEqual(['1m 04:00', '1m 06:00']);
     expect(conditions(feed).slice(-2)).toEqual([
-      { kind: 'gap', reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.' },
+      { kind: 'gap', reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.', to: null },
       { kind: 'live' },
     ]);
   });
@@ -161,7 +161,7 @@ describe('candles', () => {
     await clock.advance(1_000);
     expect(candles()).toEqual(['1m 04:00 closed', '1m 06:00 closed']);
     expect(conditions(feed).filter(({ kind }) => kind === 'gap')).toEqual([
-      { kind: 'gap', reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.' },
+      { kind: 'gap', reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.', to: null },
     ]);
     socket.drop();
     rest.candles = () =>

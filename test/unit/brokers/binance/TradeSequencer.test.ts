@@ -14,6 +14,7 @@ const trade = (id: number): TradeDraft => ({
   price: decimal('1'),
   size: decimal('1'),
   side: 'buy',
+  backfilled: false,
 });
 
 /** Pushes ids and gives those that went out, in order. */

@@ -69,7 +69,7 @@ describe('trades', () => {
     await trades.clock.advance(5_000);
     expect(trades.ids()).toEqual([5, 8, 9, 10]);
     expect(trades.told().filter(({ kind }) => kind === 'gap')).toEqual([
-      { kind: 'gap', reason: '2 trades of BTCUSDT are missing: ids 6 to 7.' },
+      { kind: 'gap', reason: '2 trades of BTCUSDT are missing: ids 6 to 7.', to: null },
     ]);
     trades.deliver(11);
     expect(trades.ids().at(-1)).toBe(11);
@@ -82,7 +82,11 @@ describe('trades', () => {
     await trades.clock.advance(30_000);
     expect(trades.rest.count('trades')).toBe(3);
     expect(trades.ids()).toEqual([5, 7]);
-    expect(trades.told().at(-1)).toMatchObject({ kind: 'gap', reason: expect.stringContaining('ids 6 to 6') });
+    expect(trades.told().at(-1)).toMatchObject({
+      kind: 'gap',
+      reason: expect.stringContaining('ids 6 to 6'),
+      to: null,
+    });
   });
 
   it('do not wait for history that hangs', async () => {
@@ -111,7 +115,11 @@ describe('trades', () => {
     trades.deliver(1);
     for (let id = 3; id <= 5_003; id += 1) trades.deliver(id);
     expect(trades.ids()).toHaveLength(5_002);
-    expect(trades.told().at(-1)).toMatchObject({ kind: 'gap', reason: expect.stringContaining('ids 2 to 2') });
+    expect(trades.told().at(-1)).toMatchObject({
+      kind: 'gap',
+      reason: expect.stringContaining('ids 2 to 2'),
+      to: null,
+    });
   });
 
   it('missed in an outage are fetched and come before the new ones', async () => {
@@ -148,7 +156,7 @@ describe('trades', () => {
     await trades.clock.advance(5_000);
     expect(trades.ids()).toEqual([5, 20, 21]);
     expect(trades.told().slice(-2)).toEqual([
-      { kind: 'gap', reason: '14 trades of BTCUSDT are missing: ids 6 to 19.' },
+      { kind: 'gap', reason: '14 trades of BTCUSDT are missing: ids 6 to 19.', to: null },
       { kind: 'live' },
     ]);
     expect(await trades.counter('gaps')).toEqual([{ broker: 'binance', type: 'trade', value: 1 }]);
@@ -162,7 +170,7 @@ describe('trades', () => {
     await trades.reconnect();
     await trades.clock.advance(30_000);
     expect(trades.told().slice(-2)).toEqual([
-      { kind: 'gap', reason: 'Trades of BTCUSDT after id 5 may be missing.' },
+      { kind: 'gap', reason: 'Trades of BTCUSDT after id 5 may be missing.', to: null },
       { kind: 'live' },
     ]);
   });

@@ -256,6 +256,7 @@ export function historic(...ids: number[]): HistoricTrade[] {
       price: decimal('1'),
       size: decimal('1'),
       side: 'buy',
+      backfilled: true,
     };
     return { venueId, trade: draft };
   });
@@ -282,5 +283,6 @@ export function historicCandle(
     volume: one,
     tradeCount: 1,
     closed,
+    backfilled: true,
   };
 }
