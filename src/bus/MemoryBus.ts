@@ -1,5 +1,6 @@
+import type { StreamStart } from '../market/cursor.ts';
 import type { StreamKey } from '../market/marketData.ts';
-import type { Channel, EventBus } from './EventBus.ts';
+import type { Channel, EventBus, ReceiveStream } from './EventBus.ts';
 
 const DISCARD: Channel = {
   publish: () => undefined,
@@ -11,13 +12,13 @@ const discard = (): Channel => DISCARD;
 
 /** The bus of a single gateway process: what is published goes straight to the receiver. */
 export class MemoryBus implements EventBus {
-  #receive: (key: StreamKey) => Channel = discard;
+  #receive: ReceiveStream = discard;
 
-  open(key: StreamKey): Channel {
-    return this.#receive(key);
+  open(key: StreamKey, start: StreamStart): Channel {
+    return this.#receive(key, start);
   }
 
-  subscribe(receive: (key: StreamKey) => Channel): Disposable {
+  subscribe(receive: ReceiveStream): Disposable {
     this.#receive = receive;
     return {
       [Symbol.dispose]: () => {

@@ -16,9 +16,9 @@ import type { Clock } from '../shared/clock.ts';
 import type { Asker } from '../shared/FairQueue.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
-import { randomId } from '../shared/random.ts';
+import { outage } from './brokerInfo.ts';
 import type { BrokerStanding, BrokerState } from './brokerInfo.ts';
-import { VenueFeed, NumberedStream } from './NumberedStream.ts';
+import { Numberings, VenueFeed, NumberedStream } from './NumberedStream.ts';
 import { FeedLog } from './FeedLog.ts';
 import { FeedMonitor } from './FeedMonitor.ts';
 import type { SymbolStatus } from './FeedMonitor.ts';
@@ -67,6 +67,7 @@ export class BrokerAccount implements AsyncDisposable {
   readonly #options: BrokerAccountOptions;
   readonly #monitor: FeedMonitor;
   readonly #log: FeedLog;
+  readonly #numberings: Numberings;
   readonly #streams = new Map<StreamKey, VenueFeed>();
   readonly #statuses = new Map<string, Statuses>();
   /** Null while the account is disabled. */
@@ -85,6 +86,7 @@ export class BrokerAccount implements AsyncDisposable {
     this.#options = options;
     this.scope = options.scope;
     this.#log = new FeedLog(options);
+    this.#numberings = new Numberings(options.clock);
     this.#monitor = new FeedMonitor({
       clock: options.clock,
       staleAfterMs: options.staleAfterMs,
@@ -185,6 +187,12 @@ export class BrokerAccount implements AsyncDisposable {
     };
   }
 
+  /** See BaseBroker.continueBehind. */
+  continueBehind(key: StreamKey, place: number): void {
+    const stream = this.#streams.get(key);
+    if (stream !== undefined) this.#broker?.continueBehind(stream, place);
+  }
+
   /** The stream's book can't be right: the adapter has to start it again. */
   resync(key: StreamKey, reason: string): void {
     const stream = this.#streams.get(key);
@@ -236,10 +244,12 @@ export class BrokerAccount implements AsyncDisposable {
 
   #open(key: StreamKey, { symbol, type, interval }: WantedStream): VenueFeed {
     const { bus, id: broker, metrics } = this.#options;
+    const address = { scope: this.scope, broker, symbol, type, interval };
+    const start = this.#numberings.start(address);
     const stream = new VenueFeed({
-      address: { scope: this.scope, broker, symbol, type, interval },
-      epoch: randomId(),
-      channel: bus.open(key),
+      address,
+      start,
+      channel: bus.open(key, start),
       received: metrics.receivedTally(broker, type),
     });
     this.#streams.set(key, stream);
@@ -254,6 +264,7 @@ export class BrokerAccount implements AsyncDisposable {
     if (this.#closed || stream.interests > 0) return;
     stream.linger = this.#options.clock.after(this.#options.lingerMs, () => {
       this.#streams.delete(stream.key);
+      this.#numberings.keep(stream);
       stream.isOpen = false;
       this.#monitor.close(stream);
       stream.channel[Symbol.dispose]();
@@ -338,8 +349,9 @@ export class BrokerAccount implements AsyncDisposable {
     let statuses = this.#statuses.get(symbol);
     if (statuses === undefined) {
       const address = { scope: this.scope, broker: id, symbol, type: 'status', interval: null } as const;
-      const stream = new NumberedStream(address, randomId());
-      statuses = { stream, channel: bus.open(stream.key) };
+      const start = this.#numberings.start(address);
+      const stream = new NumberedStream(address, start);
+      statuses = { stream, channel: bus.open(stream.key, start) };
       this.#statuses.set(symbol, statuses);
     }
     const now = fromEpochMs(clock.now());
@@ -351,6 +363,7 @@ export class BrokerAccount implements AsyncDisposable {
     const statuses = this.#statuses.get(symbol);
     if (statuses === undefined || this.#monitor.has(symbol)) return;
     this.#statuses.delete(symbol);
+    this.#numberings.keep(statuses.stream);
     this.#log.forget(symbol);
     statuses.channel[Symbol.dispose]();
   }
@@ -375,21 +388,4 @@ export class BrokerAccount implements AsyncDisposable {
 /** The adapter passes back the feed that it was given. Events of a feed that has ended are ignored. */
 function isOpen(feed: Feed): feed is VenueFeed {
   return feed instanceof VenueFeed && feed.isOpen;
-}
-
-/** The reason why a broker does not serve everything, in words for people; null if it does. */
-function outage(status: BrokerStatus): string | null {
-  switch (status.kind) {
-    case 'connected':
-      return null;
-    case 'degraded':
-    case 'waiting':
-      return status.reason;
-    case 'connecting':
-      return 'Connecting to the venue.';
-    case 'closed':
-      return 'Not connected.';
-    default:
-      return assertNever(status);
-  }
 }

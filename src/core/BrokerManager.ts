@@ -19,6 +19,7 @@ import type { BrokerAccount, WantedStream } from './BrokerAccount.ts';
 import { MarketState } from './MarketState.ts';
 import { routeBySymbol, routeToBroker, unasked } from './routeSymbols.ts';
 import type { RoutableBroker } from './routeSymbols.ts';
+import { ReplayLogs } from './replay/ReplayLogs.ts';
 import type { BrokerAccess, Resolution, SymbolRejection, SymbolRoute } from './subscription.ts';
 
 export interface BrokerManagerOptions {
@@ -31,9 +32,12 @@ export interface BrokerManagerOptions {
   readonly logger?: Logger;
   /** @default 5000 */
   readonly lingerMs?: number;
+  /** `feeds.replayBytes`: the memory of what is kept for clients who resume. @default 64 MiB */
+  readonly replayBytes?: number;
 }
 
 const LINGER_MS = 5_000;
+const REPLAY_BYTES = 64 * 1_048_576;
 /** How long a request waits for the first catalog of a venue. */
 const CATALOG_PATIENCE_MS = 3_000;
 
@@ -47,16 +51,19 @@ export class BrokerManager implements AsyncDisposable {
   readonly #brokers = new Map<string, Broker>();
   readonly #watchers = new Set<BrokerWatcher>();
   readonly #busSubscription: Disposable;
+  readonly #logs: ReplayLogs;
 
   constructor(options: BrokerManagerOptions) {
     this.#options = options;
+    this.#logs = new ReplayLogs({ clock: options.clock, maxBytes: options.replayBytes ?? REPLAY_BYTES });
     this.state = new MarketState({
       index: options.index,
+      logs: this.#logs,
       onCrossed: (key, { broker }) => {
         this.#rebuildCrossedBook(key, broker);
       },
     });
-    this.#busSubscription = options.bus.subscribe((key) => this.state.receive(key));
+    this.#busSubscription = options.bus.subscribe((key, start) => this.state.receive(key, start));
   }
 
   addBroker(definition: BrokerDefinition): void {
@@ -166,6 +173,16 @@ export class BrokerManager implements AsyncDisposable {
     return this.#brokers.get(broker)?.withScope(scope)?.want(wish, asker) ?? null;
   }
 
+  /** The adapter of the route's account; null while it is out of service. */
+  adapter({ broker, scope }: SymbolRoute): BaseBroker | null {
+    return this.#brokers.get(broker)?.withScope(scope)?.adapter ?? null;
+  }
+
+  /** See BaseBroker.continueBehind. */
+  continueBehind({ broker, scope }: SymbolRoute, key: StreamKey, place: number): void {
+    this.#brokers.get(broker)?.withScope(scope)?.continueBehind(key, place);
+  }
+
   /** The number of streams open upstream, including those that nobody wants any more but that are not closed yet. */
   get openStreams(): number {
     return [...this.#brokers.values()].reduce((sum, broker) => sum + broker.openStreams, 0);
@@ -176,6 +193,7 @@ export class BrokerManager implements AsyncDisposable {
     this.#watchers.clear();
     await Promise.all([...this.#brokers.values()].map((broker) => broker.close()));
     this.#busSubscription[Symbol.dispose]();
+    this.#logs[Symbol.dispose]();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

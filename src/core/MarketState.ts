@@ -1,12 +1,22 @@
+import type { StreamStart } from '../market/cursor.ts';
+import { addressOf, streamKey } from '../market/marketData.ts';
 import type { StreamKey, MarketData, OrderBookUpdate } from '../market/marketData.ts';
 import type { Channel } from '../bus/EventBus.ts';
+import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
 import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import { OrderBook } from '../market/OrderBook.ts';
+import type { ReplayLog } from './replay/ReplayLog.ts';
+import type { ReplayLogs } from './replay/ReplayLogs.ts';
 
 /** The last value of one stream (trades have none), and the whole book if the stream is an order book. */
 class StreamState {
+  readonly epoch: string;
   #latest: MarketData | null = null;
   #book: OrderBook | null = null;
+
+  constructor(epoch: string) {
+    this.epoch = epoch;
+  }
 
   /**
    * Applies an event. `ignored`: the delta of a book that is not known. `crossed`: the best bid would meet the best
@@ -51,6 +61,7 @@ class StreamState {
 
 export interface MarketStateOptions {
   readonly index: SubscriptionIndex;
+  readonly logs: ReplayLogs;
   /** Called if an event shows that a book can't be right. Its state has been forgotten. */
   readonly onCrossed: (key: StreamKey, event: MarketData) => void;
 }
@@ -69,16 +80,19 @@ export class MarketState {
   }
 
   /** Opens a stream that begins to come out of the bus. Nothing is known of it yet. */
-  receive(key: StreamKey): Channel {
-    const { index, onCrossed } = this.#options;
-    const state = new StreamState();
+  receive(key: StreamKey, start: StreamStart): Channel {
+    const { index, logs, onCrossed } = this.#options;
+    const state = new StreamState(start.epoch);
+    const log = isLogged(key) ? logs.open(key, start) : null;
     this.#streams.set(key, state);
     const { topic, source } = index.open(key);
     return {
       publish: (event) => {
         const outcome = state.apply(event);
-        if (outcome === 'applied') topic.publish(event, state.book);
-        else if (outcome === 'crossed') onCrossed(key, event);
+        if (outcome === 'applied') {
+          const sharedEvent = topic.publish(event, state.book);
+          if (log !== null && mayNotBeLost(event)) this.#keep(log, sharedEvent ?? new SharedEvent(key, event));
+        } else if (outcome === 'crossed') onCrossed(key, event);
       },
       reset: () => {
         state.forget();
@@ -86,9 +100,20 @@ export class MarketState {
       [Symbol.dispose]: () => {
         // A stream that was opened in its place stays.
         if (this.#streams.get(key) === state) this.#streams.delete(key);
+        log?.end();
         source[Symbol.dispose]();
       },
     };
+  }
+
+  /** What is kept of a stream of trades, candles or statuses; null if it has not begun. */
+  log(key: StreamKey): ReplayLog | null {
+    return this.#options.logs.get(key);
+  }
+
+  /** The epoch of an open stream. */
+  epoch(key: StreamKey): string | null {
+    return this.#streams.get(key)?.epoch ?? null;
   }
 
   latest(key: StreamKey): MarketData | null {
@@ -99,4 +124,25 @@ export class MarketState {
   book(key: StreamKey): StreamState['knownBook'] {
     return this.#streams.get(key)?.knownBook ?? null;
   }
+
+  /** A gap is kept where it is, in the log of the stream that it is in. */
+  #keep(log: ReplayLog, sharedEvent: SharedEvent): void {
+    log.append(sharedEvent);
+    const { event, key } = sharedEvent;
+    if (event.type !== 'status' || event.gap === null) return;
+    const address = addressOf(key);
+    for (const { type, interval, gap } of event.feeds ?? []) {
+      if (gap !== null) this.log(streamKey({ ...address, type, interval }))?.appendGap(sharedEvent);
+    }
+  }
+}
+
+function isLogged(key: StreamKey): boolean {
+  const { type } = addressOf(key);
+  return type === 'trade' || type === 'candle' || type === 'status';
+}
+
+/** An open candle is sent again, so only the closed one may not be lost. */
+function mayNotBeLost(event: MarketData): boolean {
+  return event.type !== 'candle' || event.closed;
 }

@@ -8,6 +8,7 @@ import type {
   FeedEventDraft,
   FeedStatus,
   FeedType,
+  MarketDataType,
   OrderBookDraft,
   OrderBookUpdate,
   Tick,
@@ -18,27 +19,39 @@ import type {
   StreamKey,
 } from '../market/marketData.ts';
 import { streamKey } from '../market/marketData.ts';
+import { cursorPrefix, formatCursor, streamMark } from '../market/cursor.ts';
+import type { StreamStart, VenuePlace } from '../market/cursor.ts';
+import { toEpochMs } from '../market/timestamp.ts';
 import type { Timestamp } from '../market/timestamp.ts';
+import type { Clock } from '../shared/clock.ts';
+import { randomId } from '../shared/random.ts';
 import type { Asker, Askers } from '../shared/FairQueue.ts';
 import { assertNever } from '../shared/errors.ts';
 
 /**
- * One epoch of one stream: from its first subscriber until it is closed some time after the last one left. Its events
- * are numbered from 1, and their cursors differ from those of every other epoch.
+ * One stream, from its first subscriber until it is closed some time after the last one left. Its events are numbered
+ * in one epoch, and their cursors differ from those of every other epoch.
  */
 export class NumberedStream {
   readonly broker: string;
   readonly symbol: string;
   readonly key: StreamKey;
-  /** The part that all cursors of this epoch share. */
   readonly #epoch: string;
-  #sequence = 0;
+  readonly #prefix: string;
+  #sequence: number;
 
-  constructor(address: StreamAddress, epoch: string) {
+  constructor(address: StreamAddress, { epoch, sequence }: StreamStart) {
     this.broker = address.broker;
     this.symbol = address.symbol;
     this.key = streamKey(address);
-    this.#epoch = `${epoch}.`;
+    this.#epoch = epoch;
+    this.#prefix = cursorPrefix(streamMark(address), epoch);
+    this.#sequence = sequence;
+  }
+
+  /** Where the numbering stands: the next event has the next number. */
+  get place(): StreamStart {
+    return { epoch: this.#epoch, sequence: this.#sequence };
   }
 
   /** Numbers a status. */
@@ -52,9 +65,58 @@ export class NumberedStream {
     return this.#sequence;
   }
 
-  protected cursorOf(sequence: number): string {
-    return `${this.#epoch}${sequence}`;
+  protected cursorOf(sequence: number, place: VenuePlace | null = null): string {
+    return formatCursor(this.#prefix, sequence, place);
   }
+}
+
+/**
+ * The number before the first event of a stream of trades or candles. Events of the past, which are fetched when the
+ * stream is running already, have their numbers below its first one.
+ */
+export const PAST_ROOM = 100_000;
+/** What was sent can be resumed for this long, and so long a stream that was closed may go on in its epoch. */
+export const KEPT_MS = 120_000;
+
+/** Remembers where closed streams stood, so that one that is opened again soon goes on with its numbering. */
+export class Numberings {
+  readonly #clock: Clock;
+  /** The stream that was closed first comes first. */
+  readonly #closed = new Map<StreamKey, { readonly place: StreamStart; readonly atMs: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Where a stream begins. What it missed while it was closed has its numbers in between. */
+  start(address: StreamAddress): StreamStart {
+    const key = streamKey(address);
+    const room = hasPast(address.type) ? PAST_ROOM : 0;
+    this.#prune();
+    const known = this.#closed.get(key);
+    this.#closed.delete(key);
+    if (known === undefined) return { epoch: randomId(), sequence: room };
+    return { epoch: known.place.epoch, sequence: known.place.sequence + room };
+  }
+
+  /** The stream has been closed. */
+  keep({ key, place }: NumberedStream): void {
+    this.#closed.delete(key);
+    this.#closed.set(key, { place, atMs: this.#clock.monotonic() });
+    this.#prune();
+  }
+
+  #prune(): void {
+    for (const [key, { atMs }] of this.#closed) {
+      if (this.#clock.monotonic() - atMs < KEPT_MS) return;
+      this.#closed.delete(key);
+    }
+  }
+}
+
+/** True if the venue has a history of what the stream carries. */
+export function hasPast(type: MarketDataType): boolean {
+  return type === 'trade' || type === 'candle';
 }
 
 /** More parties than this are not told apart. */
@@ -62,7 +124,7 @@ const MAX_ASKERS = 8;
 
 export interface VenueFeedOptions {
   readonly address: StreamAddress & { readonly type: FeedType };
-  readonly epoch: string;
+  readonly start: StreamStart;
   /** Publishes the feed's events; the feed owns it. */
   readonly channel: Channel;
   /** Counts the events of all feeds of this kind. */
@@ -89,8 +151,8 @@ export class VenueFeed extends NumberedStream implements Feed {
   /** False once the feed has ended, whatever the adapter still sends. */
   isOpen = true;
 
-  constructor({ address, epoch, channel, received }: VenueFeedOptions) {
-    super(address, epoch);
+  constructor({ address, start, channel, received }: VenueFeedOptions) {
+    super(address, start);
     this.type = address.type;
     this.interval = address.interval;
     this.channel = channel;
@@ -115,7 +177,7 @@ export class VenueFeed extends NumberedStream implements Feed {
   number(draft: FeedEventDraft): FeedEvent {
     const { broker, symbol } = this;
     const sequence = this.next();
-    const place: Place = { broker, symbol, sequence, cursor: this.cursorOf(sequence) };
+    const place: Place = { broker, symbol, sequence, cursor: this.cursorOf(sequence, venuePlace(draft)) };
     switch (draft.type) {
       case 'tick':
         return placeTick(draft, place);
@@ -130,6 +192,18 @@ export class VenueFeed extends NumberedStream implements Feed {
     }
   }
 }
+
+/** The venue's place of an event; null if its stream has no past. */
+export function venuePlace(draft: FeedEventDraft): VenuePlace | null {
+  if (draft.type === 'trade') {
+    return { timeMs: toEpochMs(draft.time), tradeId: NUMBER.test(draft.tradeId) ? draft.tradeId : null };
+  }
+  if (draft.type !== 'candle') return null;
+  // Behind a candle that has not ended yet, its own end is what comes next.
+  return { timeMs: Math.max(0, toEpochMs(draft.openTime) - (draft.closed ? 0 : 1)), tradeId: null };
+}
+
+const NUMBER = /^\d{1,16}$/;
 
 // The most frequent events are written out: a spread makes larger objects and takes several times as long.
 

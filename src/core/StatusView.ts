@@ -1,4 +1,6 @@
 import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
+import type { SharedUpdate } from '../fanout/frames/SharedEvent.ts';
+import type { Subscriber } from '../fanout/routing/Topic.ts';
 import type { CandleInterval, FeedStanding, FeedState, FeedStatus, FeedType } from '../market/marketData.ts';
 import type { Timestamp } from '../market/timestamp.ts';
 
@@ -67,14 +69,23 @@ export class StatusView {
     this.#latest = source;
     const own = this.#own(event);
     const worst = event.feeds === undefined ? event : worstOf(own ?? []);
-    const lost = own === null ? event.gap : (own.find(({ gap }) => gap !== null)?.gap ?? null);
-    const since = worst.since ?? event.time;
-    const seen = { ...worst, since };
-    const gap =
-      lost === null || isBeginning ? null : this.#derived(source, { ...seen, reason: event.reason, gap: lost });
+    const seen = { ...worst, since: worst.since ?? event.time };
+    const { gap } = isBeginning ? { gap: null } : this.gapIn(source);
     const state = this.#isNews(worst, own) ? this.#derived(source, { ...seen, gap: null }) : null;
     if (state !== null) this.#seen = { state: worst.state, reason: worst.reason };
     return { gap, state };
+  }
+
+  /** The gap that a status reports of the subscriber's feeds, which comes behind one of their events. */
+  gapIn(source: SharedEvent): Pick<SeenStatus, 'gap'> {
+    const { event } = source;
+    if (event.type !== 'status') return { gap: null };
+    const own = this.#own(event);
+    const gap = own === null ? event.gap : (own.find((standing) => standing.gap !== null)?.gap ?? null);
+    if (gap === null) return { gap: null };
+    const worst = event.feeds === undefined ? event : worstOf(own ?? []);
+    const content = { ...worst, since: worst.since ?? event.time, reason: event.reason, gap };
+    return { gap: this.#derived(source, content) };
   }
 
   /** The subscriber has other feeds now: their state, if it is not what the subscriber was sent last. */
@@ -107,6 +118,33 @@ export class StatusView {
 
   #derived(source: SharedEvent, content: StatusContent): SharedEvent {
     return this.#options.cache.derived(source, content);
+  }
+}
+
+/** Passes on what a subscriber sees of the statuses of a symbol. */
+export class StatusViewer implements Subscriber {
+  readonly #view: StatusView;
+  readonly #receiver: Subscriber;
+
+  constructor(view: StatusView, receiver: Subscriber) {
+    this.#view = view;
+    this.#receiver = receiver;
+  }
+
+  deliver({ events }: SharedUpdate): void {
+    for (const event of events) this.#pass(this.#view.see(event, false));
+  }
+
+  /** Passes on a status that was known before. */
+  begin(event: SharedEvent): void {
+    this.#pass(this.#view.see(event, true));
+  }
+
+  #pass({ gap, state }: SeenStatus): void {
+    if (gap !== null) this.#receiver.deliver(gap);
+    // A gap has the state too, but not its reason.
+    const isSaid = gap !== null && state?.event.type === 'status' && state.event.reason === null;
+    if (state !== null && !isSaid) this.#receiver.deliver(state);
   }
 }
 

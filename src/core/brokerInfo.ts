@@ -1,6 +1,8 @@
+import type { BrokerStatus } from '../brokers/BaseBroker.ts';
 import type { BrokerAccess } from './subscription.ts';
 import type { MarketDataType } from '../market/marketData.ts';
 import type { Timestamp } from '../market/timestamp.ts';
+import { assertNever } from '../shared/errors.ts';
 
 /** All states of a broker. */
 export const BROKER_STATES = ['disabled', 'connecting', 'connected', 'degraded', 'disconnected'] as const;
@@ -67,5 +69,22 @@ export class BrokerWatcher implements Disposable {
     const { state, reason, enabled, authenticated } = info;
     this.#reported.set(id, JSON.stringify([state, reason, enabled, authenticated]));
     return info;
+  }
+}
+
+/** The reason why a broker does not serve everything, in words for people; null if it does. */
+export function outage(status: BrokerStatus): string | null {
+  switch (status.kind) {
+    case 'connected':
+      return null;
+    case 'degraded':
+    case 'waiting':
+      return status.reason;
+    case 'connecting':
+      return 'Connecting to the venue.';
+    case 'closed':
+      return 'Not connected.';
+    default:
+      return assertNever(status);
   }
 }

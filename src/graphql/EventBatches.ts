@@ -63,6 +63,10 @@ export class EventBatches implements Subscriber, AsyncIterable<readonly SharedEv
     for (const sharedEvent of update.events) this.#gather(sharedEvent);
   }
 
+  room(): Promise<void> | null {
+    return this.#queue.room();
+  }
+
   #gather(sharedEvent: SharedEvent): void {
     if (this.#queue.closed) return;
     const { budget } = this.#options;

@@ -63,6 +63,7 @@ export class MarketDataSource implements AsyncIterable<SharedEvent | readonly Sh
         lists.deliver(update);
         if (lists.closed) outbox.closeSlow(target);
       },
+      room: () => lists.room(),
     };
     opening.use(this.#join(gathering));
     return opening.move();

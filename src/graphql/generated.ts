@@ -476,6 +476,7 @@ export type SubscriptionBrokerStatusArgs = {
 export type SubscriptionMarketDataArgs = {
   broker?: InputMaybe<Scalars['ID']['input']>;
   options?: InputMaybe<MarketDataOptions>;
+  resume?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   symbols: ReadonlyArray<Scalars['String']['input']>;
   types: ReadonlyArray<MarketDataType>;
 };
@@ -485,6 +486,7 @@ export type SubscriptionMarketDataBatchArgs = {
   broker?: InputMaybe<Scalars['ID']['input']>;
   everyMs: Scalars['Int']['input'];
   options?: InputMaybe<MarketDataOptions>;
+  resume?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   symbols: ReadonlyArray<Scalars['String']['input']>;
   types: ReadonlyArray<MarketDataType>;
 };

@@ -189,6 +189,19 @@ export interface StreamAddress {
   readonly interval: CandleInterval | null;
 }
 
+/** The parts of a key. */
+export function addressOf(key: StreamKey): StreamAddress {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `streamKey` made the text of these
+  const [scope, broker, symbol, type, interval] = JSON.parse(key) as [
+    Scope,
+    string,
+    string,
+    MarketDataType,
+    CandleInterval | null,
+  ];
+  return { scope, broker, symbol, type, interval };
+}
+
 /** Makes the key of a stream. JSON keeps its parts apart, whatever characters a symbol contains. */
 export function streamKey({ scope, broker, symbol, type, interval }: StreamAddress): StreamKey {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one place that makes the brand

@@ -1,15 +1,20 @@
 import type { ConnectedClient } from '../core/ConnectedClient.ts';
+import { SymbolReplay } from '../core/replay/SymbolReplay.ts';
 import type { Services } from '../core/Services.ts';
 import type { FeedName, StatusView } from '../core/StatusView.ts';
 import type { SubscriptionOptions, SymbolRoute } from '../core/subscription.ts';
 import type { Subscriber } from '../fanout/routing/Topic.ts';
+import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
 import type { SharedUpdate } from '../fanout/frames/SharedEvent.ts';
-import type { FeedType } from '../market/marketData.ts';
+import { SHARED, streamKey } from '../market/marketData.ts';
+import type { FeedReplay, FeedType } from '../market/marketData.ts';
+import { fromEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/errors.ts';
+import type { SubscribeMessage } from './messages.ts';
 
 /** The subscriptions of one client need this from its connection. */
 export interface ClientContext {
-  readonly services: Pick<Services, 'subscriptions' | 'metrics'>;
+  readonly services: Pick<Services, 'subscriptions' | 'metrics' | 'clock'>;
   readonly client: ConnectedClient;
   /** Sends market data to the client. */
   readonly outbox: Subscriber;
@@ -95,6 +100,33 @@ export interface ClientSubscriptionOptions {
   readonly options: SubscriptionOptions;
   /** The subscription that this one replaces. */
   readonly former: ClientSubscription | undefined;
+  readonly resume: SubscribeMessage['resume'];
+  /** What brings the past of the symbol's streams together; null if none was asked for. */
+  readonly replay: SymbolReplay | null;
+}
+
+/** Reports what comes before the live events of a symbol, behind the answer to the client's message. */
+export class ReplayReport extends DeferredSubscriber {
+  readonly replay: SymbolReplay;
+  readonly #outbox: Subscriber;
+
+  constructor({ broker, symbol }: SymbolRoute, streams: number, { outbox, services }: ClientContext) {
+    super();
+    this.#outbox = outbox;
+    const key = streamKey({ scope: SHARED, broker, symbol, type: 'status', interval: null });
+    const report = (replay: FeedReplay): void => {
+      const now = fromEpochMs(services.clock.now());
+      const times = { time: now, receivedAt: now, since: now };
+      const place = { broker, symbol, sequence: 0, cursor: '' };
+      const content = { state: 'live', reason: null, gap: null, replay } as const;
+      this.deliver(new SharedEvent(key, { type: 'status', ...place, ...times, ...content }));
+    };
+    this.replay = new SymbolReplay({ streams, report });
+  }
+
+  protected override pass(update: SharedUpdate): void {
+    this.#outbox.deliver(update);
+  }
 }
 
 /** A client's subscription to one (broker, symbol, type). Owned by ClientSubscriptions. */
@@ -109,7 +141,7 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
   #formerCursor: string | null = null;
   #lastCursor: string | null = null;
 
-  constructor({ context, route, symbol, type, options, former }: ClientSubscriptionOptions) {
+  constructor({ context, route, symbol, type, options, former, resume, replay }: ClientSubscriptionOptions) {
     super();
     this.type = type;
     this.options = options;
@@ -127,15 +159,21 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
         types: [type],
         // If a throttle held something back, it is sent even if the client wants no snapshot.
         options: this.#formerCursor === null ? options : { ...options, snapshot: true },
+        resume,
       },
       access,
       asker,
       subscriber: this,
+      ...(replay === null ? {} : { replayOf: () => replay }),
     });
   }
 
   [Symbol.dispose](): void {
     this.#membership[Symbol.dispose]();
+  }
+
+  room(): Promise<void> | null {
+    return this.#outbox.room?.() ?? null;
   }
 
   protected override pass(update: SharedUpdate): void {

@@ -1,7 +1,7 @@
 import type { SymbolRoute } from '../core/subscription.ts';
 import type { FeedType } from '../market/marketData.ts';
 import { GatewayError } from '../shared/errors.ts';
-import { ClientSubscription, optionsOf, sameOptions, SubscribedSymbol } from './ClientSubscription.ts';
+import { ClientSubscription, optionsOf, ReplayReport, sameOptions, SubscribedSymbol } from './ClientSubscription.ts';
 import type { ClientContext } from './ClientSubscription.ts';
 import type { SubscribeMessage, SubscriptionListing, UnsubscribeMessage } from './messages.ts';
 
@@ -43,9 +43,10 @@ export class ClientSubscriptions implements Disposable {
    * replaced. Events are held back until `begin` is called on the result. Throws LIMIT_EXCEEDED and whatever opening
    * throws; then nothing has changed.
    */
-  open(routes: readonly SymbolRoute[], { types, options }: SubscribeMessage): { begin(): void } {
+  open(routes: readonly SymbolRoute[], { types, options, resume }: SubscribeMessage): { begin(): void } {
     this.#checkRoom(routes, types);
     const context = this.#context;
+    const wantsPast = resume !== null || options.history > 0;
     const begun: { begin(): void }[] = [];
     const opened = new Map<Place, ClientSubscription>();
     using undo = new DisposableStack();
@@ -53,11 +54,16 @@ export class ClientSubscriptions implements Disposable {
     for (const route of routes) {
       const known = this.#symbols.get(route.broker)?.get(route.symbol);
       const symbol = known ?? undo.use(new SubscribedSymbol(route, context));
-      for (const type of types) {
-        const place = { route, symbol, type, former: symbol.subscriptions.get(type) };
-        places.push(place);
-        if (place.former !== undefined && sameOptions(type, place.former.options, options)) continue;
-        const subscription = undo.use(new ClientSubscription({ context, options, ...place }));
+      const wanted = types.map((type) => ({ route, symbol, type, former: symbol.subscriptions.get(type) }));
+      places.push(...wanted);
+      const fresh = wanted.filter(
+        ({ type, former }) => former === undefined || !sameOptions(type, former.options, options),
+      );
+      const report = wantsPast ? new ReplayReport(route, fresh.length, context) : null;
+      if (report !== null) begun.push(report);
+      for (const place of fresh) {
+        const rest = { options, resume, replay: report?.replay ?? null };
+        const subscription = undo.use(new ClientSubscription({ context, ...rest, ...place }));
         opened.set(place, subscription);
         begun.push(subscription);
       }

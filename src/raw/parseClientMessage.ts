@@ -1,10 +1,10 @@
-import { DEFAULT_OPTIONS } from '../core/subscription.ts';
+import { DEFAULT_OPTIONS, readCursors } from '../core/subscription.ts';
 import type { SubscriptionOptions } from '../core/subscription.ts';
 import type { BrokerCredentials } from '../market/credentials.ts';
 import { CANDLE_INTERVALS } from '../market/marketData.ts';
 import type { BookUpdateKind, CandleInterval, FeedType } from '../market/marketData.ts';
 import { RAW_TYPES } from './messages.ts';
-import type { ClientLogin, ClientMessage, MessageId } from './messages.ts';
+import type { ClientLogin, ClientMessage, MessageId, SubscribeMessage } from './messages.ts';
 import { assertNever, GatewayError } from '../shared/errors.ts';
 import { withoutByteOrderMark } from '../shared/byteOrderMark.ts';
 
@@ -22,6 +22,7 @@ const OPTION_NAMES = Object.keys(DEFAULT_OPTIONS);
 const MAX_ID_LENGTH = 128;
 const MAX_NAME_LENGTH = 64;
 const DEPTH = { min: 1, max: 1_000 };
+const HISTORY = { min: 0, max: 1_000 };
 const THROTTLE_MS = { min: 0, max: 60_000 };
 
 /**
@@ -50,6 +51,7 @@ function readMessage(json: JsonObject): ClientMessage {
         symbols: readSymbols(json.get('symbols')),
         types: json.has('types') ? readTypes(json.get('types')) : ['tick'],
         options: readOptions(json.get('options')),
+        resume: json.has('resume') ? readResume(json.get('resume')) : null,
       };
     case 'unsubscribe':
       return {
@@ -99,6 +101,16 @@ function readTypes(value: unknown): readonly FeedType[] {
   return [...new Set(list.map((type, index) => oneOf(RAW_TYPES, type, `types[${index}]`)))];
 }
 
+function readResume(value: unknown): SubscribeMessage['resume'] {
+  if (!Array.isArray(value)) throw unexpected('resume', value, 'a list of cursors');
+  return readCursors(
+    value.map((cursor: unknown, index) => {
+      if (typeof cursor === 'string') return cursor;
+      throw unexpected(`resume[${index}]`, cursor, 'a cursor');
+    }),
+  );
+}
+
 function readOptions(value: unknown): SubscriptionOptions {
   if (value === undefined) return DEFAULT_OPTIONS;
   if (!(value instanceof Map)) throw unexpected('options', value, 'an object');
@@ -114,6 +126,7 @@ function readOptions(value: unknown): SubscriptionOptions {
     book: optional(options, 'book', (found, field) => oneOf(BOOK_KINDS, found, field)),
     throttleMs: optional(options, 'throttleMs', (found, field) => wholeNumber(found, field, THROTTLE_MS)),
     snapshot: optional(options, 'snapshot', flag),
+    history: optional(options, 'history', (found, field) => wholeNumber(found, field, HISTORY)),
   };
 }
 

@@ -9,7 +9,7 @@ import type { Random } from '../shared/random.ts';
 import { BodyTooLargeError, httpGet, keepAliveAgent, lastingRefusal, retryAfterMs } from './httpGet.ts';
 import type { HttpReply } from './httpGet.ts';
 import { readJson } from './json.ts';
-import { deadline } from './deadline.ts';
+import { deadline } from '../shared/deadline.ts';
 import { allAskers } from '../shared/FairQueue.ts';
 import type { Askers } from '../shared/FairQueue.ts';
 import type { AskOptions, Demand, Parking, Pass, RequestQueue } from './RequestQueue.ts';

@@ -5,7 +5,7 @@ import type { OpenWebSocket } from '../../transport/WebSocketFeed.ts';
 import { impatientOptions } from '../../transport/RequestQueue.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerTraits, CandleQuery, Feed, BrokerStatus } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed, BrokerStatus, PastTrades } from '../BaseBroker.ts';
 import { CatalogKeeper } from '../CatalogKeeper.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
 import { BinanceRest } from './BinanceRest.ts';
@@ -133,6 +133,16 @@ export class BinanceBroker extends BaseBroker {
     return (await this.#rest.fetchTrades(symbol, limit, impatientOptions(asker, this.#abort.signal))).map(
       ({ trade }) => trade,
     );
+  }
+
+  override async fetchTradesBehind(symbol: string, tradeId: number, limit: number, asker?: Asker): Promise<PastTrades> {
+    const options = impatientOptions(asker, this.#abort.signal);
+    const missed = await this.#rest.fetchTradesSince(symbol, { afterVenueId: tradeId, maxCount: limit }, options);
+    return { trades: missed.trades.map(({ trade }) => trade), complete: missed.complete };
+  }
+
+  override continueBehind(feed: Feed, place: number): void {
+    this.#placed.get(this.#streamName(feed))?.stream.continueBehind(place);
   }
 
   fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {

@@ -64,6 +64,10 @@ export class KlineStream extends MarketStream {
     this.begin();
   }
 
+  override continueBehind(openMs: number): void {
+    if (this.#sequencer.resumeAt === null) this.#sequencer.accept({ openAt: openMs, sentAt: null, closed: true });
+  }
+
   override [Symbol.dispose](): void {
     super[Symbol.dispose]();
     this.#endHistory();

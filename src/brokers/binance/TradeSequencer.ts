@@ -45,6 +45,11 @@ export class TradeSequencer {
     return this.#held.length > 0;
   }
 
+  /** The first trade is expected to have the number behind this one. Does nothing once there was one. */
+  begin(lastId: number): void {
+    this.#lastId ??= lastId;
+  }
+
   push(venueId: number, trade: TradeDraft): TradeVerdict {
     if (this.#lastId === null || venueId === this.#lastId + 1) {
       this.#lastId = venueId;

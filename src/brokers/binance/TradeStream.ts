@@ -46,6 +46,10 @@ export class TradeStream extends MarketStream {
     // Nothing that was published can be taken back.
   }
 
+  override continueBehind(tradeId: number): void {
+    this.#sequencer.begin(tradeId);
+  }
+
   override [Symbol.dispose](): void {
     super[Symbol.dispose]();
     this.#endFill();

@@ -1,7 +1,7 @@
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
-import { deadline } from '../../transport/deadline.ts';
+import { deadline } from '../../shared/deadline.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 
 export interface PatienceOptions {

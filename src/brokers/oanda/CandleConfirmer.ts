@@ -1,7 +1,7 @@
 import { sleep } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { deadline } from '../../transport/deadline.ts';
+import { deadline } from '../../shared/deadline.ts';
 import type { OandaRest } from './OandaRest.ts';
 import type { VenueCandle } from './restReplies.ts';
 import type { CandleSpecification } from './restRequests.ts';

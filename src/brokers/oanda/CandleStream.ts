@@ -6,7 +6,7 @@ import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { Askers } from '../../shared/FairQueue.ts';
-import { deadline } from '../../transport/deadline.ts';
+import { deadline } from '../../shared/deadline.ts';
 import type { AskOptions } from '../../transport/RequestQueue.ts';
 import type { BrokerContext } from '../BaseBroker.ts';
 import type { CandleConfirmer, Verdict } from './CandleConfirmer.ts';

@@ -19,6 +19,8 @@ export interface EventQueueOptions<T> {
 export class EventQueue<T> implements AsyncIterableIterator<T, undefined>, Disposable {
   readonly #options: EventQueueOptions<T>;
   readonly #waiting: PromiseWithResolvers<IteratorResult<T, undefined>>[] = [];
+  /** Resolved when the next value is waited for. */
+  #hungry: PromiseWithResolvers<void> | null = null;
   #failure: GatewayError | null = null;
   #closed = false;
 
@@ -40,6 +42,13 @@ export class EventQueue<T> implements AsyncIterableIterator<T, undefined>, Dispo
     const waiting = this.#waiting.shift();
     waiting?.resolve({ done: false, value });
     return waiting !== undefined;
+  }
+
+  /** Resolves when a value is waited for, or the queue is closed; null if one is waited for now. */
+  room(): Promise<void> | null {
+    if (this.#closed || this.hasWaiting) return null;
+    this.#hungry ??= Promise.withResolvers<void>();
+    return this.#hungry.promise;
   }
 
   /** Call this when `take` may have values: waiting calls of `next()` get them. */
@@ -71,6 +80,7 @@ export class EventQueue<T> implements AsyncIterableIterator<T, undefined>, Dispo
     if (value !== undefined) return Promise.resolve({ done: false, value });
     const waiting = Promise.withResolvers<IteratorResult<T, undefined>>();
     this.#waiting.push(waiting);
+    this.#feed();
     return waiting.promise;
   }
 
@@ -92,7 +102,13 @@ export class EventQueue<T> implements AsyncIterableIterator<T, undefined>, Dispo
     if (this.#closed) return;
     this.#closed = true;
     for (const waiting of this.#waiting.splice(0)) waiting.resolve({ done: true, value: undefined });
+    this.#feed();
     this.#options.onClose();
+  }
+
+  #feed(): void {
+    this.#hungry?.resolve();
+    this.#hungry = null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

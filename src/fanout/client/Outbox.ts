@@ -142,6 +142,7 @@ export class Outbox implements Disposable, Flushable {
       deliver: (update) => {
         this.deliver(update, target);
       },
+      room: () => this.#room(),
       [Symbol.dispose]: () => {
         this.#targets.delete(target);
         this.#forget(target);
@@ -229,7 +230,15 @@ export class Outbox implements Disposable, Flushable {
       return Promise.resolve();
     }
     write();
-    if (this.#hasRoom) return Promise.resolve();
+    return this.#hasRoom ? Promise.resolve() : this.#untilRoom();
+  }
+
+  /** Resolves when the socket has room again, or is closed; null if it has room now. */
+  #room(): Promise<void> | null {
+    return this.#closing || (this.#hasRoom && this.#pending === null) ? null : this.#untilRoom();
+  }
+
+  #untilRoom(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiters.push(resolve);
     return promise;

@@ -39,6 +39,11 @@ class EncodingCache<T> {
     return made;
   }
 
+  get values(): readonly T[] {
+    if (this.#all !== null) return [...this.#all.values()];
+    return this.#made === null ? [] : [this.#made];
+  }
+
   add(encoder: Encoder, made: T): T {
     if (this.#encoder !== null && this.#made !== null) {
       this.#all ??= new Map([[this.#encoder, this.#made]]);
@@ -177,6 +182,11 @@ export abstract class SharedUpdate {
   frames(encoder: Encoder): SharedFrames {
     if (!encoder.isShared) return this.encode(encoder);
     return this.#frames.get(encoder) ?? this.#frames.add(encoder, this.encode(encoder));
+  }
+
+  /** About how much memory the encodings take that have been made so far: a text and its frames each. */
+  get encodedBytes(): number {
+    return this.#frames.values.reduce((sum, { payloadBytes }) => sum + 3 * payloadBytes, 0);
   }
 
   /** True once for each protocol, and never unless the update is live. */

@@ -25,9 +25,17 @@ export class Topic {
     return this.#groups.length > 0;
   }
 
-  /** `book` is the stream's book with the event already applied; null if the stream is no book. */
-  publish(event: MarketData, book: BookSource | null): void {
-    for (const group of this.#groups) this.#batches.add(group, group.sharedEvent(this.key, event, book));
+  /**
+   * `book` is the stream's book with the event already applied; null if the stream is no book. Returns what its
+   * subscribers get, the last of them if they see it in several ways; null if there are none.
+   */
+  publish(event: MarketData, book: BookSource | null): SharedEvent | null {
+    let sharedEvent: SharedEvent | null = null;
+    for (const group of this.#groups) {
+      sharedEvent = group.sharedEvent(this.key, event, book);
+      this.#batches.add(group, sharedEvent);
+    }
+    return sharedEvent;
   }
 
   /** Returns the group that sees the stream this way, and makes it if there is none. */
@@ -49,6 +57,8 @@ export class Topic {
 /** Receives the events of a stream, in order. `deliver` never throws. */
 export interface Subscriber {
   deliver(update: SharedUpdate): void;
+  /** Resolves when more can be delivered without waiting for the client; null if it can at once. @default null */
+  room?(): Promise<void> | null;
 }
 
 /** A book, and the last event that was applied to it. */

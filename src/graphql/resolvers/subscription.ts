@@ -1,5 +1,5 @@
 import type { BrokerInfo } from '../../core/brokerInfo.ts';
-import { DEFAULT_OPTIONS } from '../../core/subscription.ts';
+import { DEFAULT_OPTIONS, readCursors } from '../../core/subscription.ts';
 import type { SubscriptionRequest, SymbolRejection, SymbolRoute } from '../../core/subscription.ts';
 import { checkRange } from '../../core/Subscriptions.ts';
 import { GatewayError } from '../../shared/errors.ts';
@@ -53,8 +53,14 @@ export const subscription: SubscriptionResolvers = {
   },
 };
 
-function toRequest({ broker = null, symbols, types, options }: SubscriptionMarketDataArgs): SubscriptionRequest {
-  return { broker, symbols, types, options: options ?? DEFAULT_OPTIONS };
+function toRequest({
+  broker = null,
+  symbols,
+  types,
+  options,
+  resume = null,
+}: SubscriptionMarketDataArgs): SubscriptionRequest {
+  return { broker, symbols, types, options: options ?? DEFAULT_OPTIONS, resume: readCursors(resume) };
 }
 
 /** Routes the symbols. A GraphQL subscription is opened whole or not at all. */

@@ -43,7 +43,7 @@ interface DocumentShape {
 }
 
 /** Arguments that determine only which events come, and not what they look like. */
-const ROUTING_ARGUMENTS: ReadonlySet<string> = new Set(['broker', 'symbols', 'everyMs']);
+const ROUTING_ARGUMENTS: ReadonlySet<string> = new Set(['broker', 'symbols', 'everyMs', 'resume']);
 const FIELDS: ReadonlySet<string> = new Set(['marketData', 'marketDataBatch']);
 
 /**

@@ -3,6 +3,8 @@ import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
 import type { StreamKey } from '../../../src/market/marketData.ts';
 import { key, tick, trade } from '../../support/events.ts';
 
+const START = { epoch: 'epoch', sequence: 0 };
+
 function subject() {
   const bus = new MemoryBus();
   const heard: unknown[] = [];
@@ -16,8 +18,8 @@ function subject() {
 
 it('delivers what is published, stream by stream, until the stream ends', () => {
   const { bus, heard } = subject();
-  const ticks = bus.open(key('tick'));
-  const trades = bus.open(key('trade'));
+  const ticks = bus.open(key('tick'), START);
+  const trades = bus.open(key('trade'), START);
   ticks.publish(tick(1));
   trades.publish(trade(1));
   ticks.publish(tick(2));
@@ -35,9 +37,9 @@ it('delivers what is published, stream by stream, until the stream ends', () => 
 it('accepts events that nobody receives', async () => {
   const { bus, heard, subscription } = subject();
   subscription[Symbol.dispose]();
-  bus.open(key('tick')).publish(tick(1));
+  bus.open(key('tick'), START).publish(tick(1));
   await bus[Symbol.asyncDispose]();
-  const trades = bus.open(key('trade'));
+  const trades = bus.open(key('trade'), START);
   trades.publish(trade(1));
   trades[Symbol.dispose]();
   expect(heard).toEqual([]);

@@ -90,7 +90,7 @@ class Gateway {
     options: Partial<SubscriptionOptions> = {},
     broker: string | null = 'binance',
   ) {
-    const request = { broker, symbols: ['BTCUSDT'], types, options: { ...DEFAULT_OPTIONS, ...options } };
+    const request = { broker, symbols: ['BTCUSDT'], types, options: { ...DEFAULT_OPTIONS, ...options }, resume: null };
     const received: MarketData[] = [];
     const { accepted } = await this.subscriptions.resolve(request, NO_ACCESS);
     const subscriber = {
@@ -155,16 +155,19 @@ describe('a stream at the venue', () => {
 });
 
 describe('events', () => {
-  it('are numbered from 1 in each epoch of a stream, with cursors of that epoch', async () => {
+  it.each([
+    ['go on with their numbers if their stream begins again soon', 6_000, [1, 2, 3]],
+    ['are numbered from 1 in a new epoch if it begins again later', 126_000, [1, 2, 1]],
+  ])('%s, and have cursors of their own', async (_name, pauseMs, sequences) => {
     const { gateway: g, broker } = gateway();
     const one = await g.subscribe(['tick']);
     broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
     broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
     one.subscription[Symbol.dispose]();
-    await g.clock.advance(6_000);
+    await g.clock.advance(pauseMs);
     const two = await g.subscribe(['tick']);
     broker.sink.onEvent(broker.feed('tick BTCUSDT'), TICK);
-    expect([...one.received, ...two.received].map(({ sequence }) => sequence)).toEqual([1, 2, 1]);
+    expect([...one.received, ...two.received].map(({ sequence }) => sequence)).toEqual(sequences);
     expect(new Set([...one.received, ...two.received].map(({ cursor }) => cursor)).size).toBe(3);
   });
 
@@ -253,7 +256,13 @@ describe('requests that cannot be served', () => {
   it('are refused with the missing type if the only broker that lists the symbol lacks one', async () => {
     const g = new Gateway();
     g.add('quotes', { supportedTypes: ['tick'] }).lists('BTCUSDT');
-    const request = { broker: null, symbols: ['BTCUSDT'], types: ['trade' as const], options: DEFAULT_OPTIONS };
+    const request = {
+      broker: null,
+      symbols: ['BTCUSDT'],
+      types: ['trade' as const],
+      options: DEFAULT_OPTIONS,
+      resume: null,
+    };
     const { rejected } = await g.subscriptions.resolve(request, NO_ACCESS);
     expect(rejected[0]?.error).toMatchObject({ code: 'UNSUPPORTED_TYPE', message: 'Broker quotes has no trade.' });
   });
@@ -266,7 +275,13 @@ describe('requests that cannot be served', () => {
     ['a negative throttle', { options: { ...DEFAULT_OPTIONS, throttleMs: -1 } }],
   ])('are refused with BAD_REQUEST: %s', async (_name, fault) => {
     const { gateway: g } = gateway();
-    const request = { broker: 'binance', symbols: ['BTCUSDT'], types: ['tick' as const], options: DEFAULT_OPTIONS };
+    const request = {
+      broker: 'binance',
+      symbols: ['BTCUSDT'],
+      types: ['tick' as const],
+      options: DEFAULT_OPTIONS,
+      resume: null,
+    };
     await expect(g.subscriptions.resolve({ ...request, ...fault }, NO_ACCESS)).rejects.toMatchObject({
       code: 'BAD_REQUEST',
     });
@@ -279,6 +294,7 @@ describe('requests that cannot be served', () => {
       symbols: ['A', 'B', 'C', 'D'],
       types: ['tick' as const],
       options: DEFAULT_OPTIONS,
+      resume: null,
     };
     await expect(g.subscriptions.resolve(request, NO_ACCESS)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
   });

@@ -1,13 +1,18 @@
 import { expect, it } from 'vitest';
 import { MarketState } from '../../../src/core/MarketState.ts';
 import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
+import { ReplayLogs } from '../../../src/core/replay/ReplayLogs.ts';
+import { FakeClock } from '../../support/FakeClock.ts';
 import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
 import { book, key, tick, trade } from '../../support/events.ts';
+
+const START = { epoch: 'epoch', sequence: 0 };
 
 function marketState() {
   const crossed: number[] = [];
   const index = new SubscriptionIndex(dispatchAtOnce);
-  const state = new MarketState({ index, onCrossed: (_key, event) => crossed.push(event.sequence) });
+  const logs = new ReplayLogs({ clock: new FakeClock(), maxBytes: 1_000_000 });
+  const state = new MarketState({ index, logs, onCrossed: (_key, event) => crossed.push(event.sequence) });
   const published = (streamKey: ReturnType<typeof key>): number[] => {
     const sequences: number[] = [];
     index.join(streamKey, { deliver: ({ events }) => sequences.push(...events.map(({ event }) => event.sequence)) });
@@ -18,8 +23,8 @@ function marketState() {
 
 it('MarketState keeps the last value of a stream from its beginning to its end, but no trade', () => {
   const { state, index } = marketState();
-  const ticks = state.receive(key('tick'));
-  const trades = state.receive(key('trade'));
+  const ticks = state.receive(key('tick'), START);
+  const trades = state.receive(key('trade'), START);
   expect(state.latest(key('tick'))).toBeNull();
   ticks.publish(tick(1));
   ticks.publish(tick(2));
@@ -35,9 +40,9 @@ it('MarketState keeps the last value of a stream from its beginning to its end, 
 
 it('MarketState keeps an epoch of a stream when the one before it ends late', () => {
   const { state } = marketState();
-  const former = state.receive(key('tick'));
+  const former = state.receive(key('tick'), START);
   former.publish(tick(7));
-  const present = state.receive(key('tick'));
+  const present = state.receive(key('tick'), START);
   expect(state.latest(key('tick'))).toBeNull();
   present.publish(tick(1));
   former[Symbol.dispose]();
@@ -46,7 +51,7 @@ it('MarketState keeps an epoch of a stream when the one before it ends late', ()
 
 it('MarketState neither publishes nor returns a book that is out of step: before its snapshot, once crossed, once reset', () => {
   const { state, crossed, published } = marketState();
-  const stream = state.receive(key('orderbook'));
+  const stream = state.receive(key('orderbook'), START);
   const sequences = published(key('orderbook'));
   const whole = book(1, 'snapshot', { bids: [['1', '5']], asks: [['3', '5']] });
   const change = book(2, 'delta', { bids: [['2', '5']] });

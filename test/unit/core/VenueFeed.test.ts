@@ -5,9 +5,11 @@ import type { CandleDraft, FeedEvent, FeedEventDraft } from '../../../src/market
 import { decimal } from '../../../src/market/decimal.ts';
 import { streamKey } from '../../../src/market/marketData.ts';
 import { fromEpochMs } from '../../../src/market/timestamp.ts';
+import { EPOCH_LENGTH, parseCursor, streamMark } from '../../../src/market/cursor.ts';
 import { book, tick, trade } from '../../support/events.ts';
 
 const NOW = fromEpochMs(0);
+const START = { epoch: 'e'.repeat(EPOCH_LENGTH), sequence: 7 };
 const ONE = decimal('1');
 
 const candle: CandleDraft = {
@@ -39,9 +41,12 @@ it.each([
   candle,
 ])('a feed passes $type on with the address of its stream and every member of the draft', (draft) => {
   const address = { scope: 'shared', broker: 'binance', symbol: 'BTCUSDT', type: draft.type, interval: null };
-  using channel = new MemoryBus().open(streamKey(address));
-  const stream = new VenueFeed({ address, epoch: 'epoch', channel, received: { count: 0 } });
+  using channel = new MemoryBus().open(streamKey(address), START);
+  const stream = new VenueFeed({ address, start: START, channel, received: { count: 0 } });
   const place = { broker: 'binance', symbol: 'BTCUSDT' };
-  expect(stream.number(draft)).toEqual({ ...draft, ...place, sequence: 1, cursor: 'epoch.1' });
-  expect(stream.number(draft)).toEqual({ ...draft, ...place, sequence: 2, cursor: 'epoch.2' });
+  for (const sequence of [8, 9]) {
+    const event = stream.number(draft);
+    expect(event).toEqual({ ...draft, ...place, sequence, cursor: expect.any(String) });
+    expect(parseCursor(event.cursor)).toMatchObject({ stream: streamMark(address), epoch: START.epoch, sequence });
+  }
 });

@@ -176,7 +176,7 @@ class Client {
   async subscribe(throttleMs = 0): Promise<void> {
     if (this.#subscription !== null) return;
     const options = { ...DEFAULT_OPTIONS, throttleMs };
-    const request = { broker: 'oanda', symbols: [SYMBOL], types: ['tick', 'status'] as const, options };
+    const request = { broker: 'oanda', symbols: [SYMBOL], types: ['tick', 'status'] as const, options, resume: null };
     const access = this.#use.session;
     const { accepted } = await this.#venue.subscriptions.resolve(request, access);
     const subscriber = {

@@ -45,20 +45,6 @@ function nameOf(item: unknown): string | undefined {
     : undefined;
 }
 
-/** What is published and not implemented yet: resume, history and gaps. */
-const NOT_YET: readonly string[] = [
-  'Candle.fields/backfilled',
-  'FeedGap',
-  'FeedReplay',
-  'FeedStatus.fields/gap',
-  'FeedStatus.fields/replay',
-  'FeedStatus.fields/since',
-  'MarketDataOptions.inputFields/history',
-  'Subscription.fields/marketData.args/resume',
-  'Subscription.fields/marketDataBatch.args/resume',
-  'Trade.fields/backfilled',
-];
-
 const isRootType = (name: string): boolean => ['Query', 'Mutation', 'Subscription'].includes(name);
 
 function undescribedIn(
@@ -87,7 +73,7 @@ describe('the schema', () => {
             fact.replace(/\.(?:type|name|description|deprecationReason|isDeprecated|defaultValue)\b.*/s, ''),
         );
       });
-      expect([...new Set(missing)].toSorted()).toEqual(NOT_YET.toSorted());
+      expect([...new Set(missing)]).toEqual([]);
     },
   );
 

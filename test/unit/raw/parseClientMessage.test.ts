@@ -15,16 +15,27 @@ describe('a well-formed message', () => {
       symbols: ['BTCUSDT'],
       types: ['tick'],
       options: DEFAULT_OPTIONS,
+      resume: null,
     });
   });
 
   it('to subscribe keeps what it says, with each symbol and type once', () => {
-    const options = { interval: '5m', depth: 5, book: 'delta', throttleMs: 250, snapshot: false };
+    const options = { interval: '5m', depth: 5, book: 'delta', throttleMs: 250, snapshot: false, history: 20 };
     const symbols = ['A', 'B', 'A'];
     const types = ['trade', 'candle', 'trade'];
-    expect(parse({ action: 'subscribe', id: 7, broker: 'binance', symbols, types, options })).toEqual({
+    const text = '1abcdefghABCDEFGHIJKL7-1000-42';
+    const place = { timeMs: 1_000, tradeId: '42' };
+    const resume = [{ text, stream: 'abcdefgh', epoch: 'ABCDEFGHIJKL', sequence: 7, place }];
+    expect(parse({ action: 'subscribe', id: 7, broker: 'binance', symbols, types, options, resume: [text] })).toEqual({
       id: 7,
-      message: { action: 'subscribe', broker: 'binance', symbols: ['A', 'B'], types: ['trade', 'candle'], options },
+      message: {
+        action: 'subscribe',
+        broker: 'binance',
+        symbols: ['A', 'B'],
+        types: ['trade', 'candle'],
+        options,
+        resume,
+      },
     });
   });
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../shared/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** A limit on the time that some work may take; disposing of it ends the timer. */
 export interface Deadline extends Disposable {

@@ -1,0 +1,94 @@
+import type { StreamStart } from '../../market/cursor.ts';
+import { addressOf } from '../../market/marketData.ts';
+import type { StreamKey } from '../../market/marketData.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { KEPT_MS } from '../NumberedStream.ts';
+import { ReplayLog } from './ReplayLog.ts';
+
+export interface ReplayLogsOptions {
+  readonly clock: Clock;
+  /** `feeds.replayBytes`: what all logs together may take. */
+  readonly maxBytes: number;
+}
+
+const SWEEP_MS = 10_000;
+/** The oldest tenth of what is kept goes at a time. */
+const SHARE = 1 / 10;
+/** Logs that are held can't shrink, so it is not tried for ever. */
+const MAX_SHRINKS = 12;
+
+/** The logs of all streams that may not lose anything, within one bound: the oldest events go first. */
+export class ReplayLogs implements Disposable {
+  readonly #options: ReplayLogsOptions;
+  readonly #logs = new Map<StreamKey, ReplayLog>();
+  readonly #sweeping: Disposable;
+  #bytes = 0;
+
+  constructor(options: ReplayLogsOptions) {
+    this.#options = options;
+    this.#sweeping = options.clock.every(SWEEP_MS, () => {
+      this.#sweep();
+    });
+  }
+
+  get size(): number {
+    return this.#logs.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The log of a stream that begins. */
+  open(key: StreamKey, start: StreamStart): ReplayLog {
+    const known = this.#logs.get(key);
+    if (known !== undefined) {
+      known.reopen(start);
+      return known;
+    }
+    const { clock } = this.#options;
+    const address = addressOf(key);
+    const log = new ReplayLog({
+      key,
+      address,
+      start,
+      clock,
+      onBytes: (change) => {
+        this.#bytes += change;
+        if (change > 0 && this.#bytes > this.#options.maxBytes) this.#shrink();
+      },
+    });
+    this.#logs.set(key, log);
+    return log;
+  }
+
+  get(key: StreamKey): ReplayLog | null {
+    return this.#logs.get(key) ?? null;
+  }
+
+  [Symbol.dispose](): void {
+    this.#sweeping[Symbol.dispose]();
+    this.#logs.clear();
+    this.#bytes = 0;
+  }
+
+  #sweep(): void {
+    const now = this.#options.clock.monotonic();
+    for (const [key, log] of this.#logs) {
+      log.trim();
+      if (log.endedAtMs === null || now - log.endedAtMs < KEPT_MS) continue;
+      log.dropBefore(Number.POSITIVE_INFINITY);
+      this.#logs.delete(key);
+    }
+  }
+
+  #shrink(): void {
+    const now = this.#options.clock.monotonic();
+    const logs = [...this.#logs.values()];
+    for (let round = 0; round < MAX_SHRINKS && this.#bytes > this.#options.maxBytes; round += 1) {
+      const oldestMs = Math.min(now, ...logs.map(({ oldestAtMs }) => oldestAtMs ?? now));
+      const until = round === MAX_SHRINKS - 1 ? Number.POSITIVE_INFINITY : oldestMs + (now - oldestMs) * SHARE + 1;
+      for (const log of logs) log.dropBefore(until);
+    }
+  }
+}

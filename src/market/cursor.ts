@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import type { StreamAddress } from './marketData.ts';
+
+/** Where a stream's numbering begins: the epoch, and the number before that of its first event. */
+export interface StreamStart {
+  readonly epoch: string;
+  readonly sequence: number;
+}
+
+/** The venue's own place of an event in its stream: the time, and the id of a trade if it is a number. */
+export interface VenuePlace {
+  readonly timeMs: number;
+  readonly tradeId: string | null;
+}
+
+/** The parts of a cursor. */
+export interface Cursor {
+  /** The cursor itself. */
+  readonly text: string;
+  /** From `streamMark`. */
+  readonly stream: string;
+  readonly epoch: string;
+  readonly sequence: number;
+  /** Trades: the trade itself. Candles: the time after which those open that come next. Null for other streams. */
+  readonly place: VenuePlace | null;
+}
+
+const VERSION = '1';
+/** 48 bits, so that two streams of a gateway can't be mixed up by chance. */
+const MARK_LENGTH = 8;
+/** The length of every epoch. */
+export const EPOCH_LENGTH = 12;
+/** The epoch of events that belong to no stream; `resume` with it means nothing. */
+export const NO_EPOCH = '-'.repeat(EPOCH_LENGTH);
+
+const PATTERN = new RegExp(
+  `^${VERSION}([\\w-]{${MARK_LENGTH}})([\\w-]{${EPOCH_LENGTH}})(\\d{1,16})(?:-(\\d{1,15})(?:-(\\d{1,20}))?)?$`,
+);
+
+/** A short text that stands for a stream, the same on every gateway, whoever's credentials it flows with. */
+export function streamMark({ broker, symbol, type, interval }: Omit<StreamAddress, 'scope'>): string {
+  const hash = createHash('sha256').update(JSON.stringify([broker, symbol, type, interval]));
+  return hash.digest('base64url').slice(0, MARK_LENGTH);
+}
+
+/** What all cursors of one epoch of a stream begin with; sequence and place follow. */
+export function cursorPrefix(stream: string, epoch: string): string {
+  return VERSION + stream + epoch;
+}
+
+/** The cursor of an event, in letters, digits, `-` and `_` alone. It has no secret in it. */
+export function formatCursor(prefix: string, sequence: number, place: VenuePlace | null = null): string {
+  if (place === null) return `${prefix}${sequence}`;
+  const { timeMs, tradeId } = place;
+  return tradeId === null ? `${prefix}${sequence}-${timeMs}` : `${prefix}${sequence}-${timeMs}-${tradeId}`;
+}
+
+/** Reads a cursor that a client gives. Returns null for a text that is none. */
+export function parseCursor(text: string): Cursor | null {
+  const match = PATTERN.exec(text);
+  if (match === null) return null;
+  const [, stream = '', epoch = '', digits = '', time, tradeId = null] = match;
+  const sequence = Number(digits);
+  if (!Number.isSafeInteger(sequence)) return null;
+  return { text, stream, epoch, sequence, place: time === undefined ? null : { timeMs: Number(time), tradeId } };
+}
