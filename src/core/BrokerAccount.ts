@@ -84,7 +84,7 @@ export class BrokerAccount implements AsyncDisposable {
   constructor(options: BrokerAccountOptions) {
     this.#options = options;
     this.scope = options.scope;
-    this.#log = new FeedLog(options);
+    this.#log = new FeedLog({ ...options, isAway: () => this.#isAway });
     this.#monitor = new FeedMonitor({
       clock: options.clock,
       staleAfterMs: options.staleAfterMs,
@@ -327,9 +327,11 @@ export class BrokerAccount implements AsyncDisposable {
   }
 
   #logStatus(symbol: string, { state, reason, gap }: SymbolStatus): void {
-    // While the broker is away, that alone is worth a line.
-    const isAway = this.#status.kind !== 'connected' && this.#status.kind !== 'degraded';
-    if (!gap && !(isAway && state === 'recovering')) this.#log.note(symbol, state, reason);
+    if (!gap) this.#log.note(symbol, state, reason);
+  }
+
+  get #isAway(): boolean {
+    return this.#status.kind !== 'connected' && this.#status.kind !== 'degraded';
   }
 
   #publishStatus(symbol: string, status: SymbolStatus): void {
