@@ -85,7 +85,7 @@ export class BrokerAccount implements AsyncDisposable {
   constructor(options: BrokerAccountOptions) {
     this.#options = options;
     this.scope = options.scope;
-    this.#log = new FeedLog(options);
+    this.#log = new FeedLog({ ...options, isAway: () => this.#isAway });
     this.#numberings = new Numberings(options.clock);
     this.#monitor = new FeedMonitor({
       clock: options.clock,
@@ -339,9 +339,11 @@ export class BrokerAccount implements AsyncDisposable {
   }
 
   #logStatus(symbol: string, { state, reason, gap }: SymbolStatus): void {
-    // While the broker is away, that alone is worth a line.
-    const isAway = this.#status.kind !== 'connected' && this.#status.kind !== 'degraded';
-    if (gap === null && !(isAway && state === 'recovering')) this.#log.note(symbol, state, reason);
+    if (gap === null) this.#log.note(symbol, state, reason);
+  }
+
+  get #isAway(): boolean {
+    return this.#status.kind !== 'connected' && this.#status.kind !== 'degraded';
   }
 
   #publishStatus(symbol: string, status: SymbolStatus): void {

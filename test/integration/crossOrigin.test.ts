@@ -4,7 +4,9 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { MarketDataServer } from '../../src/MarketDataServer.ts';
+import { RawClient } from '../support/RawClient.ts';
 import { startGateway } from '../support/startGateway.ts';
+import { TransportWsClient } from '../support/TransportWsClient.ts';
 
 const GOOD = 'https://app.example.org';
 const BROKERS = JSON.stringify({ query: '{ brokers { id } }' });
@@ -25,6 +27,8 @@ function preflight({ urls }: MarketDataServer, origin: string, requested: string
 function post({ urls }: MarketDataServer, headers: Record<string, string>, body = BROKERS): Promise<Response> {
   return fetch(urls.graphql, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body });
 }
+
+const socketUrl = ({ urls }: MarketDataServer): string => urls.graphql.replace('http', 'ws');
 
 const corsOf = ({ headers }: Response): string[] =>
   [...headers.keys()].filter((name) => name.startsWith('access-control'));
@@ -65,6 +69,17 @@ describe('a page of an allowed origin', () => {
     },
   );
 
+  it.each(['capacitor://localhost', 'https://pr-7.preview.example.org'])(
+    'may open both sockets: %s',
+    async (origin) => {
+      await using gateway = await start({}, ['capacitor://localhost', 'https://*.example.org']);
+      await using raw = await RawClient.connect(gateway.urls.http, { headers: { origin } });
+      expect(await raw.ask({ action: 'ping' })).toMatchObject({ status: 'pong' });
+      await using graphql = await TransportWsClient.connect(socketUrl(gateway), { headers: { origin } });
+      await graphql.roundTrip();
+    },
+  );
+
   it('can read a refusal and when to try again, whatever refuses it', async () => {
     const sha256 = createHash('sha256').update('the right key').digest('hex');
     await using gateway = await start({ auth: { mode: 'required', apiKeys: [{ id: 'a', sha256 }] } });
@@ -102,6 +117,15 @@ describe('a page of another origin', () => {
     expect(corsOf(answered)).toEqual([]);
     expect(answered.headers.get('vary')).toContain('Origin');
   });
+
+  it.each(['capacitor://other', 'https://example.org', 'http://pr-7.preview.example.org'])(
+    'may open no socket: %s',
+    async (origin) => {
+      await using gateway = await start({}, ['capacitor://localhost', 'https://*.example.org']);
+      await expect(RawClient.connect(gateway.urls.http, { headers: { origin } })).rejects.toThrow('closed');
+      await expect(TransportWsClient.connect(socketUrl(gateway), { headers: { origin } })).rejects.toThrow('403');
+    },
+  );
 
   it('can’t read the metrics, nor can an allowed one', async () => {
     await using gateway = await start({}, ['*']);

@@ -106,6 +106,42 @@ describe('limits', () => {
   });
 });
 
+describe('the depth of introspection is free, over HTTP and over WebSocket,', () => {
+  const types = (depth: number): string => 'ofType { kind name '.repeat(depth) + '}'.repeat(depth);
+  const DEEPER = 12;
+  const tooDeep = (levels: string): string =>
+    `{ instruments(broker: "binance") { edges { node { symbol } } } ${levels} }`;
+
+  it.each([
+    ['of a type', `{ __type(name: "Query") { kind name ${types(DEEPER)} } }`],
+    ['of the schema', `{ __schema { types { fields { type { ${types(DEEPER)} } } } } }`],
+    ['in a fragment', `{ __type(name: "Query") { ...T } } fragment T on __Type { name ${types(DEEPER)} }`],
+    ['as a fragment', `{ ...Q } fragment Q on Query { __type(name: "Query") { ${types(DEEPER)} } }`],
+    [
+      'in fragments in fragments',
+      `{ ...Q } fragment Q on Query { ... { __schema { ...S } } } fragment S on __Schema { queryType { ${types(DEEPER)} } }`,
+    ],
+    ['beside fields that are not too deep', `{ brokers { id } __type(name: "Query") { ${types(DEEPER)} } }`],
+  ])('%s', async (_name, query) => {
+    await using gateway = await startGuarded({ limits: { queryDepth: 3 } });
+    expect(await verdicts(gateway, query, 'plain')).toEqual(Array<string>(3).fill('accepted'));
+  });
+
+  it.each([
+    ['alone', tooDeep('')],
+    ['beside introspection', tooDeep(`__type(name: "Query") { ${types(DEEPER)} }`)],
+    [
+      'in a fragment beside it',
+      `{ ...F __schema { queryType { name } } } fragment F on Query ${tooDeep('__typename')}`,
+    ],
+    ['under the alias of introspection', '{ __schema: instruments(broker: "binance") { edges { node { symbol } } } }'],
+  ])('but other fields are counted as ever: %s', async (_name, query) => {
+    await using gateway = await startGuarded({ limits: { queryDepth: 3 } });
+    const refused = Array<string>(3).fill('LIMIT_EXCEEDED: levels');
+    expect(await verdicts(gateway, query, 'plain')).toEqual(refused);
+  });
+});
+
 it('a query over HTTP whose client has left before its turn is not executed, because no share of the memory is its own', async () => {
   const turn = Promise.withResolvers<void>();
   const left = Promise.withResolvers<void>();
@@ -133,7 +169,9 @@ it('a query over HTTP whose client has left before its turn is not executed, bec
   leaving.destroy();
   await left.promise;
   turn.resolve();
-  expect((await gateway.post(query)).body).toEqual({ data: { candles: Array(10).fill({ open: expect.any(String) }) } });
+  expect((await gateway.post(query)).body).toEqual({
+    data: { candles: Array.from({ length: 10 }, () => ({ open: expect.any(String) })) },
+  });
   expect(count.asked).toBe(1);
 });
 

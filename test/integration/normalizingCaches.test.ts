@@ -1,10 +1,20 @@
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
-import { createClient as createUrqlClient, fetchExchange } from '@urql/core';
+import { createClient as createUrqlClient, fetchExchange, subscriptionExchange } from '@urql/core';
 import { cacheExchange } from '@urql/exchange-graphcache';
-import { isObjectType } from 'graphql';
+import { getNamedType, isLeafType, isObjectType } from 'graphql';
 import { createClient } from 'graphql-ws';
-import { Environment, fetchQuery, Network, RecordSource, Store } from 'relay-runtime';
+import type { Client } from 'graphql-ws';
+import {
+  Environment,
+  fetchQuery,
+  isClientID,
+  Network,
+  Observable,
+  RecordSource,
+  requestSubscription,
+  Store,
+} from 'relay-runtime';
 import type { ConcreteRequest, GraphQLResponse, RequestParameters } from 'relay-runtime';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -12,7 +22,17 @@ import { loadSchema } from '../../src/graphql/schema.ts';
 import { startGateway } from '../support/startGateway.ts';
 import { waitFor } from '../support/waitFor.ts';
 
-const FIELDS = ['__typename', 'broker', 'symbol', 'sequence', 'tradeId', 'price'];
+const schema = loadSchema();
+
+/** The fields without a selection of a type: everything that a cache could take for a key. */
+function leavesOf(name: string): string[] {
+  const type = schema.getType(name);
+  if (!isObjectType(type)) throw new Error(`${name} is no type of objects`);
+  const leaves = Object.values(type.getFields()).filter((field) => isLeafType(getNamedType(field.type)));
+  return leaves.map((field) => field.name);
+}
+
+const FIELDS = ['__typename', ...leavesOf('Trade')];
 const TRADES = `query Trades {
   btc: trades(broker: "mock", symbol: "BTCUSDT", limit: 50) { ${FIELDS.join(' ')} }
   eth: trades(broker: "mock", symbol: "ETHUSDT", limit: 50) { ${FIELDS.join(' ')} }
@@ -57,9 +77,11 @@ const withGraphcache: Ask = (url) => {
   };
 };
 
+const scalarField = (name: string) =>
+  ({ kind: 'ScalarField', alias: null, args: null, name, storageKey: null }) as const;
+
 /** What Relay's compiler makes of the query. */
 const tradesOfRelay = (): ConcreteRequest => {
-  const field = (name: string) => ({ kind: 'ScalarField', alias: null, args: null, name, storageKey: null }) as const;
   const list = (alias: string, symbol: string) =>
     ({
       kind: 'LinkedField',
@@ -70,7 +92,7 @@ const tradesOfRelay = (): ConcreteRequest => {
       ),
       concreteType: 'Trade',
       plural: true,
-      selections: FIELDS.map(field),
+      selections: FIELDS.map(scalarField),
       storageKey: `trades(${symbol})`,
     }) as const;
   const selections = [list('btc', 'BTCUSDT'), list('eth', 'ETHUSDT')];
@@ -144,8 +166,151 @@ describe('Apollo’s default cache', () => {
   });
 });
 
+/** One list holds trades of both symbols, so a cache that takes them for entities mixes them before they are shown. */
+const LIVE = `subscription Live {
+  marketDataBatch(broker: "mock", symbols: ["BTCUSDT", "ETHUSDT"], types: [TRADE]) {
+    __typename
+    ... on Trade { ${leavesOf('Trade').join(' ')} }
+    ... on FeedStatus { ${leavesOf('FeedStatus').join(' ')} }
+  }
+}`;
+type Batch = readonly (Partial<Trade> & { readonly __typename: string })[];
+
+/** A client whose cache is between the gateway and the page. */
+interface Live {
+  /** The lists as the page finds them in the cache. */
+  readonly shown: Batch[];
+  /** What the cache holds as entities. */
+  readonly entities: () => readonly unknown[];
+  readonly leave: () => void;
+}
+
+const liveWithGraphcache = (url: string, socket: Client): Live => {
+  const shown: Batch[] = [];
+  const entities: unknown[] = [];
+  const live = cacheExchange({
+    logger: () => undefined,
+    updates: {
+      Subscription: {
+        marketDataBatch: ({ marketDataBatch }, _args, cache) => {
+          const keys = (marketDataBatch as unknown as Batch).map((event) => cache.keyOfEntity({ ...event }));
+          entities.push(...keys.filter((key) => key !== null));
+        },
+      },
+    },
+  });
+  const forward = subscriptionExchange({
+    forwardSubscription: ({ query = '' }) => ({
+      subscribe: (sink) => ({
+        unsubscribe: socket.subscribe({ query }, { ...sink, next: ({ data = null }) => sink.next({ data }) }),
+      }),
+    }),
+  });
+  const client = createUrqlClient({ url, preferGetMethod: false, exchanges: [live, forward] });
+  const subscription = client.subscription<{ marketDataBatch: Batch }>(LIVE, {}).subscribe(({ data }) => {
+    if (data !== undefined) shown.push(data.marketDataBatch);
+  });
+  return {
+    shown,
+    entities: () => entities,
+    leave: () => {
+      subscription.unsubscribe();
+    },
+  };
+};
+
+/** What Relay's compiler makes of the subscription. */
+const liveOfRelay = (): ConcreteRequest => {
+  const of = (type: string) =>
+    ({ kind: 'InlineFragment', type, abstractKey: null, selections: leavesOf(type).map(scalarField) }) as const;
+  const selections = [
+    {
+      kind: 'LinkedField',
+      alias: null,
+      name: 'marketDataBatch',
+      args: null,
+      concreteType: null,
+      plural: true,
+      selections: [scalarField('__typename'), of('Trade'), of('FeedStatus')],
+      storageKey: null,
+    },
+  ] as const;
+  return {
+    kind: 'Request',
+    fragment: {
+      kind: 'Fragment',
+      name: 'Live',
+      type: 'Subscription',
+      metadata: null,
+      argumentDefinitions: [],
+      selections,
+    },
+    operation: { kind: 'Operation', name: 'Live', argumentDefinitions: [], selections },
+    params: { id: null, cacheID: 'live', metadata: {}, name: 'Live', operationKind: 'subscription', text: LIVE },
+  };
+};
+
+const liveWithRelay = (_url: string, socket: Client): Live => {
+  const shown: Batch[] = [];
+  const source = new RecordSource();
+  const subscribe = ({ text }: RequestParameters) =>
+    Observable.create<GraphQLResponse>((sink) =>
+      socket.subscribe(
+        { query: text ?? '' },
+        {
+          next: (result) => {
+            sink.next(result as GraphQLResponse);
+          },
+          error: (error) => {
+            sink.error(error instanceof Error ? error : new Error(String(error)));
+          },
+          complete: () => {
+            sink.complete();
+          },
+        },
+      ),
+    );
+  const network = Network.create(() => Promise.reject(new Error('nothing is queried')), subscribe);
+  const environment = new Environment({ network, store: new Store(source) });
+  const { dispose } = requestSubscription(environment, {
+    subscription: liveOfRelay(),
+    variables: {},
+    onNext: (response) => shown.push((response as { marketDataBatch: Batch }).marketDataBatch),
+  });
+  return {
+    shown,
+    // What is no entity has a name that Relay made up.
+    entities: () => source.getRecordIDs().filter((id) => !isClientID(id)),
+    leave: dispose,
+  };
+};
+
+describe.each([
+  ['urql’s graphcache', liveWithGraphcache],
+  ['Relay’s store', liveWithRelay],
+])('%s', (_name, liveOf) => {
+  it('shows the trades of a subscription to two symbols as they came, and keeps none of them as an entity', async () => {
+    await using gateway = await startGateway({ config: { brokers: { mock } } });
+    const socket = createClient({ url: gateway.urls.graphql.replace('http', 'ws'), webSocketImpl: WebSocket });
+    const { shown, entities, leave } = liveOf(gateway.urls.graphql, socket);
+    const tradesOf = (wanted: string): readonly Trade[] =>
+      shown
+        .flat()
+        .flatMap(({ symbol, tradeId, price }) =>
+          symbol === wanted && tradeId !== undefined && price !== undefined ? [{ symbol, tradeId, price }] : [],
+        );
+    await waitFor(() => {
+      const ids = new Set(tradesOf('BTCUSDT').map(({ tradeId }) => tradeId));
+      return tradesOf('ETHUSDT').filter(({ tradeId }) => ids.has(tradeId)).length >= 10;
+    }, 'trades of both symbols with the same ids');
+    leave();
+    for (const { symbol, price } of ['BTCUSDT', 'ETHUSDT'].flatMap(tradesOf)) expect(isOf(symbol, price)).toBe(true);
+    expect(entities()).toEqual([]);
+    await socket.dispose();
+  });
+});
+
 it('No event has a field that normalizing caches take for the key of an entity', () => {
-  const schema = loadSchema();
   const events = schema.getPossibleTypes(schema.getType('MarketData') as never).map(({ name }) => name);
   expect(events.length).toBeGreaterThanOrEqual(5);
   for (const name of [...events, 'PriceLevel']) {

@@ -6,6 +6,7 @@ import { persistedExchange } from '@urql/exchange-persisted';
 import { afterAll, describe, expect, it } from 'vitest';
 import { GraphqlGateway } from '../support/GraphqlGateway.ts';
 import { TransportWsClient } from '../support/TransportWsClient.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const gateway = await GraphqlGateway.start();
 afterAll(() => gateway[Symbol.asyncDispose]());
@@ -97,6 +98,22 @@ describe('Apollo Client’s link for persisted queries', () => {
     // The hash is tried once.
     expect(asked).toEqual([`${useGETForHashedQueries ? 'GET' : 'POST'} false`, 'POST true', 'POST true']);
     client.stop();
+  });
+
+  it('falls back for a subscription over multipart too', async () => {
+    await using own = await GraphqlGateway.start();
+    const link = new PersistedQueryLink({ sha256 }).concat(new HttpLink({ uri: own.url }));
+    const client = new ApolloClient({ link, cache: new InMemoryCache() });
+    const received: unknown[] = [];
+    const query = gql('subscription { marketData(symbols: ["BTCUSDT"]) { symbol ... on Tick { bid } } }');
+    const subscription = client.subscribe({ query }).subscribe(({ data, error }) => received.push(data ?? error));
+    await own.wanted('tick BTCUSDT');
+    own.tick('1.10');
+    await waitFor(() => received.length > 0, 'an event');
+    expect(received).toMatchObject([{ marketData: { symbol: 'BTCUSDT', bid: '1.10' } }]);
+    subscription.unsubscribe();
+    client.stop();
+    await own.isIdle();
   });
 });
 

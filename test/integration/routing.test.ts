@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { tick } from '../support/events.ts';
+import { GraphqlGateway } from '../support/GraphqlGateway.ts';
+import { MultipartClient } from '../support/MultipartClient.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { RawGateway } from '../support/RawGateway.ts';
+import { SseClient } from '../support/SseClient.ts';
+import { TransportWsClient } from '../support/TransportWsClient.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const synthetic = { synthetic: true };
 /** The venue of `binance` can't be reached. */
@@ -46,5 +51,58 @@ describe('a client that names no broker', () => {
     expect(await second.subscribe('mock-binance', ['BTCUSDT'])).toMatchObject(mocked);
     both.manager.configured('binance').setEnabled(false);
     expect(await second.subscribe(null, ['MADE_UP'])).toMatchObject(mocked);
+  });
+});
+
+/** A client of a subscription over GraphQL, and everything that it has received as text. */
+interface Watcher extends AsyncDisposable {
+  readonly text: () => string;
+}
+type Watch = (gateway: GraphqlGateway, query: string) => Promise<Watcher>;
+
+const overSocket: Watch = async ({ wsUrl }, query) => {
+  const client = await TransportWsClient.connect(wsUrl);
+  client.subscribe('1', query);
+  return { text: () => JSON.stringify(client.messages), [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };
+};
+const overSse: Watch = async ({ url }, query) => {
+  const client = await SseClient.subscribe(url, query);
+  return {
+    text: () => client.events.map(({ data }) => data).join('\n'),
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+  };
+};
+const overMultipart: Watch = async ({ url }, query) => {
+  const client = await MultipartClient.subscribe(url, query);
+  return { text: () => JSON.stringify(client.messages), [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };
+};
+
+describe.each([
+  ['a GraphQL socket', overSocket],
+  ['server-sent events', overSse],
+  ['multipart', overMultipart],
+])('a client that names no broker over %s', (_name, watch) => {
+  const TICKS =
+    'subscription { marketData(symbols: ["BTCUSDT"], types: [TICK, STATUS]) { broker ... on FeedStatus { state } ... on Tick { bid } } }';
+
+  it('is not given made-up prices while the real venue is away, and gets the real ones later', async () => {
+    await using gateway = await GraphqlGateway.start({ brokers });
+    gateway.broker().unreachable();
+    gateway.broker().sink.onStatus({ kind: 'waiting', delayMs: 1_000, reason: 'The venue is away.' });
+    await using client = await watch(gateway, TICKS);
+    await waitFor(() => client.text().includes('"broker":"binance","state":"RECOVERING"'), 'the trouble to be told');
+    expect(gateway.broker('mock-binance').wantedNames).toEqual([]);
+    gateway.broker().lists('BTCUSDT');
+    gateway.broker().sink.onStatus({ kind: 'connected' });
+    gateway.tick('1.50');
+    await waitFor(() => client.text().includes('"broker":"binance","bid":"1.50"'), 'the real price');
+    expect(client.text()).not.toContain('mock-binance');
+  });
+
+  it('is not given what only a mock broker has', async () => {
+    await using gateway = await GraphqlGateway.start({ brokers: { ...brokers, binance: { lists: ['BTCUSDT'] } } });
+    await using client = await watch(gateway, TICKS.replace('BTCUSDT', 'MADE_UP'));
+    await waitFor(() => client.text().includes('UNKNOWN_SYMBOL'), 'the refusal');
+    expect(gateway.broker('mock-binance').wantedNames).toEqual([]);
   });
 });

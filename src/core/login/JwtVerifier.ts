@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { errors, jwtVerify } from 'jose';
+import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose';
 import type { Clock } from '../../shared/clock.ts';
 import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS, readPublicKey, usableAlgorithms } from '../../shared/jwtKeys.ts';
@@ -73,12 +73,14 @@ export class JwtVerifier implements Disposable {
   }
 
   async #payloadOf(token: string): Promise<JWTPayload> {
+    const keys = this.#remote?.keys ?? null;
     try {
       return await this.#verifyWithAny(token);
     } catch (error) {
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
-      // Tokens that don't name their key show only by this that the issuer has other keys by now.
-      if (this.#remote === null || !(await this.#remote.fetchNewer())) throw error;
+      // Tokens that don't name their key show only by this that the issuer may have other keys by now.
+      const { kid } = decodeProtectedHeader(token);
+      if (this.#remote === null || !(await this.#remote.fetchNewer(keys, kid))) throw error;
       return await this.#verifyWithAny(token);
     }
   }

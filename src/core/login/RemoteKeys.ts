@@ -33,8 +33,10 @@ export interface RemoteKeysOptions {
   readonly logger: Logger;
 }
 
-interface KeySet {
+/** A set of keys, as it was fetched. */
+export interface KeySet {
   readonly find: JWTVerifyGetKey;
+  readonly names: ReadonlySet<string>;
   readonly fetchedAtMs: number;
 }
 
@@ -72,11 +74,21 @@ export class RemoteKeys implements Disposable {
     }
   };
 
-  /** Fetches the keys again, if it is time for that. Resolves with true if there are other keys now. */
-  async fetchNewer(): Promise<boolean> {
-    const keys = this.#keys;
-    await this.#refresh();
-    return this.#keys !== keys;
+  /** The keys that were fetched last. Null: none yet. */
+  get keys(): KeySet | null {
+    return this.#keys;
+  }
+
+  /**
+   * Makes sure that the keys are newer than these, with which the signature of a token was wrong. Resolves with false if they
+   * can't be fetched now, but have one of the name that the token gives. Without such a name only newer keys show whether the
+   * token is the issuer's, so then it rejects with KeysUnavailableError.
+   */
+  async fetchNewer(than: KeySet | null, name: string | undefined): Promise<boolean> {
+    if (this.#keys === than) await this.#refresh();
+    if (this.#keys !== than) return true;
+    if (name !== undefined && this.#keys?.names.has(name) === true) return false;
+    throw this.#unavailable();
   }
 
   /** Aborts a running fetch. Nothing is fetched afterwards. */
@@ -123,8 +135,10 @@ export class RemoteKeys implements Disposable {
       abort.abort(new Error(`no answer within ${TIMEOUT_MS} ms`));
     });
     try {
-      const find = finderOf(await fetchKeySet(this.#url, abort.signal));
-      this.#keys = { find, fetchedAtMs: startedAtMs };
+      const set = await fetchKeySet(this.#url, abort.signal);
+      const find = finderOf(set);
+      const names = new Set(set.keys.flatMap(({ kid }) => kid ?? []));
+      this.#keys = { find, names, fetchedAtMs: startedAtMs };
       this.#failing = false;
     } catch (error) {
       this.#failing = true;

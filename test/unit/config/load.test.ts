@@ -287,6 +287,8 @@ describe('faults', () => {
   it.each([
     { auth: { mode: 'required', jwt: { secret: 's'.repeat(32), algorithms: ['HS512'], audience: ['a', 'b'] } } },
     { auth: { jwt: { publicKey: ED25519, algorithms: ['RS256', 'EdDSA'] } } },
+    { auth: { jwt: { publicKey: ED25519, algorithms: ['Ed25519'] } } },
+    { auth: { jwt: { jwksUrl: 'https://x.example/keys', algorithms: ['ES256', 'Ed25519'] } } },
     ...['https://x.example/keys', 'http://localhost:1/keys', 'http://[::1]:1/keys', 'http://127.1.2.3/keys'].map(
       (jwksUrl) => ({ auth: { jwt: { jwksUrl } } }),
     ),

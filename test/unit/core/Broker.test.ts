@@ -166,6 +166,79 @@ describe('the log of a broker', () => {
     expect(takeLog()).toEqual(['warn broker serves only a part Reason 4.']);
   });
 
+  it.each(['stale', 'recovering'] as const)('names a feed that is %s, and once it is live again', async (kind) => {
+    const { broker, made, takeLog, clock } = start();
+    const [adapter] = made;
+    adapter?.sink.onStatus({ kind: 'connected' });
+    broker.withScope(SHARED)?.want({ symbol: 'A', type: 'orderbook', interval: null }, ASKER);
+    await clock.advance(0);
+    adapter?.sink.onFeed(adapter.feed('orderbook A'), { kind: 'live' });
+    adapter?.sink.onFeed(adapter.feed('orderbook A'), { kind, reason: 'Why.' });
+    await clock.advance(0);
+    expect(takeLog()).toEqual(['warn feeds in trouble A 1 Why.']);
+    adapter?.sink.onFeed(adapter.feed('orderbook A'), { kind: 'live' });
+    await clock.advance(10_000);
+    expect(takeLog()).toEqual(['info feeds live again A 1']);
+    await broker.close();
+  });
+
+  describe('names no feed', () => {
+    async function startFeed() {
+      const started = start();
+      const [adapter] = started.made;
+      if (adapter === undefined) throw new Error('no adapter was made');
+      adapter.sink.onStatus({ kind: 'connected' });
+      started.broker.withScope(SHARED)?.want({ symbol: 'A', type: 'tick', interval: null }, ASKER);
+      await started.clock.advance(0);
+      const report = (kind: 'live' | 'recovering', reason = 'Lost.'): void => {
+        adapter.sink.onFeed(adapter.feed('tick A'), kind === 'live' ? { kind } : { kind, reason });
+      };
+      report('live');
+      return { ...started, sink: adapter.sink, report };
+    }
+
+    it('that is back within the turn of the event loop', async () => {
+      const { broker, takeLog, clock, report } = await startFeed();
+      report('recovering');
+      report('live');
+      await clock.advance(20_000);
+      expect(takeLog()).toEqual([]);
+      await broker.close();
+    });
+
+    it('that is lost just before its venue is, and live soon after that is back', async () => {
+      const { broker, takeLog, clock, report, sink } = await startFeed();
+      report('recovering');
+      sink.onStatus(AWAY);
+      await clock.advance(20_000);
+      sink.onStatus({ kind: 'connected' });
+      report('recovering', 'Loading.');
+      await clock.advance(9_000);
+      report('live');
+      await clock.advance(20_000);
+      expect(takeLog()).toEqual(['warn broker away Refused.', 'info broker back 20']);
+      await broker.close();
+      expect(clock.pending).toBe(0);
+    });
+
+    it('that is lost with its venue, unless it is still not live ten seconds after that is back', async () => {
+      const { broker, takeLog, clock, report, sink } = await startFeed();
+      sink.onStatus(AWAY);
+      await clock.advance(20_000);
+      sink.onStatus({ kind: 'connected' });
+      report('recovering', 'Loading.');
+      await clock.advance(9_999);
+      expect(takeLog()).toEqual(['warn broker away Refused.', 'info broker back 20']);
+      await clock.advance(1);
+      expect(takeLog()).toEqual(['warn feeds in trouble A 1 Loading.']);
+      report('live');
+      await clock.advance(10_000);
+      expect(takeLog()).toEqual(['info feeds live again A 1']);
+      await broker.close();
+      expect(clock.pending).toBe(0);
+    });
+  });
+
   it('names feeds that are in trouble and live again, many in one line, and none while the venue is away', async () => {
     const { broker, made, takeLog, clock } = start();
     const [adapter] = made;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ClientLogins } from '../../../../src/core/login/ClientLogins.ts';
 import type { AuthSettings } from '../../../../src/core/login/ClientLogins.ts';
@@ -210,6 +210,23 @@ describe('logins that can’t be checked', () => {
     const fresh = byToken(await sign(claims(), { alg: 'ES256', key: EC.privateKey, header: { kid: 'second' } }));
     expect(await door.bring(old)).toEqual(alice);
     server.keys = [...server.keys, await jwkOf(EC, 'second')];
+    for (let time = 0; time < 20; time += 1) {
+      expect(await door.bring(fresh)).toMatchObject({ code: 'RATE_LIMITED', details: { retryAfterMs: 30_000 } });
+    }
+    expect(await door.bring(old)).toEqual(alice);
+    expect(await door.count('refused')).toBe(0);
+    await door.clock.advance(30_000);
+    expect(await door.bring(fresh)).toEqual(alice);
+  });
+
+  it('because the issuer has just rotated its only key, which nothing names, are not failures either', async () => {
+    await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
+    using door = new Door({ ...BOTH, jwt: settings({ jwksUrl: server.url }) });
+    const other = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+    const old = byToken(await sign(claims(), { alg: 'RS256', key: RSA.privateKey }));
+    const fresh = byToken(await sign(claims(), { alg: 'RS256', key: other.privateKey }));
+    expect(await door.bring(old)).toEqual(alice);
+    server.keys = [await jwkOf(other, 'second')];
     for (let time = 0; time < 20; time += 1) {
       expect(await door.bring(fresh)).toMatchObject({ code: 'RATE_LIMITED', details: { retryAfterMs: 30_000 } });
     }

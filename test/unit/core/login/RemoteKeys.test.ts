@@ -82,6 +82,42 @@ describe('the key set of an issuer', () => {
     expect(await verifier.verify(token)).toMatchObject(accepted);
   });
 
+  const named = (pair: KeyPair): Promise<JWK> => jwkOf(pair, pair === RSA ? 'a' : 'b');
+  it.each([
+    ['whose keys have no names', nameless, {}],
+    ['whose tokens name no key', named, {}],
+    ['whose tokens alone name one', nameless, { kid: 'a' }],
+  ])(
+    'may have got another key that nothing names, so tokens are not refused before it can be fetched again: of an issuer %s',
+    async (_name, keyOf, header) => {
+      await using server = await KeyServer.start(await keyOf(RSA));
+      const { clock, verifier } = start(server.url);
+      const by = ({ privateKey }: KeyPair): Promise<string> =>
+        sign(claims({ exp: NOW + 864_000 }), { alg: 'RS256', key: privateKey, header });
+      expect(await verifier.verify(await by(RSA))).toMatchObject(accepted);
+      server.keys = [await keyOf(OTHER_RSA)];
+      await clock.advance(1_000);
+      expect(await verifier.verify(await by(OTHER_RSA))).toEqual(tryAgain(29_000));
+      expect(await verifier.verify(await by(RSA))).toMatchObject(accepted);
+      await clock.advance(29_000);
+      expect(await verifier.verify(await by(OTHER_RSA))).toMatchObject(accepted);
+      expect(server.fetches).toBe(2);
+      await clock.advance(30_000);
+      expect(await verifier.verify(await by(RSA))).toMatchObject({ kind: 'refused' });
+    },
+  );
+
+  it('does not excuse a forged signature of a key that is known by name', async () => {
+    await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
+    const { verifier } = start(server.url);
+    expect(await verifier.verify(await byFirst())).toMatchObject(accepted);
+    const forged = await sign(claims(), { alg: 'RS256', key: OTHER_RSA.privateKey, header: { kid: 'first' } });
+    expect(await verifier.verify(forged)).toEqual({
+      kind: 'refused',
+      reason: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED',
+    });
+  });
+
   it('is fetched at most once in 30 s, whatever keys a storm of tokens asks for', async () => {
     await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
     const { clock, verifier } = start(server.url);
