@@ -15,6 +15,8 @@ import type { VenuePrice } from './streamMessages.ts';
 
 /** Prices that can't be read are logged once in this time, for each instrument. */
 const LOGGED_AGAIN_AFTER_MS = 3_600_000;
+/** Prices that all look old for so long are not: the time of the last one was wrong. */
+const STUCK_AFTER_MS = 10_000;
 
 /** The requests that an instrument makes. */
 export type VenueRest = Pick<OandaRest, 'fetchPrice' | 'fetchRecentCandles'>;
@@ -51,6 +53,8 @@ export class InstrumentStream implements Disposable {
   #isReadable = true;
   /** When it was logged last that one could not, on the monotonic clock. */
   #loggedAtMs = Number.NEGATIVE_INFINITY;
+  /** Since when all that comes looks old, on the monotonic clock; null if it does not. */
+  #olderSinceMs: number | null = null;
 
   constructor(options: InstrumentStreamOptions) {
     this.symbol = options.symbol;
@@ -68,6 +72,10 @@ export class InstrumentStream implements Disposable {
 
   /** Takes a price, which may be older than the newest one. */
   receive(price: VenuePrice, receivedAtMs: number): void {
+    if (this.#isStuck(price)) {
+      this.lost(`The venue's times of ${this.symbol} begin anew.`);
+      this.#latest = null;
+    }
     const before = this.#latest;
     const isNewer = before === null || price.time.ns > before.time.ns;
     const isFirst = !this.#begun;
@@ -105,6 +113,7 @@ export class InstrumentStream implements Disposable {
     this.#begun = false;
     this.#isReadable = true;
     this.#lostBecause = reason;
+    this.#olderSinceMs = null;
     this.#expect();
     for (const candles of this.#candles.values()) candles.interrupt();
     for (const feed of this.#feeds) this.#report(feed);
@@ -124,6 +133,17 @@ export class InstrumentStream implements Disposable {
     this.#abort.abort();
     for (const candles of this.#candles.values()) candles[Symbol.dispose]();
     this.#candles.clear();
+  }
+
+  /** True if one price from too far ahead has made all that followed look old. */
+  #isStuck({ time }: VenuePrice): boolean {
+    if (this.#latest === null || time.ns >= this.#latest.time.ns) {
+      this.#olderSinceMs = null;
+      return false;
+    }
+    const now = this.#options.broker.clock.monotonic();
+    this.#olderSinceMs ??= now;
+    return now - this.#olderSinceMs > STUCK_AFTER_MS;
   }
 
   /** The venue is alive, and begins each stream with a price: one that does not come is missing. */
