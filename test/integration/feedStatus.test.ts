@@ -1,7 +1,7 @@
 import { createClient } from 'graphql-ws';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { tick } from '../support/events.ts';
+import { book, tick } from '../support/events.ts';
 import { GraphqlGateway } from '../support/GraphqlGateway.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { RawGateway } from '../support/RawGateway.ts';
@@ -41,6 +41,12 @@ function subscribe(gateway: GraphqlGateway, types: string): { told: string[] } &
     },
   );
   return { told, [Symbol.asyncDispose]: async () => client.dispose() };
+}
+
+async function ask({ url }: GraphqlGateway, query: string): Promise<{ data: object; errors?: unknown }> {
+  const body = JSON.stringify({ query: `{ ${query} }` });
+  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  return (await response.json()) as { data: object; errors?: unknown };
 }
 
 const LIVE = 'live: The feed is live.';
@@ -171,11 +177,40 @@ describe('a last value that is withdrawn', () => {
     report(gateway, `${name} BTCUSDT`, WITHDRAWN);
     await waitFor(() => client.told.length === 1);
     expect(client.told).toEqual(['STALE: The venue quotes no bid.']);
-    const response = await fetch(gateway.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: `{ ${query} }` }),
+    const answer = await ask(gateway, query);
+    expect(answer.errors).toBeUndefined();
+    expect(Object.values(answer.data)).toEqual([null]);
+  });
+});
+
+describe('a last value whose feed is stale', () => {
+  const sides = (bid: string) => ({ bids: [[bid, '1']] as [string, string][] });
+
+  it.each([
+    ['TICK', 'tick', 'tick(broker: "binance", symbol: "BTCUSDT") { bid }', { bid: '100.10' }, { bid: '999.10' }],
+    [
+      'ORDERBOOK',
+      'orderbook',
+      'orderBook(broker: "binance", symbol: "BTCUSDT") { bids { price } }',
+      { bids: [{ price: '100.10' }] },
+      { bids: [{ price: '999.10' }] },
+    ],
+  ])('is not given to who asks by query: the venue is asked for its %s', async (type, name, query, live, present) => {
+    await using gateway = await GraphqlGateway.start();
+    await using client = subscribe(gateway, `${type}, STATUS`);
+    await gateway.wanted(`${name} BTCUSDT`);
+    const broker = gateway.broker();
+    Object.assign(broker, {
+      fetchTick: () => Promise.resolve(tick(9, '999.10', '999.20')),
+      fetchOrderBook: () => Promise.resolve(book(9, 'snapshot', sides('999.10'))),
     });
-    expect(Object.values(((await response.json()) as { data: object }).data)).toEqual([null]);
+    report(gateway, `${name} BTCUSDT`, { kind: 'live' });
+    const event = name === 'tick' ? tick(1) : book(1, 'snapshot', sides('100.10'));
+    broker.sink.onEvent(broker.feed(`${name} BTCUSDT`), event);
+    await waitFor(() => client.told.length === 2);
+    expect(Object.values((await ask(gateway, query)).data)).toEqual([live]);
+    report(gateway, `${name} BTCUSDT`, { kind: 'stale', reason: 'Nothing has come for 20 s.' });
+    await waitFor(() => client.told.length === 3);
+    expect(Object.values((await ask(gateway, query)).data)).toEqual([present]);
   });
 });
