@@ -241,6 +241,9 @@ describe('one instrument that is odd', () => {
     await gateway.waitForState('live', TICK, YEN);
     expect(gateway.broker.catalog?.instruments.map(({ symbol }) => symbol)).toEqual(['EUR_USD', 'USD_JPY']);
     expect(await invalidMessages(gateway)).toBe(3);
+    expect(
+      gateway.log.filter((line) => line.includes('an instrument that the venue lists makes no sense')),
+    ).toHaveLength(1);
   });
 
   it('that the venue no longer knows spoils no answer about the newest candles of others', async () => {

@@ -47,6 +47,17 @@ describe('numbers that begin anew', () => {
     expect(await scene.counter('gaps')).toEqual([{ broker: 'binance', type: 'trade', value: 1 }]);
   });
 
+  it('on the same connection cost no tick for longer than ten seconds', async () => {
+    const harness = startBroker();
+    const socket = await harness.goLive(ticks);
+    send(socket, 'btcusdt@bookTicker', tick(1_000));
+    for (let u = 1; u <= 14; u += 1) {
+      send(socket, 'btcusdt@bookTicker', tick(u));
+      await harness.clock.advance(1_000);
+    }
+    expect(harness.events(ticks)).toHaveLength(4);
+  });
+
   it('on the same connection are noticed by the venue’s time', async () => {
     const scene = await startTrades();
     send(scene.socket, 'btcusdt@trade', trade(1_000, 5_000));
@@ -173,6 +184,24 @@ describe('what comes late', () => {
     ]);
     await run(harness, { seconds: 5, lateMs: 0 });
     expect(last(harness).map((condition) => condition?.kind)).toEqual(['live', 'live', 'live']);
+  });
+
+  it('is a book, too', async () => {
+    const harness = startBroker();
+    harness.rest.depth = () => Promise.resolve(snapshot(1_000));
+    harness.rest.time = () => Promise.resolve(harness.clock.now());
+    const socket = await harness.goLive(book);
+    let id = 1_000;
+    const runBook = async (lateMs: number) => {
+      for (let second = 0; second < 5; second += 1) {
+        send(socket, 'btcusdt@depth@100ms', { ...depth(id, (id += 1)), E: harness.clock.now() - lateMs });
+        await harness.clock.advance(1_000);
+      }
+      return harness.conditions(book).at(-1);
+    };
+    expect(await runBook(0)).toEqual({ kind: 'live' });
+    expect(await runBook(90_000)).toEqual({ kind: 'stale', reason: 'What comes of BTCUSDT is 90 s late.' });
+    expect(await runBook(0)).toEqual({ kind: 'live' });
   });
 
   it('is not what a recording of long ago delivers', async () => {

@@ -242,6 +242,14 @@ describe('an instrument', () => {
     expect(take()).toEqual(['book 06']);
   });
 
+  it('reports to new feeds that its market is closed, and gives them its last price', () => {
+    const { receive, take, stream } = open(TICK);
+    receive(5, { tradeable: false });
+    take();
+    stream.setFeeds(new Set([TICK, BOOK, MINUTE]));
+    expect(take()).toEqual(['book 05', 'book is closed', 'minute is closed']);
+  });
+
   it('reports to new feeds that it is lost', () => {
     const { stream, take } = open(TICK);
     stream.lost('no stream yet');
