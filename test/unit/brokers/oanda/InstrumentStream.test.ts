@@ -35,6 +35,7 @@ function open(...feeds: Feed[]) {
     places: 5,
     rest: { fetchPrice: () => venue.price(), fetchRecentCandles: () => venue.candles() },
     confirmer: { ask: (question) => void questions.push(question) },
+    onDeaf: () => void told.push('another stream is wanted'),
     broker: {
       id: 'oanda',
       clock,
