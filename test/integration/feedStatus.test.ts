@@ -22,12 +22,16 @@ function statusesOf(client: RawClient): readonly string[] {
 }
 
 /** A client of its own connection, and what it is sent: states with their reasons, and other events by their type. */
-function subscribe(gateway: GraphqlGateway, types: string): { told: string[] } & AsyncDisposable {
+function subscribe(
+  gateway: GraphqlGateway,
+  types: string,
+  options = 'snapshot: true',
+): { told: string[] } & AsyncDisposable {
   const client = createClient({ url: gateway.wsUrl, webSocketImpl: WebSocket, retryAttempts: 0 });
   const told: string[] = [];
   client.subscribe<{ marketData: { type: string; state?: string; reason?: string | null } }>(
     {
-      query: `subscription { marketData(broker: "binance", symbols: ["BTCUSDT"], types: [${types}]) {
+      query: `subscription { marketData(broker: "binance", symbols: ["BTCUSDT"], types: [${types}], options: { ${options} }) {
         type ... on FeedStatus { state reason }
       } }`,
     },
@@ -107,6 +111,42 @@ describe('the status of a symbol', () => {
     await waitFor(() => client.told.length === 1 && other.told.length === 2);
     expect(client.told).toEqual(['LIVE: null']);
     expect(other.told).toEqual(['RECOVERING: A gap in the book.', 'LIVE: null']);
+  });
+
+  it('is not that of candles of another interval, gaps included, over the raw protocol', async () => {
+    await using gateway = await RawGateway.start();
+    await using other = await RawClient.connect(gateway.url);
+    await other.subscribe('binance', ['BTCUSDT'], ['candle'], { interval: '5m' });
+    await gateway.wanted('candle BTCUSDT 5m');
+    const feedOfOther = gateway.broker().feed('candle BTCUSDT');
+    await using client = await RawClient.connect(gateway.url);
+    await client.subscribe('binance', ['BTCUSDT'], ['candle'], { interval: '1m' });
+    await gateway.wanted('candle BTCUSDT 1m');
+    const { sink } = gateway.broker();
+    sink.onFeed(feedOfOther, { kind: 'stale', reason: 'No candle of five minutes.' });
+    sink.onFeed(feedOfOther, { kind: 'gap', reason: 'One of five minutes is lost.' });
+    await client.subscribe('binance', ['BTCUSDT'], ['tick']);
+    await gateway.wanted('tick BTCUSDT');
+    report(gateway, 'tick BTCUSDT', { kind: 'stale', reason: 'No tick.' });
+    await waitFor(() => statusesOf(client).length === 1 && statusesOf(other).length === 2);
+    expect(statusesOf(client)).toEqual(['stale: No tick.']);
+    expect(statusesOf(other)).toEqual(['stale: No candle of five minutes.', 'gap: One of five minutes is lost.']);
+  });
+
+  it('is not that of candles of another interval, gaps included, over GraphQL', async () => {
+    await using gateway = await GraphqlGateway.start();
+    await using other = subscribe(gateway, 'CANDLE, STATUS', 'interval: FIVE_MINUTES');
+    await gateway.wanted('candle BTCUSDT 5m');
+    const feedOfOther = gateway.broker().feed('candle BTCUSDT');
+    await using client = subscribe(gateway, 'CANDLE, TICK, STATUS', 'interval: ONE_MINUTE');
+    await gateway.wanted('tick BTCUSDT');
+    const { sink } = gateway.broker();
+    sink.onFeed(feedOfOther, { kind: 'recovering', reason: 'No candle of five minutes.' });
+    sink.onFeed(feedOfOther, { kind: 'gap', reason: 'One of five minutes is lost.' });
+    report(gateway, 'tick BTCUSDT', { kind: 'stale', reason: 'No tick.' });
+    await waitFor(() => client.told.length === 1 && other.told.length === 2);
+    expect(client.told).toEqual(['STALE: No tick.']);
+    expect(other.told).toEqual(['RECOVERING: No candle of five minutes.', 'RECOVERING: One of five minutes is lost.']);
   });
 
   it('is told when a client takes up or leaves the feed that is in trouble', async () => {
