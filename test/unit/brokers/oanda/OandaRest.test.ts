@@ -44,7 +44,7 @@ it.each([0, 1, 2, 3, 4])(
   'the newest candles of an instrument that the venue refuses are none, wherever it stands: %i',
   async (index) => {
     await using server = await ScriptedServer.start(({ url = '' }) => {
-      const names = decodeURIComponent(url).match(/[A-Z]{3}_USD/g) ?? [];
+      const names: string[] = decodeURIComponent(url).match(/[A-Z]{3}_USD/g) ?? [];
       if (!names.includes('OLD_USD')) return { body: { latestCandles: names.map(() => ({ candles: CANDLES })) } };
       return { status: 400, body: { errorMessage: "Invalid value specified for 'candleSpecifications'" } };
     });
