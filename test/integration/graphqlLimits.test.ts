@@ -133,7 +133,9 @@ it('a query over HTTP whose client has left before its turn is not executed, bec
   leaving.destroy();
   await left.promise;
   turn.resolve();
-  expect((await gateway.post(query)).body).toEqual({ data: { candles: Array(10).fill({ open: expect.any(String) }) } });
+  expect((await gateway.post(query)).body).toEqual({
+    data: { candles: Array.from({ length: 10 }, () => ({ open: expect.any(String) })) },
+  });
   expect(count.asked).toBe(1);
 });
 
