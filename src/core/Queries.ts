@@ -83,8 +83,10 @@ export class Queries {
     const { adapter, scope } = await this.#adapter(query);
     const { state } = this.#manager;
     const known = state.book(keyOf({ ...query, scope }, 'orderbook', null));
-    if (known !== null) return { ...known.latest, kind: 'snapshot', ...known.book.top(depth) };
     const standing = standingIn(state.latest(keyOf({ ...query, scope }, 'status', null)), 'orderbook');
+    if (known !== null && standing?.state === 'live') {
+      return { ...known.latest, kind: 'snapshot', ...known.book.top(depth) };
+    }
     if (standing?.state === 'withdrawn') return null;
     const draft = await adapter.fetchOrderBook(query.symbol, depth, query.asker);
     if (draft === null) return null;

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { FeedCondition } from '../../src/brokers/BaseBroker.ts';
-import { BOOK, startBinanceBroker, TICK, TRADE } from '../support/startBinanceBroker.ts';
+import { BinanceHosts } from '../../src/brokers/binance/BinanceHosts.ts';
+import { checkBinanceCredentials } from '../../src/brokers/binance/checkBinanceCredentials.ts';
+import { GatewayError } from '../../src/shared/errors.ts';
+import { silentLogger } from '../../src/shared/logger.ts';
+import { systemRandom } from '../../src/shared/random.ts';
+import { BOOK, CANDLE, startBinanceBroker, TICK, TRADE } from '../support/startBinanceBroker.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 const PATH = '/api/v3/depth';
@@ -68,6 +73,38 @@ describe('a ban', () => {
     await clock.hurryUntil(() => scene.state(TRADE) === 'live', 'the feed to be live');
     expect(scene.tradeIds()).toHaveLength(2);
     expect(scene.gaps(TRADE)).toEqual([]);
+  });
+
+  it('is told to whoever waits for missed candles, and the feed is live in the end', async () => {
+    await using scene = await startBinanceBroker([CANDLE]);
+    const { venue, clock } = scene;
+    await scene.waitForState('live', CANDLE);
+    using _market = venue.run({ everyMs: 100 });
+    await clock.hurryUntil(() => scene.events(CANDLE).length > 0, 'a candle');
+    venue.faults.rest.nextStatus(429, { retryAfterSeconds: 20, path: '/api/v3/klines' });
+    await venue.faults.hangUp();
+    await clock.hurryUntil(() => reasonOf(scene.conditions(CANDLE).at(-1)).includes('wants no requests'), 'the pause');
+    await clock.hurryUntil(() => scene.state(CANDLE) === 'live', 'the feed to be live');
+    expect(scene.gaps(CANDLE)).toEqual([]);
+  });
+
+  it('that only its text gives the end of is waited out by the check of credentials, too', async () => {
+    await using scene = await startBinanceBroker([]);
+    const { venue, clock, metrics } = scene;
+    const body = JSON.stringify({ code: -1003, msg: `IP banned until ${Math.ceil(clock.now()) + 260_000}.` });
+    venue.faults.rest.nextStatus(418, { body, path: '/api/v3/account' });
+    const surroundings = { clock, random: systemRandom, logger: silentLogger(), metrics };
+    const asked = checkBinanceCredentials(
+      { apiKey: 'a-key', apiSecret: 'a-secret' },
+      { ...surroundings, restUrl: venue.restUrl, hosts: new BinanceHosts(surroundings), brokerId: 'binance' },
+      new AbortController().signal,
+    );
+    const error: unknown = await asked.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'BROKER_UNAVAILABLE',
+      details: { retryAfterMs: expect.any(Number) as number },
+    });
+    expect(GatewayError.from(error).details.retryAfterMs).toBeGreaterThan(250_000);
   });
 });
 

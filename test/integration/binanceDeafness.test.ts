@@ -11,6 +11,11 @@ const FEEDS = [
   ['tick', TICK, 'btcusdt@bookTicker'],
 ] as const;
 
+/** How often the log warns of it. */
+function warnings({ log }: { readonly log: readonly string[] }, message: string): number {
+  return log.filter((line) => line.includes('"level":40') && line.includes(message)).length;
+}
+
 describe('a venue that acknowledges a stream and never sends it', () => {
   it.each(FEEDS)(
     'has its %s feed reported as stale, asked for again, and live once it comes',
@@ -29,6 +34,7 @@ describe('a venue that acknowledges a stream and never sends it', () => {
         };
         await clock.hurryUntil(isStale, 'the feed to be stale');
         await waitFor(() => renewals() === 1, 'the stream to be subscribed again');
+        expect(warnings(test, 'stream does not deliver what the venue has')).toBe(1);
         venue.faults.ackButSilent(null);
         await clock.hurryUntil(
           () => test.state(feed) === 'live' && test.events(feed).length > 0,
@@ -52,4 +58,5 @@ it('a connection over which data stops while pings go on is replaced, and nothin
   const ids = test.tradeIds();
   expect(ids).toEqual(ids.map((_, index) => (ids[0] ?? 0) + index));
   expect(test.gaps(TRADE)).toEqual([]);
+  expect(warnings(test, 'connection to the venue does not deliver, replacing it')).toBe(1);
 });

@@ -1,7 +1,7 @@
 import { createClient } from 'graphql-ws';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { tick } from '../support/events.ts';
+import { book, tick } from '../support/events.ts';
 import { GraphqlGateway } from '../support/GraphqlGateway.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { RawGateway } from '../support/RawGateway.ts';
@@ -22,12 +22,16 @@ function statusesOf(client: RawClient): readonly string[] {
 }
 
 /** A client of its own connection, and what it is sent: states with their reasons, and other events by their type. */
-function subscribe(gateway: GraphqlGateway, types: string): { told: string[] } & AsyncDisposable {
+function subscribe(
+  gateway: GraphqlGateway,
+  types: string,
+  options = 'snapshot: true',
+): { told: string[] } & AsyncDisposable {
   const client = createClient({ url: gateway.wsUrl, webSocketImpl: WebSocket, retryAttempts: 0 });
   const told: string[] = [];
   client.subscribe<{ marketData: { type: string; state?: string; reason?: string | null } }>(
     {
-      query: `subscription { marketData(broker: "binance", symbols: ["BTCUSDT"], types: [${types}]) {
+      query: `subscription { marketData(broker: "binance", symbols: ["BTCUSDT"], types: [${types}], options: { ${options} }) {
         type ... on FeedStatus { state reason }
       } }`,
     },
@@ -41,6 +45,12 @@ function subscribe(gateway: GraphqlGateway, types: string): { told: string[] } &
     },
   );
   return { told, [Symbol.asyncDispose]: async () => client.dispose() };
+}
+
+async function ask({ url }: GraphqlGateway, query: string): Promise<{ data: object; errors?: unknown }> {
+  const body = JSON.stringify({ query: `{ ${query} }` });
+  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  return (await response.json()) as { data: object; errors?: unknown };
 }
 
 const LIVE = 'live: The feed is live.';
@@ -101,6 +111,42 @@ describe('the status of a symbol', () => {
     await waitFor(() => client.told.length === 1 && other.told.length === 2);
     expect(client.told).toEqual(['LIVE: null']);
     expect(other.told).toEqual(['RECOVERING: A gap in the book.', 'LIVE: null']);
+  });
+
+  it('is not that of candles of another interval, gaps included, over the raw protocol', async () => {
+    await using gateway = await RawGateway.start();
+    await using other = await RawClient.connect(gateway.url);
+    await other.subscribe('binance', ['BTCUSDT'], ['candle'], { interval: '5m' });
+    await gateway.wanted('candle BTCUSDT 5m');
+    const feedOfOther = gateway.broker().feed('candle BTCUSDT');
+    await using client = await RawClient.connect(gateway.url);
+    await client.subscribe('binance', ['BTCUSDT'], ['candle'], { interval: '1m' });
+    await gateway.wanted('candle BTCUSDT 1m');
+    const { sink } = gateway.broker();
+    sink.onFeed(feedOfOther, { kind: 'stale', reason: 'No candle of five minutes.' });
+    sink.onFeed(feedOfOther, { kind: 'gap', reason: 'One of five minutes is lost.' });
+    await client.subscribe('binance', ['BTCUSDT'], ['tick']);
+    await gateway.wanted('tick BTCUSDT');
+    report(gateway, 'tick BTCUSDT', { kind: 'stale', reason: 'No tick.' });
+    await waitFor(() => statusesOf(client).length === 1 && statusesOf(other).length === 2);
+    expect(statusesOf(client)).toEqual(['stale: No tick.']);
+    expect(statusesOf(other)).toEqual(['stale: No candle of five minutes.', 'gap: One of five minutes is lost.']);
+  });
+
+  it('is not that of candles of another interval, gaps included, over GraphQL', async () => {
+    await using gateway = await GraphqlGateway.start();
+    await using other = subscribe(gateway, 'CANDLE, STATUS', 'interval: FIVE_MINUTES');
+    await gateway.wanted('candle BTCUSDT 5m');
+    const feedOfOther = gateway.broker().feed('candle BTCUSDT');
+    await using client = subscribe(gateway, 'CANDLE, TICK, STATUS', 'interval: ONE_MINUTE');
+    await gateway.wanted('tick BTCUSDT');
+    const { sink } = gateway.broker();
+    sink.onFeed(feedOfOther, { kind: 'recovering', reason: 'No candle of five minutes.' });
+    sink.onFeed(feedOfOther, { kind: 'gap', reason: 'One of five minutes is lost.' });
+    report(gateway, 'tick BTCUSDT', { kind: 'stale', reason: 'No tick.' });
+    await waitFor(() => client.told.length === 1 && other.told.length === 2);
+    expect(client.told).toEqual(['STALE: No tick.']);
+    expect(other.told).toEqual(['RECOVERING: No candle of five minutes.', 'RECOVERING: One of five minutes is lost.']);
   });
 
   it('is told when a client takes up or leaves the feed that is in trouble', async () => {
@@ -171,11 +217,40 @@ describe('a last value that is withdrawn', () => {
     report(gateway, `${name} BTCUSDT`, WITHDRAWN);
     await waitFor(() => client.told.length === 1);
     expect(client.told).toEqual(['STALE: The venue quotes no bid.']);
-    const response = await fetch(gateway.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: `{ ${query} }` }),
+    const answer = await ask(gateway, query);
+    expect(answer.errors).toBeUndefined();
+    expect(Object.values(answer.data)).toEqual([null]);
+  });
+});
+
+describe('a last value whose feed is stale', () => {
+  const sides = (bid: string) => ({ bids: [[bid, '1']] as [string, string][] });
+
+  it.each([
+    ['TICK', 'tick', 'tick(broker: "binance", symbol: "BTCUSDT") { bid }', { bid: '100.10' }, { bid: '999.10' }],
+    [
+      'ORDERBOOK',
+      'orderbook',
+      'orderBook(broker: "binance", symbol: "BTCUSDT") { bids { price } }',
+      { bids: [{ price: '100.10' }] },
+      { bids: [{ price: '999.10' }] },
+    ],
+  ])('is not given to who asks by query: the venue is asked for its %s', async (type, name, query, live, present) => {
+    await using gateway = await GraphqlGateway.start();
+    await using client = subscribe(gateway, `${type}, STATUS`);
+    await gateway.wanted(`${name} BTCUSDT`);
+    const broker = gateway.broker();
+    Object.assign(broker, {
+      fetchTick: () => Promise.resolve(tick(9, '999.10', '999.20')),
+      fetchOrderBook: () => Promise.resolve(book(9, 'snapshot', sides('999.10'))),
     });
-    expect(Object.values(((await response.json()) as { data: object }).data)).toEqual([null]);
+    report(gateway, `${name} BTCUSDT`, { kind: 'live' });
+    const event = name === 'tick' ? tick(1) : book(1, 'snapshot', sides('100.10'));
+    broker.sink.onEvent(broker.feed(`${name} BTCUSDT`), event);
+    await waitFor(() => client.told.length === 2);
+    expect(Object.values((await ask(gateway, query)).data)).toEqual([live]);
+    report(gateway, `${name} BTCUSDT`, { kind: 'stale', reason: 'Nothing has come for 20 s.' });
+    await waitFor(() => client.told.length === 3);
+    expect(Object.values((await ask(gateway, query)).data)).toEqual([present]);
   });
 });

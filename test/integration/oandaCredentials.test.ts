@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { feedOf } from '../support/BrokerRecord.ts';
 import { ACCOUNT, OTHER_ACCOUNT, startOandaBroker } from '../support/startOandaBroker.ts';
-import type { StandInOanda } from '../venues/oanda/StandInOanda.ts';
+import { RawClient } from '../support/RawClient.ts';
+import { SkippableClock } from '../support/SkippableClock.ts';
+import { startGateway } from '../support/startGateway.ts';
+import { StandInOanda } from '../venues/oanda/StandInOanda.ts';
 
 const TICK = feedOf('EUR_USD', 'tick');
 const BOOK = feedOf('EUR_USD', 'orderbook');
@@ -105,6 +108,27 @@ describe('credentials', () => {
     await gateway.waitForState('recovering', TICK);
     await expect(gateway.broker.fetchTick('EUR_USD')).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
     await gateway.waitForState('live', TICK);
+  });
+
+  it.each([
+    ["that are the operator's own", true],
+    ['of a client that the venue has just accepted', false],
+  ])('%s are not given up by the gateway though the venue then refuses them in its own words', async (_, isShared) => {
+    await using stack = new AsyncDisposableStack();
+    const clock = new SkippableClock();
+    const venue = stack.use(await StandInOanda.start({ clock, heartbeatMs: 100 }));
+    const path = `/v3/accounts/${ACCOUNT.id}/instruments`;
+    venue.faults.rest.nextReply(401, { path, times: 2 });
+    const { restUrl, streamUrl } = venue;
+    const credentials = { token: ACCOUNT.token, accountId: ACCOUNT.id };
+    const oanda = { kind: 'oanda', restUrl, streamUrl, ...(isShared ? credentials : {}) };
+    const gateway = stack.use(await startGateway({ clock, config: { brokers: { oanda } } }));
+    const client = stack.use(await RawClient.connect(gateway.urls.raw));
+    if (!isShared) await clock.hurry(client.ask({ action: 'authenticate', broker: 'oanda', credentials }));
+    await clock.hurry(client.subscribe('oanda', ['EUR_USD'], ['tick']));
+    await clock.hurryUntil(() => client.data('tick', 'EUR_USD').length > 0, 'a tick');
+    const asked = venue.requests.filter((request) => request.path === path);
+    expect(asked.map(({ status }) => status)).toEqual([401, 401, 200]);
   });
 
   it('are not given up for a 401 that the venue has not said in its own words', async () => {

@@ -197,6 +197,27 @@ describe('one instrument that is odd', () => {
     expect(gateway.venue.streamAttempts()).toBe(1);
   });
 
+  it('because a price is made hours ahead begins anew in seconds, candles too, and its neighbours go on', async () => {
+    const fiveSeconds = feedOf('EUR_USD', 'candle', '5s');
+    await using gateway = await startOandaBroker([TICK, BOOK, fiveSeconds, YEN], { venue: FAST });
+    await gateway.waitForState('live', TICK, BOOK, fiveSeconds, YEN);
+    const { venue, clock } = gateway;
+    const time = new Date(clock.now() + 36_000_000).toISOString();
+    const [bids, asks] = ['1.08', '1.09'].map((price) => [{ price, liquidity: 1_000 }]);
+    venue.faults.malformed(`${JSON.stringify({ type: 'PRICE', instrument: 'EUR_USD', time, bids, asks })}\n`);
+    await waitFor(() => gateway.ticks(TICK).at(-1)?.time === time, 'the price from ahead');
+    const before = clock.now();
+    using _run = venue.run({ everyMs: 100 });
+    await clock.hurryUntil(() => (gateway.ticks(TICK).at(-1)?.time ?? time) < time, 'a present price');
+    expect(clock.now() - before).toBeLessThan(20_000);
+    expect(gateway.conditions(TICK).map(({ kind }) => kind)).toEqual(['live', 'recovering', 'live']);
+    const isPresent = ({ openTime, closed }: { openTime: string; closed: boolean }) => closed && openTime < time;
+    await clock.hurryUntil(() => gateway.candles(fiveSeconds).filter(isPresent).length >= 2, 'closed candles');
+    await gateway.waitForState('live', TICK, BOOK, fiveSeconds);
+    expect(gateway.conditions(YEN)).toEqual([{ kind: 'live' }]);
+    expect(venue.streamAttempts()).toBe(1);
+  });
+
   it('that nobody asked for is counted, and ends no connection', async () => {
     await using gateway = await startOandaBroker([TICK]);
     await gateway.waitForState('live', TICK);
@@ -220,6 +241,9 @@ describe('one instrument that is odd', () => {
     await gateway.waitForState('live', TICK, YEN);
     expect(gateway.broker.catalog?.instruments.map(({ symbol }) => symbol)).toEqual(['EUR_USD', 'USD_JPY']);
     expect(await invalidMessages(gateway)).toBe(3);
+    expect(
+      gateway.log.filter((line) => line.includes('an instrument that the venue lists makes no sense')),
+    ).toHaveLength(1);
   });
 
   it('that the venue no longer knows spoils no answer about the newest candles of others', async () => {

@@ -6,11 +6,11 @@ import { ArrivalPace } from '../../transport/ArrivalPace.ts';
 import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { isSameCondition } from '../BaseBroker.ts';
 import type { Feed, FeedCondition } from '../BaseBroker.ts';
+import { HearingCheck } from '../HearingCheck.ts';
+import type { HearingStep } from '../HearingCheck.ts';
 import { Ailments } from './Ailments.ts';
 import type { Ailment } from './Ailments.ts';
 import { fetchPatiently } from './fetchPatiently.ts';
-import { HearingCheck } from './HearingCheck.ts';
-import type { HearingStep } from './HearingCheck.ts';
 import type { StreamContext, StreamOptions } from './StreamContext.ts';
 
 /** The connection that carries a stream, as far as the stream can ask something of it. */

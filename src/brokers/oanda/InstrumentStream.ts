@@ -2,8 +2,10 @@ import type { CandleInterval, FeedEventDraft } from '../../market/marketData.ts'
 import { fromEpochMs } from '../../market/timestamp.ts';
 import { allAskers } from '../../shared/FairQueue.ts';
 import type { Askers } from '../../shared/FairQueue.ts';
+import { ArrivalPace } from '../../transport/ArrivalPace.ts';
 import { isSameCondition } from '../BaseBroker.ts';
 import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
+import { HearingCheck } from '../HearingCheck.ts';
 import type { CandleConfirmer } from './CandleConfirmer.ts';
 import type { CandleListener, CandleMaker } from './CandleStream.ts';
 import { CandleStream } from './CandleStream.ts';
@@ -15,6 +17,11 @@ import type { VenuePrice } from './streamMessages.ts';
 
 /** Prices that can't be read are logged once in this time, for each instrument. */
 const LOGGED_AGAIN_AFTER_MS = 3_600_000;
+/** Prices that all look old for so long are not: the time of the last one was wrong. */
+const STUCK_AFTER_MS = 10_000;
+/** A silence of this many usual gaps is looked into; that of a closed market, or of one with longer gaps, after this time. */
+const QUIET_GAPS = 10;
+const LONGEST_PATIENCE_MS = 600_000;
 
 /** The requests that an instrument makes. */
 export type VenueRest = Pick<OandaRest, 'fetchPrice' | 'fetchRecentCandles'>;
@@ -26,6 +33,8 @@ export interface InstrumentStreamOptions {
   readonly broker: BrokerContext;
   readonly rest: VenueRest;
   readonly confirmer: Pick<CandleConfirmer, 'ask'>;
+  /** The venue has a price that its stream does not deliver. */
+  readonly onDeaf: () => void;
 }
 
 /**
@@ -51,10 +60,31 @@ export class InstrumentStream implements Disposable {
   #isReadable = true;
   /** When it was logged last that one could not, on the monotonic clock. */
   #loggedAtMs = Number.NEGATIVE_INFINITY;
+  /** Since when all that comes looks old, on the monotonic clock; null if it does not. */
+  #olderSinceMs: number | null = null;
+  readonly #hearing: HearingCheck;
+  readonly #pace = new ArrivalPace();
+  /** Prices since the silence was measured last. */
+  #arrivals = 0;
+  /** When that was, on the monotonic clock. */
+  #sampledAtMs: number;
+  /** The venue has a price that has not come. */
+  #isDeaf = false;
 
   constructor(options: InstrumentStreamOptions) {
     this.symbol = options.symbol;
     this.#options = options;
+    const { clock } = options.broker;
+    this.#sampledAtMs = clock.monotonic();
+    this.#hearing = new HearingCheck({
+      clock,
+      look: (signal) => this.#isBehind(signal),
+      isSilent: () => this.#arrivals === 0,
+      onQuiet: () => undefined,
+      onDeaf: () => {
+        this.#onDeaf();
+      },
+    });
   }
 
   /** Replaces the set of feeds; new ones get the newest price, and are notified of their condition. */
@@ -68,17 +98,23 @@ export class InstrumentStream implements Disposable {
 
   /** Takes a price, which may be older than the newest one. */
   receive(price: VenuePrice, receivedAtMs: number): void {
+    if (this.#isStuck(price)) {
+      this.lost(`The venue's times of ${this.symbol} begin anew.`);
+      this.#latest = null;
+    }
     const before = this.#latest;
     const isNewer = before === null || price.time.ns > before.time.ns;
     const isFirst = !this.#begun;
-    const wasReadable = this.#isReadable;
+    const wasHeard = this.#isReadable && !this.#isDeaf;
+    this.#arrivals += 1;
     this.#begun = true;
     this.#isReadable = true;
+    this.#isDeaf = false;
     this.#expect();
     if (isNewer) this.#latest = price;
     if (isFirst) this.#begin(isNewer, receivedAtMs);
     else if (isNewer) this.#goOn(price, before, receivedAtMs);
-    if (isFirst || isNewer || !wasReadable) for (const feed of this.#feeds) this.#report(feed);
+    if (isFirst || isNewer || !wasHeard) for (const feed of this.#feeds) this.#report(feed);
   }
 
   /** A price came that can't be read: the last one may be out of date. Other instruments are not concerned. */
@@ -96,6 +132,7 @@ export class InstrumentStream implements Disposable {
   /** The venue's time has reached `venueMs`. */
   advance(venueMs: number): void {
     if (!this.#begun) this.#await(venueMs);
+    this.#noteSilence();
     const isOpen = this.#latest?.tradeable === true;
     for (const candles of this.#candles.values()) candles.advance(venueMs, isOpen);
   }
@@ -105,6 +142,10 @@ export class InstrumentStream implements Disposable {
     this.#begun = false;
     this.#isReadable = true;
     this.#lostBecause = reason;
+    this.#olderSinceMs = null;
+    this.#isDeaf = false;
+    this.#pace.forgive();
+    this.#hearing.begun();
     this.#expect();
     for (const candles of this.#candles.values()) candles.interrupt();
     for (const feed of this.#feeds) this.#report(feed);
@@ -122,8 +163,51 @@ export class InstrumentStream implements Disposable {
 
   [Symbol.dispose](): void {
     this.#abort.abort();
+    this.#hearing[Symbol.dispose]();
     for (const candles of this.#candles.values()) candles[Symbol.dispose]();
     this.#candles.clear();
+  }
+
+  /** The venue is alive, and so is the connection: if no price comes, the venue is asked whether there is one. */
+  #noteSilence(): void {
+    const { clock, staleAfterMs } = this.#options.broker;
+    const now = clock.monotonic();
+    this.#pace.sample(this.#arrivals, now - this.#sampledAtMs);
+    this.#sampledAtMs = now;
+    if (this.#arrivals > 0) this.#hearing.heard();
+    this.#arrivals = 0;
+    const isClosed = this.#begun && this.#latest?.tradeable === false;
+    const { meanGapMs } = this.#pace;
+    const usualMs = meanGapMs === Number.POSITIVE_INFINITY ? staleAfterMs : QUIET_GAPS * meanGapMs;
+    const patienceMs = isClosed ? LONGEST_PATIENCE_MS : Math.min(usualMs, LONGEST_PATIENCE_MS);
+    this.#hearing.silent(this.#pace.silentMs, Math.max(staleAfterMs, patienceMs));
+  }
+
+  /** A stream begins with the venue's newest price, and sends each one that is newer. */
+  async #isBehind(signal: AbortSignal): Promise<boolean> {
+    const askers: Askers = () => allAskers([...this.#feeds].map((feed) => feed.askers));
+    const present = await this.#options.rest.fetchPrice(this.symbol, { patience: 'fail', askers, signal });
+    if (present === null) return false;
+    return !this.#begun || this.#latest === null || present.time.ns > this.#latest.time.ns;
+  }
+
+  #onDeaf(): void {
+    const { broker, onDeaf } = this.#options;
+    broker.logger.warn({ symbol: this.symbol }, 'stream does not deliver what the venue has');
+    this.#isDeaf = true;
+    for (const feed of this.#feeds) this.#report(feed);
+    onDeaf();
+  }
+
+  /** True if one price from too far ahead has made all that followed look old. */
+  #isStuck({ time }: VenuePrice): boolean {
+    if (this.#latest === null || time.ns >= this.#latest.time.ns) {
+      this.#olderSinceMs = null;
+      return false;
+    }
+    const now = this.#options.broker.clock.monotonic();
+    this.#olderSinceMs ??= now;
+    return now - this.#olderSinceMs > STUCK_AFTER_MS;
   }
 
   /** The venue is alive, and begins each stream with a price: one that does not come is missing. */
@@ -276,6 +360,10 @@ export class InstrumentStream implements Disposable {
   #conditionOf(feed: Feed): FeedCondition | null {
     if (!this.#isReadable)
       return { kind: 'stale', reason: `The venue's prices of ${this.symbol} make no sense just now.` };
+    if (this.#isDeaf) {
+      const reason = `The venue has a newer price of ${this.symbol} than its stream delivers; another connection is being tried.`;
+      return { kind: 'stale', reason };
+    }
     if (this.#isOverdue) return { kind: 'stale', reason: `The venue sends no price of ${this.symbol}.` };
     if (!this.#begun || this.#latest === null) {
       return this.#lostBecause === null ? null : { kind: 'recovering', reason: this.#lostBecause };

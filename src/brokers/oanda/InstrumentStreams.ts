@@ -12,6 +12,8 @@ export interface InstrumentStreamsOptions {
   readonly placesOf: (symbol: string) => number;
   /** Why no prices come just now; null if there is no known reason. */
   readonly outage: () => string | null;
+  /** The venue has a price of the instrument that its stream does not deliver. */
+  readonly onDeaf: (symbol: string) => void;
 }
 
 const MAX_STRANGERS = 20;
@@ -77,7 +79,16 @@ export class InstrumentStreams implements Disposable {
 
   #open(symbol: string): InstrumentStream {
     const { broker, rest, confirmer, placesOf, outage } = this.#options;
-    const stream = new InstrumentStream({ symbol, places: placesOf(symbol), broker, rest, confirmer });
+    const stream = new InstrumentStream({
+      symbol,
+      places: placesOf(symbol),
+      broker,
+      rest,
+      confirmer,
+      onDeaf: () => {
+        this.#options.onDeaf(symbol);
+      },
+    });
     this.#streams.set(symbol, stream);
     const reason = outage();
     if (reason !== null) stream.lost(reason);

@@ -117,6 +117,9 @@ export class OandaBroker extends BaseBroker {
       confirmer: this.#confirmer,
       placesOf: (symbol) => this.#placesOf(symbol),
       outage: () => (this.#stream?.state.kind === 'waiting' ? this.#stream.state.reason : null),
+      onDeaf: (symbol) => {
+        this.#stream?.renew(`The stream does not deliver ${symbol}.`);
+      },
     });
     this.#review = new NameReview({
       ask: (names) => this.#rest.quotes(names, this.#abort.signal),

@@ -1,3 +1,4 @@
+import { Backoff } from '../../shared/backoff.ts';
 import { ConnectionRelay } from '../../transport/ConnectionRelay.ts';
 import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import type { HttpTarget } from '../../transport/HttpLineFeed.ts';
@@ -36,6 +37,10 @@ export interface StreamListener {
 const SURPLUS_PATIENCE_MS = 30_000;
 /** A successor takes over after this time even if it lacks a price of some instrument; longer than a heartbeat. */
 const HANDOVER_PATIENCE_MS = 6_000;
+/** Delays between streams that are opened because the one before did not deliver. The first one is opened at once. */
+const RENEWALS = { baseMs: 30_000, maxMs: 600_000 };
+/** A stream that has delivered for so long was renewed with success. */
+const RENEWED_AFTER_MS = 3_600_000;
 const NO_PLACE: SessionEnd = {
   reason: 'All streams that the venue allows this token are in use.',
   retryAfterMs: 2_000,
@@ -50,12 +55,18 @@ export class OandaStream implements AsyncDisposable {
   readonly #options: OandaStreamOptions;
   readonly #relay: ConnectionRelay<OandaConnection, ConnectionEnd>;
   #wanted: ReadonlySet<string>;
+  readonly #renewals: Backoff;
+  /** A stream that does not deliver is not replaced before this time, on the monotonic clock. */
+  #renewableAtMs = Number.NEGATIVE_INFINITY;
+  /** It does not deliver what it should. */
+  #deaf: OandaConnection | null = null;
 
   constructor(options: OandaStreamOptions, names: ReadonlySet<string>) {
     this.#options = options;
     this.#wanted = names;
     const { broker, budget, listener } = options;
     const { clock, random, logger, reconnect } = broker;
+    this.#renewals = new Backoff({ ...RENEWALS, random });
     this.#relay = new ConnectionRelay({
       clock,
       random,
@@ -64,7 +75,7 @@ export class OandaStream implements AsyncDisposable {
       attempts: budget.connections,
       connect: () => this.#connect(),
       noConnection: NO_PLACE,
-      isReplacementNeeded: (current) => this.#isLacking(current) || this.#hasSurplus(current),
+      isReplacementNeeded: (current) => current === this.#deaf || this.#isLacking(current) || this.#hasSurplus(current),
       listener: {
         onCurrentOpen: () => {
           this.#reconcile();
@@ -101,6 +112,20 @@ export class OandaStream implements AsyncDisposable {
   want(names: ReadonlySet<string>): void {
     this.#wanted = names;
     this.#reconcile();
+  }
+
+  /** Replaces a stream that does not deliver what it should: again and again, but ever more rarely. */
+  renew(reason: string): void {
+    const { clock, logger, metrics, id } = this.#options.broker;
+    const now = clock.monotonic();
+    const { current, successor } = this.#relay;
+    if (current?.isOpen !== true || successor !== null || now < this.#renewableAtMs) return;
+    if (now - this.#renewableAtMs > RENEWED_AFTER_MS) this.#renewals.reset();
+    this.#renewableAtMs = now + this.#renewals.next();
+    this.#deaf = current;
+    logger.warn({ reason }, 'stream of the venue does not deliver, replacing it');
+    metrics.reconnects.inc({ broker: id });
+    this.#relay.replaceNow();
   }
 
   close(): Promise<void> {

@@ -108,6 +108,21 @@ describe('tickgraph_upstream_streams', () => {
   });
 });
 
+it('an account begins anew when the venue has accepted its credentials afresh, and only if it was refused', () => {
+  const { broker, made, hold } = start();
+  hold('of a client');
+  hold('of a client');
+  expect(made).toHaveLength(2);
+  const [, refused] = made;
+  if (refused !== undefined) refused.refused = true;
+  hold('of another client');
+  expect(refused?.closed).toBe(false);
+  hold('of a client');
+  expect(made).toHaveLength(4);
+  expect(refused?.closed).toBe(true);
+  expect(broker.withScope('of a client')?.adapter).toBe(made[3]);
+});
+
 it('a broker opens nothing any more once it is closed', async () => {
   const { broker, made, hold, want, clock } = start();
   want(SHARED, 'tick');

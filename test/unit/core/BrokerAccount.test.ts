@@ -50,7 +50,7 @@ function start() {
   const [adapter] = made;
   if (adapter === undefined) throw new Error('no adapter was made');
   const trades = (): MarketData[] => published.filter(({ type }) => type === 'trade');
-  return { clock, metrics, account, adapter, made, trades, closed };
+  return { clock, metrics, account, adapter, made, trades, published, closed };
 }
 
 it('ignores what the adapter says of a stream after its end, and goes on with its numbers if it begins again soon', async () => {
@@ -105,6 +105,21 @@ it('keeps the status of a symbol until the last of its streams is closed', async
     wasClosed.push(closed.includes(status));
   }
   expect(wasClosed).toEqual([false, true]);
+  await account.close();
+});
+
+it('says of its symbols why the venue is away, anew when the reason changes', async () => {
+  const { clock, account, adapter, published } = start();
+  account.want(WISH, ASKER);
+  await clock.advance(0);
+  for (const reason of ['No route.', 'No route.', 'The venue refuses the token.']) {
+    adapter.sink.onStatus({ kind: 'waiting', delayMs: 5, reason });
+  }
+  expect(published).toMatchObject([
+    { type: 'status', state: 'recovering', reason: 'Not connected.' },
+    { type: 'status', state: 'recovering', reason: 'No route.' },
+    { type: 'status', state: 'recovering', reason: 'The venue refuses the token.' },
+  ]);
   await account.close();
 });
 

@@ -337,6 +337,24 @@ it('the manager notifies its watchers of changes of state only', () => {
   expect(seen).toEqual(['binance disconnected', 'binance connecting']);
 });
 
+it('the manager notifies its watchers of a new reason, though the state stays', () => {
+  const { gateway: g, broker } = gateway();
+  const seen: (string | null)[] = [];
+  using _watching = g.manager.watch(NO_ACCESS, ({ reason }) => seen.push(reason));
+  for (const reason of ['No route.', 'No route.', 'The venue does not serve this location (HTTP 451).']) {
+    broker.sink.onStatus({ kind: 'waiting', delayMs: 5, reason });
+  }
+  for (const reason of ['Nothing comes.', 'One of two connections is down.']) {
+    broker.sink.onStatus({ kind: 'degraded', reason });
+  }
+  expect(seen).toEqual([
+    'No route.',
+    'The venue does not serve this location (HTTP 451).',
+    'Nothing comes.',
+    'One of two connections is down.',
+  ]);
+});
+
 it('the manager leaves no timer behind when it is closed with open subscriptions', async () => {
   const { gateway: g } = gateway();
   await g.subscribe(['tick', 'orderbook']);

@@ -25,7 +25,7 @@ function monitor() {
     staleAfterMs: 10_000,
     report: (symbol, { state, reason, gap, feeds }) => {
       reports.push([symbol, state, gap ? 'gap' : null, reason].filter(Boolean).join(': '));
-      standings.push(feeds.map((each) => `${each.type} ${each.state}`).join());
+      standings.push(feeds.map((each) => `${each.type} ${each.state}${each.gap ? ' gap' : ''}`).join());
     },
   });
   return { clock, reports, standings, subject };
@@ -130,6 +130,18 @@ describe('FeedMonitor', () => {
     subject.condition(trade, { kind: 'live' });
     subject.condition(trade, { kind: 'gap', reason: 'trades 5 to 9 were lost', to: null });
     expect(reports).toEqual(['BTCUSDT: live', 'BTCUSDT: live: gap: trades 5 to 9 were lost']);
+  });
+
+  it('reports a gap of the feed that has it, not of candles of another interval', () => {
+    const { standings, subject } = monitor();
+    const minute: MonitoredFeed = { ...feed('candle'), interval: '1m' };
+    const hour: MonitoredFeed = { ...feed('candle'), interval: '1h' };
+    for (const each of [minute, hour]) {
+      subject.open(each, null);
+      subject.condition(each, { kind: 'live' });
+    }
+    subject.condition(hour, { kind: 'gap', reason: 'An hour is lost.' });
+    expect(standings.at(-1)).toBe('candle live,candle live gap');
   });
 
   it('reports every feed as recovering during an outage, except one that is closed', () => {

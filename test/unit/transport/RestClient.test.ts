@@ -201,6 +201,26 @@ describe('RestClient', () => {
     expect(server.requests.toSorted()).toEqual(['/feed', '/feed', '/later', '/witness']);
   });
 
+  it('notifies whoever joins a request that waits for the end of a pause', async () => {
+    const { client, queue, clock, server } = await set(
+      inTurn({ status: 429, headers: { 'retry-after': '7' }, body: {} }, { body: { ok: true } }),
+    );
+    const parked: number[] = [];
+    const feed = ask(client, '/feed', { patience: 'wait' });
+    await waitFor(() => queue.pausedUntilMs !== null);
+    await clock.advance(2_000);
+    const joined = client.get({
+      path: '/feed',
+      weight: 1,
+      patience: 'wait',
+      onParked: ({ forMs }) => void parked.push(forMs),
+    });
+    expect(parked).toEqual([5_000]);
+    await clock.advance(5_000);
+    await Promise.all([feed, joined]);
+    expect(server.requests).toHaveLength(2);
+  });
+
   it('comes back ever later while pause follows pause, and soon again once the venue has answered', async () => {
     const refusal = { status: 429, headers: { 'retry-after': '0' }, body: {} };
     const { client, clock, queue } = await set(

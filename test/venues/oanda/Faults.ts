@@ -74,6 +74,11 @@ export class Faults {
     for (const stream of this.#streams(accountId)) stream.silenced = true;
   }
 
+  /** The open streams get no more prices, only heartbeats; new ones are served. */
+  muteOpenStreams(accountId?: string): void {
+    for (const stream of this.#streams(accountId)) stream.muted = true;
+  }
+
   /** Makes the venue forget the open streams, while their clients get neither a byte nor an end. */
   forgetOpenStreams(accountId?: string): void {
     for (const stream of this.#streams(accountId)) stream.forget();

@@ -52,6 +52,8 @@ export class StandInStream {
   readonly since: number;
   /** Makes this stream alone silent. */
   silenced = false;
+  /** It gets no more prices, but heartbeats. */
+  muted = false;
   /** Its prices come later than those of other streams by this time. */
   lagMs: number;
   readonly #options: StandInStreamOptions;
@@ -125,7 +127,7 @@ export class StandInStream {
   /** Sends a price at once, whatever its window; an older price that waits in the window is dropped. */
   deliver(price: ClientPrice, style?: Partial<PriceStyle>): void {
     const { switches } = this.#options;
-    if (!this.has(price.instrument) || switches.noPrices) return;
+    if (!this.has(price.instrument) || switches.noPrices || this.muted) return;
     const line = renderPrice(price, this.timeFormat, { ...PLAIN_STYLE, ...switches.style, ...style });
     if ((this.#sentTimes.get(price.instrument) ?? 0n) < price.time) this.#sentTimes.set(price.instrument, price.time);
     const send = (): void => {

@@ -96,6 +96,15 @@ describe('BinanceRest.fetchCatalog', () => {
     expect((await rest.fetchCatalog()).get('BTCUSDT')).toMatchObject({ tickSize: null, lotSize: null, tradable: true });
   });
 
+  it.each([
+    ['baseAsset', { baseAsset: undefined }],
+    ['baseAsset', { baseAsset: 1 }],
+    ['quoteAsset', { quoteAsset: '' }],
+  ])('lists a symbol whose %s can not be read, under its own name', async (_, fields) => {
+    const { rest } = await set(() => listing({ ...BTCUSDT, ...fields }));
+    expect((await rest.fetchCatalog()).get('BTCUSDT')).toMatchObject({ displayName: 'BTCUSDT', tradable: true });
+  });
+
   it('keeps the step that it can read beside one that it can not', async () => {
     const filters = [
       { filterType: 'PRICE_FILTER', tickSize: '0.01000000' },

@@ -40,6 +40,13 @@ describe('candles', () => {
     expect(candles()).toEqual(['1m 04:00', '1m 04:00', '1m 04:00 closed']);
   });
 
+  it('end when the venue says, for a halt may cut one short', async () => {
+    const { socket, events } = await startCandles(feed);
+    const { k, ...rest } = minute(0, true);
+    send(socket, 'btcusdt@kline_1m', { ...rest, k: { ...k, T: START + 20_999 } });
+    expect(events(feed)).toMatchObject([{ closeTime: '2026-01-02T03:04:21.000Z', closed: true }]);
+  });
+
   it('of another interval are malformed', async () => {
     const { socket, candles, counter } = await startCandles(feed);
     send(socket, 'btcusdt@kline_1m', kline(START));
@@ -97,7 +104,7 @@ describe('candles', () => {
   });
 
   it('that can not be fetched are reported as doubtful, and the feed goes on', async () => {
-    const { socket, rest, reconnect, candles, clock, conditions } = await startCandles(feed);
+    const { socket, rest, reconnect, candles, clock, conditions, counter } = await startCandles(feed);
     send(socket, 'btcusdt@kline_1m', minute(0));
     socket.drop();
     rest.candles = () => Promise.reject(unavailable());
@@ -109,6 +116,7 @@ describe('candles', () => {
       { kind: 'gap', reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.', to: null },
       { kind: 'live' },
     ]);
+    expect(await counter('gaps')).toEqual([{ broker: 'binance', type: 'candle', value: 1 }]);
   });
 
   it('that waited when the connection was lost again are forgotten, for history is newer', async () => {
@@ -154,7 +162,7 @@ describe('candles', () => {
   });
 
   it('that are left out and nobody has are reported as missing, and never come behind newer ones', async () => {
-    const { socket, rest, reconnect, clock, candles, conditions } = await startCandles(feed);
+    const { socket, rest, reconnect, clock, candles, conditions, counter } = await startCandles(feed);
     send(socket, 'btcusdt@kline_1m', minute(0, true));
     rest.candles = () => Promise.resolve([historicCandle(START, true)]);
     send(socket, 'btcusdt@kline_1m', minute(2, true));
@@ -163,6 +171,7 @@ describe('candles', () => {
     expect(conditions(feed).filter(({ kind }) => kind === 'gap')).toEqual([
       { kind: 'gap', reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.', to: null },
     ]);
+    expect(await counter('gaps')).toEqual([{ broker: 'binance', type: 'candle', value: 1 }]);
     socket.drop();
     rest.candles = () =>
       Promise.resolve([0, 1, 2, 3].map((index) => historicCandle(START + index * MINUTE, index < 3)));

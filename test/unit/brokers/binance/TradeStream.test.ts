@@ -173,6 +173,7 @@ describe('trades', () => {
       { kind: 'gap', reason: 'Trades of BTCUSDT after id 5 may be missing.', to: null },
       { kind: 'live' },
     ]);
+    expect(await trades.counter('gaps')).toEqual([{ broker: 'binance', type: 'trade', value: 1 }]);
   });
 
   it('go on, with a word, when the venue numbers them anew', async () => {

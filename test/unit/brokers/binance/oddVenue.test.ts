@@ -47,6 +47,17 @@ describe('numbers that begin anew', () => {
     expect(await scene.counter('gaps')).toEqual([{ broker: 'binance', type: 'trade', value: 1 }]);
   });
 
+  it('on the same connection cost no tick for longer than ten seconds', async () => {
+    const harness = startBroker();
+    const socket = await harness.goLive(ticks);
+    send(socket, 'btcusdt@bookTicker', tick(1_000));
+    for (let u = 1; u <= 14; u += 1) {
+      send(socket, 'btcusdt@bookTicker', tick(u));
+      await harness.clock.advance(1_000);
+    }
+    expect(harness.events(ticks)).toHaveLength(4);
+  });
+
   it('on the same connection are noticed by the venue’s time', async () => {
     const scene = await startTrades();
     send(scene.socket, 'btcusdt@trade', trade(1_000, 5_000));
@@ -137,6 +148,48 @@ describe('a stream that can not be read', () => {
   });
 });
 
+describe('a stream that counts in microseconds', () => {
+  const seconds = feedOf('BTCUSDT', 'candle', '1s');
+  const AT = Date.UTC(2026, 0, 2, 3, 4, 5);
+  const micros = AT * 1_000 + 250;
+
+  it.each([
+    ['trades', trades, 'btcusdt@trade', { ...trade(1), E: micros, T: micros }, '2026-01-02T03:04:05.000250Z'],
+    [
+      'aggregate trades',
+      trades,
+      'btcusdt@aggTrade',
+      { ...trade(1), e: 'aggTrade', a: 1, E: micros, T: micros },
+      '2026-01-02T03:04:05.000250Z',
+    ],
+    [
+      'candles',
+      seconds,
+      'btcusdt@kline_1s',
+      { ...kline(AT), E: micros, k: { ...kline(AT).k, t: AT * 1_000, T: AT * 1_000 + 999_999 } },
+      '2026-01-02T03:04:05.000250Z',
+    ],
+  ])('is read, and none of its %s is dropped', async (name, feed, stream, message, time) => {
+    const harness = startBroker({ trades: name === 'aggregate trades' ? 'aggregate' : 'individual' });
+    const socket = await harness.goLive(feed);
+    send(socket, stream, message);
+    expect(harness.events(feed)).toMatchObject([{ time }]);
+    expect(await harness.counter('invalidMessages')).toEqual([]);
+  });
+
+  it('is read, and its book stays in step', async () => {
+    const harness = startBroker();
+    harness.rest.depth = () => Promise.resolve(snapshot(10));
+    const socket = await harness.goLive(book);
+    for (let id = 10; id < 15; id += 1) {
+      send(socket, 'btcusdt@depth@100ms', { ...depth(id, id + 1), E: micros + id });
+      await harness.clock.advance(100);
+    }
+    expect(harness.events(book).at(-1)).toMatchObject({ kind: 'delta', time: '2026-01-02T03:04:05.000264Z' });
+    expect(harness.conditions(book).at(-1)).toEqual({ kind: 'live' });
+  });
+});
+
 describe('what comes late', () => {
   const candles = feedOf('BTCUSDT', 'candle', '1s');
   type Harness = Awaited<ReturnType<typeof startBroker>>;
@@ -173,6 +226,24 @@ describe('what comes late', () => {
     ]);
     await run(harness, { seconds: 5, lateMs: 0 });
     expect(last(harness).map((condition) => condition?.kind)).toEqual(['live', 'live', 'live']);
+  });
+
+  it('is a book, too', async () => {
+    const harness = startBroker();
+    harness.rest.depth = () => Promise.resolve(snapshot(1_000));
+    harness.rest.time = () => Promise.resolve(harness.clock.now());
+    const socket = await harness.goLive(book);
+    let id = 1_000;
+    const runBook = async (lateMs: number) => {
+      for (let second = 0; second < 5; second += 1) {
+        send(socket, 'btcusdt@depth@100ms', { ...depth(id, (id += 1)), E: harness.clock.now() - lateMs });
+        await harness.clock.advance(1_000);
+      }
+      return harness.conditions(book).at(-1);
+    };
+    expect(await runBook(0)).toEqual({ kind: 'live' });
+    expect(await runBook(90_000)).toEqual({ kind: 'stale', reason: 'What comes of BTCUSDT is 90 s late.' });
+    expect(await runBook(0)).toEqual({ kind: 'live' });
   });
 
   it('is not what a recording of long ago delivers', async () => {

@@ -112,6 +112,9 @@ describe('mapping', () => {
       closed: false,
     });
     expect(fromKline({ ...message, closed: true }, '1m', receivedAt).closed).toBe(true);
+    // A halt cut it short.
+    const short = fromKline({ ...message, lastAt: 1737447150499, closed: true }, '1m', receivedAt);
+    expect(short.closeTime).toBe('2025-01-21T08:12:30.500Z');
   });
 
   it('leaves the levels of a book as they are', () => {

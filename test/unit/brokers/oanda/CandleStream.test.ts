@@ -50,11 +50,12 @@ function context() {
     reconnect: { baseMs: 500, maxMs: 30_000 },
     sink: { onEvent() {}, onFeed() {}, onStatus() {}, onActivity() {}, onCatalog() {} },
   };
-  return { clock, told, listener, broker };
+  const counted = async () => (await metrics.gaps.get()).values.map(({ labels, value }) => [labels['type'], value]);
+  return { clock, told, listener, broker, counted };
 }
 
 function minutes() {
-  const { clock, told, listener, broker } = context();
+  const { clock, told, listener, broker, counted } = context();
   const asked: (number | null)[] = [];
   const questions: CandleQuestion[] = [];
   const venue = {
@@ -80,6 +81,7 @@ function minutes() {
     asked,
     questions,
     venue,
+    counted,
     take: () => told.splice(0),
     price: (minute: number, price: string) => {
       stream.add({ price: decimal(price), timeMs: START + minute * MINUTE });
@@ -266,7 +268,7 @@ describe('candles of the venue', () => {
   });
 
   it('are reported as missing if history can not be had, and the one that lacks its beginning is left to the venue', async () => {
-    const { begin, price, take, answer, stream, venue, clock } = minutes();
+    const { begin, price, take, answer, stream, venue, clock, counted } = minutes();
     await begin(venueCandle(0, ['2', '2', '2', '2', '1'], false));
     take();
     stream.interrupt();
@@ -275,6 +277,7 @@ describe('candles of the venue', () => {
     await clock.advance(0);
     price(3.5, '7');
     expect(take()).toEqual(['gap', 'live']);
+    expect(await counted()).toEqual([['candle', 1]]);
     price(4, '8');
     answer({ kind: 'none' });
     expect(take()).toEqual(['04:00 8 8 8 8 1']);
@@ -333,10 +336,11 @@ describe('candles of the venue', () => {
 
 describe('candles of one second', () => {
   function seconds() {
-    const { told, listener, broker } = context();
+    const { told, listener, broker, counted } = context();
     const stream = new SecondsStream({ symbol: 'EUR_USD', broker, listener });
     return {
       stream,
+      counted,
       take: () => told.splice(0),
       price: (second: number, price: string) => {
         stream.add({ price: decimal(price), timeMs: START + second * 1_000 });
@@ -368,8 +372,8 @@ describe('candles of one second', () => {
     expect(take()).toEqual([]);
   });
 
-  it('that were lost in an interruption are reported as missing, and none is closed twice', () => {
-    const { stream, price, take } = seconds();
+  it('that were lost in an interruption are reported as missing, and none is closed twice', async () => {
+    const { stream, price, take, counted } = seconds();
     stream.begin();
     price(0.5, '1');
     price(1, '2');
@@ -380,5 +384,6 @@ describe('candles of one second', () => {
     price(5.5, '4');
     price(6, '5');
     expect(take()).toEqual(['gap', 'live', '00:06 5 5 5 5 1']);
+    expect(await counted()).toEqual([['candle', 1]]);
   });
 });

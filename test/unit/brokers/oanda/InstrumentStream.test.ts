@@ -35,6 +35,7 @@ function open(...feeds: Feed[]) {
     places: 5,
     rest: { fetchPrice: () => venue.price(), fetchRecentCandles: () => venue.candles() },
     confirmer: { ask: (question) => void questions.push(question) },
+    onDeaf: () => void told.push('another stream is wanted'),
     broker: {
       id: 'oanda',
       clock,
@@ -93,6 +94,47 @@ describe('an instrument', () => {
     take();
     receive(3);
     expect(take()).toEqual(['book is live', 'book 05', 'tick is live']);
+  });
+
+  it('whose prices look old for more than ten seconds begins anew, for the time of the last one can not be right', async () => {
+    const { receive, take, clock } = open(TICK, BOOK);
+    receive(50);
+    take();
+    for (let second = 1; second <= 11; second += 1) {
+      receive(second);
+      await clock.advance(1_000);
+    }
+    expect(take()).toEqual([]);
+    receive(12);
+    expect(take()).toEqual([
+      'tick is recovering',
+      'book is recovering',
+      'tick 12',
+      'book is live',
+      'book 12',
+      'tick is live',
+    ]);
+    receive(13);
+    expect(take()).toEqual(['tick 13', 'book 13']);
+  });
+
+  it('does not begin anew for old prices between newer ones, nor for one after each loss', async () => {
+    const { receive, take, clock, stream } = open(TICK);
+    for (let second = 5; second <= 40; second += 5) {
+      receive(second);
+      receive(1);
+      await clock.advance(8_000);
+    }
+    expect(take()).toHaveLength(9);
+    await clock.advance(60_000);
+    receive(40);
+    receive(40);
+    for (let loss = 0; loss < 3; loss += 1) {
+      stream.lost('reset');
+      receive(2);
+      await clock.advance(8_000);
+    }
+    expect(take().filter((told) => /\d/.test(told))).toEqual([]);
   });
 
   it('of a closed market is closed, not stale, and live again with its first price to trade at', () => {
@@ -199,6 +241,14 @@ describe('an instrument', () => {
     stream.setFeeds(new Set([BOOK]));
     receive(6);
     expect(take()).toEqual(['book 06']);
+  });
+
+  it('reports to new feeds that its market is closed, and gives them its last price', () => {
+    const { receive, take, stream } = open(TICK);
+    receive(5, { tradeable: false });
+    take();
+    stream.setFeeds(new Set([TICK, BOOK, MINUTE]));
+    expect(take()).toEqual(['book 05', 'book is closed', 'minute is closed']);
   });
 
   it('reports to new feeds that it is lost', () => {

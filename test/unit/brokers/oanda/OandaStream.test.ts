@@ -190,6 +190,26 @@ describe('the stream of an account', () => {
   });
 });
 
+describe('a stream that does not deliver', () => {
+  it('is replaced at once, and then ever more rarely, however many instruments ask for that', async () => {
+    const { goLive, feeds, stream, clock } = start('A', 'B');
+    const old = await goLive();
+    const renewedAfter: number[] = [];
+    for (let second = 0; second < 120; second += 1) {
+      const before = feeds.all.length;
+      stream.renew('A does not come.');
+      stream.renew('B does not come.');
+      await clock.advance(1_000);
+      if (feeds.all.length === before) continue;
+      renewedAfter.push(second);
+      feeds.last.snapshot();
+    }
+    expect(old.alive).toBe(false);
+    expect(feeds.alive).toEqual([feeds.last]);
+    expect(renewedAfter).toEqual([0, 17, 50, 116]);
+  });
+});
+
 describe('a change of instruments', () => {
   it('opens the new stream, hears both, and ends the old one when the new one has sent all its prices', async () => {
     const { goLive, want, feeds, take, stream } = start('A', 'B');

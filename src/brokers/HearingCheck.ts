@@ -1,5 +1,5 @@
-import { sleep } from '../../shared/clock.ts';
-import type { Clock } from '../../shared/clock.ts';
+import { sleep } from '../shared/clock.ts';
+import type { Clock } from '../shared/clock.ts';
 
 /** A stream that does not deliver is first subscribed again; then its connection is replaced. */
 export type HearingStep = 'resubscribe' | 'reconnect';
@@ -23,7 +23,7 @@ const LONGEST_MS = 600_000;
 
 /**
  * Finds out whether a silent stream is quiet or broken. Silence alone proves nothing, and an acknowledged subscription
- * does not either; so the venue is asked, ever more rarely while it has nothing new. Owned by a MarketStream.
+ * does not either; so the venue is asked, ever more rarely while it has nothing new. Owned by what hears the stream.
  */
 export class HearingCheck implements Disposable {
   readonly #options: HearingCheckOptions;
