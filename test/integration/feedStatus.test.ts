@@ -124,7 +124,7 @@ describe('the status of a symbol', () => {
     await gateway.wanted('candle BTCUSDT 1m');
     const { sink } = gateway.broker();
     sink.onFeed(feedOfOther, { kind: 'stale', reason: 'No candle of five minutes.' });
-    sink.onFeed(feedOfOther, { kind: 'gap', reason: 'One of five minutes is lost.' });
+    sink.onFeed(feedOfOther, { kind: 'gap', reason: 'One of five minutes is lost.', to: null });
     await client.subscribe('binance', ['BTCUSDT'], ['tick']);
     await gateway.wanted('tick BTCUSDT');
     report(gateway, 'tick BTCUSDT', { kind: 'stale', reason: 'No tick.' });
@@ -142,7 +142,7 @@ describe('the status of a symbol', () => {
     await gateway.wanted('tick BTCUSDT');
     const { sink } = gateway.broker();
     sink.onFeed(feedOfOther, { kind: 'recovering', reason: 'No candle of five minutes.' });
-    sink.onFeed(feedOfOther, { kind: 'gap', reason: 'One of five minutes is lost.' });
+    sink.onFeed(feedOfOther, { kind: 'gap', reason: 'One of five minutes is lost.', to: null });
     report(gateway, 'tick BTCUSDT', { kind: 'stale', reason: 'No tick.' });
     await waitFor(() => client.told.length === 1 && other.told.length === 2);
     expect(client.told).toEqual(['STALE: No tick.']);

@@ -91,7 +91,9 @@ describe('history', () => {
     expect(all).toEqual(span(all));
     expect(client.messages[2]?.['replay']).toEqual({ recovered: null, events: 100, complete: true });
     const candles = client.data('candle');
-    const closed = candles.filter((candle) => candle['closed']).map(({ openTime }) => Date.parse(String(openTime)) / 1_000);
+    const closed = candles
+      .filter((candle) => candle['closed'])
+      .map(({ openTime }) => Date.parse(String(openTime)) / 1_000);
     expect(closed).toEqual(span(closed));
     const opens = candles.map(({ openTime }) => String(openTime));
     expect(opens).toEqual(opens.toSorted());
@@ -109,12 +111,54 @@ describe('a client that comes back with its last cursors, over GraphQL', () => {
     }
   }`;
 
+  const tradesOf = (client: TransportWsClient): Data[] =>
+    client
+      .of('a')
+      .flatMap(({ payload }) => (payload as { data?: { marketData: Data } } | undefined)?.data?.marketData ?? []);
+
   it('is sent the outcome although it asked for no status, and then every trade since', async () => {
     const first = await TransportWsClient.connect(gateway.urls.graphql);
-    const received: Data[] = [];
-    expect(DOCUMENT).toContain('resume');
-    expect(first).toBeDefined();
-    expect(received).toEqual([]);
-    await first.close();
+    first.subscribe('a', DOCUMENT);
+    await waitFor(() => tradesOf(first).length > 5);
+    first.socket.terminate();
+    const before = tradesOf(first);
+    expect(before[0]).toMatchObject({ __typename: 'Trade' });
+    const second = await TransportWsClient.connect(gateway.urls.graphql);
+    second.subscribe('a', DOCUMENT, { resume: [before.at(-1)?.['cursor']] });
+    await waitFor(() => tradesOf(second).length > 40);
+    second.socket.terminate();
+    const [outcome, ...after] = tradesOf(second);
+    expect(outcome).toMatchObject({
+      __typename: 'FeedStatus',
+      replay: { recovered: true, events: expect.any(Number), complete: true },
+      gap: null,
+    });
+    const all = ids([...before, ...after]);
+    expect(all).toEqual(span(all));
+  });
+
+  it('shares the encodings of those who never left, whatever its cursors are', async () => {
+    const clients = await Promise.all([1, 2, 3].map(() => TransportWsClient.connect(gateway.urls.graphql)));
+    clients[0]?.subscribe('a', DOCUMENT);
+    await waitFor(() => tradesOf(clients[0] ?? expect.fail()).length > 3);
+    const [cursor] = tradesOf(clients[0] ?? expect.fail()).map((event) => event['cursor']);
+    for (const client of clients.slice(1)) client.subscribe('a', DOCUMENT, { resume: [cursor] });
+    await waitFor(() => clients.every((client) => tradesOf(client).length > 20));
+    for (const client of clients) client.socket.terminate();
+  });
+
+  it.each([
+    ['a text that is no cursor', ['x']],
+    ['an empty text', ['']],
+    ['a cursor with something behind it', ['1abcdefghABCDEFGHIJKL7-1000-42-1']],
+    ['a number that is too large', [`1abcdefghABCDEFGHIJKL${'9'.repeat(16)}`]],
+  ])('is refused with BAD_REQUEST for %s', async (_name, resume) => {
+    const client = await TransportWsClient.connect(gateway.urls.graphql);
+    client.subscribe('a', DOCUMENT, { resume });
+    const { payload } = await client.typed('error', 'a');
+    client.socket.terminate();
+    expect(payload).toMatchObject([
+      { extensions: { code: 'BAD_REQUEST' }, message: expect.stringContaining('resume') },
+    ]);
   });
 });

@@ -140,7 +140,7 @@ describe('FeedMonitor', () => {
       subject.open(each, null);
       subject.condition(each, { kind: 'live' });
     }
-    subject.condition(hour, { kind: 'gap', reason: 'An hour is lost.' });
+    subject.condition(hour, { kind: 'gap', reason: 'An hour is lost.', to: null });
     expect(standings.at(-1)).toBe('candle live,candle live gap');
   });
 
