@@ -170,12 +170,13 @@ function buildManager(
   { config, logger, lingerMs, clock = systemClock }: MarketDataServerOptions,
   parts: Pick<BrokerManagerOptions, 'index' | 'metrics' | 'bus'>,
 ): BrokerManager {
-  const { staleAfterMs } = config.feeds;
+  const { staleAfterMs, replayBytes } = config.feeds;
   return new BrokerManager({
     ...parts,
     clock,
     logger,
     staleAfterMs,
+    replayBytes,
     ...(lingerMs === undefined ? {} : { lingerMs }),
   });
 }

@@ -199,6 +199,7 @@ export const configSchema = section({
   limits: limits.prefault({}),
   feeds: section({
     staleAfterMs: wholeNumber(100, HOUR_MS).default(10_000),
+    replayBytes: wholeNumber(1_024, 64 * 1_073_741_824).default(67_108_864),
     reconnect: reconnect.prefault({}),
   }).prefault({}),
   graphql: section({ introspection: flag().default(true), graphiql: flag().default(true) }).prefault({}),

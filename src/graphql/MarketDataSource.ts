@@ -3,6 +3,7 @@ import type { Subscriber } from '../fanout/routing/Topic.ts';
 import type { SharedEvent } from '../fanout/frames/SharedEvent.ts';
 import { MarketDataQueue } from '../fanout/client/EventQueue.ts';
 import type { Outbox, OperationTarget } from '../fanout/client/Outbox.ts';
+import type { Cursor } from '../market/cursor.ts';
 import type { GraphqlContext } from './context.ts';
 import { EventBatches } from './EventBatches.ts';
 import type { EventBatchesOptions } from './EventBatches.ts';
@@ -36,6 +37,11 @@ export class MarketDataSource implements AsyncIterable<SharedEvent | readonly Sh
 
   constructor(options: MarketDataSourceOptions) {
     this.#options = options;
+  }
+
+  /** The cursors that the client goes on from. */
+  get resumed(): readonly Cursor[] {
+    return this.#options.request.resume ?? [];
   }
 
   /** Writes every event to the outbox until disposed of. Throws what opening the subscription throws. */

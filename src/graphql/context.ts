@@ -25,4 +25,6 @@ export interface GraphqlContext {
    */
   readonly admit: (values: number) => Promise<void>;
   readonly operation: OperationRequest;
+  /** The cursors in the header Last-Event-ID, which count in place of the argument `resume`; null if there are none. */
+  readonly lastCursors: readonly string[] | null;
 }

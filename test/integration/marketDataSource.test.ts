@@ -21,6 +21,7 @@ async function pull(gateway: GraphqlGateway, query: string, queueBytes = 1_000_0
     protocol: 'graphql-sse',
     budget: new ByteBudget(queueBytes),
     admit: () => Promise.resolve(),
+    lastCursors: null,
     operation: { document, operationName: null, variableValues: null },
   };
   const results = await subscribe({ schema, document, contextValue });

@@ -111,10 +111,11 @@ describe('a client that comes back with its last cursors, over GraphQL', () => {
     }
   }`;
 
-  const tradesOf = (client: TransportWsClient): Data[] =>
-    client
-      .of('a')
-      .flatMap(({ payload }) => (payload as { data?: { marketData: Data } } | undefined)?.data?.marketData ?? []);
+  const tradesOf = (client: TransportWsClient): readonly Data[] =>
+    client.of('a').flatMap(({ payload }) => {
+      const { data } = (payload ?? {}) as { readonly data?: { readonly marketData: Data } };
+      return data === undefined ? [] : [data.marketData];
+    });
 
   it('is sent the outcome although it asked for no status, and then every trade since', async () => {
     const first = await TransportWsClient.connect(gateway.urls.graphql);

@@ -7,6 +7,8 @@ import { waitFor } from './waitFor.ts';
 export interface SseEvent {
   readonly event: string;
   readonly data: string;
+  /** Left out if the event has none. */
+  readonly id?: string;
 }
 
 /** A client of server-sent events that can stop reading, and can disconnect without notice. */
@@ -71,7 +73,8 @@ export class SseClient implements AsyncDisposable {
   #read(block: string): void {
     if (block === ':') this.#beats += 1;
     if (!block.startsWith('event: ')) return;
-    const [event = '', data = ''] = block.split('\n');
-    this.#events.push({ event: event.slice('event: '.length), data: data.slice('data:'.length).trim() });
+    const [event = '', data = '', last] = block.split('\n');
+    const id = last?.startsWith('id: ') === true ? { id: last.slice('id: '.length) } : {};
+    this.#events.push({ event: event.slice('event: '.length), data: data.slice('data:'.length).trim(), ...id });
   }
 }

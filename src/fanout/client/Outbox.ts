@@ -8,7 +8,6 @@ import type { ByteBudget } from './PendingEvents.ts';
 import { closeReason, TRY_AGAIN_LATER } from './closeReason.ts';
 import type { DeflateWindow } from '../frames/CompressedFrames.ts';
 import type { Encoder, SharedEvent, SharedFrames, SharedUpdate } from '../frames/SharedEvent.ts';
-import type { StreamFraming } from '../frames/streamFraming.ts';
 import { slowConsumer } from './EventQueue.ts';
 import { PendingEvents } from './PendingEvents.ts';
 import type { Subscriber } from '../routing/Topic.ts';
@@ -37,8 +36,8 @@ export interface OutboxOptions {
   /** The connection beneath the socket. Only the socket and the outbox write to it. */
   readonly stream: OutboxStream;
   readonly scheduler: FlushScheduler;
-  /** How results are written into the answer to an HTTP request. @default WebSocket frames */
-  readonly framing?: StreamFraming;
+  /** How events are written into the answer to an HTTP request. @default WebSocket frames */
+  readonly writer?: EventWriter;
   /** Payloads of at least this many bytes are compressed. Null: the client takes no compressed messages. */
   readonly compressFromBytes: number | null;
   readonly budget: ByteBudget;
@@ -52,6 +51,14 @@ export interface OutboxOptions {
    * for none.
    */
   readonly finalMessage: (error: GatewayError, target: OperationTarget | null) => string | null;
+}
+
+/** Writes events for one client. */
+export interface EventWriter {
+  /** The most that an event takes beside its payload. */
+  readonly extraBytes: number;
+  /** The events as they are written; `frames` has one payload for each of them, or one for all. */
+  write(frames: SharedFrames, events: readonly SharedEvent[]): Buffer;
 }
 
 interface Unwritten {
@@ -92,7 +99,7 @@ export class Outbox implements Disposable, Flushable {
   readonly #meter: DeliveryMeter;
   readonly #window: DeflateWindow | null;
   /** Null: WebSocket frames. */
-  readonly #framing: StreamFraming | null;
+  readonly #writer: EventWriter | null;
   /** The open subscriptions. */
   readonly #targets = new Set<OperationTarget>();
   /** Updates of the current turn. */
@@ -112,7 +119,7 @@ export class Outbox implements Disposable, Flushable {
     this.#stream = stream;
     this.#scheduler = scheduler;
     this.#meter = meter;
-    this.#framing = options.framing ?? null;
+    this.#writer = options.writer ?? null;
     this.#window = compressFromBytes === null ? null : { thresholdBytes: compressFromBytes, mark: null, id: null };
     stream.on('drain', this.#drained);
   }
@@ -131,7 +138,7 @@ export class Outbox implements Disposable, Flushable {
   sendEvents(events: readonly SharedEvent[], frames: SharedFrames, id: Buffer | null): Promise<void> {
     return this.#writeReply(() => {
       for (const sharedEvent of events) this.#meter.delivered(sharedEvent);
-      this.#meter.sent(this.#writeFrames(frames, id));
+      this.#meter.sent(this.#writeFrames(frames, events, id));
     });
   }
 
@@ -302,19 +309,19 @@ export class Outbox implements Disposable, Flushable {
       this.#writeApart(update, target);
       return;
     }
-    this.#count(update, this.#writeFrames(frames, target.id));
+    this.#count(update, this.#writeFrames(frames, update.events, target.id));
   }
 
   /** Returns the number of bytes. */
-  #writeFrames(frames: SharedFrames, id: Buffer | null): number {
-    const bytes = this.#bytes(frames, id);
+  #writeFrames(frames: SharedFrames, events: readonly SharedEvent[], id: Buffer | null): number {
+    const bytes = this.#bytes(frames, events, id);
     this.#stream.write(bytes);
     if (this.#stream.writableLength > 0) frames.detach();
     return bytes.length;
   }
 
-  #bytes(frames: SharedFrames, id: Buffer | null): Buffer {
-    return this.#framing === null ? frames.bytes(id, this.#window) : frames.streamed(this.#framing);
+  #bytes(frames: SharedFrames, events: readonly SharedEvent[], id: Buffer | null): Buffer {
+    return this.#writer?.write(frames, events) ?? frames.bytes(id, this.#window);
   }
 
   /** Writes the events one by one, as long as there is room. */
@@ -330,7 +337,8 @@ export class Outbox implements Disposable, Flushable {
     for (const { update, target } of unwritten) {
       const frames = update.frames(target.encoder);
       // The upper bound of the frames' length.
-      const most = frames.payloadBytes + update.size * (FRAME_BYTES + (target.id?.length ?? 0));
+      const extraBytes = this.#writer?.extraBytes ?? FRAME_BYTES + (target.id?.length ?? 0);
+      const most = frames.payloadBytes + update.size * extraBytes;
       if (end + most > SCRATCH_BYTES) {
         this.#writeScratch(end);
         end = 0;
@@ -340,7 +348,7 @@ export class Outbox implements Disposable, Flushable {
       } else if (most > SCRATCH_BYTES) {
         this.#write(update, target);
       } else {
-        const bytes = this.#bytes(frames, target.id);
+        const bytes = this.#bytes(frames, update.events, target.id);
         scratch.set(bytes, end);
         end += bytes.length;
         this.#count(update, bytes.length);

@@ -4,7 +4,7 @@ import { DeflateChain } from './DeflateChain.ts';
 import type { CompressedMessage, DeflateChains } from './DeflateChain.ts';
 import { nextFrames, textFrames } from './framing.ts';
 import type { PatchedFrames } from './framing.ts';
-import type { StreamFraming } from './streamFraming.ts';
+import type { ResultFraming } from './streamFraming.ts';
 import type { MarketData, OrderBookUpdate, StreamKey } from '../../market/marketData.ts';
 import type { ClientProtocol } from '../../shared/metrics.ts';
 
@@ -71,7 +71,7 @@ export class SharedFrames {
   #patched: PatchedFrames | null = null;
   #patchedLength = -1;
   #compressed: CompressedFrames | null = null;
-  #streamed: Map<StreamFraming, Buffer> | null = null;
+  #streamed: Map<ResultFraming, Buffer> | null = null;
 
   constructor(payloads: readonly SharedPayload[]) {
     this.payloads = payloads;
@@ -100,7 +100,7 @@ export class SharedFrames {
   }
 
   /** The payloads as they are written into the answer to an HTTP request. The bytes never change and may be kept. */
-  streamed(framing: StreamFraming): Buffer {
+  streamed(framing: ResultFraming): Buffer {
     this.#streamed ??= new Map();
     const known = this.#streamed.get(framing);
     if (known !== undefined) return known;

@@ -1,8 +1,17 @@
+/** How one result is written. */
+export interface ResultFraming {
+  /** A result, which is JSON on one line. */
+  result(text: string): string;
+}
+
+/** The beginning of an event, behind which more of its lines or its end may follow. */
+export const EVENT_BEGINNING: ResultFraming = { result: (text) => `event: next\ndata: ${text}\n` };
+
 /**
  * How the results of a subscription are written into the answer to an HTTP request. Every text may be sent to many
  * clients. Framings are compared by identity.
  */
-export interface StreamFraming {
+export interface StreamFraming extends ResultFraming {
   readonly contentType: string;
   /** Written before anything else, and at once: some clients don't report that they are connected before the first byte. */
   readonly start: string;
@@ -10,8 +19,6 @@ export interface StreamFraming {
   readonly heartbeat: string;
   /** Written after the last result. */
   readonly end: string;
-  /** A result, which is JSON on one line. */
-  result(text: string): string;
   /** The errors (a JSON list) because of which the stream ends. */
   failure(errors: string): string;
 }
@@ -27,7 +34,7 @@ export const EVENT_STREAM: StreamFraming = {
 };
 
 function nextEvent(payload: string): string {
-  return `event: next\ndata: ${payload}\n\n`;
+  return `${EVENT_BEGINNING.result(payload)}\n`;
 }
 
 /**

@@ -7,13 +7,16 @@ import type { DeliveryMeter } from '../../shared/metrics.ts';
 import type { StreamFraming } from '../../fanout/frames/streamFraming.ts';
 import { GOING_AWAY } from '../../fanout/client/closeReason.ts';
 import { Outbox } from '../../fanout/client/Outbox.ts';
-import type { OutboxSocket } from '../../fanout/client/Outbox.ts';
+import type { EventWriter, OutboxSocket } from '../../fanout/client/Outbox.ts';
+import { EVENT_STREAM } from '../../fanout/frames/streamFraming.ts';
 import type { GatewayError } from '../../shared/errors.ts';
 import { logFault } from '../../shared/logger.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
 import { MarketDataSource } from '../MarketDataSource.ts';
 import type { SharedShapes } from '../shapes/SharedShapes.ts';
 import type { StreamOutcome } from '../executeOperation.ts';
+import { EventIds } from './EventIds.ts';
+import type { Cursor } from '../../market/cursor.ts';
 
 export interface EventStreamOptions {
   readonly response: ServerResponse;
@@ -26,6 +29,8 @@ export interface EventStreamOptions {
   readonly meter: DeliveryMeter;
   readonly budget: ByteBudget;
   readonly heartbeatMs: number;
+  /** The cursors that the client goes on from. */
+  readonly resumed: readonly Cursor[];
 }
 
 /**
@@ -55,7 +60,7 @@ export class EventStream {
     this.#outbox = new Outbox({
       socket: asOutboxSocket(this.#socket),
       stream: this.#socket,
-      framing,
+      writer: options.framing === EVENT_STREAM ? new EventIds(options.resumed) : joining(framing),
       scheduler,
       compressFromBytes: null,
       budget,
@@ -155,6 +160,14 @@ export class EventStream {
     this.#owned.dispose();
     this.#closed.resolve();
   }
+}
+
+/** The most that multipart adds to a result. */
+const PART_BYTES = 128;
+
+/** Writes the bytes that all clients share. */
+function joining(framing: StreamFraming): EventWriter {
+  return { extraBytes: PART_BYTES, write: (frames) => frames.streamed(framing) };
 }
 
 const OPEN = 1;

@@ -10,7 +10,9 @@ import type { ClientErrors } from '../ClientErrors.ts';
 import type { DeliveryMeter } from '../../shared/metrics.ts';
 import { acceptedAnswers } from './acceptedAnswers.ts';
 import type { AcceptedAnswers } from './acceptedAnswers.ts';
+import { lastCursors } from './EventIds.ts';
 import { EventStream } from './EventStream.ts';
+import { MarketDataSource } from '../MarketDataSource.ts';
 import type { EventStreamOptions } from './EventStream.ts';
 import type { GraphiqlPage } from './GraphiqlPage.ts';
 import { graphqlUrl, readBody, refuseRequest } from './httpRequest.ts';
@@ -133,7 +135,11 @@ export class GraphqlHttp {
     }
     const { framing, results } = streamed;
     using _place = this.#takePlace(exchange, results);
-    const stream = this.#open({ response, headers: { ...headers, ...UNTOUCHED_BY_PROXIES }, framing, budget, meter });
+    const stream = this.#open({
+      ...{ response, framing, budget, meter },
+      resumed: resumedBy(results),
+      headers: { ...headers, ...UNTOUCHED_BY_PROXIES },
+    });
     client.watchLogin({
       endsSoon: null,
       ended: () => {
@@ -144,7 +150,7 @@ export class GraphqlHttp {
   }
 
   #context(
-    { client, response }: Exchange,
+    { client, request, response }: Exchange,
     rest: Pick<HttpContext, 'protocol' | 'budget' | 'accepted' | 'onStream'>,
   ): HttpContext {
     const { services } = this.#options;
@@ -152,6 +158,7 @@ export class GraphqlHttp {
     return {
       services,
       client,
+      lastCursors: lastCursors(request.headers),
       ...rest,
       admit: async (values) => {
         const gone = new AbortController();
@@ -188,7 +195,9 @@ export class GraphqlHttp {
     return stream === null || stream === EVENT_STREAM ? sse : multipart;
   }
 
-  #open(opening: Pick<EventStreamOptions, 'response' | 'headers' | 'framing' | 'budget' | 'meter'>): EventStream {
+  #open(
+    opening: Pick<EventStreamOptions, 'response' | 'headers' | 'framing' | 'budget' | 'meter' | 'resumed'>,
+  ): EventStream {
     const stream = new EventStream({ ...this.#options, ...opening });
     this.#streams.add(stream);
     return stream;
@@ -221,6 +230,10 @@ export class GraphqlHttp {
     const always = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
     this.#end(response, status, { ...always, ...headers }, body);
   }
+}
+
+function resumedBy(results: StreamOutcome): EventStreamOptions['resumed'] {
+  return results instanceof MarketDataSource ? results.resumed : [];
 }
 
 interface Streamed {

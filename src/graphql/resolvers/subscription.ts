@@ -17,7 +17,7 @@ const MAX_SPELLED_OUT = 10;
 export const subscription: SubscriptionResolvers = {
   marketData: {
     async subscribe(_root, args, context) {
-      const request = toRequest(args);
+      const request = toRequest(args, context);
       const routes = await admit(request, context);
       return new MarketDataSource({ context, routes, request, everyMs: null });
     },
@@ -27,7 +27,7 @@ export const subscription: SubscriptionResolvers = {
   marketDataBatch: {
     async subscribe(_root, { everyMs, ...args }, context) {
       checkRange('everyMs', everyMs, { from: 1, to: MAX_EVERY_MS });
-      const request = toRequest(args);
+      const request = toRequest(args, context);
       const routes = await admit(request, context);
       return new MarketDataSource({ context, routes, request, everyMs });
     },
@@ -53,14 +53,13 @@ export const subscription: SubscriptionResolvers = {
   },
 };
 
-function toRequest({
-  broker = null,
-  symbols,
-  types,
-  options,
-  resume = null,
-}: SubscriptionMarketDataArgs): SubscriptionRequest {
-  return { broker, symbols, types, options: options ?? DEFAULT_OPTIONS, resume: readCursors(resume) };
+function toRequest(
+  { broker = null, symbols, types, options, resume = null }: SubscriptionMarketDataArgs,
+  { lastCursors }: GraphqlContext,
+): SubscriptionRequest {
+  // The argument is that of the first request: a browser repeats it, and adds what it has seen since.
+  const cursors = readCursors(lastCursors ?? resume);
+  return { broker, symbols, types, options: options ?? DEFAULT_OPTIONS, resume: cursors };
 }
 
 /** Routes the symbols. A GraphQL subscription is opened whole or not at all. */

@@ -112,6 +112,7 @@ export class SocketOperations implements Disposable {
         client,
         protocol: 'graphql-ws',
         budget,
+        lastCursors: null,
         admit: (values) => this.#admit(operation, values),
       });
       if (outcome instanceof MarketDataSource) this.#push(operation, outcome);
