@@ -4,7 +4,7 @@ import { fromEpochMs, toEpochMs } from '../market/timestamp.ts';
 import type { Timestamp } from '../market/timestamp.ts';
 import { assertNever } from '../shared/errors.ts';
 import type { Clock } from '../shared/clock.ts';
-import { worstOf } from './StatusView.ts';
+import { seenAs, worstOf } from './StatusView.ts';
 
 /** See FeedStanding. */
 export type FeedPhase = FeedStanding['state'];
@@ -34,17 +34,17 @@ export class FeedHealth {
     return this.#reason;
   }
 
-  /** When it came into its phase; null while it is opening. */
+  /** Since when clients see it in this state; null while it is opening. */
   get since(): Timestamp | null {
     return this.#since;
   }
 
   /** Returns true if that changed anything. */
-  set(phase: FeedPhase, reason: string | null, epochMs: number): boolean {
+  set(phase: Exclude<FeedPhase, 'opening'>, reason: string | null, epochMs: number): boolean {
     if (phase === this.#phase && reason === this.#reason) return false;
     // A silence that had a cause says nothing about the feed's rhythm.
     if (phase === 'live' && this.#phase !== 'live') this.#events = 0;
-    if (phase !== this.#phase) this.#since = fromEpochMs(epochMs);
+    if (this.#phase === 'opening' || seenAs(phase) !== seenAs(this.#phase)) this.#since = fromEpochMs(epochMs);
     this.#phase = phase;
     this.#reason = reason;
     return true;

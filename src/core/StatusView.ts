@@ -26,10 +26,25 @@ export function worstOf(standings: readonly FeedStanding[]): SeenState & { reado
     if (state === 'opening') continue;
     const found = standings.find((standing) => standing.state === state);
     if (found === undefined) continue;
-    const { reason, since } = found;
-    return { state: state === 'withdrawn' ? 'stale' : state, reason, since };
+    const seen = seenAs(state);
+    return { state: seen, reason: found.reason, since: sinceOf(standings, seen) };
   }
   return { state: 'recovering', reason: null, since: null };
+}
+
+/** The state in which clients see a feed: whether only its last value is out of date does not matter to them. */
+export function seenAs(state: Exclude<FeedStanding['state'], 'opening'>): FeedState {
+  return state === 'withdrawn' ? 'stale' : state;
+}
+
+/** Trouble is as old as the first feed that has it, and all is well since it is so for the last one. */
+function sinceOf(standings: readonly FeedStanding[], seen: FeedState): Timestamp | null {
+  let found: Timestamp | null = null;
+  for (const { state, since } of standings) {
+    if (state === 'opening' || since === null || seenAs(state) !== seen) continue;
+    if (found === null || (seen === 'live' ? since > found : since < found)) found = since;
+  }
+  return found;
 }
 
 /** A status means this to one subscriber. */

@@ -79,11 +79,12 @@ describe('the Binance broker and its venue', () => {
     await gateway.venue.faults.hangUp();
     market.trade('43250.1', '0.01', { fills: 1_500 });
     await waitFor(() => gateway.gaps(TRADE).length > 0);
-    const first = gateway.tradeIds()[0] ?? 0;
-    expect(gateway.gaps(TRADE)).toEqual([
-      { kind: 'gap', reason: `500 trades of BTCUSDT are missing: ids ${first + 1} to ${first + 500}.` },
-    ]);
     await waitFor(() => gateway.tradeIds().length === 1_001);
+    const first = gateway.tradeIds()[0] ?? 0;
+    const reason = `500 trades of BTCUSDT are missing: ids ${first + 1} to ${first + 500}.`;
+    const [streamed, next] = gateway.events(TRADE);
+    expect(gateway.gaps(TRADE)).toEqual([{ kind: 'gap', reason, to: next?.time }]);
+    expect([streamed, next]).toMatchObject([{ backfilled: false }, { backfilled: true }]);
     expectConsecutive(gateway.tradeIds().slice(1));
   });
 

@@ -1,12 +1,14 @@
 import { createClient } from 'graphql-ws';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { book, tick } from '../support/events.ts';
+import { book, tick, trade } from '../support/events.ts';
 import { GraphqlGateway } from '../support/GraphqlGateway.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { RawGateway } from '../support/RawGateway.ts';
 import type { ScriptedGateway } from '../support/ScriptedGateway.ts';
 import type { FeedCondition } from '../../src/brokers/BaseBroker.ts';
+import type { FeedGap, FeedReplay } from '../../src/market/marketData.ts';
+import { fromEpochMs } from '../../src/market/timestamp.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 /** Makes the broker report a condition of a feed, named as in `tick BTCUSDT`. */
@@ -164,6 +166,81 @@ describe('the status of a symbol', () => {
     await client.ask({ action: 'unsubscribe', symbols: ['BTCUSDT'], types: ['candle'] });
     await waitFor(() => statusesOf(client).length === 2);
     expect(statusesOf(client)).toEqual(['stale: No candle.', LIVE]);
+  });
+});
+
+describe('events that are lost for good', () => {
+  const [LAST, BETWEEN, NEXT] = [fromEpochMs(1_000), fromEpochMs(2_000), fromEpochMs(4_000)];
+  const REASON = 'Trades 5 to 9 are lost.';
+
+  /** Two trades with a gap between them, and a tick meanwhile. */
+  async function lose(gateway: ScriptedGateway): Promise<void> {
+    await gateway.wanted('tick BTCUSDT');
+    await gateway.wanted('trade BTCUSDT');
+    const broker = gateway.broker();
+    const [ticks, trades] = [broker.feed('tick BTCUSDT'), broker.feed('trade BTCUSDT')];
+    broker.sink.onEvent(trades, { ...trade(4), time: LAST });
+    broker.sink.onEvent(ticks, { ...tick(1), time: BETWEEN });
+    report(gateway, 'trade BTCUSDT', { kind: 'gap', reason: REASON, to: NEXT });
+    broker.sink.onEvent(trades, { ...trade(10), time: NEXT });
+    broker.sink.onEvent(ticks, { ...tick(2), time: NEXT });
+  }
+
+  it('are reported to subscribers of their feed alone, with the times around them, over the raw protocol', async () => {
+    await using gateway = await RawGateway.start();
+    await using trades = await RawClient.connect(gateway.url);
+    await using ticks = await RawClient.connect(gateway.url);
+    await trades.subscribe('binance', ['BTCUSDT'], ['trade']);
+    await ticks.subscribe('binance', ['BTCUSDT'], ['tick']);
+    await lose(gateway);
+    await waitFor(() => trades.data('trade').length === 2 && ticks.data('tick').length === 2);
+    expect(trades.messages.filter(({ status }) => status === 'gap')).toEqual([
+      {
+        type: 'status',
+        status: 'gap',
+        broker: 'binance',
+        symbol: 'BTCUSDT',
+        message: REASON,
+        gap: { type: 'trade', from: LAST, to: NEXT },
+      },
+    ]);
+    expect(statusesOf(ticks)).toEqual([]);
+  });
+
+  it('are reported to subscribers of their feed alone, with the times around them, over GraphQL', async () => {
+    await using gateway = await GraphqlGateway.start();
+    const client = createClient({ url: gateway.wsUrl, webSocketImpl: WebSocket, retryAttempts: 0 });
+    interface Told {
+      readonly type: string;
+      readonly reason?: string | null;
+      readonly gap?: FeedGap | null;
+      readonly replay?: FeedReplay | null;
+    }
+    const subscribeTo = (type: string): Told[] => {
+      const told: Told[] = [];
+      client.subscribe<{ marketData: Told }>(
+        {
+          query: `subscription { marketData(broker: "binance", symbols: ["BTCUSDT"], types: [${type}, STATUS]) {
+            type ... on FeedStatus { reason gap { type from to } replay { events } }
+          } }`,
+        },
+        {
+          next: ({ data }) => void (data && told.push(data.marketData)),
+          error: () => undefined,
+          complete: () => undefined,
+        },
+      );
+      return told;
+    };
+    const [trades, ticks] = [subscribeTo('TRADE'), subscribeTo('TICK')];
+    await lose(gateway);
+    const events = (told: readonly Told[]): readonly Told[] => told.filter(({ type }) => type !== 'STATUS');
+    await waitFor(() => events(trades).length === 2 && events(ticks).length === 2);
+    const gap = { type: 'TRADE', from: LAST, to: NEXT };
+    const live = { type: 'STATUS', reason: null, gap: null, replay: null };
+    expect(trades.filter(({ type }) => type === 'STATUS')).toEqual([live, { ...live, reason: REASON, gap }]);
+    expect(ticks.filter(({ type }) => type === 'STATUS')).toEqual([live]);
+    await client.dispose();
   });
 });
 

@@ -214,7 +214,8 @@ describe('candles of OANDA', () => {
         fromMs: Date.parse(closed.openTime),
         toMs: Date.parse(closed.openTime),
       });
-      expect(closed).toEqual({ ...same, receivedAt: closed.receivedAt });
+      expect(same?.backfilled).toBe(true);
+      expect(closed).toEqual({ ...same, receivedAt: closed.receivedAt, backfilled: false });
       const index = candles.indexOf(closed);
       expect(candles.slice(index + 1).every(({ openTime }) => openTime > closed.openTime)).toBe(true);
     }

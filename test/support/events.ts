@@ -1,6 +1,6 @@
 import type { Decimal } from '../../src/market/decimal.ts';
 import { decimal } from '../../src/market/decimal.ts';
-import type { OrderBookUpdate, PriceLevel, Tick, Trade, StreamKey } from '../../src/market/marketData.ts';
+import type { FeedStatus, OrderBookUpdate, PriceLevel, Tick, Trade, StreamKey } from '../../src/market/marketData.ts';
 import { streamKey } from '../../src/market/marketData.ts';
 import { fromEpochMs } from '../../src/market/timestamp.ts';
 
@@ -38,6 +38,20 @@ export function trade(sequence: number): Trade {
     size: decimal('0.5'),
     side: 'buy',
     backfilled: false,
+  };
+}
+
+/** A status that says nothing but that the feed is live, with these members in place of that. */
+export function status(sequence: number, members: Partial<FeedStatus> = {}): FeedStatus {
+  return {
+    type: 'status',
+    ...header(sequence),
+    state: 'live',
+    reason: null,
+    since: AT,
+    gap: null,
+    replay: null,
+    ...members,
   };
 }
 

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { CANDLE_INTERVALS } from '../../src/market/marketData.ts';
+import { CANDLE_INTERVALS, MARKET_DATA_TYPES } from '../../src/market/marketData.ts';
 import type { MarketData } from '../../src/market/marketData.ts';
 
 const digits = (maxLength: number) =>
@@ -58,6 +58,7 @@ const trade = plain({
   price: decimal,
   size: decimal,
   side: fc.constantFrom('buy', 'sell'),
+  backfilled: fc.boolean(),
 });
 const candle = plain({
   type: fc.constant('candle' as const),
@@ -72,6 +73,7 @@ const candle = plain({
   volume: decimal,
   tradeCount: fc.option(sequence),
   closed: fc.boolean(),
+  backfilled: fc.boolean(),
 });
 const orderBook = plain({
   type: fc.constant('orderbook' as const),
@@ -80,12 +82,24 @@ const orderBook = plain({
   bids: fc.array(level, { maxLength: 20 }),
   asks: fc.array(level, { maxLength: 20 }),
 });
+const gap = plain({
+  type: fc.constantFrom(...MARKET_DATA_TYPES),
+  from: fc.option(timestamp),
+  to: fc.option(timestamp),
+});
+const replay = plain({
+  recovered: fc.option(fc.boolean()),
+  events: fc.oneof(fc.nat(), fc.constantFrom(0, -0, 2 ** 31 - 1, -(2 ** 31))),
+  complete: fc.boolean(),
+});
 const status = plain({
   type: fc.constant('status' as const),
   ...header,
   state: fc.constantFrom('live', 'stale', 'recovering', 'closed'),
   reason: fc.option(text),
-  gap: fc.boolean(),
+  since: timestamp,
+  gap: fc.option(gap),
+  replay: fc.option(replay),
 });
 
 /** Correct events of every type, with everything that the types of the schema allow. */
@@ -118,11 +132,15 @@ const oddValue: fc.Arbitrary<unknown> = fc.oneof(
 
 /** Events with one member, or the whole event, not as it should be. */
 export const oddEvents: fc.Arbitrary<MarketData> = fc
-  .record({ event: randomEvents, pick: fc.nat(), value: oddValue, where: fc.constantFrom('member', 'level', 'whole') })
+  .record({ event: randomEvents, pick: fc.nat(), value: oddValue, where: fc.constantFrom('member', 'part', 'whole') })
   .map(({ event, pick, value, where }): unknown => {
     if (where === 'whole') return inOddWay(event, value, pick % 4);
-    if (where === 'level' && event.type === 'orderbook') {
+    if (where === 'part' && event.type === 'orderbook') {
       return { ...event, bids: event.bids.map((each) => withOdd(each, value, pick)), asks: [value] };
+    }
+    if (where === 'part' && event.type === 'status') {
+      const { gap: lost, replay: past } = event;
+      return { ...event, gap: lost && withOdd(lost, value, pick), replay: past && withOdd(past, value, pick) };
     }
     return withOdd(event, value, pick);
   }) as fc.Arbitrary<MarketData>;

@@ -107,10 +107,11 @@ class NodeArbitraries {
   constructor(schema: GraphQLSchema) {
     this.#schema = schema;
     const type = schema.getType('MarketData');
-    const level = schema.getType('PriceLevel');
-    if (!isInterfaceType(type) || !isObjectType(level)) throw new Error('not the schema of market data');
+    if (!isInterfaceType(type)) throw new Error('not the schema of market data');
     this.interface = type;
-    this.types = [type, ...schema.getPossibleTypes(type), level];
+    const events = schema.getPossibleTypes(type);
+    const parts = events.flatMap((event) => Object.values(event.getFields()).map((field) => getNamedType(field.type)));
+    this.types = [type, ...events, ...new Set(parts.filter(isObjectType))];
   }
 
   in(type: Parent, depth: number): fc.Arbitrary<readonly Node[]> {
@@ -128,9 +129,9 @@ class NodeArbitraries {
 
   #field(type: Parent, depth: number): fc.Arbitrary<Node> {
     const fields = Object.values(type.getFields());
-    const lists = fields.filter((field) => isObjectType(getNamedType(field.type)));
-    // There are few lists, and most errors are possible in them.
-    const names = ['__typename', ...[...fields, ...lists, ...lists, ...lists].map(({ name }) => name)];
+    const objects = fields.filter((field) => isObjectType(getNamedType(field.type)));
+    // There are few objects in events, and most errors are possible in them.
+    const names = ['__typename', ...[...fields, ...objects, ...objects, ...objects].map(({ name }) => name)];
     return fc.constantFrom(...names).chain((name) => {
       const alias = fc.oneof(
         { weight: 4, arbitrary: fc.constant('') },

@@ -6,11 +6,11 @@ import { ArrivalPace } from '../../transport/ArrivalPace.ts';
 import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { isSameCondition } from '../BaseBroker.ts';
 import type { Feed, FeedCondition } from '../BaseBroker.ts';
-import { HearingCheck } from '../HearingCheck.ts';
-import type { HearingStep } from '../HearingCheck.ts';
-import { Ailments } from './Ailments.ts';
-import type { Ailment } from './Ailments.ts';
+import { DeliveryCheck } from '../DeliveryCheck.ts';
+import type { DeliveryStep } from '../DeliveryCheck.ts';
 import { fetchPatiently } from './fetchPatiently.ts';
+import { StreamFaults } from './StreamFaults.ts';
+import type { StreamFault } from './StreamFaults.ts';
 import type { StreamContext, StreamOptions } from './StreamContext.ts';
 
 /** The connection that carries a stream, as far as the stream can ask something of it. */
@@ -46,9 +46,9 @@ export abstract class MarketStream implements Disposable {
   #feeds: readonly Feed[] = [];
   #condition: FeedCondition | null = null;
   #reported: FeedCondition | null = null;
-  readonly #ailments = new Ailments();
-  /** There is at least one ailment; kept apart, for it is looked at with each message. */
-  #isAiling = false;
+  readonly #faults = new StreamFaults();
+  /** There is at least one fault; kept apart, for it is looked at with each message. */
+  #isFaulty = false;
   /** Messages in a row that could not be read. */
   #unreadable = 0;
   /** By our clocks, how old the newest message with a time was on receipt; null if none has come since the last sample. */
@@ -60,7 +60,7 @@ export abstract class MarketStream implements Disposable {
   #isTimed = false;
   /** That something could not be read was logged. */
   #isLogged = false;
-  readonly #hearing: HearingCheck;
+  readonly #delivery: DeliveryCheck;
   #carrier: StreamCarrier | null = null;
   /** When it was subscribed, on the monotonic clock. */
   #subscribedAtMs = 0;
@@ -69,15 +69,15 @@ export abstract class MarketStream implements Disposable {
     this.name = name;
     this.symbol = symbol;
     this.context = context;
-    this.#hearing = new HearingCheck({
+    this.#delivery = new DeliveryCheck({
       clock: context.broker.clock,
       look: (signal) => this.isBehind({ ...this.askOptions(signal), patience: 'fail' }),
       isSilent: () => this.#arrivals === 0,
       onQuiet: () => {
-        if (!this.ticks) this.#ail('silence', null);
+        if (!this.ticks) this.#setFault('silence', null);
       },
-      onDeaf: (step) => {
-        this.#onDeaf(step);
+      onUndelivered: (step) => {
+        this.#onUndelivered(step);
       },
     });
   }
@@ -88,7 +88,7 @@ export abstract class MarketStream implements Disposable {
 
   /** Data normally comes so often that a few seconds of silence mean something. */
   get isBusy(): boolean {
-    return this.#pace.meanGapMs * BUSY_ARRIVALS < this.context.broker.staleAfterMs && !this.#ailments.has('silence');
+    return this.#pace.meanGapMs * BUSY_ARRIVALS < this.context.broker.staleAfterMs && !this.#faults.has('silence');
   }
 
   /** Must be called once, before anything is passed to the stream. */
@@ -113,7 +113,7 @@ export abstract class MarketStream implements Disposable {
       return false;
     }
     this.#arrivals += 1;
-    if (this.#isAiling) this.#noteReadable();
+    if (this.#isFaulty) this.#noteReadable();
     this.#unreadable = 0;
     return true;
   }
@@ -125,16 +125,16 @@ export abstract class MarketStream implements Disposable {
     this.#subscribedAtMs = this.context.broker.clock.monotonic();
     this.#arrivedSinceSubscribed = false;
     this.#pace.forgive();
-    this.#hearing.begun();
+    this.#delivery.begun();
     this.begin();
   }
 
   /** Its connection has ended, or there is none yet. */
   lost(reason: string): void {
     this.#subscribed = false;
-    this.#hearing.begun();
-    this.#ailments.clear();
-    this.#isAiling = false;
+    this.#delivery.begun();
+    this.#faults.clear();
+    this.#isFaulty = false;
     this.#unreadable = 0;
     this.interrupt();
     this.setCondition({ kind: 'recovering', reason });
@@ -148,23 +148,23 @@ export abstract class MarketStream implements Disposable {
 
   /** Sets why nothing comes over the whole connection; null once something does. */
   setTransportSilence(reason: string | null): void {
-    if (reason === null && this.#ailments.has('transport')) {
+    if (reason === null && this.#faults.has('transport')) {
       // Its own silence is measured anew from here.
-      this.#ailments.set('silence', null);
+      this.#faults.set('silence', null);
       this.#pace.forgive();
-      this.#hearing.begun();
+      this.#delivery.begun();
     }
-    this.#ail('transport', reason);
+    this.#setFault('transport', reason);
   }
 
   /** Sets why everything that comes over the whole connection is late; null if it is not. */
   setTransportLateness(reason: string | null): void {
-    if (!this.#isTimed) this.#ail('late', reason);
+    if (!this.#isTimed) this.#setFault('late', reason);
   }
 
   /** How late its messages of the last sample were; null if they were in time, undefined if none said its time. */
   get lateness(): string | null | undefined {
-    return this.#isTimed ? this.#ailments.get('late') : undefined;
+    return this.#isTimed ? this.#faults.get('late') : undefined;
   }
 
   /** Measures the silence; to be called now and then with the time since the last call. */
@@ -172,23 +172,23 @@ export abstract class MarketStream implements Disposable {
     this.#pace.sample(this.#arrivals, elapsedMs);
     if (this.#arrivals > 0) {
       this.#arrivedSinceSubscribed = true;
-      this.#hearing.heard();
+      this.#delivery.delivered();
     }
     this.#arrivals = 0;
     this.#noteAge();
     if (!this.#subscribed) return;
     // Whatever a whole connection does not deliver says nothing about one of its streams.
-    if (this.#ailments.has('transport')) return;
-    this.#hearing.silent(this.#pace.silentMs, this.#patienceMs);
+    if (this.#faults.has('transport')) return;
+    this.#delivery.silent(this.#pace.silentMs, this.#patienceMs);
     this.#noteSilence();
   }
 
   /** Silence of a stream that ticks is reported before the venue has been asked about it. */
   #noteSilence(): void {
     const { staleAfterMs } = this.context.broker;
-    if (!this.ticks || this.#ailments.has('silence') || this.#pace.silentMs < staleAfterMs) return;
+    if (!this.ticks || this.#faults.has('silence') || this.#pace.silentMs < staleAfterMs) return;
     if (this.#arrivedSinceSubscribed && !this.isBusy) return;
-    this.#ail('silence', `Nothing has come of ${this.symbol} for ${Math.round(this.#pace.silentMs / 1000)} s.`);
+    this.#setFault('silence', `Nothing has come of ${this.symbol} for ${Math.round(this.#pace.silentMs / 1000)} s.`);
   }
 
   /** Messages may have waited on their way: then they are no longer the present state. */
@@ -201,9 +201,9 @@ export abstract class MarketStream implements Disposable {
     const { offsetMs } = venueClock;
     if (offsetMs === null) return;
     const lateMs = ageMs + offsetMs;
-    if (lateMs < broker.staleAfterMs || lateMs > LATEST_MS) this.#ail('late', null);
-    else if (!this.#ailments.has('late')) {
-      this.#ail('late', `What comes of ${this.symbol} is ${Math.round(lateMs / 1000)} s late.`);
+    if (lateMs < broker.staleAfterMs || lateMs > LATEST_MS) this.#setFault('late', null);
+    else if (!this.#faults.has('late')) {
+      this.#setFault('late', `What comes of ${this.symbol} is ${Math.round(lateMs / 1000)} s late.`);
     }
   }
 
@@ -214,17 +214,17 @@ export abstract class MarketStream implements Disposable {
     if (!this.#isLogged) logger.warn({ stream: this.name }, 'a message of this stream can not be read');
     this.#isLogged = true;
     if (this.#unreadable < UNREADABLE_IN_A_ROW) return;
-    this.#ail('unreadable', `What the venue sends of ${this.symbol} can't be read.`);
+    this.#setFault('unreadable', `What the venue sends of ${this.symbol} can't be read.`);
   }
 
   #noteReadable(): void {
-    this.#ail('silence', null);
-    this.#ail('unreadable', null);
+    this.#setFault('silence', null);
+    this.#setFault('unreadable', null);
   }
 
-  #ail(kind: Ailment, reason: string | null): void {
-    if (!this.#ailments.set(kind, reason)) return;
-    this.#isAiling = this.#ailments.worst !== null;
+  #setFault(kind: StreamFault, reason: string | null): void {
+    if (!this.#faults.set(kind, reason)) return;
+    this.#isFaulty = this.#faults.worst !== null;
     this.#report();
   }
 
@@ -236,11 +236,14 @@ export abstract class MarketStream implements Disposable {
     return Math.max(staleAfterMs, Math.min(usualMs, LONGEST_PATIENCE_MS));
   }
 
-  #onDeaf(step: HearingStep): void {
+  #onUndelivered(step: DeliveryStep): void {
     const { broker } = this.context;
     broker.logger.warn({ stream: this.name, step }, 'stream does not deliver what the venue has');
     const remedy = step === 'resubscribe' ? 'it is being subscribed again' : 'another connection is being tried';
-    this.#ail('silence', `The venue has more of ${this.symbol} (${this.#what}) than its stream delivers; ${remedy}.`);
+    this.#setFault(
+      'silence',
+      `The venue has more of ${this.symbol} (${this.#what}) than its stream delivers; ${remedy}.`,
+    );
     if (step === 'reconnect') {
       this.#carrier?.renew(`The stream ${this.name} does not deliver.`);
       return;
@@ -264,7 +267,7 @@ export abstract class MarketStream implements Disposable {
 
   /** Ends every timer and request. */
   [Symbol.dispose](): void {
-    this.#hearing[Symbol.dispose]();
+    this.#delivery[Symbol.dispose]();
   }
 
   protected get isSubscribed(): boolean {
@@ -340,7 +343,7 @@ export abstract class MarketStream implements Disposable {
   #report(): void {
     const current = this.#condition;
     if (current === null) return;
-    const { worst } = this.#ailments;
+    const { worst } = this.#faults;
     const condition: FeedCondition =
       current.kind === 'live' && worst !== null ? { kind: 'stale', reason: worst } : current;
     if (this.#reported !== null && isSameCondition(condition, this.#reported)) return;

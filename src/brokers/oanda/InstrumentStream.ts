@@ -5,7 +5,7 @@ import type { Askers } from '../../shared/FairQueue.ts';
 import { ArrivalPace } from '../../transport/ArrivalPace.ts';
 import { isSameCondition } from '../BaseBroker.ts';
 import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
-import { HearingCheck } from '../HearingCheck.ts';
+import { DeliveryCheck } from '../DeliveryCheck.ts';
 import type { CandleConfirmer } from './CandleConfirmer.ts';
 import type { CandleListener, CandleMaker } from './CandleStream.ts';
 import { CandleStream } from './CandleStream.ts';
@@ -34,7 +34,7 @@ export interface InstrumentStreamOptions {
   readonly rest: VenueRest;
   readonly confirmer: Pick<CandleConfirmer, 'ask'>;
   /** The venue has a price that its stream does not deliver. */
-  readonly onDeaf: () => void;
+  readonly onUndelivered: () => void;
 }
 
 /**
@@ -62,27 +62,27 @@ export class InstrumentStream implements Disposable {
   #loggedAtMs = Number.NEGATIVE_INFINITY;
   /** Since when all that comes looks old, on the monotonic clock; null if it does not. */
   #olderSinceMs: number | null = null;
-  readonly #hearing: HearingCheck;
+  readonly #delivery: DeliveryCheck;
   readonly #pace = new ArrivalPace();
   /** Prices since the silence was measured last. */
   #arrivals = 0;
   /** When that was, on the monotonic clock. */
   #sampledAtMs: number;
   /** The venue has a price that has not come. */
-  #isDeaf = false;
+  #isUndelivered = false;
 
   constructor(options: InstrumentStreamOptions) {
     this.symbol = options.symbol;
     this.#options = options;
     const { clock } = options.broker;
     this.#sampledAtMs = clock.monotonic();
-    this.#hearing = new HearingCheck({
+    this.#delivery = new DeliveryCheck({
       clock,
       look: (signal) => this.#isBehind(signal),
       isSilent: () => this.#arrivals === 0,
       onQuiet: () => undefined,
-      onDeaf: () => {
-        this.#onDeaf();
+      onUndelivered: () => {
+        this.#onUndelivered();
       },
     });
   }
@@ -105,16 +105,16 @@ export class InstrumentStream implements Disposable {
     const before = this.#latest;
     const isNewer = before === null || price.time.ns > before.time.ns;
     const isFirst = !this.#begun;
-    const wasHeard = this.#isReadable && !this.#isDeaf;
+    const wasDelivered = this.#isReadable && !this.#isUndelivered;
     this.#arrivals += 1;
     this.#begun = true;
     this.#isReadable = true;
-    this.#isDeaf = false;
+    this.#isUndelivered = false;
     this.#expect();
     if (isNewer) this.#latest = price;
     if (isFirst) this.#begin(isNewer, receivedAtMs);
     else if (isNewer) this.#goOn(price, before, receivedAtMs);
-    if (isFirst || isNewer || !wasHeard) for (const feed of this.#feeds) this.#report(feed);
+    if (isFirst || isNewer || !wasDelivered) for (const feed of this.#feeds) this.#report(feed);
   }
 
   /** A price came that can't be read: the last one may be out of date. Other instruments are not concerned. */
@@ -143,9 +143,9 @@ export class InstrumentStream implements Disposable {
     this.#isReadable = true;
     this.#lostBecause = reason;
     this.#olderSinceMs = null;
-    this.#isDeaf = false;
+    this.#isUndelivered = false;
     this.#pace.forgive();
-    this.#hearing.begun();
+    this.#delivery.begun();
     this.#expect();
     for (const candles of this.#candles.values()) candles.interrupt();
     for (const feed of this.#feeds) this.#report(feed);
@@ -163,7 +163,7 @@ export class InstrumentStream implements Disposable {
 
   [Symbol.dispose](): void {
     this.#abort.abort();
-    this.#hearing[Symbol.dispose]();
+    this.#delivery[Symbol.dispose]();
     for (const candles of this.#candles.values()) candles[Symbol.dispose]();
     this.#candles.clear();
   }
@@ -174,13 +174,13 @@ export class InstrumentStream implements Disposable {
     const now = clock.monotonic();
     this.#pace.sample(this.#arrivals, now - this.#sampledAtMs);
     this.#sampledAtMs = now;
-    if (this.#arrivals > 0) this.#hearing.heard();
+    if (this.#arrivals > 0) this.#delivery.delivered();
     this.#arrivals = 0;
     const isClosed = this.#begun && this.#latest?.tradeable === false;
     const { meanGapMs } = this.#pace;
     const usualMs = meanGapMs === Number.POSITIVE_INFINITY ? staleAfterMs : QUIET_GAPS * meanGapMs;
     const patienceMs = isClosed ? LONGEST_PATIENCE_MS : Math.min(usualMs, LONGEST_PATIENCE_MS);
-    this.#hearing.silent(this.#pace.silentMs, Math.max(staleAfterMs, patienceMs));
+    this.#delivery.silent(this.#pace.silentMs, Math.max(staleAfterMs, patienceMs));
   }
 
   /** A stream begins with the venue's newest price, and sends each one that is newer. */
@@ -191,12 +191,12 @@ export class InstrumentStream implements Disposable {
     return !this.#begun || this.#latest === null || present.time.ns > this.#latest.time.ns;
   }
 
-  #onDeaf(): void {
-    const { broker, onDeaf } = this.#options;
+  #onUndelivered(): void {
+    const { broker, onUndelivered } = this.#options;
     broker.logger.warn({ symbol: this.symbol }, 'stream does not deliver what the venue has');
-    this.#isDeaf = true;
+    this.#isUndelivered = true;
     for (const feed of this.#feeds) this.#report(feed);
-    onDeaf();
+    onUndelivered();
   }
 
   /** True if one price from too far ahead has made all that followed look old. */
@@ -360,7 +360,7 @@ export class InstrumentStream implements Disposable {
   #conditionOf(feed: Feed): FeedCondition | null {
     if (!this.#isReadable)
       return { kind: 'stale', reason: `The venue's prices of ${this.symbol} make no sense just now.` };
-    if (this.#isDeaf) {
+    if (this.#isUndelivered) {
       const reason = `The venue has a newer price of ${this.symbol} than its stream delivers; another connection is being tried.`;
       return { kind: 'stale', reason };
     }

@@ -13,7 +13,7 @@ export interface InstrumentStreamsOptions {
   /** Why no prices come just now; null if there is no known reason. */
   readonly outage: () => string | null;
   /** The venue has a price of the instrument that its stream does not deliver. */
-  readonly onDeaf: (symbol: string) => void;
+  readonly onUndelivered: (symbol: string) => void;
 }
 
 const MAX_STRANGERS = 20;
@@ -85,8 +85,8 @@ export class InstrumentStreams implements Disposable {
       broker,
       rest,
       confirmer,
-      onDeaf: () => {
-        this.#options.onDeaf(symbol);
+      onUndelivered: () => {
+        this.#options.onUndelivered(symbol);
       },
     });
     this.#streams.set(symbol, stream);

@@ -117,7 +117,7 @@ export class OandaBroker extends BaseBroker {
       confirmer: this.#confirmer,
       placesOf: (symbol) => this.#placesOf(symbol),
       outage: () => (this.#stream?.state.kind === 'waiting' ? this.#stream.state.reason : null),
-      onDeaf: (symbol) => {
+      onUndelivered: (symbol) => {
         this.#stream?.renew(`The stream does not deliver ${symbol}.`);
       },
     });

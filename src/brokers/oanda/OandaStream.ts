@@ -59,7 +59,7 @@ export class OandaStream implements AsyncDisposable {
   /** A stream that does not deliver is not replaced before this time, on the monotonic clock. */
   #renewableAtMs = Number.NEGATIVE_INFINITY;
   /** It does not deliver what it should. */
-  #deaf: OandaConnection | null = null;
+  #undelivering: OandaConnection | null = null;
 
   constructor(options: OandaStreamOptions, names: ReadonlySet<string>) {
     this.#options = options;
@@ -75,7 +75,8 @@ export class OandaStream implements AsyncDisposable {
       attempts: budget.connections,
       connect: () => this.#connect(),
       noConnection: NO_PLACE,
-      isReplacementNeeded: (current) => current === this.#deaf || this.#isLacking(current) || this.#hasSurplus(current),
+      isReplacementNeeded: (current) =>
+        current === this.#undelivering || this.#isLacking(current) || this.#hasSurplus(current),
       listener: {
         onCurrentOpen: () => {
           this.#reconcile();
@@ -122,7 +123,7 @@ export class OandaStream implements AsyncDisposable {
     if (current?.isOpen !== true || successor !== null || now < this.#renewableAtMs) return;
     if (now - this.#renewableAtMs > RENEWED_AFTER_MS) this.#renewals.reset();
     this.#renewableAtMs = now + this.#renewals.next();
-    this.#deaf = current;
+    this.#undelivering = current;
     logger.warn({ reason }, 'stream of the venue does not deliver, replacing it');
     metrics.reconnects.inc({ broker: id });
     this.#relay.replaceNow();

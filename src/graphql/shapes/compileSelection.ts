@@ -1,6 +1,7 @@
 import {
   GraphQLBoolean,
   GraphQLID,
+  GraphQLInt,
   GraphQLString,
   Kind,
   OperationTypeNode,
@@ -276,6 +277,7 @@ const SCALARS = new Map<unknown, (before: string) => WriteValue>([
   [GraphQLString.serialize, textWriter],
   [GraphQLID.serialize, textWriter],
   [GraphQLBoolean.serialize, booleanWriter],
+  [GraphQLInt.serialize, intWriter],
 ]);
 
 /** The writer for a scalar or enum; `before` is written before the value. Throws for a scalar that it does not know. */
@@ -324,5 +326,13 @@ function booleanWriter(before: string): WriteValue {
   return (text, value) => {
     if (typeof value !== 'boolean') throw new TypeError('not a boolean');
     return text + before + (value ? 'true' : 'false');
+  };
+}
+
+function intWriter(before: string): WriteValue {
+  return (text, value) => {
+    // Int has 32 bits, and so do JavaScript's bitwise operations.
+    if (typeof value !== 'number' || (value | 0) !== value) throw new TypeError('not a whole number of 32 bits');
+    return `${text}${before}${value}`;
   };
 }

@@ -1,18 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { FeedHealth, FeedMonitor } from '../../../src/core/FeedMonitor.ts';
-import type { MonitoredFeed } from '../../../src/core/FeedMonitor.ts';
+import type { MonitoredFeed, SymbolStatus } from '../../../src/core/FeedMonitor.ts';
 import type { FeedType } from '../../../src/market/marketData.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
-import { fromEpochMs } from '../../../src/market/timestamp.ts';
+import { fromEpochMs, toEpochMs } from '../../../src/market/timestamp.ts';
+import type { Timestamp } from '../../../src/market/timestamp.ts';
 
-const feed = (type: FeedType, symbol = 'BTCUSDT'): MonitoredFeed => ({
+const feed = (type: FeedType, symbol = 'BTCUSDT', lastTime: Timestamp | null = null): MonitoredFeed => ({
   symbol,
   type,
   interval: null,
   health: new FeedHealth(),
-  lastTime: null,
+  lastTime,
 });
 
+/** The time of a new FakeClock. */
+const START = new FakeClock().now();
 /** The times of an event that was received at once. */
 const NOW = { time: fromEpochMs(0), receivedAt: fromEpochMs(0) };
 
@@ -20,15 +23,27 @@ function monitor() {
   const clock = new FakeClock();
   const reports: string[] = [];
   const standings: string[] = [];
+  const statuses: SymbolStatus[] = [];
   const subject = new FeedMonitor({
     clock,
     staleAfterMs: 10_000,
-    report: (symbol, { state, reason, gap, feeds }) => {
+    report: (symbol, status) => {
+      const { state, reason, gap, feeds } = status;
+      statuses.push(status);
       reports.push([symbol, state, gap ? 'gap' : null, reason].filter(Boolean).join(': '));
       standings.push(feeds.map((each) => `${each.type} ${each.state}${each.gap ? ' gap' : ''}`).join());
     },
   });
-  return { clock, reports, standings, subject };
+  return {
+    clock,
+    reports,
+    standings,
+    statuses,
+    subject,
+    /** Each reported state, and since how many seconds it was so. */
+    ages: () =>
+      statuses.map(({ state, since }) => `${state} ${since === null ? '-' : (toEpochMs(since) - START) / 1_000}`),
+  };
 }
 
 describe('FeedMonitor', () => {
@@ -142,6 +157,69 @@ describe('FeedMonitor', () => {
     }
     subject.condition(hour, { kind: 'gap', reason: 'An hour is lost.', to: null });
     expect(standings.at(-1)).toBe('candle live,candle live gap');
+  });
+
+  it('reports between which of its events a feed has lost some, and of no other feed', () => {
+    const { statuses, subject } = monitor();
+    const [tick, trade] = [feed('tick'), feed('trade', 'BTCUSDT', fromEpochMs(5_000))];
+    for (const each of [tick, trade]) {
+      subject.open(each, null);
+      subject.condition(each, { kind: 'live' });
+    }
+    subject.condition(trade, { kind: 'gap', reason: 'lost', to: fromEpochMs(9_000) });
+    const gap = { type: 'trade', from: fromEpochMs(5_000), to: fromEpochMs(9_000) };
+    expect(statuses.map((status) => status.gap)).toEqual([null, null, gap]);
+    expect(statuses.at(-1)?.feeds.map((each) => [each.type, each.gap])).toEqual([
+      ['tick', null],
+      ['trade', gap],
+    ]);
+  });
+
+  it('reports a gap of a feed that has had no event, and of which nothing else is known', () => {
+    const { statuses, subject } = monitor();
+    const trade = feed('trade');
+    subject.open(trade, null);
+    subject.condition(trade, { kind: 'gap', reason: 'lost', to: null });
+    const gap = { type: 'trade', from: null, to: null };
+    const standing = { type: 'trade', interval: null, state: 'opening', reason: null, since: null, gap };
+    expect(statuses).toEqual([{ state: 'recovering', reason: 'lost', since: null, gap, feeds: [standing] }]);
+  });
+
+  it('says since when a feed is in its state, whatever the reason', async () => {
+    const { clock, ages, reports, subject } = monitor();
+    const tick = feed('tick');
+    subject.open(tick, null);
+    for (const condition of [
+      { kind: 'live' },
+      { kind: 'recovering', reason: 'first' },
+      { kind: 'recovering', reason: 'second' },
+      { kind: 'withdrawn', reason: 'third' },
+      { kind: 'stale', reason: 'fourth' },
+      { kind: 'gap', reason: 'fifth', to: null },
+      { kind: 'live' },
+    ] as const) {
+      await clock.advance(1_000);
+      subject.condition(tick, condition);
+    }
+    expect(reports).toHaveLength(7);
+    expect(ages()).toEqual(['live 1', 'recovering 2', 'recovering 2', 'stale 4', 'stale 4', 'stale 4', 'live 7']);
+  });
+
+  it('says of a symbol since when its first feed is in trouble, and since when its last is not', async () => {
+    const { clock, ages, subject } = monitor();
+    const feeds = { tick: feed('tick'), trade: feed('trade'), candle: feed('candle') };
+    for (const each of Object.values(feeds)) subject.open(each, null);
+    for (const [type, condition] of [
+      ['candle', { kind: 'live' }],
+      ['trade', { kind: 'stale', reason: 'No trade.' }],
+      ['tick', { kind: 'withdrawn', reason: 'No quote.' }],
+      ['trade', { kind: 'live' }],
+      ['tick', { kind: 'live' }],
+    ] as const) {
+      await clock.advance(1_000);
+      subject.condition(feeds[type], condition);
+    }
+    expect(ages()).toEqual(['live 1', 'stale 2', 'stale 2', 'stale 3', 'live 5']);
   });
 
   it('reports every feed as recovering during an outage, except one that is closed', () => {

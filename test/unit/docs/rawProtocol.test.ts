@@ -1,14 +1,22 @@
 import { readFileSync } from 'node:fs';
+import { isObjectType } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_OPTIONS } from '../../../src/core/subscription.ts';
-import type { FeedState, FeedType, MarketData } from '../../../src/market/marketData.ts';
+import type { FeedGap, FeedReplay, FeedState, FeedType, MarketData } from '../../../src/market/marketData.ts';
 import { RAW_TYPES, encodeEvent } from '../../../src/raw/messages.ts';
 import type { StatusReply } from '../../../src/raw/messages.ts';
 import { parseClientMessage } from '../../../src/raw/parseClientMessage.ts';
 import { ERROR_CODES } from '../../../src/shared/errors.ts';
+import { typeNameOf } from '../../../src/graphql/resolvers/marketData.ts';
+import { loadSchema } from '../../../src/graphql/schema.ts';
 import { load, valid } from '../config/support.ts';
 
 type Json = Record<string, unknown>;
+
+interface FeedStatusExample {
+  readonly state: FeedState;
+  readonly members?: readonly string[];
+}
 
 interface Members {
   readonly required: readonly string[];
@@ -27,19 +35,21 @@ const REPLIES: Record<StatusReply['status'], { [Part in keyof Members]: readonly
   subscriptions: { required: ['subscriptions'], optional: ['id'] },
   pong: { required: [], optional: ['id'] },
 };
-/** The content of an event for each status, besides its address and its reason. */
-const FEED_STATUSES: Record<FeedState | 'gap', { readonly state: FeedState; readonly gap: boolean }> = {
-  live: { state: 'live', gap: false },
-  stale: { state: 'stale', gap: false },
-  recovering: { state: 'recovering', gap: false },
-  closed: { state: 'closed', gap: false },
-  gap: { state: 'live', gap: true },
+/** The state of an event for each status, and the members of what else it reports. */
+const FEED_STATUSES: Record<FeedState | 'gap' | 'replay', FeedStatusExample> = {
+  live: { state: 'live' },
+  stale: { state: 'stale' },
+  recovering: { state: 'recovering' },
+  closed: { state: 'closed' },
+  gap: { state: 'live', members: ['type', 'from', 'to'] satisfies readonly (keyof FeedGap)[] },
+  replay: { state: 'live', members: ['recovered', 'events', 'complete'] satisfies readonly (keyof FeedReplay)[] },
 };
 const ERROR: Members = {
   required: ['type', 'code', 'message', 'retryable'],
   optional: ['id', 'broker', 'retryAfterMs', 'symbols', 'rejected'],
 };
 
+const schema = loadSchema();
 const page = readFileSync(new URL('../../../docs/raw-protocol.md', import.meta.url), 'utf8');
 const examples = [...page.matchAll(/^```json\n(.*?)\n```$/gms)].map(([, text = '']) => asObject(JSON.parse(text)));
 const fromClients = examples.filter((example) => Object.hasOwn(example, 'action'));
@@ -95,9 +105,10 @@ describe('the page on the raw protocol', () => {
     const lines = table('## Feed status').map(([name = '']) => name);
     expect(lines.toSorted()).toEqual(statuses);
     for (const example of feedStatuses) {
-      const { broker, symbol, message: reason } = example;
-      const [, status] = Object.entries(FEED_STATUSES).find(([name]) => name === example['status']) ?? [];
-      expect(sent({ type: 'status', broker, symbol, reason, ...status })).toEqual(example);
+      const { broker, symbol, message: reason, gap = null, replay = null } = example;
+      const [name = '', status] = Object.entries(FEED_STATUSES).find(([each]) => each === example['status']) ?? [];
+      expect(sent({ type: 'status', broker, symbol, reason, gap, replay, state: status?.state })).toEqual(example);
+      if (status?.members !== undefined) expect(Object.keys(asObject(example[name]))).toEqual(status.members);
     }
   });
 
@@ -105,7 +116,10 @@ describe('the page on the raw protocol', () => {
     const types: readonly FeedType[] = RAW_TYPES.toSorted();
     expect(distinct(events.map(dataOf), 'type')).toEqual(types);
     expect(sections('## Market data')).toEqual(types);
-    for (const example of events) expect(sent(toEvent(dataOf(example)))).toEqual(example);
+    for (const example of events) {
+      expect(sent(toEvent(dataOf(example)))).toEqual(example);
+      expect(Object.keys(dataOf(example)).toSorted()).toEqual(fieldsOf(dataOf(example)));
+    }
   });
 
   it('has examples of errors with the members that an error has', () => {
@@ -135,6 +149,14 @@ function toEvent(data: Json): Json {
 function levels(pairs: unknown): readonly Json[] {
   if (!Array.isArray(pairs)) throw new TypeError('levels are a list');
   return pairs.map(([price, size]: readonly unknown[]) => ({ price, size }));
+}
+
+/** Returns the fields of the GraphQL type of an event. */
+function fieldsOf({ type }: Json): readonly string[] {
+  const known = RAW_TYPES.find((each) => each === type);
+  const found = known === undefined ? undefined : schema.getType(typeNameOf({ type: known }));
+  if (!isObjectType(found)) throw new RangeError(`there is no type ${String(type)}`);
+  return Object.keys(found.getFields()).toSorted();
 }
 
 function dataOf(message: Json): Json {

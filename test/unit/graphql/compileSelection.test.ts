@@ -7,9 +7,10 @@ import { compileSelection } from '../../../src/graphql/shapes/compileSelection.t
 import type { Selection } from '../../../src/graphql/shapes/compileSelection.ts';
 import { loadSchema } from '../../../src/graphql/schema.ts';
 import type { MarketData } from '../../../src/market/marketData.ts';
+import { fromEpochMs } from '../../../src/market/timestamp.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
-import { book, tick, trade } from '../../support/events.ts';
+import { book, status, tick, trade } from '../../support/events.ts';
 import { oddEvents, randomEvents } from '../../support/randomEvents.ts';
 import { randomSubscriptions } from '../../support/randomSubscriptions.ts';
 import { MARKET_DATA_TYPES } from '../../../src/market/marketData.ts';
@@ -36,6 +37,9 @@ const odd = (event: MarketData, members: object): MarketData => ({ ...event, ...
 const levels = book(3, 'snapshot', { bids: [['1.10', '5']], asks: [['1.20', '7.000']] });
 const BIDS = 'bids { price } kind bids { __typename size price }';
 const WRITTEN_BIDS = '"bids":[{"price":"1.10","__typename":"PriceLevel","size":"5"}],"kind":"SNAPSHOT"';
+const LOST = { type: 'trade', from: fromEpochMs(0), to: null } as const;
+const REPLAY = { recovered: null, events: 7, complete: false } as const;
+const STATUS = '... on FeedStatus { since gap { type from to } replay { recovered events complete } }';
 const ESCAPED = '\\"\\\\\\n\\u0000\\ud800\u2028é';
 
 describe('a compiled selection writes, as graphql-js does,', () => {
@@ -83,6 +87,25 @@ describe('a compiled selection writes, as graphql-js does,', () => {
       asking('symbol cursor'),
       { ...trade(2), symbol: '"\\\n\0\ud800\u2028é', cursor: '' },
       `"symbol":"${ESCAPED}","cursor":""`,
+    ],
+    [
+      'what is lost and what is sent again',
+      asking(STATUS),
+      status(1, { gap: LOST, replay: REPLAY }),
+      '"since":"2026-01-02T03:04:05.000Z","gap":{"type":"TRADE","from":"1970-01-01T00:00:00.000Z","to":null},' +
+        '"replay":{"recovered":null,"events":7,"complete":false}',
+    ],
+    [
+      'null if nothing is lost and nothing sent again',
+      asking(STATUS),
+      status(1),
+      '"since":"2026-01-02T03:04:05.000Z","gap":null,"replay":null',
+    ],
+    [
+      'whether an event was fetched afterwards',
+      asking('... on Trade { backfilled }'),
+      { ...trade(2), backfilled: true },
+      '"backfilled":true',
     ],
     ['zero without a sign', asking('sequence'), { ...trade(2), sequence: -0 }, '"sequence":0'],
     [
@@ -180,9 +203,18 @@ describe('compileSelection leaves to graphql-js', () => {
     ['of a kind that the schema does not have', odd(levels, { kind: 'update' })],
     ['of a type that the schema does not have', odd(tick(1), { type: 'toString' })],
     ['that is null', null as unknown as MarketData],
+    ['with a gap that is none', odd(status(1), { gap: true })],
+    ['with a gap of a type that the schema does not have', odd(status(1), { gap: { ...LOST, type: 'toString' } })],
+    [
+      'with a replay that does not say whether it is complete',
+      odd(status(1), { replay: { ...REPLAY, complete: null } }),
+    ],
+    ['with a number that is not whole', odd(status(1), { replay: { ...REPLAY, events: 1.5 } })],
+    ['with a number of more than 32 bits', odd(status(1), { replay: { ...REPLAY, events: 2 ** 31 } })],
+    ['with text for a number', odd(status(1), { replay: { ...REPLAY, events: '7' } })],
   ])('an event %s', (_what, event) => {
     const selection = asking(
-      'symbol time sequence ... on Tick { bid last } ... on OrderBook { kind bids { __typename } }',
+      `symbol time sequence ... on Tick { bid last } ... on OrderBook { kind bids { __typename } } ${STATUS}`,
     );
     expect(compileSelection(selection)?.(event)).toBeNull();
   });

@@ -60,6 +60,7 @@ describe('candles of trades', () => {
         volume: '2',
         tradeCount: 3,
         closed: false,
+        backfilled: false,
       },
     ]);
     const [closed, opened] = drafts(builder.addTrade(trade('10', '1', 60_000), RECEIVED));
@@ -192,6 +193,21 @@ describe('candles of finer candles', () => {
     expect(told.map(({ closed, close }) => [closed, close])).toEqual([
       [true, '1'],
       [false, '2'],
+    ]);
+  });
+
+  it('a closed candle has been fetched afterwards if the part that closes it has, and an open one never', () => {
+    const builder = new CandleBuilder('5s');
+    const part = (afterMs: number, backfilled: boolean) =>
+      drafts(builder.addCandle({ ...candle('1s', afterMs, ['1', '1', '1', '1', '1']), closed: true, backfilled })).map(
+        ({ closed, backfilled: was }) => [closed, was],
+      );
+    for (const afterMs of [0, 1_000, 2_000, 3_000]) expect(part(afterMs, true)).toEqual([[false, false]]);
+    expect(builder.current(RECEIVED)?.backfilled).toBe(false);
+    expect(part(4_000, true)).toEqual([[true, true]]);
+    expect([5_000, 9_000].map((afterMs) => part(afterMs, afterMs === 5_000))).toEqual([
+      [[false, false]],
+      [[true, false]],
     ]);
   });
 

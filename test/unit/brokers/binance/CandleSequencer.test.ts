@@ -118,6 +118,16 @@ describe('SecondsJoiner', () => {
     ]);
   });
 
+  it('makes of fetched seconds a candle that has been fetched, and goes on with the stream', () => {
+    const joiner = new SecondsJoiner();
+    const seconds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((index) => ({ ...second(index, true), backfilled: index < 7 }));
+    const closed = seconds.flatMap((each) => joiner.add(each)).filter((each) => each.closed);
+    expect(closed.map(({ openTime, volume, backfilled }) => [openTime.slice(17, 19), volume, backfilled])).toEqual([
+      ['05', '5', true],
+      ['10', '5', false],
+    ]);
+  });
+
   it('takes the newest update of a second in place of the one before', () => {
     expect(
       run(new SecondsJoiner(), [second(0, false, '10', '1'), second(0, false, '11', '2'), second(0, true, '12', '3')]),

@@ -113,7 +113,11 @@ describe('candles', () => {
     await clock.advance(30_000);
     expect(candles()).toEqual(['1m 04:00', '1m 06:00']);
     expect(conditions(feed).slice(-2)).toEqual([
-      { kind: 'gap', reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.', to: null },
+      {
+        kind: 'gap',
+        reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.',
+        to: '2026-01-02T03:06:00.500Z',
+      },
       { kind: 'live' },
     ]);
     expect(await counter('gaps')).toEqual([{ broker: 'binance', type: 'candle', value: 1 }]);
@@ -169,7 +173,11 @@ describe('candles', () => {
     await clock.advance(1_000);
     expect(candles()).toEqual(['1m 04:00 closed', '1m 06:00 closed']);
     expect(conditions(feed).filter(({ kind }) => kind === 'gap')).toEqual([
-      { kind: 'gap', reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.', to: null },
+      {
+        kind: 'gap',
+        reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.',
+        to: '2026-01-02T03:06:00.500Z',
+      },
     ]);
     expect(await counter('gaps')).toEqual([{ broker: 'binance', type: 'candle', value: 1 }]);
     socket.drop();

@@ -43,9 +43,9 @@ describe('TradeSequencer', () => {
   it('names the trades of a hole that is given up, and goes on behind it', () => {
     const sequencer = new TradeSequencer({ maxHeld: 10 });
     run(sequencer, [1, 4, 8]);
-    expect(sequencer.skipHole()).toEqual({ fromId: 2, toId: 3 });
+    expect(sequencer.skipHole()).toEqual({ fromId: 2, toId: 3, next: trade(4) });
     expect(sequencer.drain().map(({ venueId }) => venueId)).toEqual([4]);
-    expect(sequencer.skipHole()).toEqual({ fromId: 5, toId: 7 });
+    expect(sequencer.skipHole()).toEqual({ fromId: 5, toId: 7, next: trade(8) });
     expect(sequencer.drain().map(({ venueId }) => venueId)).toEqual([8]);
     expect(sequencer.skipHole()).toBeNull();
   });

@@ -211,6 +211,7 @@ describe('restMapping', () => {
         side,
         time: '1970-01-01T00:00:01.000Z',
         receivedAt: '2026-01-02T00:00:00.000Z',
+        backfilled: true,
       },
     });
     expect(aggregate).toEqual(recent);
@@ -250,6 +251,7 @@ describe('restMapping', () => {
     const bars = [bar(0, ['1', '1', '1', '1']), bar(1_000, ['1', '2', '1', '2'])];
     const candles = toCandles(bars, '1s', { receivedMs, venueMs });
     expect(candles.map((candle) => candle.closed)).toEqual([true, closed]);
+    expect(candles.map((candle) => candle.backfilled)).toEqual([true, true]);
     expect(candles[1]).toMatchObject({
       openTime: '1970-01-01T00:00:01.000Z',
       closeTime: '1970-01-01T00:00:02.000Z',

@@ -38,6 +38,7 @@ describe('mapping', () => {
       price: '83034.29000000',
       size: '0.00062000',
       side: 'sell',
+      backfilled: false,
     });
     expect(toTrade({ ...trade, buyerIsMaker: false }, receivedAt).side).toBe('buy');
   });
@@ -110,6 +111,7 @@ describe('mapping', () => {
       volume: '7.50',
       tradeCount: 40,
       closed: false,
+      backfilled: false,
     });
     expect(fromKline({ ...message, closed: true }, '1m', receivedAt).closed).toBe(true);
     // A halt cut it short.

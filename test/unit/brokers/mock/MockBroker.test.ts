@@ -332,7 +332,8 @@ describe('queries', () => {
     expect(before).toHaveLength(20);
     mock.want(trade);
     await mock.clock.advance(1_000);
-    const streamed = mock.trades(trade);
+    expect(mock.trades(trade).every(({ backfilled }) => !backfilled)).toBe(true);
+    const streamed = mock.trades(trade).map((each) => ({ ...each, backfilled: true }));
     expect(await mock.broker.fetchTrades('BTCUSDT', 3)).toEqual(streamed.slice(-3));
     expect(await mock.broker.fetchTrades('BTCUSDT', streamed.length + 20)).toEqual([...before, ...streamed]);
     const ids = (await mock.broker.fetchTrades('BTCUSDT', 1_000)).map(({ tradeId }) => Number(tradeId));

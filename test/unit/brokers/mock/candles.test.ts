@@ -126,12 +126,9 @@ describe('the candles of a market that runs', () => {
       const streamed = new Map(mock.candles(stream).map((candle) => [candle.openTime, candle]));
       for (const candle of [...streamed.values()].slice(1)) {
         const asked = byTime.get(candle.openTime);
-        expect({ ...asked, time: null, receivedAt: null, closed: null }).toEqual({
-          ...candle,
-          time: null,
-          receivedAt: null,
-          closed: null,
-        });
+        expect([candle.backfilled, asked?.backfilled]).toEqual([false, true]);
+        const same = { time: null, receivedAt: null, closed: null, backfilled: null };
+        expect({ ...asked, ...same }).toEqual({ ...candle, ...same });
       }
       const first = [...streamed.values()][0];
       if (first === undefined) throw new Error('nothing streamed');

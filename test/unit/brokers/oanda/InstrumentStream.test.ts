@@ -35,7 +35,7 @@ function open(...feeds: Feed[]) {
     places: 5,
     rest: { fetchPrice: () => venue.price(), fetchRecentCandles: () => venue.candles() },
     confirmer: { ask: (question) => void questions.push(question) },
-    onDeaf: () => void told.push('another stream is wanted'),
+    onUndelivered: () => void told.push('another stream is wanted'),
     broker: {
       id: 'oanda',
       clock,

@@ -89,6 +89,7 @@ describe('candles', () => {
       volume: '132',
       tradeCount: null,
       closed: true,
+      backfilled: true,
     });
   });
 
@@ -97,6 +98,7 @@ describe('candles', () => {
     expect(candle && toCandle(candle, '5m', Date.UTC(2016, 9, 17, 19, 36))).toMatchObject({
       time: '2016-10-17T19:36:00.000Z',
       closed: false,
+      backfilled: true,
     });
   });
 

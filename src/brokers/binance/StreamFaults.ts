@@ -1,10 +1,10 @@
-/** A subscribed stream can suffer from these, the worst first. */
+/** A subscribed stream can have these faults, the worst first. */
 const WORST_FIRST = ['transport', 'unreadable', 'late', 'silence'] as const;
-export type Ailment = (typeof WORST_FIRST)[number];
+export type StreamFault = (typeof WORST_FIRST)[number];
 
-/** Why a subscribed stream can't be relied on: a reason for each kind of trouble that it has. */
-export class Ailments {
-  readonly #reasons = new Map<Ailment, string>();
+/** Why a subscribed stream can't be relied on: a reason for each of its faults. */
+export class StreamFaults {
+  readonly #reasons = new Map<StreamFault, string>();
 
   /** The reason of the worst one; null if there is none. */
   get worst(): string | null {
@@ -15,16 +15,16 @@ export class Ailments {
     return null;
   }
 
-  has(kind: Ailment): boolean {
+  has(kind: StreamFault): boolean {
     return this.#reasons.has(kind);
   }
 
-  get(kind: Ailment): string | null {
+  get(kind: StreamFault): string | null {
     return this.#reasons.get(kind) ?? null;
   }
 
   /** Sets its reason, or ends it with null. Returns true if that changed anything. */
-  set(kind: Ailment, reason: string | null): boolean {
+  set(kind: StreamFault, reason: string | null): boolean {
     if (this.get(kind) === reason) return false;
     if (reason === null) this.#reasons.delete(kind);
     else this.#reasons.set(kind, reason);

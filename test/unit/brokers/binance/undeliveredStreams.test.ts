@@ -25,7 +25,7 @@ const minutes = feedOf('BTCUSDT', 'candle', '1m');
 const other = feedOf('ETHUSDT', 'tick');
 
 /** A broker whose venue has more than it sends: the stream of `feed` never delivers, while another one does. */
-async function startDeaf(feed: Feed) {
+async function startUndelivered(feed: Feed) {
   const harness = startBroker();
   const { rest, clock } = harness;
   rest.time = () => Promise.resolve(clock.now());
@@ -70,7 +70,7 @@ describe('a stream that was acknowledged and is never heard', () => {
   ] as const)(
     'is stale once the venue is known to have %s that do not come; it is subscribed again, then the connection is replaced',
     async (_, feed, stream, seconds) => {
-      const scene = await startDeaf(feed);
+      const scene = await startUndelivered(feed);
       scene.rest.lastTradeMs = () => Promise.resolve(scene.clock.now());
       scene.rest.candles = () => Promise.resolve([historicCandle(scene.clock.now(), false)]);
       scene.rest.tick = () => Promise.resolve(quote('1.00'));
@@ -91,7 +91,7 @@ describe('a stream that was acknowledged and is never heard', () => {
   );
 
   it('is live again with the first thing that comes', async () => {
-    const scene = await startDeaf(trades);
+    const scene = await startUndelivered(trades);
     scene.rest.lastTradeMs = () => Promise.resolve(scene.clock.now());
     await scene.run(20);
     expect(scene.kinds().at(-1)).toBe('stale');
@@ -101,7 +101,7 @@ describe('a stream that was acknowledged and is never heard', () => {
   });
 
   it('is left alone while the venue has nothing either, and the venue is asked ever more rarely', async () => {
-    const scene = await startDeaf(trades);
+    const scene = await startUndelivered(trades);
     scene.rest.lastTradeMs = () => Promise.resolve(scene.clock.now() - 86_400_000);
     await scene.run(600);
     expect(scene.kinds()).toEqual(['recovering', 'live']);
@@ -109,7 +109,7 @@ describe('a stream that was acknowledged and is never heard', () => {
   });
 
   it('is left alone while the venue does not say', async () => {
-    const scene = await startDeaf(minutes);
+    const scene = await startUndelivered(minutes);
     scene.rest.candles = () => Promise.reject(new Error('not now'));
     await scene.run(300);
     expect(scene.kinds()).toEqual(['recovering', 'live']);
@@ -118,7 +118,7 @@ describe('a stream that was acknowledged and is never heard', () => {
 
 describe('a stream that falls silent after it was heard', () => {
   it('is stale when the venue has newer trades', async () => {
-    const scene = await startDeaf(trades);
+    const scene = await startUndelivered(trades);
     send(scene.first, 'btcusdt@trade', trade(1, scene.clock.now()));
     scene.rest.lastTradeMs = () => Promise.resolve(scene.clock.now());
     await scene.run(20);
@@ -126,7 +126,7 @@ describe('a stream that falls silent after it was heard', () => {
   });
 
   it('is stale when the venue’s newest candle is another', async () => {
-    const scene = await startDeaf(minutes);
+    const scene = await startUndelivered(minutes);
     const openMs = Math.floor(scene.clock.now() / 60_000) * 60_000;
     send(scene.first, 'btcusdt@kline_1m', kline(openMs, { i: '1m', lengthMs: 60_000 }));
     scene.rest.candles = () => Promise.resolve([historicCandle(openMs + 60_000, false)]);
@@ -135,7 +135,7 @@ describe('a stream that falls silent after it was heard', () => {
   });
 
   it('is fine while the venue’s history has less of its candle than the stream delivered', async () => {
-    const scene = await startDeaf(minutes);
+    const scene = await startUndelivered(minutes);
     const openMs = Math.floor(scene.clock.now() / 60_000) * 60_000;
     const candle = kline(openMs, { i: '1m', lengthMs: 60_000 });
     send(scene.first, 'btcusdt@kline_1m', { ...candle, k: { ...candle.k, n: 3 } });
@@ -146,7 +146,7 @@ describe('a stream that falls silent after it was heard', () => {
   });
 
   it('is stale when the venue has more of its candle than the stream delivered', async () => {
-    const scene = await startDeaf(minutes);
+    const scene = await startUndelivered(minutes);
     const openMs = Math.floor(scene.clock.now() / 60_000) * 60_000;
     send(scene.first, 'btcusdt@kline_1m', kline(openMs, { i: '1m', lengthMs: 60_000 }));
     scene.rest.candles = () => Promise.resolve([{ ...historicCandle(openMs, false), tradeCount: 2 }]);
@@ -155,7 +155,7 @@ describe('a stream that falls silent after it was heard', () => {
   });
 
   it('is fine when what the venue has comes a moment later', async () => {
-    const scene = await startDeaf(trades);
+    const scene = await startUndelivered(trades);
     send(scene.first, 'btcusdt@trade', trade(1, scene.clock.now()));
     scene.rest.lastTradeMs = () => Promise.resolve(scene.clock.now());
     await scene.run(11);
@@ -165,7 +165,7 @@ describe('a stream that falls silent after it was heard', () => {
   });
 
   it('is fine when it comes in the last moment before the stream would be given up', async () => {
-    const scene = await startDeaf(trades);
+    const scene = await startUndelivered(trades);
     const { clock } = scene;
     send(scene.first, 'btcusdt@trade', trade(1, clock.now()));
     scene.rest.lastTradeMs = async () => {
@@ -182,7 +182,7 @@ describe('a stream that falls silent after it was heard', () => {
   });
 
   it('keeps its book while the venue’s has not changed', async () => {
-    const scene = await startDeaf(book);
+    const scene = await startUndelivered(book);
     scene.rest.depth = () => Promise.resolve(snapshot(10));
     send(scene.first, 'btcusdt@depth@100ms', depth(10, 12));
     scene.rest.bookId = () => Promise.resolve(12);

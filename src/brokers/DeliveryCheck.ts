@@ -2,18 +2,18 @@ import { sleep } from '../shared/clock.ts';
 import type { Clock } from '../shared/clock.ts';
 
 /** A stream that does not deliver is first subscribed again; then its connection is replaced. */
-export type HearingStep = 'resubscribe' | 'reconnect';
+export type DeliveryStep = 'resubscribe' | 'reconnect';
 
-export interface HearingCheckOptions {
+export interface DeliveryCheckOptions {
   readonly clock: Clock;
   /** Asks the venue by request whether it has anything that the stream did not deliver. Rejects if it does not say. */
   readonly look: (signal: AbortSignal) => Promise<boolean>;
-  /** Nothing has come since the last call of `heard`, not even in the last moment. */
+  /** Nothing has come since the last call of `delivered`, not even in the last moment. */
   readonly isSilent: () => boolean;
   /** The venue has nothing new either. */
   readonly onQuiet: () => void;
   /** The venue has something, and it still does not come. */
-  readonly onDeaf: (step: HearingStep) => void;
+  readonly onUndelivered: (step: DeliveryStep) => void;
 }
 
 /** An event that the venue returns by request may come over the stream this much later. */
@@ -23,21 +23,21 @@ const LONGEST_MS = 600_000;
 
 /**
  * Finds out whether a silent stream is quiet or broken. Silence alone proves nothing, and an acknowledged subscription
- * does not either; so the venue is asked, ever more rarely while it has nothing new. Owned by what hears the stream.
+ * does not either; so the venue is asked, ever more rarely while it has nothing new. Owned by what receives the stream.
  */
-export class HearingCheck implements Disposable {
-  readonly #options: HearingCheckOptions;
+export class DeliveryCheck implements Disposable {
+  readonly #options: DeliveryCheckOptions;
   #look: AbortController | null = null;
   /** Looks since the silence began. */
   #looks = 0;
-  #step: HearingStep = 'resubscribe';
+  #step: DeliveryStep = 'resubscribe';
 
-  constructor(options: HearingCheckOptions) {
+  constructor(options: DeliveryCheckOptions) {
     this.#options = options;
   }
 
   /** Something has come. */
-  heard(): void {
+  delivered(): void {
     this.begun();
     this.#step = 'resubscribe';
   }
@@ -67,7 +67,7 @@ export class HearingCheck implements Disposable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, look, isSilent, onQuiet, onDeaf } = this.#options;
+    const { clock, look, isSilent, onQuiet, onUndelivered } = this.#options;
     // A venue that does not answer proves nothing.
     const isBehind = await look(signal).catch(() => null);
     if (isBehind === true) await sleep(clock, GRACE_MS, signal);
@@ -77,6 +77,6 @@ export class HearingCheck implements Disposable {
     if (isBehind !== true || !isSilent()) return;
     const step = this.#step;
     this.#step = 'reconnect';
-    onDeaf(step);
+    onUndelivered(step);
   }
 }
