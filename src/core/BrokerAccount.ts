@@ -11,12 +11,12 @@ import type {
 } from '../market/marketData.ts';
 import { streamKey } from '../market/marketData.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
-import { assertNever } from '../shared/errors.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Asker } from '../shared/FairQueue.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import { randomId } from '../shared/random.ts';
+import { outageOf, stateOf } from './brokerInfo.ts';
 import type { BrokerStanding, BrokerState } from './brokerInfo.ts';
 import { VenueFeed, NumberedStream } from './NumberedStream.ts';
 import { FeedLog } from './FeedLog.ts';
@@ -27,7 +27,7 @@ export interface BrokerAccountOptions {
   readonly id: string;
   readonly scope: Scope;
   readonly enabled: boolean;
-  /** Makes a new adapter each time that the broker is enabled. */
+  /** Makes a new adapter each time that the broker is enabled or opened anew. */
   readonly create: (sink: BrokerSink) => BaseBroker;
   readonly bus: EventBus;
   readonly clock: Clock;
@@ -55,6 +55,7 @@ interface Statuses {
 }
 
 const OUT_OF_SERVICE = 'The broker is out of service.';
+const REOPENED = 'The broker is being opened anew with other settings.';
 
 /**
  * One account with a venue: the streams that are wanted from it, the state of its connection and its feeds, and the
@@ -64,13 +65,16 @@ const OUT_OF_SERVICE = 'The broker is out of service.';
  */
 export class BrokerAccount implements AsyncDisposable {
   readonly scope: Scope;
-  readonly #options: BrokerAccountOptions;
+  readonly #options: Omit<BrokerAccountOptions, 'create'>;
+  #create: BrokerAccountOptions['create'];
   readonly #monitor: FeedMonitor;
   readonly #log: FeedLog;
   readonly #streams = new Map<StreamKey, VenueFeed>();
   readonly #statuses = new Map<string, Statuses>();
   /** Null while the account is disabled. */
   #broker: BaseBroker | null = null;
+  /** Why it is disabled, if it is. */
+  #outOfService = OUT_OF_SERVICE;
   /** The catalog of the previous adapter. */
   #formerCatalog: InstrumentCatalog | null = null;
   #status: BrokerStatus = { kind: 'closed' };
@@ -81,8 +85,9 @@ export class BrokerAccount implements AsyncDisposable {
   #generation = 0;
   #closing: Promise<void> = Promise.resolve();
 
-  constructor(options: BrokerAccountOptions) {
+  constructor({ create, ...options }: BrokerAccountOptions) {
     this.#options = options;
+    this.#create = create;
     this.scope = options.scope;
     this.#log = new FeedLog({ ...options, isAway: () => this.#isAway });
     this.#monitor = new FeedMonitor({
@@ -109,7 +114,7 @@ export class BrokerAccount implements AsyncDisposable {
     return {
       state: this.#state(),
       lastMessageAt: this.#lastMessageAtMs === null ? null : fromEpochMs(this.#lastMessageAtMs),
-      reason: this.#broker === null ? OUT_OF_SERVICE : outage(this.#status),
+      reason: this.#broker === null ? this.#outOfService : outageOf(this.#status),
     };
   }
 
@@ -141,27 +146,42 @@ export class BrokerAccount implements AsyncDisposable {
     return this.#streams.size;
   }
 
-  /** Enables or disables the account. Wanted streams stay wanted. */
-  setEnabled(enabled: boolean): void {
-    if (this.#closed || enabled === (this.#broker !== null)) return;
+  /** Enables the account, or disables it for this reason. Wanted streams stay wanted. */
+  setEnabled(enabled: boolean, reason = OUT_OF_SERVICE): void {
+    if (this.#closed || (enabled && this.#broker !== null)) return;
     if (enabled) {
       this.#monitor.setAll('recovering', 'Connecting to the venue.');
       this.#enable();
       this.#reconcile();
-    } else {
+    } else if (this.#broker !== null || this.#outOfService !== reason) {
+      this.#outOfService = reason;
       this.#disable();
+    } else {
+      return;
     }
     this.#options.onChange();
   }
 
   /** The venue has just accepted these credentials. If it had refused them before, the adapter is made anew. */
   accepted(): void {
-    if (this.#broker?.isRefused !== true) return;
-    this.#endAdapter();
-    this.#monitor.setAll('recovering', 'The venue accepts the credentials again.');
-    this.#enable();
-    this.#reconcile();
-    this.#options.onChange();
+    if (this.#broker?.isRefused === true) this.#openAnew('The venue accepts the credentials again.');
+  }
+
+  /** Adapters are made in another way from now on: the running one is replaced at once. Wanted streams stay wanted. */
+  reopen(create: BrokerAccountOptions['create']): void {
+    this.#create = create;
+    if (this.#closed || this.#broker === null) return;
+    const flowing = [...this.#streams.values()].filter(({ type, health }) => type === 'trade' && health.isFlowing);
+    this.#openAnew(REOPENED);
+    for (const stream of flowing) {
+      this.#options.metrics.gaps.inc({ broker: stream.broker, type: stream.type });
+      this.#monitor.condition(stream, { kind: 'gap', reason: `${REOPENED} Trades of the meantime may be missing.` });
+    }
+  }
+
+  /** See `feeds.staleAfterMs` of the configuration. */
+  set staleAfterMs(staleAfterMs: number) {
+    this.#monitor.staleAfterMs = staleAfterMs;
   }
 
   keyOf({ symbol, type, interval }: Omit<WantedStream, 'type'> & { readonly type: MarketDataType }): StreamKey {
@@ -215,14 +235,29 @@ export class BrokerAccount implements AsyncDisposable {
   }
 
   #enable(): void {
-    this.#broker = this.#options.create(this.#sink());
-    this.#broker.start();
+    const broker = this.#create(this.#sink());
+    this.#broker = broker;
+    // A broker may have become one of another kind under the same id.
+    for (const stream of this.#streams.values()) {
+      if (isServed(stream, broker)) continue;
+      this.#monitor.condition(stream, { kind: 'closed', reason: `Broker ${stream.broker} has no ${stream.type}.` });
+    }
+    broker.start();
   }
 
   #disable(): void {
     this.#endAdapter();
     for (const stream of this.#streams.values()) this.#loseBook(stream);
-    this.#monitor.setAll('closed', OUT_OF_SERVICE);
+    this.#monitor.setAll('closed', this.#outOfService);
+  }
+
+  #openAnew(reason: string): void {
+    this.#endAdapter();
+    for (const stream of this.#streams.values()) this.#loseBook(stream);
+    this.#monitor.setAll('recovering', reason);
+    this.#enable();
+    this.#reconcile();
+    this.#options.onChange();
   }
 
   #endAdapter(): void {
@@ -243,8 +278,8 @@ export class BrokerAccount implements AsyncDisposable {
       received: metrics.receivedTally(broker, type),
     });
     this.#streams.set(key, stream);
-    this.#monitor.open(stream, outage(this.#status));
-    if (this.#broker === null) this.#monitor.condition(stream, { kind: 'closed', reason: OUT_OF_SERVICE });
+    this.#monitor.open(stream, outageOf(this.#status));
+    if (this.#broker === null) this.#monitor.condition(stream, { kind: 'closed', reason: this.#outOfService });
     this.#reconcile();
     return stream;
   }
@@ -266,7 +301,8 @@ export class BrokerAccount implements AsyncDisposable {
   #reconcile(): void {
     this.#reconciliation ??= this.#options.clock.turn(() => {
       this.#reconciliation = null;
-      this.#broker?.setWanted(new Set(this.#streams.values()));
+      const broker = this.#broker;
+      broker?.setWanted(new Set([...this.#streams.values()].filter((stream) => isServed(stream, broker))));
       this.#options.onWanted();
     });
   }
@@ -311,9 +347,9 @@ export class BrokerAccount implements AsyncDisposable {
 
   #setStatus(status: BrokerStatus): void {
     const before = this.#state();
-    const reason = outage(this.#status);
+    const reason = outageOf(this.#status);
     this.#status = status;
-    const now = outage(status);
+    const now = outageOf(status);
     if (now !== null && status.kind !== 'degraded') {
       for (const stream of this.#streams.values()) this.#loseBook(stream);
       this.#monitor.outage(now);
@@ -356,40 +392,15 @@ export class BrokerAccount implements AsyncDisposable {
   }
 
   #state(): BrokerState {
-    if (this.#broker === null) return 'disabled';
-    const { kind } = this.#status;
-    switch (kind) {
-      case 'connecting':
-      case 'connected':
-      case 'degraded':
-        return kind;
-      case 'waiting':
-      case 'closed':
-        return 'disconnected';
-      default:
-        return assertNever(kind);
-    }
+    return this.#broker === null ? 'disabled' : stateOf(this.#status);
   }
+}
+
+function isServed({ type }: Feed, { traits }: BaseBroker): boolean {
+  return traits.supportedTypes.includes(type);
 }
 
 /** The adapter passes back the feed that it was given. Events of a feed that has ended are ignored. */
 function isOpen(feed: Feed): feed is VenueFeed {
   return feed instanceof VenueFeed && feed.isOpen;
-}
-
-/** The reason why a broker does not serve everything, in words for people; null if it does. */
-function outage(status: BrokerStatus): string | null {
-  switch (status.kind) {
-    case 'connected':
-      return null;
-    case 'degraded':
-    case 'waiting':
-      return status.reason;
-    case 'connecting':
-      return 'Connecting to the venue.';
-    case 'closed':
-      return 'Not connected.';
-    default:
-      return assertNever(status);
-  }
 }

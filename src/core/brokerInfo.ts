@@ -1,3 +1,5 @@
+import type { BrokerStatus } from '../brokers/BaseBroker.ts';
+import { assertNever } from '../shared/errors.ts';
 import type { BrokerAccess } from './subscription.ts';
 import type { MarketDataType } from '../market/marketData.ts';
 import type { Timestamp } from '../market/timestamp.ts';
@@ -24,6 +26,38 @@ export interface BrokerInfo extends BrokerStanding {
   readonly authenticated: boolean;
   readonly supportedTypes: readonly MarketDataType[];
   readonly synthetic: boolean;
+}
+
+/** The state of a broker that is enabled. */
+export function stateOf({ kind }: BrokerStatus): BrokerState {
+  switch (kind) {
+    case 'connecting':
+    case 'connected':
+    case 'degraded':
+      return kind;
+    case 'waiting':
+    case 'closed':
+      return 'disconnected';
+    default:
+      return assertNever(kind);
+  }
+}
+
+/** The reason why a broker does not serve everything, in words for people; null if it does. */
+export function outageOf(status: BrokerStatus): string | null {
+  switch (status.kind) {
+    case 'connected':
+      return null;
+    case 'degraded':
+    case 'waiting':
+      return status.reason;
+    case 'connecting':
+      return 'Connecting to the venue.';
+    case 'closed':
+      return 'Not connected.';
+    default:
+      return assertNever(status);
+  }
 }
 
 export interface BrokerWatcherOptions {
