@@ -253,7 +253,8 @@ export class BrokerAccount implements AsyncDisposable {
 
   #openAnew(reason: string): void {
     this.#endAdapter();
-    for (const stream of this.#streams.values()) this.#loseBook(stream);
+    // Other settings may mean other data.
+    for (const { channel } of this.#streams.values()) channel.reset();
     this.#monitor.setAll('recovering', reason);
     this.#enable();
     this.#reconcile();

@@ -26,6 +26,8 @@ export class FakeProcess implements CommandContext {
   readonly outcomes: string[] = [];
   /** Called by `start`. */
   onStart = (): Promise<void> => Promise.resolve();
+  /** Called when a configuration is to be applied. */
+  onReconfigure = (): void => undefined;
   /** Called when the server is closed. */
   onClose = (): Promise<void> => Promise.resolve();
 
@@ -65,6 +67,7 @@ export class FakeProcess implements CommandContext {
         bus: { engine: 'memory', state: 'ok' },
       },
       reconfigure: (next) => {
+        this.onReconfigure();
         const running = this.applied.at(-1) ?? options.config;
         this.applied.push(next);
         return differenceOf({ started: options.config, running, next });
