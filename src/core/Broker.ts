@@ -192,7 +192,7 @@ export class Broker implements AsyncDisposable {
   setEnabled(enabled: boolean): void {
     if (this.#closed || enabled === this.#enabled) return;
     this.#enabled = enabled;
-    this.#switch();
+    this.#switchAll();
     this.#changed();
   }
 
@@ -211,12 +211,14 @@ export class Broker implements AsyncDisposable {
     } else if (shared !== null) {
       this.#shared?.reopen(shared);
     }
-    this.#switch();
+    // Whoever loses an account of its own may be served by the shared one.
+    if (this.#shared !== null) this.#switch(this.#shared);
     if (!usesSameCredentials(former, definition)) for (const onWorthless of this.#holds) onWorthless();
     const create = definition.clients?.create ?? null;
     for (const { broker, credentials } of this.#accounts.values()) {
       if (create !== null) broker.reopen((sink) => create(sink, credentials));
     }
+    this.#switchAll();
     this.#changed();
   }
 
@@ -225,7 +227,7 @@ export class Broker implements AsyncDisposable {
     this.#outages.note({ state: 'disabled', reason: null });
     this.#isRemoved = true;
     this.#enabled = false;
-    this.#switch();
+    this.#switchAll();
     this.#changed();
     this.#uncount();
   }
@@ -233,10 +235,8 @@ export class Broker implements AsyncDisposable {
   /** A removed broker is configured again, perhaps in another way. */
   restore(definition: BrokerDefinition): void {
     this.#isRemoved = false;
-    this.redefine(definition);
     this.#enabled = definition.enabled;
-    this.#switch();
-    this.#changed();
+    this.redefine(definition);
   }
 
   /** Nobody has anything of it: no subscription, and no account. */
@@ -286,11 +286,13 @@ export class Broker implements AsyncDisposable {
     return this.#isRemoved ? REMOVED : OUT_OF_SERVICE;
   }
 
-  #switch(): void {
-    for (const account of this.#all()) {
-      const isLeft = account === this.#shared && this.#serving === null;
-      account.setEnabled(this.#enabled && !isLeft, this.#enabled ? NEEDS_CREDENTIALS : this.#outOfService);
-    }
+  #switchAll(): void {
+    for (const account of this.#all()) this.#switch(account);
+  }
+
+  #switch(account: BrokerAccount): void {
+    const isLeft = account === this.#shared && this.#serving === null;
+    account.setEnabled(this.#enabled && !isLeft, this.#enabled ? NEEDS_CREDENTIALS : this.#outOfService);
   }
 
   #all(): BrokerAccount[] {

@@ -174,6 +174,7 @@ export class BrokerAccount implements AsyncDisposable {
     const flowing = [...this.#streams.values()].filter(({ type, health }) => type === 'trade' && health.isFlowing);
     this.#openAnew(REOPENED);
     for (const stream of flowing) {
+      if (stream.health.phase === 'closed') continue;
       this.#options.metrics.gaps.inc({ broker: stream.broker, type: stream.type });
       this.#monitor.condition(stream, { kind: 'gap', reason: `${REOPENED} Trades of the meantime may be missing.` });
     }
