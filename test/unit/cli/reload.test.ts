@@ -167,6 +167,18 @@ describe('the configuration file', () => {
     expect([host.watched, host.clock.pending]).toEqual([0, 0]);
   });
 
+  it('decides how long a shutdown may take', async () => {
+    const { host, files, stop } = await serving('');
+    host.onClose = () => new Promise(() => {});
+    files[FILE] = 'server: { shutdownTimeoutMs: 700 }';
+    host.events.emit('SIGHUP');
+    const exited = stop();
+    await waitFor(() => host.clock.pending === 1);
+    await host.clock.advance(700);
+    expect(await exited).toBe(0);
+    expect(host.logged('the shutdown did not finish in time')).toMatchObject({ limitMs: 700 });
+  });
+
   it('is refused once if it is not valid, and applied when it is corrected', async () => {
     const { host, files, stop } = await serving('');
     files[FILE] = 'limits: { connections: canary }\nmetrics: { token: 5 }';
