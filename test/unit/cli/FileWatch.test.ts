@@ -17,16 +17,15 @@ async function real(file: string, prepare: (folder: string) => Promise<void>) {
     new Map([[path, await systemFiles.read(path).then(fingerprintOf, () => ABSENT)]]);
   const changes: string[] = [];
   const failures: unknown[] = [];
+  const read = async (): Promise<void> => {
+    changes.push(await systemFiles.read(path));
+    watch.expect(await known());
+  };
   const watch = new FileWatch({
     files: systemFiles,
     // Without regular looks, what is noticed was reported by the system.
     clock: { ...systemClock, every: () => ({ [Symbol.dispose]: () => undefined }) },
-    onChange: () => {
-      void systemFiles.read(path).then(async (text) => {
-        changes.push(text);
-        watch.expect(await known());
-      });
-    },
+    onChange: () => void read(),
     onUnwatchable: (_folder, error) => failures.push(error),
   });
   watch.expect(await known());
