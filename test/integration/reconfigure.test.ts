@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import type { Services } from '../../src/core/Services.ts';
 import type { MarketDataServer } from '../../src/MarketDataServer.ts';
+import { logIn, startGuarded } from '../support/graphqlLogins.ts';
 import { upgrade } from '../support/httpExchange.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { SseClient } from '../support/SseClient.ts';
@@ -91,6 +93,31 @@ describe('API keys that change while their clients are connected', () => {
     expect(await codes()).toEqual(['LIMIT_EXCEEDED', undefined]);
     reconfigure(gateway, auth(keyOf('a'), keyOf('b', ADMIN)));
     expect(await codes()).toEqual(['FORBIDDEN', undefined]);
+  });
+
+  it('keep nothing of a client that has left', async () => {
+    let followed = 0;
+    const wrap = (services: Services): Services => {
+      const { logins } = services;
+      const real = logins.watch.bind(logins);
+      logins.watch = (...watched) => {
+        const following = real(...watched);
+        if (following === null) return null;
+        followed += 1;
+        return {
+          [Symbol.dispose]: () => {
+            followed -= 1;
+            following[Symbol.dispose]();
+          },
+        };
+      };
+      return services;
+    };
+    await using gateway = await startGuarded({ wrap });
+    await using client = await logIn(gateway, { apiKey: 'key-of-plain' });
+    expect(followed).toBe(1);
+    client.socket.close();
+    await waitFor(() => followed === 0, 'the key to be followed no longer');
   });
 
   it('end the login of a client that logged in after it had connected', async () => {
@@ -217,6 +244,13 @@ describe('other settings that change', () => {
     expect(await keptMs()).toBeGreaterThan(800_000);
     reconfigure(gateway, { brokers, sessions: { idleTimeoutMs: 30_000 } });
     expect(await keptMs()).toBeLessThanOrEqual(30_000);
+  });
+
+  it('decide from now on what silence means', async () => {
+    await using gateway = await startGateway({ config: { brokers: BROKERS } });
+    const told = vi.spyOn(gateway.manager, 'staleAfterMs', 'set');
+    reconfigure(gateway, { feeds: { staleAfterMs: 777 } });
+    expect(told).toHaveBeenCalledExactlyOnceWith(777);
   });
 
   it('decide from now on whether the schema and GraphiQL are shown', async () => {

@@ -279,6 +279,26 @@ describe('a broker that is removed', () => {
     expect(gateway.made).toHaveLength(1);
   });
 
+  it('is reported when it is added, also if it is out of service', async () => {
+    await using gateway = new Gateway();
+    const changes: unknown[] = [];
+    using _watch = gateway.manager.watch(NO_ACCESS, ({ id, state }) => changes.push([id, state]));
+    gateway.manager.addBroker(gateway.define('b', { enabled: false }));
+    expect(changes).toEqual([['b', 'disabled']]);
+  });
+
+  it('is remembered, whatever other brokers are removed, as long as somebody waits for it', async () => {
+    await using gateway = new Gateway();
+    gateway.manager.addBroker(gateway.define('b'));
+    gateway.manager.addBroker(gateway.define('c'));
+    using client = gateway.subscribe('b');
+    gateway.manager.removeBroker('b');
+    gateway.manager.removeBroker('c');
+    gateway.manager.addBroker(gateway.define('b'));
+    trade(await gateway.live('trade'), '1');
+    expect(seen(client).slice(-2)).toEqual(['live', 1]);
+  });
+
   it('is forgotten once nobody waits for it', async () => {
     await using gateway = new Gateway();
     gateway.manager.addBroker(gateway.define('b'));
@@ -329,14 +349,14 @@ describe('the accounts of clients', () => {
     expect(seen(client).filter((each) => typeof each === 'number')).toEqual([1, 2, 3]);
   });
 
-  it('end with the credentials if the broker is of another kind now, and the shared one takes over', async () => {
+  it('end with the credentials if the broker has no use for them now, and the shared one takes over', async () => {
     await using gateway = new Gateway();
     gateway.manager.addBroker(gateway.define('b', { accounts: 'own' }));
     using access = holder(gateway, 'mine');
     using client = gateway.subscribe('b', ['trade'], access);
     const own = await gateway.live('trade');
     seen(client);
-    gateway.manager.configured('b').redefine(gateway.define('b', { traits: { kind: 'other' } }));
+    gateway.manager.configured('b').redefine(gateway.define('b'));
     expect([access.scopeOf('b'), own.closed]).toEqual([null, true]);
     expect(reasons(client)[0]).toBe('The streams begin anew under other credentials.');
     trade(await gateway.live('trade'), '1');
@@ -364,8 +384,13 @@ describe('the accounts of clients', () => {
     expect(seen(client).at(-1)).toBe('closed');
     expect(() => broker.require(null)).toThrow('needs your own credentials');
     expect(gateway.manager.broker('b', NO_ACCESS)).toMatchObject({ reason: 'Connects when a client authenticates.' });
+    using access = holder(gateway, 'mine');
+    using own = gateway.subscribe('b', ['trade'], access);
+    await gateway.live('trade');
+    seen(own);
     broker.redefine(gateway.define('b'));
     trade(await gateway.live('trade'), '1');
     expect(seen(client)).toEqual(['recovering', 'live', 1]);
+    expect(seen(own)).not.toContain('closed');
   });
 });
