@@ -6,9 +6,10 @@ import { logIn, startGuarded } from '../support/graphqlLogins.ts';
 import { upgrade } from '../support/httpExchange.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { SseClient } from '../support/SseClient.ts';
-import { gatewayConfig, startGateway } from '../support/startGateway.ts';
+import { gatewayConfig, standInBroker, startGateway } from '../support/startGateway.ts';
 import { TransportWsClient } from '../support/TransportWsClient.ts';
 import { waitFor } from '../support/waitFor.ts';
+import { StandInBinance } from '../venues/binance/StandInBinance.ts';
 
 const BROKERS = { mock: { kind: 'mock-binance', ticksPerSecond: 50 } };
 const TICKS = 'subscription { marketData(broker: "mock", symbols: ["BTCUSDT"]) { sequence } }';
@@ -313,5 +314,23 @@ describe('a broker with accounts of clients', () => {
     const letGo = 'mutation { deauthenticateBroker(broker: "mine") }';
     expect((await ask(socket, letGo)).data).toEqual({ deauthenticateBroker: true });
     expect((await ask(socket, letGo)).errors?.[0]?.extensions.code).toBe('UNKNOWN_BROKER');
+  });
+});
+
+describe('a venue that is opened anew', () => {
+  it('is left alone as long as it wants no requests', async () => {
+    await using venue = await StandInBinance.start();
+    venue.faults.rest.nextStatus(418, { retryAfterSeconds: 60 });
+    const brokersWith = (trades: string) => ({ brokers: { binance: standInBroker(venue, { trades }) } });
+    await using gateway = await startGateway({ config: brokersWith('individual') });
+    await using client = await raw(gateway);
+    await client.subscribe('binance', ['BTCUSDT'], ['trade']);
+    await venue.waitForSubscription('btcusdt@trade');
+    expect(venue.requests).toHaveLength(1);
+    reconfigure(gateway, brokersWith('aggregate'));
+    await venue.waitForSubscription('btcusdt@aggTrade');
+    venue.market('BTCUSDT').trade();
+    await waitFor(() => client.data('trade').length > 0, 'a trade');
+    expect(venue.requests).toHaveLength(1);
   });
 });
