@@ -31,27 +31,41 @@ export class ConfiguredBrokers {
   }
 
   /**
-   * Prepares a change, and returns the function that makes it. Everything that may fail is done before: then nothing has
-   * changed. A broker that somebody switched stays so, unless its own `enabled` is among the changes.
+   * Prepares a change, and returns the function that makes it, which never throws: a broker that fails is logged, and the
+   * others are changed. A broker that somebody switched stays so, unless its own `enabled` is among the changes.
    */
   prepare({ added, removed, reopened, enabled, disabled }: BrokerDifference, brokers: Config['brokers']): () => void {
-    const { logger, manager } = this.#options;
+    const { manager } = this.#options;
     const adding = this.#define(added, brokers);
     const reopening = this.#define(reopened, brokers);
     return () => {
       // What is disabled is not opened once more before.
-      for (const id of disabled) this.#switch(id, false);
-      for (const id of removed) manager.removeBroker(id);
+      for (const id of disabled) this.#attempt(id, () => this.#switch(id, false));
+      for (const id of removed) this.#attempt(id, () => manager.removeBroker(id));
       for (const definition of reopening) {
-        const broker = manager.configured(definition.id);
-        broker.redefine(definition);
-        const isSwitched = broker.enabled !== definition.enabled && !enabled.includes(broker.id);
-        if (isSwitched) logger.info({ broker: broker.id, enabled: broker.enabled }, 'broker stays as it was switched');
+        const { id } = definition;
+        this.#attempt(id, () => this.#reopen(definition, enabled.includes(id)));
       }
-      for (const id of enabled) this.#switch(id, true);
-      for (const definition of adding) manager.addBroker(definition);
+      for (const id of enabled) this.#attempt(id, () => this.#switch(id, true));
+      for (const definition of adding) this.#attempt(definition.id, () => manager.addBroker(definition));
       manager.arrange(Object.keys(brokers));
     };
+  }
+
+  #attempt(broker: string, change: () => void): void {
+    try {
+      change();
+    } catch (err) {
+      this.#options.logger.error({ broker, err }, 'broker could not be changed');
+    }
+  }
+
+  #reopen(definition: BrokerDefinition, isEnabledNext: boolean): void {
+    const { logger, manager } = this.#options;
+    const broker = manager.configured(definition.id);
+    broker.redefine(definition);
+    if (broker.enabled === definition.enabled || isEnabledNext) return;
+    logger.info({ broker: broker.id, enabled: broker.enabled }, 'broker stays as it was switched');
   }
 
   #define(ids: readonly string[], brokers: Config['brokers']): readonly BrokerDefinition[] {

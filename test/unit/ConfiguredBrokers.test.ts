@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { BaseBroker, BrokerContext } from '../../src/brokers/BaseBroker.ts';
 import { BinanceHosts } from '../../src/brokers/binance/BinanceHosts.ts';
 import { OandaBudgets } from '../../src/brokers/oanda/OandaBudgets.ts';
@@ -84,6 +84,16 @@ it('lists the brokers in the order of the configuration, after every change', as
   brokers.follow(configOf({ b: MOCK, d: MOCK }));
   brokers.follow(configOf({ a: MOCK, d: MOCK, c: { ...MOCK, enabled: false }, b: { ...MOCK, seed: 3 } }));
   expect(brokers.states).toEqual(['a on', 'd on', 'c off', 'b on']);
+});
+
+it('changes the others if one fails', async () => {
+  await using brokers = new Followed();
+  vi.spyOn(brokers.manager, 'addBroker').mockImplementationOnce(() => {
+    throw new Error('no such venue');
+  });
+  brokers.follow(configOf({ bad: MOCK, good: MOCK }));
+  expect(brokers.states).toEqual(['good on']);
+  expect(brokers.takeLog()).toEqual([['broker could not be changed', 'bad', undefined]]);
 });
 
 it('opens a broker with the settings of feeds that hold then', async () => {
