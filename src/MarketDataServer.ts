@@ -2,9 +2,13 @@ import { collectDefaultMetrics } from 'prom-client';
 import { MemoryBus } from './bus/MemoryBus.ts';
 import { BinanceHosts } from './brokers/binance/BinanceHosts.ts';
 import { OandaBudgets } from './brokers/oanda/OandaBudgets.ts';
-import type { RunningParts } from './cli/process.ts';
+import type { ReloadOutcome, RunningParts } from './cli/process.ts';
+import { brokerDifference, differenceOf } from './config/difference.ts';
+import type { ConfigDifference } from './config/difference.ts';
 import type { Config } from './config/schema.ts';
+import { ConfiguredBrokers } from './ConfiguredBrokers.ts';
 import { BrokerAuthenticator } from './core/BrokerAuthenticator.ts';
+import type { BrokerAuthenticatorOptions } from './core/BrokerAuthenticator.ts';
 import { BrokerManager } from './core/BrokerManager.ts';
 import type { BrokerManagerOptions } from './core/BrokerManager.ts';
 import { CredentialVault } from './core/CredentialVault.ts';
@@ -15,13 +19,13 @@ import type { Services } from './core/Services.ts';
 import { Sessions } from './core/Sessions.ts';
 import { NO_ACCESS } from './core/subscription.ts';
 import { Subscriptions } from './core/Subscriptions.ts';
-import { defineBroker } from './createBroker.ts';
 import { GOING_AWAY } from './fanout/client/closeReason.ts';
 import { SubscriptionIndex } from './fanout/routing/SubscriptionIndex.ts';
 import { FlushScheduler } from './fanout/routing/FlushScheduler.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
 import { addressForLimits, isSecure, TrustedProxies } from './http/clientAddress.ts';
 import { createHealth, indexPage, createMetricsEndpoint } from './http/endpoints.ts';
+import type { MetricsEndpointOptions } from './http/endpoints.ts';
 import { ClientConnections } from './http/ClientConnections.ts';
 import { HttpServer } from './http/HttpServer.ts';
 import type { UpgradeHandler } from './http/HttpServer.ts';
@@ -50,33 +54,72 @@ export interface MarketDataServerOptions {
 export class MarketDataServer implements AsyncDisposable {
   readonly #http: HttpServer;
   readonly #parts: AsyncDisposableStack;
+  readonly #started: Config;
+  readonly #settings: Settings;
+  readonly #changing: ChangingParts;
   readonly manager: BrokerManager;
   readonly metrics: Metrics;
 
   private constructor(parts: {
     readonly http: HttpServer;
     readonly owned: AsyncDisposableStack;
-    readonly manager: BrokerManager;
+    readonly settings: Settings;
+    readonly changing: ChangingParts;
     readonly metrics: Metrics;
   }) {
     this.#http = parts.http;
     this.#parts = parts.owned;
-    this.manager = parts.manager;
+    this.#started = parts.settings.config;
+    this.#settings = parts.settings;
+    this.#changing = parts.changing;
+    this.manager = parts.changing.manager;
     this.metrics = parts.metrics;
+    this.metrics.configLastReloadSuccessful.set(1);
   }
 
   /** Resolves once clients can connect. If the address is not available it rejects and leaves nothing running. */
   static async start(options: MarketDataServerOptions): Promise<MarketDataServer> {
     await using owned = new AsyncDisposableStack();
-    const admission = buildAdmission(options);
-    const services = buildServices(options, admission, owned);
-    const http = owned.use(buildHttp(options, admission, services));
+    const settings: Settings = { config: options.config };
+    const admission = buildAdmission(options, settings);
+    const services = buildServices({ options, settings, admission, owned });
+    const http = owned.use(buildHttp({ options, settings, admission, services }));
     // The authenticator is closed first: clients that wait for a venue's answer get an error while they are still connected.
     owned.use(services.authenticator);
     await http.listen();
-    addBrokers(options, services);
-    const { manager, metrics } = services;
-    return new MarketDataServer({ http, owned: owned.move(), manager, metrics });
+    const { clock, logger, logins, manager, metrics } = services;
+    const brokers = new ConfiguredBrokers({
+      manager,
+      clock,
+      logger,
+      metrics,
+      binanceHosts: new BinanceHosts({ clock, random: systemRandom }),
+      oandaBudgets: new OandaBudgets({ clock }),
+      feeds: () => settings.config.feeds,
+    });
+    // No venue is contacted if the port is in use.
+    brokers.prepare(brokerDifference({}, settings.config.brokers), settings.config.brokers)();
+    const changing = { manager, brokers, logins, proxies: admission.proxies };
+    return new MarketDataServer({ http, owned: owned.move(), settings, changing, metrics });
+  }
+
+  /** Applies a valid configuration as far as a running gateway can, at once. Nothing has changed if it throws. */
+  reconfigure(next: Config): ConfigDifference {
+    const difference = differenceOf({ started: this.#started, running: this.#settings.config, next });
+    const { brokers, logins, manager, proxies } = this.#changing;
+    const changeBrokers = brokers.prepare(difference.brokers, next.brokers);
+    this.#settings.config = next;
+    proxies.replace(next.server.trustedProxies);
+    logins.replace(next.auth);
+    manager.staleAfterMs = next.feeds.staleAfterMs;
+    changeBrokers();
+    return difference;
+  }
+
+  /** Counts that the configuration was read again. */
+  countReload(outcome: ReloadOutcome): void {
+    this.metrics.configReloads.inc({ outcome });
+    this.metrics.configLastReloadSuccessful.set(outcome === 'refused' ? 0 : 1);
   }
 
   get urls(): { readonly http: string; readonly graphql: string; readonly raw: string } {
@@ -104,6 +147,26 @@ const UNREAD_BEATS = 2;
 /** How many values all unfinished answers may hold together. A value takes about 80 bytes meanwhile. */
 const ANSWER_VALUES = { capacity: 2_000_000, perOwner: 400_000, perAsker: 100_000, free: 2_000 };
 
+/** The configuration as it is now. What may change is read from here at each use. */
+interface Settings {
+  config: Config;
+}
+
+/** These parts are told when the configuration has changed. */
+interface ChangingParts {
+  readonly manager: BrokerManager;
+  readonly brokers: ConfiguredBrokers;
+  readonly logins: ClientLogins;
+  readonly proxies: TrustedProxies;
+}
+
+/** What the parts of the gateway are built from. */
+interface Building {
+  readonly options: MarketDataServerOptions;
+  readonly settings: Settings;
+  readonly admission: Admission;
+}
+
 /** Decides which connections are let in. */
 interface Admission {
   readonly proxies: TrustedProxies;
@@ -111,11 +174,13 @@ interface Admission {
   readonly connections: ClientConnections;
 }
 
-function buildAdmission({ config, clock = systemClock }: MarketDataServerOptions): Admission {
+function buildAdmission({ config, clock = systemClock }: MarketDataServerOptions, settings: Settings): Admission {
   const proxies = new TrustedProxies(config.server.trustedProxies);
   const heap = new HeapWatch({ clock });
   const connections = new ClientConnections({
-    limits: config.limits,
+    get limits() {
+      return settings.config.limits;
+    },
     proxies,
     maxSockets: socketsForClients(),
     isShortOfMemory: () => heap.isFullForConnections,
@@ -124,7 +189,12 @@ function buildAdmission({ config, clock = systemClock }: MarketDataServerOptions
   return { proxies, heap, connections };
 }
 
-function buildServices(options: MarketDataServerOptions, admission: Admission, owned: AsyncDisposableStack): Services {
+function buildServices({
+  options,
+  settings,
+  admission,
+  owned,
+}: Building & { readonly owned: AsyncDisposableStack }): Services {
   const { config, logger, clock = systemClock } = options;
   const { proxies, heap, connections } = admission;
   const metrics = new Metrics();
@@ -132,18 +202,17 @@ function buildServices(options: MarketDataServerOptions, admission: Admission, o
   const scheduler = owned.use(new FlushScheduler(clock));
   const index = new SubscriptionIndex(scheduler);
   const manager = owned.use(buildManager(options, { index, metrics, bus: owned.use(new MemoryBus()) }));
-  const { symbolsPerSubscription } = config.limits;
-  const subscriptions = new Subscriptions({ manager, index, clock, symbolsPerSubscription, heap });
-  const logins = owned.use(new ClientLogins({ auth: config.auth, clock, logger, metrics }));
-  const sessions = owned.use(new Sessions({ clock, idleTimeoutMs: config.sessions.idleTimeoutMs }));
-  const authenticator = new BrokerAuthenticator({
+  const subscriptions = new Subscriptions({
     manager,
-    sessions,
-    vault: new CredentialVault(),
+    index,
     clock,
-    logger,
-    allowInsecure: config.server.allowInsecureCredentials,
+    get symbolsPerSubscription() {
+      return settings.config.limits.symbolsPerSubscription;
+    },
+    heap,
   });
+  const logins = owned.use(new ClientLogins({ auth: config.auth, clock, logger, metrics }));
+  const sessions = owned.use(buildSessions(settings, clock));
   return {
     manager,
     subscriptions,
@@ -151,10 +220,12 @@ function buildServices(options: MarketDataServerOptions, admission: Admission, o
     logins,
     keyConnections: new KeyConnections(),
     sessions,
-    authenticator,
+    authenticator: buildAuthenticator(settings, { manager, sessions, clock, logger }),
     clientOf: (request) => ({ address: addressForLimits(request, proxies), secure: isSecure(request, proxies) }),
     holdConnection: (request) => connections.hold(request),
-    allowInsecureCredentials: config.server.allowInsecureCredentials,
+    get allowInsecureCredentials() {
+      return settings.config.server.allowInsecureCredentials;
+    },
     heap,
     turns: owned.use(new FairTurns(clock)),
     answers: new FairPool(ANSWER_VALUES),
@@ -162,8 +233,32 @@ function buildServices(options: MarketDataServerOptions, admission: Admission, o
     clock,
     logger,
     metrics,
-    limits: config.limits,
+    get limits() {
+      return settings.config.limits;
+    },
   };
+}
+
+function buildSessions(settings: Settings, clock: Clock): Sessions {
+  return new Sessions({
+    clock,
+    get idleTimeoutMs() {
+      return settings.config.sessions.idleTimeoutMs;
+    },
+  });
+}
+
+function buildAuthenticator(
+  settings: Settings,
+  parts: Pick<BrokerAuthenticatorOptions, 'manager' | 'sessions' | 'clock' | 'logger'>,
+): BrokerAuthenticator {
+  return new BrokerAuthenticator({
+    ...parts,
+    vault: new CredentialVault(),
+    get allowInsecure() {
+      return settings.config.server.allowInsecureCredentials;
+    },
+  });
 }
 
 function buildManager(
@@ -181,28 +276,35 @@ function buildManager(
   });
 }
 
-function buildGraphql({ config }: MarketDataServerOptions, services: Services): ReturnType<typeof createGraphql> {
+function buildGraphql(
+  { config }: MarketDataServerOptions,
+  settings: Settings,
+  services: Services,
+): ReturnType<typeof createGraphql> {
   const { maxPayloadBytes, compression } = config.server;
   return createGraphql({
     services,
-    graphql: config.graphql,
+    graphql: {
+      get introspection() {
+        return settings.config.graphql.introspection;
+      },
+      get graphiql() {
+        return settings.config.graphql.graphiql;
+      },
+    },
     heartbeatMs: config.heartbeat.graphqlMs,
     maxPayloadBytes,
     compression,
   });
 }
 
-function buildHttp(
-  options: MarketDataServerOptions,
-  { proxies, connections }: Admission,
-  services: Services,
-): HttpServer {
+function buildHttp({ options, settings, admission, services }: Building & { readonly services: Services }): HttpServer {
   const { config, logger, version } = options;
+  const { proxies, connections } = admission;
   const { clock, manager, metrics } = services;
-  const { maxPayloadBytes, compression, allowedOrigins, host, port, shutdownTimeoutMs, keepAliveTimeoutMs } =
-    config.server;
+  const { maxPayloadBytes, compression, host, port, keepAliveTimeoutMs } = config.server;
   const { graphqlMs, rawMs } = config.heartbeat;
-  const graphql = buildGraphql(options, services);
+  const graphql = buildGraphql(options, settings, services);
   const raw = new RawProtocol({ services, heartbeatMs: rawMs, maxPayloadBytes, compression });
   const { health, ready } = createHealth({
     manager,
@@ -224,7 +326,7 @@ function buildHttp(
       ],
       ['/health', health],
       ['/ready', ready],
-      ['/metrics', createMetricsEndpoint({ metrics, ...config.metrics, proxies })],
+      ['/metrics', buildMetrics(settings, { metrics, proxies })],
     ]),
     upgradeHandlers: new Map<string, UpgradeHandler>([
       [
@@ -238,12 +340,16 @@ function buildHttp(
       ],
       ['/ws', raw],
     ]),
-    allowedOrigins,
+    get allowedOrigins() {
+      return settings.config.server.allowedOrigins;
+    },
     connections,
     alwaysServed: new Set(['/health', '/ready', '/metrics']),
     crossOriginPaths: new Set(['/graphql']),
     unreadTimeoutMs: UNREAD_BEATS * graphqlMs,
-    shutdownTimeoutMs,
+    get shutdownTimeoutMs() {
+      return settings.config.server.shutdownTimeoutMs;
+    },
     keepAliveTimeoutMs,
     clock,
     logger,
@@ -251,24 +357,17 @@ function buildHttp(
   return http;
 }
 
-/** Called last, so that no venue is contacted if the port is in use. */
-function addBrokers({ config, logger }: MarketDataServerOptions, { manager, clock, metrics }: Services): void {
-  const binanceHosts = new BinanceHosts({ clock, random: systemRandom });
-  const oandaBudgets = new OandaBudgets({ clock });
-  const { staleAfterMs, reconnect } = config.feeds;
-  for (const [id, broker] of Object.entries(config.brokers)) {
-    const log = logger.child({ broker: id });
-    const context = {
-      id,
-      clock,
-      random: systemRandom,
-      logger: log,
-      metrics,
-      staleAfterMs,
-      reconnect,
-      binanceHosts,
-      oandaBudgets,
-    };
-    manager.addBroker(defineBroker(broker, context));
-  }
+function buildMetrics(
+  settings: Settings,
+  parts: Pick<MetricsEndpointOptions, 'metrics' | 'proxies'>,
+): ReturnType<typeof createMetricsEndpoint> {
+  return createMetricsEndpoint({
+    ...parts,
+    get access() {
+      return settings.config.metrics.access;
+    },
+    get token() {
+      return settings.config.metrics.token;
+    },
+  });
 }

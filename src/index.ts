@@ -18,6 +18,7 @@ async function main(): Promise<void> {
   // These are imported here, so that an older Node gets as far as the message above.
   const { runCommand } = await import('./cli/program.ts');
   const { BoundedOutput } = await import('./shared/BoundedOutput.ts');
+  const { systemFiles } = await import('./cli/FileWatch.ts');
   const { systemClock } = await import('./shared/clock.ts');
   const output = new BoundedOutput(process.stdout);
   const errorOutput = new BoundedOutput(process.stderr);
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
     errorOutput,
     events: process,
     readFile: (path) => readFileSync(path, 'utf8'),
+    files: systemFiles,
     start: async (options) => {
       const { MarketDataServer } = await import('./MarketDataServer.ts');
       return MarketDataServer.start(options);

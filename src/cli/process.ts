@@ -1,7 +1,9 @@
+import type { ConfigDifference } from '../config/difference.ts';
 import type { Environment } from '../config/environment.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger, LogOutput } from '../shared/logger.ts';
+import type { WatchableFiles } from './FileWatch.ts';
 
 /** The exit codes of the process. `usage`: a wrong command line or configuration. */
 export const EXIT_CODES = { ok: 0, failed: 1, usage: 2 } as const;
@@ -31,10 +33,17 @@ export interface RunningParts {
   readonly bus: { readonly engine: string; readonly state: string };
 }
 
+/** What came of reading the configuration again. `unchanged`: nothing of it was to be applied. */
+export type ReloadOutcome = 'applied' | 'unchanged' | 'refused';
+
 /** A started gateway. MarketDataServer is one. */
 export interface RunningServer {
   readonly parts: RunningParts;
   readonly urls: { readonly http: string; readonly graphql: string; readonly raw: string };
+  /** Applies what can be applied of a valid configuration, and returns what has changed. If it throws, nothing has. */
+  reconfigure(next: Config): ConfigDifference;
+  /** Counts that the configuration was read again. */
+  countReload(outcome: ReloadOutcome): void;
   close(): Promise<void>;
 }
 
@@ -63,6 +72,7 @@ export interface CommandContext {
   readonly errorOutput: LogOutput;
   readonly events: ProcessEvents;
   readonly readFile: (path: string) => string;
+  readonly files: WatchableFiles;
   readonly start: (options: StartOptions) => Promise<RunningServer>;
   /** Ends the process at once. */
   readonly exit: (code: number) => void;

@@ -1,14 +1,13 @@
 import { systemCode } from '../config/environment.ts';
-import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../shared/clock.ts';
 import { sleep } from '../shared/clock.ts';
 import { createLogger } from '../shared/logger.ts';
-import type { Logger, LogLevel } from '../shared/logger.ts';
+import type { Logger } from '../shared/logger.ts';
 import { reportFaults } from './checkConfig.ts';
+import { RunningConfig } from './RunningConfig.ts';
 import { EXIT_CODES, SIGNAL_EXIT_CODES } from './process.ts';
 import type { CommandContext, ProcessEvents, RunningServer, StopSignal } from './process.ts';
-import { reload } from './reload.ts';
 
 /** How long the shutdown may take after an unhandled error. */
 const FAULT_DRAIN_MS = 5_000;
@@ -24,21 +23,18 @@ type Start =
  * up. A second signal, or a signal after an unhandled error, exits at once. SIGHUP reads the configuration again.
  */
 export async function serve(file: string | null, context: CommandContext): Promise<number> {
-  const result = loadConfig({ ...context, file });
-  if (!result.ok) return reportFaults(result.faults, context);
-  const { config } = result;
-  let { level } = config.log;
-  const logger = createLogger({ ...config.log, level: () => level, output: context.output });
+  using configuration = new RunningConfig({ context, file });
+  const loaded = configuration.load();
+  if (!loaded.ok) return reportFaults(loaded.faults, context);
+  const { config } = loaded;
+  const logger = createLogger({ ...config.log, level: () => configuration.current.log.level, output: context.output });
   const ended = Promise.withResolvers<Ending>();
-  const setLogLevel = (next: LogLevel): void => {
-    level = next;
-  };
   using listeners = new ProcessListeners({
     ...context,
     logger,
     end: ended.resolve,
     reload: () => {
-      reload({ file, context, running: config, logger, setLogLevel });
+      configuration.request();
     },
   });
 
@@ -49,9 +45,13 @@ export async function serve(file: string | null, context: CommandContext): Promi
     logger.fatal({ host: config.server.host, port: config.server.port, err: first.error }, message);
     return EXIT_CODES.failed;
   }
-  if (typeof first === 'object') logStart(first.server, { logger, version: context.version, file: result.file });
+  if (typeof first === 'object') {
+    logStart(first.server, { logger, version: context.version, file: loaded.file });
+    configuration.begin(first.server, logger);
+  }
   const ending = await ended.promise;
-  const timeoutMs = config.server.shutdownTimeoutMs;
+  configuration[Symbol.dispose]();
+  const timeoutMs = configuration.current.server.shutdownTimeoutMs;
   const limitMs = ending === 'signal' ? timeoutMs : Math.min(timeoutMs, FAULT_DRAIN_MS);
   const clean = await shutDown({ start, logger, clock: context.clock, limitMs });
   return clean && !listeners.faulted ? EXIT_CODES.ok : EXIT_CODES.failed;

@@ -50,6 +50,13 @@ interface ClientAccount {
   holders: number;
 }
 
+/** Called if credentials that a client gave mean nothing to the broker any more. */
+type OnWorthless = () => void;
+
+const OUT_OF_SERVICE = 'The broker is out of service.';
+const REMOVED = 'The broker was removed from the configuration.';
+const NEEDS_CREDENTIALS = 'The broker needs your own credentials now: authenticate with it.';
+
 const NO_ACCOUNT: BrokerStanding = {
   state: 'disconnected',
   lastMessageAt: null,
@@ -58,20 +65,25 @@ const NO_ACCOUNT: BrokerStanding = {
 
 /** One configured broker: its shared account, and the accounts that clients opened with their own credentials. */
 export class Broker implements AsyncDisposable {
-  readonly definition: BrokerDefinition;
+  #definition: BrokerDefinition;
   readonly #options: BrokerOptions;
-  readonly #shared: BrokerAccount | null;
+  /** Kept while the broker has no shared account any more: whoever subscribed to it may be served again. */
+  #shared: BrokerAccount | null;
+  readonly #holds = new Set<OnWorthless>();
   readonly #accounts = new Map<Scope, ClientAccount>();
   readonly #outages: OutageLog;
   #enabled: boolean;
+  #isRemoved = false;
+  #staleAfterMs: number;
   #closed = false;
   #closing: Promise<void> = Promise.resolve();
 
   constructor(options: BrokerOptions) {
     const { definition } = options;
     this.#options = options;
-    this.definition = definition;
+    this.#definition = definition;
     this.#enabled = definition.enabled;
+    this.#staleAfterMs = options.staleAfterMs;
     this.#outages = new OutageLog(options);
     this.#shared = definition.shared === null ? null : this.#manage(SHARED, definition.shared);
     // Every broker has this metric from the start, mock brokers included, which have no connections.
@@ -82,6 +94,10 @@ export class Broker implements AsyncDisposable {
   /** Begins to connect if the broker is enabled. Call this once. */
   start(): void {
     this.#shared?.start();
+  }
+
+  get definition(): BrokerDefinition {
+    return this.#definition;
   }
 
   get id(): string {
@@ -110,7 +126,7 @@ export class Broker implements AsyncDisposable {
       authenticated: scope !== null,
       supportedTypes: [...supportedTypes, 'status'],
       synthetic,
-      ...(this.#enabled ? standing : { ...standing, state: 'disabled', reason: 'The broker is out of service.' }),
+      ...(this.#enabled ? standing : { ...standing, state: 'disabled', reason: this.#outOfService }),
     };
   }
 
@@ -136,13 +152,20 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Opens the account for credentials that the venue has just accepted, or joins it if it is open already, until
-   * disposed of. When the last holder is gone, the account is closed and the credentials are wiped.
+   * disposed of. When the last holder is gone, the account is closed and the credentials are wiped. `onWorthless` is
+   * called if the broker's settings change so much that the credentials mean nothing to it any more.
    */
-  holdAccount(scope: Scope, credentials: SealedCredentials): Disposable {
+  holdAccount(scope: Scope, credentials: SealedCredentials, onWorthless: OnWorthless): Disposable {
     const create = this.definition.clients?.create ?? null;
+    const hold = new DisposableStack();
+    const onEnd: OnWorthless = () => {
+      onWorthless();
+    };
+    this.#holds.add(onEnd);
+    hold.defer(() => this.#holds.delete(onEnd));
     if (create === null || this.#closed) {
       credentials[Symbol.dispose]();
-      return { [Symbol.dispose]: () => undefined };
+      return hold;
     }
     const known = this.#accounts.get(scope);
     const account: ClientAccount = known ?? {
@@ -159,21 +182,72 @@ export class Broker implements AsyncDisposable {
       known.broker.accepted();
     }
     this.#options.onChange();
-    let held = true;
-    return {
-      [Symbol.dispose]: () => {
-        if (held) this.#letGo(scope, account);
-        held = false;
-      },
-    };
+    hold.defer(() => {
+      this.#letGo(scope, account);
+    });
+    return hold;
   }
 
   /** Applies to every account. Subscriptions stay as they are. */
   setEnabled(enabled: boolean): void {
     if (this.#closed || enabled === this.#enabled) return;
     this.#enabled = enabled;
-    for (const broker of this.#all()) broker.setEnabled(enabled);
+    this.#switchAll();
     this.#changed();
+  }
+
+  /**
+   * Goes on with other settings: every account is opened anew, and its subscriptions stay. Whether the broker is enabled
+   * does not change. Clients' credentials are given up if they mean nothing under the new settings.
+   */
+  redefine(definition: BrokerDefinition): void {
+    if (this.#closed) return;
+    const former = this.#definition;
+    this.#definition = definition;
+    const { shared } = definition;
+    if (shared !== null && this.#shared === null) {
+      this.#shared = this.#manage(SHARED, shared);
+      this.#shared.start();
+    } else if (shared !== null) {
+      this.#shared?.reopen(shared);
+    }
+    // Whoever loses an account of its own may be served by the shared one.
+    if (this.#shared !== null) this.#switch(this.#shared);
+    if (!usesSameCredentials(former, definition)) for (const onWorthless of this.#holds) onWorthless();
+    const create = definition.clients?.create ?? null;
+    for (const { broker, credentials } of this.#accounts.values()) {
+      if (create !== null) broker.reopen((sink) => create(sink, credentials));
+    }
+    this.#switchAll();
+    this.#changed();
+  }
+
+  /** The broker is not configured any more. Its subscriptions are told, and wait in case that it is restored. */
+  remove(): void {
+    this.#outages.note({ state: 'disabled', reason: null });
+    this.#isRemoved = true;
+    this.#enabled = false;
+    this.#switchAll();
+    this.#changed();
+    this.#uncount();
+  }
+
+  /** A removed broker is configured again, perhaps in another way. */
+  restore(definition: BrokerDefinition): void {
+    this.#isRemoved = false;
+    this.#enabled = definition.enabled;
+    this.redefine(definition);
+  }
+
+  /** Nobody has anything of it: no subscription, and no account. */
+  get isUnused(): boolean {
+    return this.openStreams === 0 && this.#holds.size === 0;
+  }
+
+  /** See `feeds.staleAfterMs` of the configuration. */
+  set staleAfterMs(staleAfterMs: number) {
+    this.#staleAfterMs = staleAfterMs;
+    for (const broker of this.#all()) broker.staleAfterMs = staleAfterMs;
   }
 
   resync(key: StreamKey, reason: string): void {
@@ -200,7 +274,25 @@ export class Broker implements AsyncDisposable {
   }
 
   #account(scope: Scope | null): BrokerAccount | null {
-    return (scope === null ? undefined : this.#accounts.get(scope)?.broker) ?? this.#shared;
+    return (scope === null ? undefined : this.#accounts.get(scope)?.broker) ?? this.#serving;
+  }
+
+  /** The shared account if the broker has one now. */
+  get #serving(): BrokerAccount | null {
+    return this.definition.shared === null ? null : this.#shared;
+  }
+
+  get #outOfService(): string {
+    return this.#isRemoved ? REMOVED : OUT_OF_SERVICE;
+  }
+
+  #switchAll(): void {
+    for (const account of this.#all()) this.#switch(account);
+  }
+
+  #switch(account: BrokerAccount): void {
+    const isLeft = account === this.#shared && this.#serving === null;
+    account.setEnabled(this.#enabled && !isLeft, this.#enabled ? NEEDS_CREDENTIALS : this.#outOfService);
   }
 
   #all(): BrokerAccount[] {
@@ -212,6 +304,7 @@ export class Broker implements AsyncDisposable {
     const { definition: _definition, ...options } = this.#options;
     return new BrokerAccount({
       ...options,
+      staleAfterMs: this.#staleAfterMs,
       id: this.id,
       scope,
       enabled: this.#enabled,
@@ -246,7 +339,8 @@ export class Broker implements AsyncDisposable {
    * stays fixed.
    */
   #count(): void {
-    const [first] = this.#all();
+    if (this.#isRemoved) return;
+    const first = this.#serving ?? [...this.#accounts.values()].at(0)?.broker;
     const standing = first?.standing ?? NO_ACCOUNT;
     const state = this.#enabled ? standing.state : 'disabled';
     if (first !== undefined && !this.#closed) this.#logStanding(first, { ...standing, state });
@@ -264,6 +358,7 @@ export class Broker implements AsyncDisposable {
 
   /** The sum over all accounts. */
   #countStreams(): void {
+    if (this.#isRemoved) return;
     this.#options.metrics.upstreamStreams.set({ broker: this.id }, this.#enabled ? this.openStreams : 0);
   }
 
@@ -272,4 +367,10 @@ export class Broker implements AsyncDisposable {
     for (const state of BROKER_STATES) brokerState.remove({ broker: this.id, state });
     upstreamStreams.remove({ broker: this.id });
   }
+}
+
+/** Credentials of another kind of broker are none, and what they were asked for decides whose data a client gets. */
+function usesSameCredentials(before: BrokerDefinition, after: BrokerDefinition): boolean {
+  const opensAccounts = ({ clients }: BrokerDefinition): boolean => (clients?.create ?? null) !== null;
+  return before.traits.kind === after.traits.kind && opensAccounts(before) === opensAccounts(after);
 }

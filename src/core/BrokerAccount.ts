@@ -1,5 +1,5 @@
 import type { BaseBroker, BrokerSink, BrokerStatus, Feed, FeedCondition } from '../brokers/BaseBroker.ts';
-import type { Channel, EventBus } from '../bus/EventBus.ts';
+import type { EventBus } from '../bus/EventBus.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type {
   CandleInterval,
@@ -11,14 +11,14 @@ import type {
 } from '../market/marketData.ts';
 import { streamKey } from '../market/marketData.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
-import { assertNever } from '../shared/errors.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Asker } from '../shared/FairQueue.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
-import { outage } from './brokerInfo.ts';
+import { outageOf, stateOf } from './brokerInfo.ts';
 import type { BrokerStanding, BrokerState } from './brokerInfo.ts';
-import { Numberings, VenueFeed, NumberedStream } from './NumberedStream.ts';
+import { Numberings, VenueFeed } from './NumberedStream.ts';
+import { StatusStreams } from './StatusStreams.ts';
 import { FeedLog } from './FeedLog.ts';
 import { FeedMonitor } from './FeedMonitor.ts';
 import type { SymbolStatus } from './FeedMonitor.ts';
@@ -27,7 +27,7 @@ export interface BrokerAccountOptions {
   readonly id: string;
   readonly scope: Scope;
   readonly enabled: boolean;
-  /** Makes a new adapter each time that the broker is enabled. */
+  /** Makes a new adapter each time that the broker is enabled or opened anew. */
   readonly create: (sink: BrokerSink) => BaseBroker;
   readonly bus: EventBus;
   readonly clock: Clock;
@@ -48,13 +48,8 @@ export interface WantedStream {
   readonly interval: CandleInterval | null;
 }
 
-/** The status stream of one symbol. */
-interface Statuses {
-  readonly stream: NumberedStream;
-  readonly channel: Channel;
-}
-
 const OUT_OF_SERVICE = 'The broker is out of service.';
+const REOPENED = 'The broker is being opened anew with other settings.';
 
 /**
  * One account with a venue: the streams that are wanted from it, the state of its connection and its feeds, and the
@@ -64,14 +59,17 @@ const OUT_OF_SERVICE = 'The broker is out of service.';
  */
 export class BrokerAccount implements AsyncDisposable {
   readonly scope: Scope;
-  readonly #options: BrokerAccountOptions;
+  readonly #options: Omit<BrokerAccountOptions, 'create'>;
+  #create: BrokerAccountOptions['create'];
   readonly #monitor: FeedMonitor;
   readonly #log: FeedLog;
   readonly #numberings: Numberings;
   readonly #streams = new Map<StreamKey, VenueFeed>();
-  readonly #statuses = new Map<string, Statuses>();
+  readonly #statuses: StatusStreams;
   /** Null while the account is disabled. */
   #broker: BaseBroker | null = null;
+  /** Why it is disabled, if it is. */
+  #outOfService = OUT_OF_SERVICE;
   /** The catalog of the previous adapter. */
   #formerCatalog: InstrumentCatalog | null = null;
   #status: BrokerStatus = { kind: 'closed' };
@@ -82,17 +80,19 @@ export class BrokerAccount implements AsyncDisposable {
   #generation = 0;
   #closing: Promise<void> = Promise.resolve();
 
-  constructor(options: BrokerAccountOptions) {
+  constructor({ create, ...options }: BrokerAccountOptions) {
     this.#options = options;
+    this.#create = create;
     this.scope = options.scope;
     this.#log = new FeedLog({ ...options, isAway: () => this.#isAway });
     this.#numberings = new Numberings(options.clock);
+    this.#statuses = new StatusStreams({ ...options, numberings: this.#numberings });
     this.#monitor = new FeedMonitor({
       clock: options.clock,
       staleAfterMs: options.staleAfterMs,
       report: (symbol, status) => {
         this.#logStatus(symbol, status);
-        this.#publishStatus(symbol, status);
+        this.#statuses.publish(symbol, status);
       },
     });
   }
@@ -111,7 +111,7 @@ export class BrokerAccount implements AsyncDisposable {
     return {
       state: this.#state(),
       lastMessageAt: this.#lastMessageAtMs === null ? null : fromEpochMs(this.#lastMessageAtMs),
-      reason: this.#broker === null ? OUT_OF_SERVICE : outage(this.#status),
+      reason: this.#broker === null ? this.#outOfService : outageOf(this.#status),
     };
   }
 
@@ -143,27 +143,47 @@ export class BrokerAccount implements AsyncDisposable {
     return this.#streams.size;
   }
 
-  /** Enables or disables the account. Wanted streams stay wanted. */
-  setEnabled(enabled: boolean): void {
-    if (this.#closed || enabled === (this.#broker !== null)) return;
+  /** Enables the account, or disables it for this reason. Wanted streams stay wanted. */
+  setEnabled(enabled: boolean, reason = OUT_OF_SERVICE): void {
+    if (this.#closed || (enabled && this.#broker !== null)) return;
     if (enabled) {
       this.#monitor.setAll('recovering', 'Connecting to the venue.');
       this.#enable();
       this.#reconcile();
-    } else {
+    } else if (this.#broker !== null || this.#outOfService !== reason) {
+      this.#outOfService = reason;
       this.#disable();
+    } else {
+      return;
     }
     this.#options.onChange();
   }
 
   /** The venue has just accepted these credentials. If it had refused them before, the adapter is made anew. */
   accepted(): void {
-    if (this.#broker?.isRefused !== true) return;
-    this.#endAdapter();
-    this.#monitor.setAll('recovering', 'The venue accepts the credentials again.');
-    this.#enable();
-    this.#reconcile();
-    this.#options.onChange();
+    if (this.#broker?.isRefused === true) this.#openAnew('The venue accepts the credentials again.');
+  }
+
+  /** Adapters are made in another way from now on: the running one is replaced at once. Wanted streams stay wanted. */
+  reopen(create: BrokerAccountOptions['create']): void {
+    this.#create = create;
+    if (this.#closed || this.#broker === null) return;
+    const flowing = [...this.#streams.values()].filter(({ type, health }) => type === 'trade' && health.isFlowing);
+    this.#openAnew(REOPENED);
+    for (const stream of flowing) {
+      if (stream.health.phase === 'closed') continue;
+      this.#options.metrics.gaps.inc({ broker: stream.broker, type: stream.type });
+      this.#monitor.condition(stream, {
+        kind: 'gap',
+        reason: `${REOPENED} Trades of the meantime may be missing.`,
+        to: null,
+      });
+    }
+  }
+
+  /** See `feeds.staleAfterMs` of the configuration. */
+  set staleAfterMs(staleAfterMs: number) {
+    this.#monitor.staleAfterMs = staleAfterMs;
   }
 
   keyOf({ symbol, type, interval }: Omit<WantedStream, 'type'> & { readonly type: MarketDataType }): StreamKey {
@@ -211,9 +231,8 @@ export class BrokerAccount implements AsyncDisposable {
       linger?.[Symbol.dispose]();
       channel[Symbol.dispose]();
     }
-    for (const { channel } of this.#statuses.values()) channel[Symbol.dispose]();
+    this.#statuses[Symbol.dispose]();
     this.#streams.clear();
-    this.#statuses.clear();
     this.#endAdapter();
     await this.#closing;
   }
@@ -223,14 +242,30 @@ export class BrokerAccount implements AsyncDisposable {
   }
 
   #enable(): void {
-    this.#broker = this.#options.create(this.#sink());
-    this.#broker.start();
+    const broker = this.#create(this.#sink());
+    this.#broker = broker;
+    // A broker may have become one of another kind under the same id.
+    for (const stream of this.#streams.values()) {
+      if (isServed(stream, broker)) continue;
+      this.#monitor.condition(stream, { kind: 'closed', reason: `Broker ${stream.broker} has no ${stream.type}.` });
+    }
+    broker.start();
   }
 
   #disable(): void {
     this.#endAdapter();
     for (const stream of this.#streams.values()) this.#loseBook(stream);
-    this.#monitor.setAll('closed', OUT_OF_SERVICE);
+    this.#monitor.setAll('closed', this.#outOfService);
+  }
+
+  #openAnew(reason: string): void {
+    this.#endAdapter();
+    // Other settings may mean other data.
+    for (const { channel } of this.#streams.values()) channel.reset();
+    this.#monitor.setAll('recovering', reason);
+    this.#enable();
+    this.#reconcile();
+    this.#options.onChange();
   }
 
   #endAdapter(): void {
@@ -253,8 +288,8 @@ export class BrokerAccount implements AsyncDisposable {
       received: metrics.receivedTally(broker, type),
     });
     this.#streams.set(key, stream);
-    this.#monitor.open(stream, outage(this.#status));
-    if (this.#broker === null) this.#monitor.condition(stream, { kind: 'closed', reason: OUT_OF_SERVICE });
+    this.#monitor.open(stream, outageOf(this.#status));
+    if (this.#broker === null) this.#monitor.condition(stream, { kind: 'closed', reason: this.#outOfService });
     this.#reconcile();
     return stream;
   }
@@ -277,7 +312,8 @@ export class BrokerAccount implements AsyncDisposable {
   #reconcile(): void {
     this.#reconciliation ??= this.#options.clock.turn(() => {
       this.#reconciliation = null;
-      this.#broker?.setWanted(new Set(this.#streams.values()));
+      const broker = this.#broker;
+      broker?.setWanted(new Set([...this.#streams.values()].filter((stream) => isServed(stream, broker))));
       this.#options.onWanted();
     });
   }
@@ -323,9 +359,9 @@ export class BrokerAccount implements AsyncDisposable {
 
   #setStatus(status: BrokerStatus): void {
     const before = this.#state();
-    const reason = outage(this.#status);
+    const reason = outageOf(this.#status);
     this.#status = status;
-    const now = outage(status);
+    const now = outageOf(status);
     if (now !== null && status.kind !== 'degraded') {
       for (const stream of this.#streams.values()) this.#loseBook(stream);
       this.#monitor.outage(now);
@@ -346,45 +382,19 @@ export class BrokerAccount implements AsyncDisposable {
     return this.#status.kind !== 'connected' && this.#status.kind !== 'degraded';
   }
 
-  #publishStatus(symbol: string, status: SymbolStatus): void {
-    const { bus, clock, id } = this.#options;
-    let statuses = this.#statuses.get(symbol);
-    if (statuses === undefined) {
-      const address = { scope: this.scope, broker: id, symbol, type: 'status', interval: null } as const;
-      const start = this.#numberings.start(address);
-      const stream = new NumberedStream(address, start);
-      statuses = { stream, channel: bus.open(stream.key, start) };
-      this.#statuses.set(symbol, statuses);
-    }
-    const now = fromEpochMs(clock.now());
-    const stamped = { type: 'status', time: now, receivedAt: now, replay: null } as const;
-    statuses.channel.publish(statuses.stream.stamp({ ...stamped, ...status, since: status.since ?? now }));
-  }
-
   #forgetStatus(symbol: string): void {
-    const statuses = this.#statuses.get(symbol);
-    if (statuses === undefined || this.#monitor.has(symbol)) return;
-    this.#statuses.delete(symbol);
-    this.#numberings.keep(statuses.stream);
+    if (this.#monitor.has(symbol)) return;
     this.#log.forget(symbol);
-    statuses.channel[Symbol.dispose]();
+    this.#statuses.close(symbol);
   }
 
   #state(): BrokerState {
-    if (this.#broker === null) return 'disabled';
-    const { kind } = this.#status;
-    switch (kind) {
-      case 'connecting':
-      case 'connected':
-      case 'degraded':
-        return kind;
-      case 'waiting':
-      case 'closed':
-        return 'disconnected';
-      default:
-        return assertNever(kind);
-    }
+    return this.#broker === null ? 'disabled' : stateOf(this.#status);
   }
+}
+
+function isServed({ type }: Feed, { traits }: BaseBroker): boolean {
+  return traits.supportedTypes.includes(type);
 }
 
 /** The adapter passes back the feed that it was given. Events of a feed that has ended are ignored. */

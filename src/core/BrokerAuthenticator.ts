@@ -61,8 +61,8 @@ export class BrokerAuthenticator implements Disposable {
 
   /**
    * Rejects with UNKNOWN_BROKER, BROKER_DISABLED, BAD_REQUEST, BROKER_AUTHENTICATION_FAILED (the venue refused them),
-   * BROKER_UNAVAILABLE (the venue can't be asked, its answer makes no sense, or this is disposed of), RATE_LIMITED,
-   * FORBIDDEN (over plain text from another machine), and like `Sessions.hold`. Then the session keeps what it held for
+   * BROKER_UNAVAILABLE (the venue can't be asked, its answer makes no sense, the broker's settings have changed
+   * meanwhile, or this is disposed of), RATE_LIMITED, FORBIDDEN (over plain text from another machine), and like `Sessions.hold`. Then the session keeps what it held for
    * the broker before.
    */
   async authenticate({
@@ -76,15 +76,21 @@ export class BrokerAuthenticator implements Disposable {
     const broker = this.#options.manager.configured(id);
     if (!broker.enabled) throw new GatewayError('BROKER_DISABLED', `Broker ${id} is out of service.`);
     checkLengths(credentials);
+    const { definition } = broker;
     await this.#check(broker, credentials, client);
     this.#closing.signal.throwIfAborted();
+    // Another venue may be meant now than the one that was asked.
+    if (this.#options.manager.configured(id).definition !== definition) throw settingsChanged(id);
     this.#hold(broker, credentials, session);
     return { broker: id, session: session.token, expiresAt: fromEpochMs(sessions.expiresAtMs()) };
   }
 
   /** Returns false if the session held nothing for the broker. Throws UNKNOWN_BROKER. */
   deauthenticate(broker: string, session: Session): boolean {
-    return session.giveUp(this.#options.manager.configured(broker).id);
+    // A broker that was removed meanwhile may still hold something.
+    if (session.giveUp(broker)) return true;
+    this.#options.manager.configured(broker);
+    return false;
   }
 
   [Symbol.dispose](): void {
@@ -124,9 +130,16 @@ export class BrokerAuthenticator implements Disposable {
   #hold(broker: Broker, credentials: BrokerCredentials, session: Session): void {
     const { vault, sessions } = this.#options;
     const scope = vault.scopeOf(broker.id, credentials);
-    const hold = broker.holdAccount(scope, vault.seal(credentials, `${broker.id} ${scope}`));
+    const hold = broker.holdAccount(scope, vault.seal(credentials, `${broker.id} ${scope}`), () => {
+      session.giveUp(broker.id);
+    });
     sessions.hold(session, broker.id, { scope, hold });
   }
+}
+
+function settingsChanged(id: string): GatewayError {
+  const message = `The settings of broker ${id} have just changed: send your credentials again.`;
+  return new GatewayError('BROKER_UNAVAILABLE', message);
 }
 
 function checkLengths(credentials: BrokerCredentials): void {

@@ -49,13 +49,18 @@ export class BrokerManager implements AsyncDisposable {
   readonly state: MarketState;
   readonly #options: BrokerManagerOptions;
   readonly #brokers = new Map<string, Broker>();
+  /** Those that are not configured any more, as long as somebody has subscriptions or credentials there. */
+  readonly #removed = new Map<string, Broker>();
   readonly #watchers = new Set<BrokerWatcher>();
   readonly #busSubscription: Disposable;
   readonly #logs: ReplayLogs;
+  #staleAfterMs: number;
+  #closing: Promise<void> = Promise.resolve();
 
   constructor(options: BrokerManagerOptions) {
     this.#options = options;
     this.#logs = new ReplayLogs({ clock: options.clock, maxBytes: options.replayBytes ?? REPLAY_BYTES });
+    this.#staleAfterMs = options.staleAfterMs;
     this.state = new MarketState({
       index: options.index,
       logs: this.#logs,
@@ -66,19 +71,59 @@ export class BrokerManager implements AsyncDisposable {
     this.#busSubscription = options.bus.subscribe((key, start) => this.state.receive(key, start));
   }
 
+  /** Adds a broker. One that was removed goes on where it is still wanted. */
   addBroker(definition: BrokerDefinition): void {
+    const { id } = definition;
+    const former = this.#removed.get(id);
+    if (former !== undefined) {
+      this.#removed.delete(id);
+      this.#brokers.set(id, former);
+      former.restore(definition);
+      return;
+    }
     const { index: _index, logger = silentLogger(), ...options } = this.#options;
     const broker = new Broker({
       lingerMs: LINGER_MS,
       ...options,
-      logger: logger.child({ broker: definition.id }),
+      staleAfterMs: this.#staleAfterMs,
+      logger: logger.child({ broker: id }),
       definition,
       onChange: () => {
-        for (const watcher of this.#watchers) watcher.check(definition.id);
+        for (const watcher of this.#watchers) watcher.check(id);
       },
     });
-    this.#brokers.set(definition.id, broker);
+    this.#brokers.set(id, broker);
     broker.start();
+    for (const watcher of this.#watchers) watcher.check(id);
+  }
+
+  /** Removes a broker. Its subscriptions are told so, and wait for a broker of the same id. Throws UNKNOWN_BROKER. */
+  removeBroker(id: string): void {
+    const broker = this.configured(id);
+    broker.remove();
+    this.#brokers.delete(id);
+    for (const [name, removed] of this.#removed) {
+      if (!removed.isUnused) continue;
+      this.#removed.delete(name);
+      this.#closing = Promise.all([this.#closing, removed.close()]).then(() => undefined);
+    }
+    this.#removed.set(id, broker);
+  }
+
+  /** The order in which the brokers are listed. */
+  arrange(ids: readonly string[]): void {
+    for (const id of ids) {
+      const broker = this.#brokers.get(id);
+      if (broker === undefined) continue;
+      this.#brokers.delete(id);
+      this.#brokers.set(id, broker);
+    }
+  }
+
+  /** See `feeds.staleAfterMs` of the configuration. */
+  set staleAfterMs(staleAfterMs: number) {
+    this.#staleAfterMs = staleAfterMs;
+    for (const broker of this.#all()) broker.staleAfterMs = staleAfterMs;
   }
 
   /** In the order of the configuration, as the client with this access sees them. */
@@ -116,6 +161,16 @@ export class BrokerManager implements AsyncDisposable {
       'UNKNOWN_BROKER',
       `There is no broker ${JSON.stringify(id.slice(0, 40))}; there are: ${ids}.`,
     );
+  }
+
+  /** The ids of all brokers, those included that were removed and that somebody still waits for. */
+  get ids(): readonly string[] {
+    return this.#all().map(({ id }) => id);
+  }
+
+  /** The account that serves the client, or null: there is none, or the broker was removed and forgotten. */
+  serving(id: string, access: BrokerAccess): BrokerAccount | null {
+    return this.#find(id)?.serving(access.scopeOf(id)) ?? null;
   }
 
   /** The adapter that serves the client. Throws UNKNOWN_BROKER, BROKER_DISABLED, BROKER_AUTHENTICATION_REQUIRED. */
@@ -170,28 +225,28 @@ export class BrokerManager implements AsyncDisposable {
 
   /** Wants a stream until disposed of; null if the route's account is closed. */
   want({ broker, scope }: SymbolRoute, wish: WantedStream, asker: Asker): Disposable | null {
-    return this.#brokers.get(broker)?.withScope(scope)?.want(wish, asker) ?? null;
+    return this.#find(broker)?.withScope(scope)?.want(wish, asker) ?? null;
   }
 
   /** The adapter of the route's account; null while it is out of service. */
   adapter({ broker, scope }: SymbolRoute): BaseBroker | null {
-    return this.#brokers.get(broker)?.withScope(scope)?.adapter ?? null;
+    return this.#find(broker)?.withScope(scope)?.adapter ?? null;
   }
 
   /** See BaseBroker.continueBehind. */
   continueBehind({ broker, scope }: SymbolRoute, key: StreamKey, place: number): void {
-    this.#brokers.get(broker)?.withScope(scope)?.continueBehind(key, place);
+    this.#find(broker)?.withScope(scope)?.continueBehind(key, place);
   }
 
   /** The number of streams open upstream, including those that nobody wants any more but that are not closed yet. */
   get openStreams(): number {
-    return [...this.#brokers.values()].reduce((sum, broker) => sum + broker.openStreams, 0);
+    return this.#all().reduce((sum, broker) => sum + broker.openStreams, 0);
   }
 
   async close(): Promise<void> {
     for (const watcher of this.#watchers) watcher[Symbol.dispose]();
     this.#watchers.clear();
-    await Promise.all([...this.#brokers.values()].map((broker) => broker.close()));
+    await Promise.all([this.#closing, ...this.#all().map((broker) => broker.close())]);
     this.#busSubscription[Symbol.dispose]();
     this.#logs[Symbol.dispose]();
   }
@@ -200,9 +255,17 @@ export class BrokerManager implements AsyncDisposable {
     return this.close();
   }
 
+  #all(): readonly Broker[] {
+    return [...this.#brokers.values(), ...this.#removed.values()];
+  }
+
+  #find(id: string): Broker | undefined {
+    return this.#brokers.get(id) ?? this.#removed.get(id);
+  }
+
   #rebuildCrossedBook(key: StreamKey, id: string): void {
     this.#options.metrics.resyncs.inc({ broker: id, reason: 'crossed' });
-    this.#brokers.get(id)?.resync(key, 'The order book was crossed; it is being rebuilt.');
+    this.#find(id)?.resync(key, 'The order book was crossed; it is being rebuilt.');
   }
 
   /**

@@ -9,7 +9,6 @@ import type { LoginEvidence } from './login/loginEvidence.ts';
 import { LoginExpiry } from './login/LoginExpiry.ts';
 import type { Services } from './Services.ts';
 import type { ScopeListener, Session, SessionUse } from './Sessions.ts';
-import { NO_ACCESS } from './subscription.ts';
 import type { BrokerAccess } from './subscription.ts';
 
 /** A client that wants to be admitted. */
@@ -45,6 +44,10 @@ export class ConnectedClient implements Disposable {
   /** The client's place among the connections of its API key; null if it has none. */
   #place: Disposable | null = null;
   #expiry: LoginExpiry | null = null;
+  /** Called when the login has ended. Null as long as nobody watches it. */
+  #onEnd: (() => void) | null = null;
+  /** Follows the API key that the client is logged in with. */
+  #key: Disposable | null = null;
   #isGone = false;
 
   private constructor(services: Services, address: ClientAddress, login: LoggedIn | null, sessionToken: string | null) {
@@ -109,6 +112,8 @@ export class ConnectedClient implements Disposable {
   watchLogin({ endsSoon, ended }: LoginNotices): void {
     const { principal } = this;
     this.#expiry = new LoginExpiry({ principal, clock: this.#services.clock, onNotice: endsSoon, onEnd: ended });
+    this.#onEnd = ended;
+    this.#followKey();
   }
 
   /**
@@ -121,6 +126,7 @@ export class ConnectedClient implements Disposable {
     if (this.#login === null || !samePrincipal(this.principal, login.principal)) this.#become(login);
     this.#login = login;
     this.#expiry?.renew(login.principal);
+    this.#followKey();
     return login.principal;
   }
 
@@ -152,6 +158,7 @@ export class ConnectedClient implements Disposable {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#expiry?.[Symbol.dispose]();
+    this.#key?.[Symbol.dispose]();
     this.#place?.[Symbol.dispose]();
     this.access[Symbol.dispose]();
   }
@@ -161,6 +168,17 @@ export class ConnectedClient implements Disposable {
     // A login that nobody checks is of no use to an eavesdropper here.
     if (logins.areChecked) refusePlainText(this.address, allowInsecureCredentials);
     return logins.verify(evidence, this.address.address);
+  }
+
+  #followKey(): void {
+    this.#key?.[Symbol.dispose]();
+    this.#key = null;
+    const [login, revoked] = [this.#login, this.#onEnd];
+    if (login === null || revoked === null) return;
+    const changed = (next: LoggedIn): void => {
+      this.#login = next;
+    };
+    this.#key = this.#services.logins.watch(login, { changed, revoked });
   }
 
   #become(login: LoggedIn): void {
@@ -173,8 +191,7 @@ export class ConnectedClient implements Disposable {
   }
 
   #move(use: SessionUse): void {
-    const brokers = this.#services.manager.brokers(NO_ACCESS).map(({ id }) => id);
-    this.access.move(use, brokers);
+    this.access.move(use, this.#services.manager.ids);
   }
 }
 

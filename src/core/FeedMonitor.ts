@@ -39,6 +39,11 @@ export class FeedHealth {
     return this.#since;
   }
 
+  /** Its events come, or should. */
+  get isFlowing(): boolean {
+    return this.#phase === 'live' || this.#phase === 'stale';
+  }
+
   /** Returns true if that changed anything. */
   set(phase: Exclude<FeedPhase, 'opening'>, reason: string | null, epochMs: number): boolean {
     if (phase === this.#phase && reason === this.#reason) return false;
@@ -101,24 +106,32 @@ const LATE_MS = 2_000;
  * Silence counts only against a feed's own habit, so that a quiet market is not called stale.
  */
 export class FeedMonitor implements Disposable {
-  readonly #options: FeedMonitorOptions;
+  readonly #options: Omit<FeedMonitorOptions, 'staleAfterMs'>;
+  #staleAfterMs: number;
   readonly #symbols = new Map<string, Set<MonitoredFeed>>();
   /** The last report of each symbol, as text. */
   readonly #reported = new Map<string, string>();
-  readonly #periodMs: number;
-  readonly #timer: Disposable;
+  #periodMs = 0;
+  #timer: Disposable;
   /** Monotonic time at which the timer last fired. */
   #listenedAtMs: number;
   /** True after the process did not run for a while: what arrives now may have waited meanwhile. */
   #isCatchingUp = false;
 
-  constructor(options: FeedMonitorOptions) {
+  constructor({ staleAfterMs, ...options }: FeedMonitorOptions) {
     this.#options = options;
-    this.#periodMs = Math.max(50, options.staleAfterMs / 4);
+    this.#staleAfterMs = staleAfterMs;
     this.#listenedAtMs = options.clock.monotonic();
-    this.#timer = options.clock.every(this.#periodMs, () => {
-      this.#listen();
-    });
+    this.#timer = this.#listenRegularly();
+  }
+
+  /** Silence is measured by this from now on. */
+  set staleAfterMs(staleAfterMs: number) {
+    if (staleAfterMs === this.#staleAfterMs) return;
+    this.#staleAfterMs = staleAfterMs;
+    this.#timer[Symbol.dispose]();
+    this.#listen();
+    this.#timer = this.#listenRegularly();
   }
 
   /** Watches a feed. `outage` is the reason why nothing can come at the moment, or null. */
@@ -227,6 +240,13 @@ export class FeedMonitor implements Disposable {
     return this.#options.clock.now();
   }
 
+  #listenRegularly(): Disposable {
+    this.#periodMs = Math.max(50, this.#staleAfterMs / 4);
+    return this.#options.clock.every(this.#periodMs, () => {
+      this.#listen();
+    });
+  }
+
   #listen(): void {
     const now = this.#options.clock.monotonic();
     if (now - this.#listenedAtMs > this.#periodMs + HELD_UP_MS) this.#noticeHoldUp(now);
@@ -234,7 +254,7 @@ export class FeedMonitor implements Disposable {
     this.#listenedAtMs = now;
     for (const [symbol, feeds] of this.#symbols) {
       for (const { type, health } of feeds) {
-        if (!health.isQuiet(now, this.#options.staleAfterMs)) continue;
+        if (!health.isQuiet(now, this.#staleAfterMs)) continue;
         health.set('stale', `No ${type} has come for a while.`, this.#now);
         this.#assess(symbol);
       }

@@ -103,7 +103,7 @@ export class OpenSubscription implements Disposable {
     const part = this.#parts.get(broker);
     if (part === undefined) return;
     const { access, manager } = this.#options;
-    const scope = manager.configured(broker).serving(access.scopeOf(broker))?.scope ?? null;
+    const scope = manager.serving(broker, access)?.scope ?? null;
     if (scope === part.scope) return;
     const former = part.streams;
     part.scope = scope;

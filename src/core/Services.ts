@@ -40,5 +40,6 @@ export interface Services {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Read at each use, because they may change. */
   readonly limits: Limits;
 }

@@ -8,7 +8,7 @@ import { samePrincipal } from './client.ts';
 
 export interface SessionsOptions {
   readonly clock: Clock;
-  /** `sessions.idleTimeoutMs`: how long an unused session is kept. */
+  /** `sessions.idleTimeoutMs`: how long an unused session is kept. Read at each use, because it may change. */
   readonly idleTimeoutMs: number;
 }
 

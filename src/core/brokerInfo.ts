@@ -28,6 +28,38 @@ export interface BrokerInfo extends BrokerStanding {
   readonly synthetic: boolean;
 }
 
+/** The state of a broker that is enabled. */
+export function stateOf({ kind }: BrokerStatus): BrokerState {
+  switch (kind) {
+    case 'connecting':
+    case 'connected':
+    case 'degraded':
+      return kind;
+    case 'waiting':
+    case 'closed':
+      return 'disconnected';
+    default:
+      return assertNever(kind);
+  }
+}
+
+/** The reason why a broker does not serve everything, in words for people; null if it does. */
+export function outageOf(status: BrokerStatus): string | null {
+  switch (status.kind) {
+    case 'connected':
+      return null;
+    case 'degraded':
+    case 'waiting':
+      return status.reason;
+    case 'connecting':
+      return 'Connecting to the venue.';
+    case 'closed':
+      return 'Not connected.';
+    default:
+      return assertNever(status);
+  }
+}
+
 export interface BrokerWatcherOptions {
   readonly access: BrokerAccess;
   readonly ids: readonly string[];
@@ -69,22 +101,5 @@ export class BrokerWatcher implements Disposable {
     const { state, reason, enabled, authenticated } = info;
     this.#reported.set(id, JSON.stringify([state, reason, enabled, authenticated]));
     return info;
-  }
-}
-
-/** The reason why a broker does not serve everything, in words for people; null if it does. */
-export function outage(status: BrokerStatus): string | null {
-  switch (status.kind) {
-    case 'connected':
-      return null;
-    case 'degraded':
-    case 'waiting':
-      return status.reason;
-    case 'connecting':
-      return 'Connecting to the venue.';
-    case 'closed':
-      return 'Not connected.';
-    default:
-      return assertNever(status);
   }
 }

@@ -8,7 +8,10 @@ import type { Metrics } from '../shared/metrics.ts';
 export interface ClientErrorsOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** If false, messages name nothing of the schema that the client did not name itself. */
+  /**
+   * If false, messages name nothing of the schema that the client did not name itself. Read at each use, because it may
+   * change.
+   */
   readonly suggestions: boolean;
 }
 

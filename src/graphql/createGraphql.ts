@@ -13,7 +13,7 @@ import { createGatewayYoga } from './yoga.ts';
 
 export interface GraphqlOptions {
   readonly services: Services;
-  /** `graphql` of the configuration. */
+  /** `graphql` of the configuration. Read at each use, because it may change. */
   readonly graphql: { readonly introspection: boolean; readonly graphiql: boolean };
   /** The time between two signs of life, over WebSocket and in streams over HTTP. */
   readonly heartbeatMs: number;
@@ -40,11 +40,17 @@ export function createGraphql(options: GraphqlOptions): Graphql {
   const { services, graphql, heartbeatMs, maxPayloadBytes, compression } = options;
   const { initTimeoutMs = INIT_TIMEOUT_MS } = options;
   const { clock, logger, metrics } = services;
-  const { introspection } = graphql;
-  const errors = new ClientErrors({ logger, metrics, suggestions: introspection });
+  const errors = new ClientErrors({
+    logger,
+    metrics,
+    get suggestions() {
+      return graphql.introspection;
+    },
+  });
   const schema = loadSchema();
-  const { yoga, execute } = createGatewayYoga({ schema, errors, introspection });
+  const { yoga, execute } = createGatewayYoga({ schema, errors, introspection: () => graphql.introspection });
   const shapes = new SharedShapes({ schema, errors });
+  const graphiql = new GraphiqlPage();
   const http = new GraphqlHttp({
     services,
     yoga,
@@ -54,7 +60,9 @@ export function createGraphql(options: GraphqlOptions): Graphql {
       sse: new DeliveryMeter({ protocol: 'graphql-sse', clock, metrics }),
       multipart: new DeliveryMeter({ protocol: 'graphql-multipart', clock, metrics }),
     },
-    graphiql: graphql.graphiql ? new GraphiqlPage() : null,
+    get graphiql() {
+      return graphql.graphiql ? graphiql : null;
+    },
     heartbeatMs,
     maxPayloadBytes,
   });

@@ -29,7 +29,8 @@ export type Yoga = ReturnType<typeof createYoga<HttpContext>>;
 export interface YogaOptions {
   readonly schema: GraphQLSchema;
   readonly errors: ClientErrors;
-  readonly introspection: boolean;
+  /** Whether queries about the schema are answered now. */
+  readonly introspection: () => boolean;
 }
 
 /**
@@ -83,7 +84,8 @@ const NO_CACHE = {
 };
 
 function pipeline({ schema, errors, introspection }: YogaOptions): Plugin<GraphqlContext> {
-  const validateDocument = boundedValidate(schema, introspection);
+  const validateOpenly = boundedValidate(schema, true);
+  const validateClosed = boundedValidate(schema, false);
   return {
     onParse({ context, setParseFn }) {
       const { limits } = context.client;
@@ -95,6 +97,7 @@ function pipeline({ schema, errors, introspection }: YogaOptions): Plugin<Graphq
     },
     onValidate({ context, setValidationFn }) {
       const { limits } = context.client;
+      const validateDocument = introspection() ? validateOpenly : validateClosed;
       setValidationFn((_schema, document) => validateDocument(document, limits));
       return ({ valid, result, setResult }) => {
         if (!valid) setResult(errors.translateAll(result));

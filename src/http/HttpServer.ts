@@ -40,6 +40,7 @@ export interface HttpServerOptions {
   readonly requestHandlers: ReadonlyMap<string, RequestHandler>;
   /** Upgrade handlers by path. They get WebSocket upgrades from allowed origins, within the limits. */
   readonly upgradeHandlers: ReadonlyMap<string, UpgradeHandler>;
+  /** Read at each use, because they may change. */
   readonly allowedOrigins: readonly string[];
   readonly connections: ClientConnections;
   /** Paths that are served even over refused connections: those that report the gateway's own state. */

@@ -4,11 +4,16 @@ import { networkOf } from '../core/client.ts';
 
 /** The proxies whose X-Forwarded-For and X-Forwarded-Proto headers are believed (`server.trustedProxies`). */
 export class TrustedProxies {
-  readonly #ranges = new BlockList();
+  #ranges: BlockList;
 
   /** Takes CIDRs and single addresses. Throws a RangeError for anything else. */
   constructor(cidrs: readonly string[]) {
-    for (const cidr of cidrs) this.#add(cidr);
+    this.#ranges = rangesOf(cidrs);
+  }
+
+  /** Believes these instead. Throws like the constructor; then nothing changes. */
+  replace(cidrs: readonly string[]): void {
+    this.#ranges = rangesOf(cidrs);
   }
 
   /** True if the address is one of a trusted proxy. */
@@ -16,8 +21,11 @@ export class TrustedProxies {
     const family = isIP(address);
     return family !== 0 && this.#ranges.check(address, family === 4 ? 'ipv4' : 'ipv6');
   }
+}
 
-  #add(cidr: string): void {
+function rangesOf(cidrs: readonly string[]): BlockList {
+  const ranges = new BlockList();
+  for (const cidr of cidrs) {
     const [address = '', prefix, ...rest] = cidr.split('/');
     const bits = isIPv4(address) ? 32 : 128;
     const length = prefix === undefined ? bits : Number(prefix);
@@ -31,8 +39,9 @@ export class TrustedProxies {
     ) {
       throw new RangeError(`trustedProxies: ${JSON.stringify(cidr)} is not a CIDR`);
     }
-    this.#ranges.addSubnet(address, length, bits === 32 ? 'ipv4' : 'ipv6');
+    ranges.addSubnet(address, length, bits === 32 ? 'ipv4' : 'ipv6');
   }
+  return ranges;
 }
 
 /**

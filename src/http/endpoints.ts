@@ -80,7 +80,7 @@ export const indexPage: RequestHandler = readOnly((_request, response) => {
   response.end(PAGE);
 });
 
-/** `metrics` in the configuration decides who may read the metrics. */
+/** `metrics` in the configuration decides who may read the metrics. Read at each use, because it may change. */
 export interface MetricsEndpointOptions {
   readonly metrics: Metrics;
   readonly access: 'loopback' | 'token' | 'public';

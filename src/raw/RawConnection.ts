@@ -231,6 +231,7 @@ export class RawConnection implements ServedConnection {
   async #subscribe(id: MessageId | undefined, message: SubscribeMessage): Promise<void> {
     const { client, services } = this.#options;
     const { access, limits } = client;
+    this.#budget.limit = limits.queueBytesPerConnection;
     const { accepted, rejected } = await services.subscriptions.resolve(message, access, limits.symbolsPerSubscription);
     if (this.#gone) return;
     if (accepted.length === 0) {

@@ -80,6 +80,14 @@ export class Metrics {
   readonly gaps = this.#counter('gaps_total', 'Gaps in what a venue sent.', ['broker', 'type']);
   readonly invalidMessages = this.#counter('invalid_messages_total', 'Messages dropped as malformed.', ['source']);
   readonly logins = this.#counter('logins_total', "Clients' logins to the gateway itself.", ['outcome']);
+  readonly configReloads = this.#counter('config_reloads_total', 'How often the configuration was read again.', [
+    'outcome',
+  ]);
+  readonly configLastReloadSuccessful = this.#gauge(
+    'config_last_reload_successful',
+    '1 if the configuration was valid when it was last read, else 0.',
+    [],
+  );
   readonly errors = this.#counter('errors_total', 'Errors sent to clients.', ['code']);
   readonly venueLatency = this.#histogram(
     'venue_latency_seconds',

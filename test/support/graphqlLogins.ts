@@ -75,6 +75,7 @@ export function gatedLogins(gates: (() => void)[]): (services: Services) => Serv
       await new Promise<void>((resolve) => gates.push(resolve));
       return real.verify(...brought);
     };
-    return { ...services, logins: { verify, areChecked: real.areChecked } as ClientLogins };
+    const watch: ClientLogins['watch'] = (...watched) => real.watch(...watched);
+    return { ...services, logins: { verify, watch, areChecked: real.areChecked } as ClientLogins };
   };
 }

@@ -1,4 +1,5 @@
 import { parseConfig } from '../../src/config/load.ts';
+import type { Config } from '../../src/config/schema.ts';
 import { MarketDataServer } from '../../src/MarketDataServer.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
@@ -21,13 +22,17 @@ const NO_BROKERS = { binance: null, oanda: null, 'mock-binance': null, 'mock-oan
 /** Starts the whole gateway on a free port. */
 export async function startGateway(options: GatewayOptions = {}): Promise<MarketDataServer> {
   const { config = {}, lingerMs = 0, clock = systemClock, logger = silentLogger() } = options;
-  const { brokers, server, ...rest } = config;
+  return MarketDataServer.start({ config: gatewayConfig(config), logger, version: '0.0.0', lingerMs, clock });
+}
+
+/** A configuration in which nothing runs but what is named here. */
+export function gatewayConfig({ brokers, server, ...rest }: Record<string, unknown>): Config {
   const result = parseConfig(
     { ...rest, server: { port: 0, ...asMap(server) }, brokers: { ...NO_BROKERS, ...asMap(brokers) } },
     'test',
   );
   if (!result.ok) throw new Error(JSON.stringify(result.faults));
-  return MarketDataServer.start({ config: result.config, logger, version: '0.0.0', lingerMs, clock });
+  return result.config;
 }
 
 /** The configuration of a broker that is served by a stand-in. */

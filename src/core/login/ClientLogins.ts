@@ -1,10 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { assertNever, GatewayError } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import { ANONYMOUS } from '../client.ts';
 import { ApiKeyRing } from './apiKeys.ts';
-import type { ApiKeySettings, LoggedIn } from './apiKeys.ts';
+import type { ApiKeySettings, KeyListener, LoggedIn } from './apiKeys.ts';
 import { AttemptGate } from './AttemptGate.ts';
 import { JwtVerifier } from './JwtVerifier.ts';
 import type { JwtSettings } from './JwtVerifier.ts';
@@ -34,25 +35,50 @@ const NOBODY: LoggedIn = { principal: ANONYMOUS, limits: null };
 
 /** Checks logins to the gateway itself: bearer tokens and API keys. It keeps no secret of a client. */
 export class ClientLogins implements Disposable {
-  /** True if every client must log in. */
-  readonly required: boolean;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #metrics: Metrics;
-  readonly #jwt: JwtVerifier | null;
+  #auth: AuthSettings;
+  #jwt: JwtVerifier | null;
   readonly #apiKeys: ApiKeyRing;
   readonly #gate: AttemptGate;
 
   constructor({ auth, clock, logger, metrics }: ClientLoginsOptions) {
-    this.required = auth.mode === 'required';
+    this.#clock = clock;
     this.#logger = logger;
     this.#metrics = metrics;
-    this.#jwt = auth.jwt === null ? null : new JwtVerifier({ settings: auth.jwt, clock, logger });
+    this.#auth = auth;
+    this.#jwt = this.#verifierOf(auth);
     this.#apiKeys = new ApiKeyRing(auth.apiKeys);
     this.#gate = new AttemptGate(clock, (address) => {
       logger.warn({ address }, 'ten logins of an address failed within a minute; it has to wait');
     });
-    if (auth.jwt?.audience === null)
-      logger.warn('auth.jwt.audience is not set: tokens for other services are accepted');
+  }
+
+  /**
+   * Checks logins by these settings from now on. Logins with an API key that is gone end; every other login stays until it
+   * expires, and so do clients that are connected without one.
+   */
+  replace(auth: AuthSettings): void {
+    const former = this.#auth;
+    if (!isDeepStrictEqual(former.jwt, auth.jwt)) {
+      const verifier = this.#verifierOf(auth);
+      this.#jwt?.[Symbol.dispose]();
+      this.#jwt = verifier;
+    }
+    this.#auth = auth;
+    this.#apiKeys.replace(auth.apiKeys);
+  }
+
+  /** Follows the API key of a login until disposed of; null for any other login. The listener is never called at once. */
+  watch(login: LoggedIn, listener: KeyListener): Disposable | null {
+    if (login.principal.kind !== 'apiKey') return null;
+    return this.#apiKeys.watch(login, listener) ?? this.#clock.after(0, listener.revoked);
+  }
+
+  /** True if every client must log in. */
+  get required(): boolean {
+    return this.#auth.mode === 'required';
   }
 
   /** False if no kind of login is configured: then whatever a client or a proxy sends as one is ignored. */
@@ -94,6 +120,14 @@ export class ClientLogins implements Disposable {
   [Symbol.dispose](): void {
     this.#jwt?.[Symbol.dispose]();
     this.#gate[Symbol.dispose]();
+  }
+
+  #verifierOf({ jwt }: AuthSettings): JwtVerifier | null {
+    if (jwt === null) return null;
+    if (jwt.audience === null) {
+      this.#logger.warn('auth.jwt.audience is not set: tokens for other services are accepted');
+    }
+    return new JwtVerifier({ settings: jwt, clock: this.#clock, logger: this.#logger });
   }
 
   async #judge(evidence: LoginEvidence, address: string): Promise<Verdict> {

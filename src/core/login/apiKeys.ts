@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { GatewayError } from '../../shared/errors.ts';
 import { addTo } from '../../shared/sums.ts';
 import type { ClientAddress, Limits, Principal } from '../client.ts';
@@ -22,18 +23,57 @@ export interface LoggedIn {
   readonly limits: PartialLimits | null;
 }
 
+/** Follows the API key that a client is logged in with. */
+export interface KeyListener {
+  /** The key grants other roles or limits from now on. */
+  readonly changed: (login: LoggedIn) => void;
+  /** The key is not accepted any more. */
+  readonly revoked: () => void;
+}
+
+interface ApiKey {
+  readonly id: string;
+  readonly digest: Buffer;
+  readonly login: LoggedIn;
+  /** The clients that are logged in with the key. The set stays the same as long as the key does. */
+  readonly listeners: Set<KeyListener>;
+}
+
 /** The API keys of the configuration. It knows only their digests. */
 export class ApiKeyRing {
-  readonly #keys: readonly { readonly digest: Buffer; readonly login: LoggedIn }[];
+  #keys: readonly ApiKey[] = [];
+  /** Finds the key of a login, also of one that grants something else by now. */
+  readonly #listeners = new WeakMap<LoggedIn, ApiKey['listeners']>();
 
   constructor(keys: readonly ApiKeySettings[]) {
-    this.#keys = keys.map(({ id, sha256, roles, limits }) => ({
-      digest: Buffer.from(sha256, 'hex'),
-      login: {
-        principal: { kind: 'apiKey', id, roles },
-        limits: Object.keys(limits).length === 0 ? null : limits,
+    this.#keys = keys.map((key) => this.#keyOf(key));
+  }
+
+  /** Accepts these keys from now on. A key with another digest is another key, whatever its id. */
+  replace(keys: readonly ApiKeySettings[]): void {
+    const former = this.#keys;
+    this.#keys = keys.map((key) => this.#keyOf(key));
+    for (const { login, listeners } of former) {
+      const next = this.#keys.find((key) => key.listeners === listeners);
+      for (const listener of listeners) {
+        if (next === undefined) listener.revoked();
+        else if (next.login !== login) listener.changed(next.login);
+      }
+    }
+  }
+
+  /** Follows the key of a login until disposed of. Null if it was revoked meanwhile. */
+  watch(login: LoggedIn, listener: KeyListener): Disposable | null {
+    const listeners = this.#listeners.get(login);
+    const key = this.#keys.find((each) => each.listeners === listeners);
+    if (key === undefined) return null;
+    key.listeners.add(listener);
+    if (key.login !== login) listener.changed(key.login);
+    return {
+      [Symbol.dispose]: () => {
+        key.listeners.delete(listener);
       },
-    }));
+    };
   }
 
   /** How many keys are configured. */
@@ -49,6 +89,19 @@ export class ApiKeyRing {
       if (timingSafeEqual(digest, presented)) found = login;
     }
     return found;
+  }
+
+  #keyOf({ id, sha256, roles, limits }: ApiKeySettings): ApiKey {
+    const digest = Buffer.from(sha256, 'hex');
+    const former = this.#keys.find((key) => key.id === id && key.digest.equals(digest));
+    const login: LoggedIn = {
+      principal: { kind: 'apiKey', id, roles },
+      limits: Object.keys(limits).length === 0 ? null : limits,
+    };
+    if (former !== undefined && isDeepStrictEqual(former.login, login)) return former;
+    const listeners = former?.listeners ?? new Set();
+    this.#listeners.set(login, listeners);
+    return { id, digest, login, listeners };
   }
 }
 

@@ -29,7 +29,7 @@ export interface GraphqlHttpOptions {
   /** Count what is sent in streams. */
   readonly meters: Readonly<Record<'sse' | 'multipart', DeliveryMeter>>;
   readonly shapes: SharedShapes;
-  /** Null: browsers are answered like everybody else. */
+  /** Null: browsers are answered like everybody else. Read at each use, because it may change. */
   readonly graphiql: GraphiqlPage | null;
   readonly heartbeatMs: number;
   readonly maxPayloadBytes: number;

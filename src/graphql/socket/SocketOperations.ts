@@ -67,7 +67,8 @@ export class SocketOperations implements Disposable {
   begin(message: SubscribeMessage, characters: number): void {
     const { id } = message;
     const { budget, client } = this.#options;
-    const { subscriptionsPerConnection: most } = client.limits;
+    const { subscriptionsPerConnection: most, queueBytesPerConnection } = client.limits;
+    budget.limit = queueBytesPerConnection;
     if (this.#operations.size >= most || this.#running >= 2 * most) {
       const reason = `A connection may have ${most} operations open at a time.`;
       this.refuse(id, new GatewayError('LIMIT_EXCEEDED', reason));

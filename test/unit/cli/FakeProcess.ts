@@ -1,4 +1,6 @@
 import { EventEmitter } from 'node:events';
+import { differenceOf } from '../../../src/config/difference.ts';
+import type { Config } from '../../../src/config/schema.ts';
 import type { RunningServer, StartOptions, CommandContext } from '../../../src/cli/process.ts';
 import { logLines } from '../../support/logLines.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -16,8 +18,16 @@ export class FakeProcess implements CommandContext {
   out = '';
   err = '';
   closes = 0;
+  /** True: folders can't be watched. */
+  isUnwatchable = false;
+  readonly #watchers = new Set<(name: string | null) => void>();
+  /** The configurations that were to be applied, and what came of every reading. */
+  readonly applied: Config[] = [];
+  readonly outcomes: string[] = [];
   /** Called by `start`. */
   onStart = (): Promise<void> => Promise.resolve();
+  /** Called when a configuration is to be applied. */
+  onReconfigure = (): void => undefined;
   /** Called when the server is closed. */
   onClose = (): Promise<void> => Promise.resolve();
 
@@ -36,6 +46,14 @@ export class FakeProcess implements CommandContext {
     if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
     return text;
   };
+  readonly files = {
+    read: async (path: string): Promise<string> => this.readFile(path),
+    watch: (_folder: string, changed: (name: string | null) => void): Disposable => {
+      if (this.isUnwatchable) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+      this.#watchers.add(changed);
+      return { [Symbol.dispose]: () => void this.#watchers.delete(changed) };
+    },
+  };
   readonly start = async (options: StartOptions): Promise<RunningServer> => {
     this.started.push(options);
     await this.onStart();
@@ -48,12 +66,29 @@ export class FakeProcess implements CommandContext {
         ],
         bus: { engine: 'memory', state: 'ok' },
       },
+      reconfigure: (next) => {
+        this.onReconfigure();
+        const running = this.applied.at(-1) ?? options.config;
+        this.applied.push(next);
+        return differenceOf({ started: options.config, running, next });
+      },
+      countReload: (outcome) => void this.outcomes.push(outcome),
       close: () => {
         this.closes += 1;
         return this.onClose();
       },
     };
   };
+
+  /** How many folders are watched. */
+  get watched(): number {
+    return this.#watchers.size;
+  }
+
+  /** Something called so has changed in a watched folder. */
+  stir(name: string | null): void {
+    for (const changed of this.#watchers) changed(name);
+  }
 
   /** The log so far. */
   get log(): Record<string, unknown>[] {

@@ -49,7 +49,8 @@ function start() {
         const { level, msg, reason, symbols, count, awaySeconds } = JSON.parse(line) as Record<string, unknown>;
         return [level === 40 ? 'warn' : 'info', msg, symbols ?? awaySeconds, count, reason].filter(Boolean).join(' ');
       }),
-    hold: (scope: string) => broker.holdAccount(scope, new CredentialVault().seal(CREDENTIALS, scope)),
+    hold: (scope: string, onWorthless = (): void => undefined) =>
+      broker.holdAccount(scope, new CredentialVault().seal(CREDENTIALS, scope), onWorthless),
     want: (scope: string, type: 'tick' | 'trade') =>
       broker.withScope(scope)?.want({ symbol: 'BTCUSDT', type, interval: null }, ASKER),
     /** The value of the gauge after this turn, or null if it has no value for this broker. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryBus } from '../../../src/bus/MemoryBus.ts';
 import { BrokerAuthenticator } from '../../../src/core/BrokerAuthenticator.ts';
 import type { BrokerAuthenticated } from '../../../src/core/BrokerAuthenticator.ts';
+import type { BrokerDefinition } from '../../../src/core/Broker.ts';
 import { BrokerManager } from '../../../src/core/BrokerManager.ts';
 import { CredentialVault } from '../../../src/core/CredentialVault.ts';
 import { ANONYMOUS } from '../../../src/core/client.ts';
@@ -54,7 +55,11 @@ class Gateway {
 
   /** `heeds`: whether the check stops when its signal is aborted. */
   constructor({ heeds }: { readonly heeds: boolean }) {
-    this.manager.addBroker({
+    this.manager.addBroker(this.define(heeds));
+  }
+
+  define(heeds: boolean): BrokerDefinition {
+    return {
       id: 'oanda',
       enabled: true,
       traits: { ...TRAITS, requiresAuthentication: true },
@@ -74,7 +79,7 @@ class Gateway {
           return account;
         },
       },
-    });
+    };
   }
 
   authenticate(): Promise<BrokerAuthenticated> {
@@ -121,6 +126,19 @@ describe('an address whose credentials a venue keeps refusing', () => {
 });
 
 describe('credentials that a venue is being asked about', () => {
+  it.each(['redefined', 'removed'])('open nothing at a broker that is %s before it accepts them', async (change) => {
+    const gateway = new Gateway({ heeds: false });
+    const code = change === 'removed' ? 'UNKNOWN_BROKER' : 'BROKER_UNAVAILABLE';
+    const refused = expect(gateway.authenticate()).rejects.toMatchObject({ code });
+    await gateway.asks();
+    if (change === 'removed') gateway.manager.removeBroker('oanda');
+    else gateway.manager.configured('oanda').redefine(gateway.define(false));
+    gateway.accept();
+    await refused;
+    expect([gateway.opened, gateway.client.session.holdsCredentials]).toEqual([[], false]);
+    await gateway.close();
+  });
+
   it('open nothing where it accepts them after the end of the gateway, and the client is told', async () => {
     const gateway = new Gateway({ heeds: false });
     const refused = expect(gateway.authenticate()).rejects.toMatchObject(SHUTTING_DOWN);

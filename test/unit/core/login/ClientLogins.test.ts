@@ -263,3 +263,63 @@ it('warns at the start that tokens for other services are accepted', () => {
   expect(open.log).toContain('auth.jwt.audience is not set');
   expect(closed.log).toBe('');
 });
+
+describe('settings that change', () => {
+  it('decide the next login: by the new secret, and whether one is required', async () => {
+    using door = new Door(BOTH);
+    const former = byToken(await sign());
+    const other = `${SECRET}-2`;
+    const next = byToken(await sign(claims(), { key: Buffer.from(other) }));
+    expect([await door.bring(former), await door.bring(next)]).toEqual([alice, unauthenticated]);
+    door.logins.replace({ ...BOTH, jwt: settings({ secret: other }) });
+    expect([await door.bring(former), await door.bring(next)]).toEqual([unauthenticated, alice]);
+    expect(await door.bring(null)).toEqual(unauthenticated);
+    door.logins.replace({ mode: 'none', jwt: null, apiKeys: [] });
+    expect([await door.bring(null), door.logins.areChecked]).toEqual([ANONYMOUS, false]);
+    door.logins.replace({ ...BOTH, jwt: settings({ secret: other, audience: null }) });
+    expect(door.log).toContain('auth.jwt.audience is not set');
+  });
+
+  it('leave the keys alone that were fetched for settings that have not changed', async () => {
+    await using server = await KeyServer.start(await jwkOf(RSA, 'first'));
+    const jwt = settings({ jwksUrl: server.url });
+    using door = new Door({ ...BOTH, jwt });
+    const token = byToken(await sign(claims(), { alg: 'RS256', key: RSA.privateKey, header: { kid: 'first' } }));
+    await door.bring(token);
+    door.logins.replace({ ...BOTH, jwt: { ...jwt }, apiKeys: [] });
+    expect(await door.bring(token)).toEqual(alice);
+    expect(server.fetches).toBe(1);
+  });
+
+  it('end a login with a key that was revoked before anybody followed it', async () => {
+    using door = new Door(BOTH);
+    const login = await door.logins.verify(byKey(KEY), HERE);
+    door.logins.replace({ ...BOTH, apiKeys: [] });
+    let ended = 0;
+    using _followed = door.logins.watch(login, { changed: () => undefined, revoked: () => (ended += 1) });
+    expect(ended).toBe(0);
+    await door.clock.advance(0);
+    expect(ended).toBe(1);
+  });
+
+  it('reach a login that began under former ones, until it is no longer followed', async () => {
+    using door = new Door(BOTH);
+    const login = await door.logins.verify(byKey(KEY), HERE);
+    const changes: unknown[] = [];
+    const withDepth = (queryDepth: number): AuthSettings => ({
+      ...BOTH,
+      apiKeys: API_KEYS.map((key) => ({ ...key, limits: { queryDepth } })),
+    });
+    door.logins.replace(withDepth(6));
+    const followed = door.logins.watch(login, {
+      changed: ({ limits }) => changes.push(limits),
+      revoked: () => changes.push('revoked'),
+    });
+    door.logins.replace(withDepth(6));
+    door.logins.replace(withDepth(7));
+    expect(changes).toEqual([{ queryDepth: 6 }, { queryDepth: 7 }]);
+    followed?.[Symbol.dispose]();
+    door.logins.replace({ ...BOTH, apiKeys: [] });
+    expect(changes).toHaveLength(2);
+  });
+});
