@@ -24,6 +24,8 @@ export default {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    { name: 'client-alone', severity: 'error', from: { path: '^client/' }, to: { pathNot: '^client/' } },
+    { name: 'not-the-client', severity: 'error', from: { path: '^src/' }, to: { path: '^client/' } },
     ...Object.entries(layers).map(([layer, allowed]) =>
       only(`layer-${layer}`, `^src/${layer}/`, [
         `^src/${layer}/`,
