@@ -72,10 +72,9 @@ export class MockFeed {
     this.#isFresh = false;
   }
 
-  /** Publishes the whole book, which does not come over the wire. */
+  /** Publishes the whole book, which does not come over the wire. Changes that are on their way are in it already. */
   sendSnapshot(book: OrderBookDraft): void {
     this.#isFresh = false;
-    this.#wire.arrive();
     this.#sequencer.restart(this.#wire.sent);
     this.#emit(book);
   }
@@ -199,7 +198,6 @@ export class MockFeed {
     metrics.resyncs.inc({ broker, reason: 'gap' });
     this.report({ kind: 'recovering', reason: 'Updates of the book were lost; it is being fetched anew.' });
     this.#isFresh = true;
-    this.#sequencer.restart(this.#wire.sent);
   }
 
   #reportCandleGap(to: Timestamp | null): void {

@@ -1,8 +1,19 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { faultsIn, load, valid } from './support.ts';
 
 const KINDS = 'silence, disconnect, gap, duplicate, outOfOrder, crossedBook, halt';
 const AFTER = 'expected a whole number from 0 to 604800000';
+
+const USUAL = [
+  ['silence', 15_000],
+  ['disconnect', 3_000],
+  ['gap', 1_000],
+  ['duplicate', 1_000],
+  ['outOfOrder', 1_000],
+  ['crossedBook', 1_000],
+  ['halt', 5_000],
+];
 
 /** The errors of a configuration in which mock-binance has this one fault. */
 function errorsOf(fault: string): readonly string[] {
@@ -16,16 +27,14 @@ describe('the faults of a mock broker', () => {
     const kinds = KINDS.split(', ').map((kind) => `{ kind: ${kind}, afterMs: 7 }`);
     const { brokers } = valid(load({ yaml: `brokers: { mock-oanda: { faults: [${kinds.join(', ')}] } }` }));
     const { faults } = brokers['mock-oanda']?.kind === 'mock-oanda' ? brokers['mock-oanda'] : { faults: [] };
-    expect(faults.map(({ kind, forMs }) => [kind, forMs])).toEqual([
-      ['silence', 15_000],
-      ['disconnect', 3_000],
-      ['gap', 1_000],
-      ['duplicate', 1_000],
-      ['outOfOrder', 1_000],
-      ['crossedBook', 1_000],
-      ['halt', 5_000],
-    ]);
+    expect(faults.map(({ kind, forMs }) => [kind, forMs])).toEqual(USUAL);
     expect(faults[0]).toMatchObject({ afterMs: 7, everyMs: null, symbols: null });
+  });
+
+  it('are described with their usual length', () => {
+    const text = readFileSync(new URL('../../../docs/faults.md', import.meta.url), 'utf8');
+    const described = [...text.matchAll(/^\| `(\w+)` +\| (\d+) +\|/gm)].map(([, kind, forMs]) => [kind, Number(forMs)]);
+    expect(described).toEqual(USUAL);
   });
 
   it('can come from the environment, as JSON', () => {

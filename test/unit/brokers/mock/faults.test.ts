@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Feed } from '../../../../src/brokers/BaseBroker.ts';
-import type { FaultKind, MockFault } from '../../../../src/brokers/mock/FaultSchedule.ts';
-import type { MockBrokerOptions } from '../../../../src/brokers/mock/MockBroker.ts';
-import type { FeedEventDraft } from '../../../../src/market/marketData.ts';
-import { OrderBook } from '../../../../src/market/OrderBook.ts';
+import type { MockFault } from '../../../../src/brokers/mock/FaultSchedule.ts';
 import { toEpochMs } from '../../../../src/market/timestamp.ts';
-import { BINANCE, feed, OANDA, Recorder } from './recorder.ts';
-
-function fault(kind: FaultKind, overrides: Partial<MockFault> = {}): MockFault {
-  return { kind, afterMs: 5_000, forMs: 2_000, everyMs: null, symbols: null, ...overrides };
-}
+import { content, fault, steps, story, watchful } from './faulty.ts';
+import type { WatchfulRecorder } from './faulty.ts';
+import { BINANCE, feed, Recorder } from './recorder.ts';
 
 const tick = feed('BTCUSDT', 'tick');
 const book = feed('BTCUSDT', 'orderbook');
@@ -23,57 +17,6 @@ function started(...faults: readonly MockFault[]): WatchfulRecorder {
   return watchful({ ...BINANCE, faults }, ...ALL, other);
 }
 
-/** Like the gateway, it has a crossed book begun again, and passes the event on to nobody. */
-class WatchfulRecorder extends Recorder {
-  readonly #books = new Map<Feed, OrderBook>();
-  crossings = 0;
-
-  override onEvent(wanted: Feed, event: FeedEventDraft): void {
-    if (event.type === 'orderbook') {
-      const known = this.#books.get(wanted);
-      if (known === undefined && event.kind === 'delta') return;
-      const kept = known ?? new OrderBook();
-      this.#books.set(wanted, kept);
-      kept.apply(event);
-      if (kept.crossed) {
-        this.crossings += 1;
-        this.#books.delete(wanted);
-        super.onFeed(wanted, { kind: 'recovering', reason: 'crossed' });
-        this.broker.resync(wanted);
-        return;
-      }
-    }
-    super.onEvent(wanted, event);
-  }
-}
-
-function watchful(options: MockBrokerOptions, ...feeds: readonly Feed[]): WatchfulRecorder {
-  const recorder = new WatchfulRecorder(options);
-  recorder.broker.start();
-  recorder.want(...feeds);
-  return recorder;
-}
-
-/** Conditions and events of one feed, in order: a condition by its kind, events by their number. */
-function story(mock: Recorder, wanted: Feed): readonly string[] {
-  const told: string[] = [];
-  let events = 0;
-  const close = (): void => {
-    if (events > 0) told.push('events');
-    events = 0;
-  };
-  for (const fact of mock.timeline) {
-    if (fact.kind === 'status' || fact.feed !== wanted) continue;
-    if (fact.kind === 'event') events += 1;
-    else {
-      close();
-      told.push(fact.condition.kind);
-    }
-  }
-  close();
-  return told;
-}
-
 async function count(mock: Recorder, name: 'gaps' | 'resyncs' | 'reconnects', labels: object = {}): Promise<number> {
   const { values } = await mock.metrics[name].get();
   return values
@@ -82,7 +25,6 @@ async function count(mock: Recorder, name: 'gaps' | 'resyncs' | 'reconnects', la
 }
 
 const idsOf = (mock: Recorder): readonly number[] => mock.trades(trade).map(({ tradeId }) => Number(tradeId));
-const steps = (ids: readonly number[]): readonly number[] => ids.slice(1).map((id, index) => id - (ids[index] ?? 0));
 
 describe('silence', () => {
   it('stops everything, is stale after staleAfterMs, and ends with the next event, as if nothing had been', async () => {
@@ -116,6 +58,13 @@ describe('silence', () => {
     expect(story(mock, late)).toEqual(['stale', 'live', 'events']);
     expect(mock.activity).toBeGreaterThan(heard);
   });
+});
+
+it('who is the first to come during a silence is told at once', async () => {
+  await using mock = Recorder.started({ ...BINANCE, faults: [fault('silence', { forMs: 15_000 })] });
+  await mock.clock.advance(16_000);
+  mock.want(tick);
+  expect(story(mock, tick)).toEqual(['stale']);
 });
 
 describe('a lost connection', () => {
@@ -225,6 +174,17 @@ describe('lost messages', () => {
     expect(story(mock, minutes)).toEqual(['live', 'events']);
   });
 
+  it('while nobody watches are none', async () => {
+    await using mock = started(fault('gap'));
+    await mock.clock.advance(4_000);
+    mock.want();
+    await mock.clock.advance(4_000);
+    mock.want(...ALL);
+    await mock.clock.advance(1_000);
+    expect(mock.conditions.map(({ condition }) => condition.kind)).not.toContain('gap');
+    expect(new Set(steps(idsOf(mock)))).toEqual(new Set([1]));
+  });
+
   it('are one step, if the fault is shorter than that', async () => {
     await using mock = started(fault('gap', { afterMs: 5_010, forMs: 1 }));
     await mock.clock.advance(10_000);
@@ -309,49 +269,3 @@ it('a schedule that repeats goes on while nobody watches, and close leaves no ti
   await mock.broker.close();
   expect(mock.clock.pending).toBe(0);
 });
-
-describe.each([BINANCE, OANDA])('with faults of every kind the same seed of $kind', (options) => {
-  const [symbol = ''] = Object.keys(options.symbols);
-  const kinds = ['silence', 'disconnect', 'gap', 'duplicate', 'outOfOrder', 'crossedBook', 'halt'] as const;
-  const faults = kinds.map((kind, at) => fault(kind, { afterMs: 1_000 + at * 1_700, forMs: 900, everyMs: 13_700 }));
-
-  it('gives the same events in the same order, without those that were lost, and never a wrong book', async () => {
-    const feeds = (['tick', 'orderbook', 'trade'] as const).map((type) => feed(symbol, type));
-    const [ticks, books, trades] = feeds;
-    if (ticks === undefined || books === undefined || trades === undefined) throw new Error('no feeds');
-    await using clean = watchful(options, ...feeds);
-    await using mock = watchful({ ...options, faults }, ...feeds);
-    await clean.clock.advance(60_000);
-    await mock.clock.advance(60_000);
-    expect(isPartOf(mock.ticks(ticks).map(text), clean.ticks(ticks).map(text))).toBe(true);
-    expect(isPartOf(mock.trades(trades).map(text), clean.trades(trades).map(text))).toBe(true);
-    expect(isPartOf(booksOf(mock, books), booksOf(clean, books))).toBe(true);
-    expect(mock.ticks(ticks).length).toBeGreaterThan(clean.ticks(ticks).length / 2);
-  });
-});
-
-/** What of an event the seed decides: all but the times, and how it came. */
-function content(event: FeedEventDraft): unknown {
-  const backfilled = 'backfilled' in event ? { backfilled: false } : {};
-  return { ...event, ...backfilled, time: null, receivedAt: null };
-}
-
-const text = (event: FeedEventDraft): string => JSON.stringify(content(event));
-
-/** The whole book after each event of the feed. */
-function booksOf(mock: Recorder, wanted: Feed): readonly string[] {
-  const kept = new OrderBook();
-  return mock.books(wanted).map((event) => {
-    kept.apply(event);
-    return JSON.stringify(kept.top(1_000));
-  });
-}
-
-/** True if all of `part` is in `whole`, in the same order and each once. */
-function isPartOf(part: readonly string[], whole: readonly string[]): boolean {
-  let at = -1;
-  return part.every((each) => {
-    at = whole.indexOf(each, at + 1);
-    return at !== -1;
-  });
-}
