@@ -6,7 +6,7 @@ const FINE = { isLost: false, isDoubled: false, isLate: false };
 /** Sends one message for each letter: `l` is lost, `d` doubled, `o` out of order, `.` nothing of it. */
 function arrivals(fates: string): readonly (readonly number[])[] {
   const wire = new FaultyWire<string>();
-  const sent = [...fates].map((fate) => {
+  const sent = fates.split('').map((fate) => {
     const faults = { isLost: fate === 'l', isDoubled: fate === 'd', isLate: fate === 'o' };
     return wire.send(fate, faults).map(({ venueId }) => venueId);
   });

@@ -119,6 +119,15 @@ describe('a lost connection', () => {
     expect(await count(mock, 'gaps', { type: 'trade' })).toBe(1);
   });
 
+  it('during which trades and candles are lost for good is a gap of both', async () => {
+    await using mock = started(fault('disconnect', { forMs: 4_000 }), fault('gap'));
+    await mock.clock.advance(10_000);
+    for (const each of [trade, candle]) {
+      expect(story(mock, each)).toEqual(['live', 'events', 'recovering', 'gap', 'live', 'events']);
+      expect(await count(mock, 'gaps', { type: each.type })).toBe(1);
+    }
+  });
+
   it('of some symbols leaves the others alone', async () => {
     await using mock = started(fault('disconnect', { symbols: ['BTCUSDT'] }));
     await mock.clock.advance(10_000);
