@@ -239,9 +239,11 @@ function ofInterval({ feed }: MockFeed, candles: readonly CandleDraft[]): readon
   return candles.filter(({ interval }) => interval === feed.interval);
 }
 
-/** The changes of a step, and a bid that takes the best ask. */
+/** The changes of a step, and a bid at the best ask, where the step may have removed one. */
 function crossed(step: SymbolStep): OrderBookDraft {
   const delta = step.delta();
   const { ask, askSize } = step.tick();
-  return askSize === null ? delta : { ...delta, bids: [{ price: ask, size: askSize }, ...delta.bids] };
+  if (askSize === null) return delta;
+  const others = delta.bids.filter(({ price }) => price !== ask);
+  return { ...delta, bids: [{ price: ask, size: askSize }, ...others] };
 }

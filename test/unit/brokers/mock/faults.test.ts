@@ -237,6 +237,14 @@ it('a crossed book is found wrong once, and begins again when the venue has a ri
   for (const each of [tick, trade, candle]) expect(story(mock, each)).toEqual(['live', 'events']);
 });
 
+it('a book is crossed even by a fault of a single step, whatever the step does', async () => {
+  const faults = [fault('crossedBook', { afterMs: 950, forMs: 1, everyMs: 500 })];
+  await using mock = watchful({ ...BINANCE, faults }, book);
+  await mock.clock.advance(60_300);
+  expect(mock.crossings).toBe(119);
+  expect(story(mock, book).slice(-5)).toEqual(['live', 'events', 'recovering', 'live', 'events']);
+});
+
 describe('a halt', () => {
   it('closes the feeds with their last candle, and the market goes on from there', async () => {
     await using mock = started(fault('halt', { symbols: ['BTCUSDT'] }));
