@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { decimal } from '../market/decimal.ts';
 import {
   flag,
+  isMap,
+  listOf,
   numberBetween,
   oneOf,
   priceBetween,
@@ -50,6 +52,77 @@ function mockPrice(): ReturnType<typeof priceBetween> {
   return priceBetween(decimal('0.00000000000001'), decimal('1000000000000'));
 }
 
+const WEEK_MS = 604_800_000;
+const MAX_FAULTS = 100;
+
+/** The faults of a mock broker, each with the time for which it is on unless `forMs` says otherwise. */
+const FAULTS = {
+  silence: 15_000,
+  disconnect: 3_000,
+  gap: 1_000,
+  duplicate: 1_000,
+  outOfOrder: 1_000,
+  crossedBook: 1_000,
+  halt: 5_000,
+} as const;
+
+function faultOf<Kind extends keyof typeof FAULTS>(kind: Kind) {
+  return withRule(
+    section({
+      kind: z.literal(kind),
+      /** Since the broker's start. */
+      afterMs: wholeNumber(0, WEEK_MS),
+      forMs: wholeNumber(1, WEEK_MS).default(FAULTS[kind]),
+      /** From one beginning to the next; null: it comes once. */
+      everyMs: wholeNumber(100, WEEK_MS).nullable().default(null),
+      /** Null: every symbol. */
+      symbols: listOf(text('a symbol', /^[!-~]{1,64}$/), 'a list of symbols', MAX_SYMBOLS)
+        .min(1, { error: 'at least one symbol; without the key, every symbol is concerned' })
+        .nullable()
+        .default(null),
+    }),
+    {
+      holds: ({ forMs, everyMs }) => typeof everyMs !== 'number' || typeof forMs !== 'number' || everyMs >= forMs,
+      expected: `no less than forMs, which is ${FAULTS[kind]} by default`,
+      at: 'everyMs',
+    },
+  );
+}
+
+const fault = z.discriminatedUnion(
+  'kind',
+  [
+    faultOf('silence'),
+    faultOf('disconnect'),
+    faultOf('gap'),
+    faultOf('duplicate'),
+    faultOf('outOfOrder'),
+    faultOf('crossedBook'),
+    faultOf('halt'),
+  ],
+  {
+    error: ({ code }) => (code === 'invalid_union' ? `one of: ${Object.keys(FAULTS).join(', ')}` : 'a map of settings'),
+  },
+);
+
+/** A fault may only name symbols that its broker lists. It is checked even if the section has other faults. */
+function withListedSymbols<Section extends z.ZodObject>(settings: Section): Section {
+  return settings.superRefine(
+    ({ symbols, faults }, context) => {
+      if (!isMap(symbols) || !Array.isArray(faults)) return;
+      for (const [at, each] of faults.entries()) {
+        const named: readonly unknown[] = isMap(each) && Array.isArray(each['symbols']) ? each['symbols'] : [];
+        for (const [index, name] of named.entries()) {
+          if (typeof name === 'string' && Object.hasOwn(symbols, name)) continue;
+          const message = 'a symbol that this broker lists';
+          context.addIssue({ code: 'custom', path: ['faults', at, 'symbols', index], message });
+        }
+      }
+    },
+    { when: ({ value }) => isMap(value) },
+  );
+}
+
 function mockSettings(defaults: { seed: number; ticksPerSecond: number; symbols: Readonly<Record<string, string>> }) {
   const symbolsExpected = `a map of 1 to ${MAX_SYMBOLS} symbols, each with its first price`;
   return {
@@ -64,20 +137,26 @@ function mockSettings(defaults: { seed: number; ticksPerSecond: number; symbols:
       })
       .prefault({ ...defaults.symbols }),
     ticksPerSecond: numberBetween(0.01, 10_000).default(defaults.ticksPerSecond),
+    /** How it misbehaves, so that clients can be tested. */
+    faults: listOf(fault, 'a list of faults', MAX_FAULTS).default([]),
   };
 }
 
-const mockBinance = section({
-  kind: z.literal('mock-binance'),
-  ...mockSettings({ seed: 1, ticksPerSecond: 10, symbols: { BTCUSDT: '43250.10', ETHUSDT: '2280.55' } }),
-});
+const mockBinance = withListedSymbols(
+  section({
+    kind: z.literal('mock-binance'),
+    ...mockSettings({ seed: 1, ticksPerSecond: 10, symbols: { BTCUSDT: '43250.10', ETHUSDT: '2280.55' } }),
+  }),
+);
 
-const mockOanda = section({
-  kind: z.literal('mock-oanda'),
-  ...mockSettings({ seed: 2, ticksPerSecond: 4, symbols: { EUR_USD: '1.08452', USD_JPY: '149.832' } }),
-  /** If true, clients must send the token `mock-token` and the account `mock-account`. */
-  requiresAuthentication: flag().default(true),
-});
+const mockOanda = withListedSymbols(
+  section({
+    kind: z.literal('mock-oanda'),
+    ...mockSettings({ seed: 2, ticksPerSecond: 4, symbols: { EUR_USD: '1.08452', USD_JPY: '149.832' } }),
+    /** If true, clients must send the token `mock-token` and the account `mock-account`. */
+    requiresAuthentication: flag().default(true),
+  }),
+);
 
 const BROKER_KINDS = ['binance', 'oanda', 'mock-binance', 'mock-oanda'] as const;
 

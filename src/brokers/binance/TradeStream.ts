@@ -1,10 +1,10 @@
 import type { TradeDraft } from '../../market/marketData.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { AskOptions } from '../../transport/RequestQueue.ts';
+import { Sequencer } from '../Sequencer.ts';
+import type { SequencerVerdict } from '../Sequencer.ts';
 import { MarketStream, StuckWatch } from './MarketStream.ts';
 import type { StreamOptions } from './StreamContext.ts';
-import { TradeSequencer } from './TradeSequencer.ts';
-import type { TradeVerdict } from './TradeSequencer.ts';
 import type { TradeMode } from './streamNames.ts';
 import { parseAggregateTrade, parseTrade, toTrade } from './streamMessages.ts';
 
@@ -29,7 +29,7 @@ export interface TradeStreamOptions extends StreamOptions {
 export class TradeStream extends MarketStream {
   protected readonly ticks = false;
   readonly #parse: typeof parseTrade;
-  readonly #sequencer = new TradeSequencer({ maxHeld: MAX_HELD });
+  readonly #sequencer = new Sequencer<TradeDraft>({ maxHeld: MAX_HELD });
   readonly #stuck = new StuckWatch();
   #interrupted = false;
   /** The venue's time of the newest trade that came; null before the first. */
@@ -89,7 +89,7 @@ export class TradeStream extends MarketStream {
   }
 
   /** `tradedMs`: the venue's time of a trade that the stream has delivered. */
-  #take(venueId: number, trade: TradeDraft, tradedMs?: number): TradeVerdict {
+  #take(venueId: number, trade: TradeDraft, tradedMs?: number): SequencerVerdict {
     const verdict = this.#sequencer.push(venueId, trade);
     if (verdict === 'drop') {
       if (!this.#stuck.ignored(this.context.broker.clock.monotonic(), tradedMs)) return verdict;
@@ -117,7 +117,7 @@ export class TradeStream extends MarketStream {
   }
 
   #release(): void {
-    for (const { trade } of this.#sequencer.drain()) this.publish(trade);
+    for (const { item } of this.#sequencer.drain()) this.publish(item);
   }
 
   async #fillHole(patienceMs: number): Promise<void> {

@@ -1,13 +1,16 @@
 import { BaseBroker } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerTraits, CandleQuery, Feed, PastTrades } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerStatus, BrokerTraits, CandleQuery, Feed, PastTrades } from '../BaseBroker.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import { InstrumentCatalog } from '../../market/instrument.ts';
-import type { CandleDraft, FeedEventDraft, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
+import type { CandleDraft, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
 import { assertNever, GatewayError } from '../../shared/errors.ts';
 import { instrumentOf, marketSpec } from './marketSpec.ts';
-import type { MockKind } from './marketSpec.ts';
+import type { MarketSpec, MockKind } from './marketSpec.ts';
+import { FaultSchedule } from './FaultSchedule.ts';
+import type { FaultScope, MockFault } from './FaultSchedule.ts';
 import { MockSymbol } from './MockSymbol.ts';
-import type { SymbolStep } from './MockSymbol.ts';
+import { LOST, SymbolFeeds } from './SymbolFeeds.ts';
+import type { Beat, SymbolStanding } from './SymbolFeeds.ts';
 
 export interface MockBrokerOptions {
   readonly kind: MockKind;
@@ -17,12 +20,17 @@ export interface MockBrokerOptions {
   /** Steps a second of each symbol's market. */
   readonly ticksPerSecond: number;
   readonly requiresAuthentication: boolean;
+  /** How it misbehaves; times count from its start. */
+  readonly faults: readonly MockFault[];
 }
 
 /** Candles are closed, and new feeds served, at least this often, however slow the market is. */
 const LONGEST_PERIOD_MS = 250;
 /** The order in which the events of a step are published. */
 const ORDER = ['tick', 'orderbook', 'trade', 'candle'] as const;
+
+/** Faults that change the state of the connection or of a market, whoever watches. */
+const STANDING_FAULTS = ['disconnect', 'halt'] as const;
 
 /** The traits of a mock broker of this kind. */
 export function mockTraits({
@@ -41,49 +49,57 @@ export function mockTraits({
 export class MockBroker extends BaseBroker {
   readonly traits: BrokerTraits;
   readonly #options: MockBrokerOptions;
+  readonly #specs: readonly MarketSpec[];
   readonly #symbols: ReadonlyMap<string, MockSymbol>;
-  readonly #catalog: InstrumentCatalog;
+  readonly #schedule: FaultSchedule;
+  /** The feeds of each listed symbol that has been wanted. */
+  readonly #feeds = new Map<string, SymbolFeeds>();
   #state: 'new' | 'running' | 'closed' = 'new';
-  /** Feeds whose condition has been reported. */
-  #known: ReadonlySet<Feed> = new Set();
-  /** The feeds that are wanted and served, by symbol. */
-  #active = new Map<string, readonly Feed[]>();
-  /** Feeds that have yet to begin: a book with a snapshot, the others with the present state. */
-  readonly #fresh = new Set<Feed>();
-  /** Feeds that are reported as live with their next event. */
-  readonly #recovering = new Set<Feed>();
+  /** Feeds that are not served, and whose condition has been reported. */
+  #refused: ReadonlySet<Feed> = new Set();
   #timer: Disposable | null = null;
   #timerStartedMs = 0;
   #stepsDone = 0;
+  /** Monotonic time of the start. */
+  #startedMs = 0;
+  /** The schedule has been obeyed up to this time since the start. */
+  #obeyedMs = -1;
+  /** Runs until the schedule changes the state of the connection or of a market. */
+  #change: Disposable | null = null;
+  #lost: FaultScope = 'none';
+  /** The symbols whose market is closed; null before the first listing. */
+  #halted: readonly string[] | null = null;
 
   /** Throws a RangeError for a symbol whose price no market can start at. */
   constructor(context: BrokerContext, options: MockBrokerOptions) {
     super(context);
     this.#options = options;
     this.traits = mockTraits(options);
+    this.#schedule = new FaultSchedule(options.faults);
     const { kind, seed, ticksPerSecond: stepsPerSecond } = options;
-    const specs = Object.entries(options.symbols).map(([symbol, price]) =>
+    this.#specs = Object.entries(options.symbols).map(([symbol, price]) =>
       marketSpec({ kind, symbol, price, seed, stepsPerSecond }),
     );
     const startMs = context.clock.now();
-    this.#symbols = new Map(specs.map((spec) => [spec.symbol, new MockSymbol(spec, startMs)]));
-    this.#catalog = new InstrumentCatalog(specs.map(instrumentOf));
+    this.#symbols = new Map(this.#specs.map((spec) => [spec.symbol, new MockSymbol(spec, startMs)]));
   }
 
   override start(): void {
     if (this.#state !== 'new') return;
     this.#state = 'running';
-    this.context.sink.onStatus({ kind: 'connected' });
-    this.context.sink.onActivity();
-    this.setCatalog(this.#catalog);
+    this.#startedMs = this.context.clock.monotonic();
+    this.#obeySchedule();
+    if (this.#lost !== 'all') this.context.sink.onActivity();
     this.reconcile();
   }
 
   /** A fresh snapshot takes the place of the book's next change. */
   override resync(feed: Feed): void {
-    if (this.#state !== 'running' || !this.#active.get(feed.symbol)?.includes(feed)) return;
-    this.#fresh.add(feed);
-    this.#recovering.add(feed);
+    if (this.#state === 'running') this.#feeds.get(feed.symbol)?.resync(feed);
+  }
+
+  override continueBehind(feed: Feed, place: number): void {
+    this.#feeds.get(feed.symbol)?.continueBehind(feed, place);
   }
 
   override async fetchCandles(query: CandleQuery): Promise<readonly CandleDraft[]> {
@@ -97,13 +113,7 @@ export class MockBroker extends BaseBroker {
 
   override async fetchTradesBehind(symbol: string, tradeId: number, limit: number): Promise<PastTrades> {
     if (!this.traits.supportedTypes.includes('trade')) return super.fetchTradesBehind(symbol, tradeId, limit);
-    const kept = this.#symbol(symbol).trades(Number.POSITIVE_INFINITY);
-    const missed = kept.filter((trade) => Number(trade.tradeId) > tradeId);
-    const trades = missed.slice(0, limit);
-    // The market begins anew with each start of the gateway: it may not know the trade.
-    const isKnown = kept.some((trade) => Number(trade.tradeId) === tradeId);
-    const follows = Number(missed[0]?.tradeId) === tradeId + 1;
-    return { trades, complete: (isKnown || follows) && trades.length === missed.length };
+    return this.#symbol(symbol).tradesBehind(tradeId, limit);
   }
 
   override async fetchTick(symbol: string): Promise<TickDraft> {
@@ -118,45 +128,55 @@ export class MockBroker extends BaseBroker {
     if (this.#state !== 'closed') {
       this.#state = 'closed';
       this.#stop();
-      this.#active.clear();
-      this.#fresh.clear();
-      this.#recovering.clear();
+      this.#change?.[Symbol.dispose]();
+      this.#feeds.clear();
       this.catalogFailed();
-      this.context.sink.onStatus({ kind: 'closed' });
+      this.setStatus({ kind: 'closed' });
     }
     return Promise.resolve();
   }
 
   protected override reconcile(): void {
     if (this.#state !== 'running') return;
+    this.#obeySchedule();
     const wanted = [...this.wanted].toSorted((a, b) => ORDER.indexOf(a.type) - ORDER.indexOf(b.type));
-    const served = wanted.filter((feed) => this.#refusal(feed) === null);
-    const before = this.#active;
-    this.#active = Map.groupBy(served, (feed) => feed.symbol);
-    for (const symbol of this.#active.keys()) if (!before.has(symbol)) this.#resume(symbol);
-    for (const pending of [this.#fresh, this.#recovering]) {
-      for (const feed of pending) if (!this.wanted.has(feed)) pending.delete(feed);
-    }
-    for (const feed of wanted) if (!this.#known.has(feed)) this.#report(feed);
-    this.#known = new Set(this.wanted);
-    if (this.#active.size === 0) this.#stop();
+    const served = Map.groupBy(
+      wanted.filter((feed) => this.#refusal(feed) === null),
+      ({ symbol }) => symbol,
+    );
+    for (const symbol of served.keys()) if (!this.#feeds.has(symbol)) this.#feeds.set(symbol, this.#open(symbol));
+    const now = this.#now();
+    for (const [symbol, feeds] of this.#feeds) feeds.setFeeds(served.get(symbol) ?? [], now);
+    this.#refuse(wanted);
+    if (served.size === 0) this.#stop();
     else this.#run();
   }
 
-  #report(feed: Feed): void {
-    const refusal = this.#refusal(feed);
-    if (refusal === null) this.#fresh.add(feed);
-    this.context.sink.onFeed(feed, refusal === null ? { kind: 'live' } : { kind: 'closed', reason: refusal });
+  #open(symbol: string): SymbolFeeds {
+    const feeds = new SymbolFeeds({
+      symbol,
+      market: this.#symbol(symbol),
+      schedule: this.#schedule,
+      broker: this.context,
+    });
+    feeds.setStanding(this.#standing(symbol, this.#obeyedMs), this.#now());
+    return feeds;
+  }
+
+  #refuse(wanted: readonly Feed[]): void {
+    const refused = new Set<Feed>();
+    for (const feed of wanted) {
+      const reason = this.#refusal(feed);
+      if (reason === null) continue;
+      refused.add(feed);
+      if (!this.#refused.has(feed)) this.context.sink.onFeed(feed, { kind: 'closed', reason });
+    }
+    this.#refused = refused;
   }
 
   #refusal({ symbol, type }: Feed): string | null {
     if (!this.#symbols.has(symbol)) return 'The broker does not list this symbol.';
     return this.traits.supportedTypes.includes(type) ? null : 'The broker has no feed of this type.';
-  }
-
-  /** Candles that ended while nobody watched are not published. */
-  #resume(symbol: string): void {
-    this.#symbol(symbol).closeCandles(this.context.clock.now());
   }
 
   #run(): void {
@@ -176,61 +196,71 @@ export class MockBroker extends BaseBroker {
   }
 
   #fire(): void {
-    const due = this.#stepsDue();
-    const nowMs = this.context.clock.now();
-    this.context.sink.onActivity();
-    for (const [symbol, feeds] of this.#active) {
-      const market = this.#symbol(symbol);
-      this.#publishCandles(feeds, market.closeCandles(nowMs));
-      const steps = market.hasBegun ? due : Math.max(1, due);
-      for (let step = 0; step < steps; step += 1) this.#publishStep(feeds, market.step(nowMs));
-      if (steps === 0) this.#publishPresent(feeds, market, nowMs);
-    }
+    this.#obeySchedule();
+    const beat = { ...this.#now(), due: this.#stepsDue() };
+    const feeds = [...this.#feeds.values()].filter(({ isWanted }) => isWanted);
+    if (feeds.some((each) => !each.isMute(beat.atMs))) this.context.sink.onActivity();
+    for (const each of feeds) each.beat(beat);
   }
 
-  #publishStep(feeds: readonly Feed[], step: SymbolStep): void {
-    for (const feed of feeds) {
-      const fresh = this.#fresh.delete(feed);
-      switch (feed.type) {
-        case 'tick':
-          this.#emit(feed, step.tick());
-          break;
-        case 'orderbook':
-          this.#emit(feed, fresh ? step.book() : step.delta());
-          break;
-        case 'trade':
-          for (const trade of step.trades()) this.#emit(feed, trade);
-          break;
-        case 'candle':
-          this.#publishCandles([feed], step.candles);
-          break;
-        default:
-          assertNever(feed.type);
-      }
-    }
+  #now(): Omit<Beat, 'due'> {
+    const { clock } = this.context;
+    return { nowMs: clock.now(), atMs: clock.monotonic() - this.#startedMs };
   }
 
-  /** Publishes the present state to new feeds whose symbol has no step due. */
-  #publishPresent(feeds: readonly Feed[], market: MockSymbol, nowMs: number): void {
-    for (const feed of feeds) {
-      if (!this.#fresh.delete(feed)) continue;
-      const draft = presentOf(feed, market, nowMs);
-      if (draft !== null) this.#emit(feed, draft);
-    }
+  /** Brings the connection and the markets in line with the schedule: each change in its order, even if it is late. */
+  #obeySchedule(): void {
+    const { atMs } = this.#now();
+    const nextAfter = (ms: number): number | null => this.#schedule.nextChange(STANDING_FAULTS, ms);
+    let next = this.#obeyedMs < 0 ? 0 : nextAfter(this.#obeyedMs);
+    const isDue = next !== null && next <= atMs;
+    for (; next !== null && next <= atMs; next = nextAfter(next)) this.#setFaults(next);
+    if (isDue || this.#change === null) this.#awaitChange(next === null ? null : next - atMs);
   }
 
-  #publishCandles(feeds: readonly Feed[], candles: readonly CandleDraft[]): void {
-    for (const candle of candles) {
-      for (const feed of feeds) {
-        if (feed.type === 'candle' && feed.interval === candle.interval) this.#emit(feed, candle);
-      }
-    }
+  #awaitChange(delayMs: number | null): void {
+    this.#change?.[Symbol.dispose]();
+    this.#change =
+      delayMs === null
+        ? null
+        : this.context.clock.after(delayMs, () => {
+            this.#change = null;
+            this.#obeySchedule();
+          });
   }
 
-  #emit(feed: Feed, draft: FeedEventDraft): void {
-    if (this.#state !== 'running') return;
-    if (this.#recovering.delete(feed)) this.context.sink.onFeed(feed, { kind: 'live' });
-    this.context.sink.onEvent(feed, draft);
+  #setFaults(atMs: number): void {
+    this.#obeyedMs = atMs;
+    this.#setConnection(atMs);
+    this.#listHalted(atMs);
+    const moment = { ...this.#now(), atMs };
+    for (const [symbol, feeds] of this.#feeds) feeds.setStanding(this.#standing(symbol, atMs), moment);
+  }
+
+  #setConnection(atMs: number): void {
+    const { id: broker, metrics } = this.context;
+    const lost = this.#schedule.scope('disconnect', atMs);
+    if (lost !== 'none' && lost !== this.#lost) metrics.reconnects.inc({ broker });
+    this.#lost = lost;
+    const backMs = this.#schedule.nextChange(['disconnect'], atMs) ?? atMs;
+    this.setStatus(statusOf(lost, backMs - atMs));
+  }
+
+  #standing(symbol: string, atMs: number): SymbolStanding {
+    return {
+      isConnected: this.#schedule.at('disconnect', symbol, atMs) === null,
+      isHalted: this.#schedule.at('halt', symbol, atMs) !== null,
+    };
+  }
+
+  /** Instruments whose market is closed are listed as not tradable. */
+  #listHalted(atMs: number): void {
+    const halted = [...this.#symbols.keys()].filter((symbol) => this.#schedule.at('halt', symbol, atMs) !== null);
+    if (JSON.stringify(halted) === JSON.stringify(this.#halted)) return;
+    this.#halted = halted;
+    const names = new Set(halted);
+    const instruments = this.#specs.map((spec) => ({ ...instrumentOf(spec), tradable: !names.has(spec.symbol) }));
+    this.setCatalog(new InstrumentCatalog(instruments));
   }
 
   #symbol(symbol: string): MockSymbol {
@@ -254,18 +284,16 @@ export class MockBroker extends BaseBroker {
   }
 }
 
-function presentOf(feed: Feed, market: MockSymbol, nowMs: number): FeedEventDraft | null {
-  switch (feed.type) {
-    case 'tick':
-      return market.tick(nowMs);
-    case 'orderbook':
-      return market.book(nowMs);
-    case 'trade':
-      return null;
-    case 'candle':
-      return feed.interval === null ? null : market.candle(feed.interval, nowMs);
+function statusOf(lost: FaultScope, delayMs: number): BrokerStatus {
+  switch (lost) {
+    case 'none':
+      return { kind: 'connected' };
+    case 'some':
+      return { kind: 'degraded', reason: LOST };
+    case 'all':
+      return { kind: 'waiting', delayMs, reason: LOST };
     default:
-      return assertNever(feed.type);
+      return assertNever(lost);
   }
 }
 

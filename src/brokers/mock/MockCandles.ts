@@ -27,6 +27,11 @@ export interface MockMoment {
   readonly price: Decimal;
 }
 
+interface StepMoment {
+  readonly timeMs: number;
+  readonly isKept: boolean;
+}
+
 interface CandleInstant {
   readonly timeMs: number;
   readonly receivedAt: Timestamp;
@@ -36,6 +41,8 @@ interface IntervalCandles {
   readonly builder: CandleBuilder;
   /** Closed candles by open time, ascending. */
   readonly closed: Map<number, CandleDraft>;
+  /** The open times of closed candles that were not kept, ascending. */
+  readonly lost: Set<number>;
 }
 
 /**
@@ -51,7 +58,10 @@ export class MockCandles {
   constructor(history: CandleHistory) {
     this.#history = history;
     this.#byInterval = new Map(
-      INTERVALS.map((interval) => [interval, { builder: new CandleBuilder(interval), closed: new Map() }]),
+      INTERVALS.map((interval) => [
+        interval,
+        { builder: new CandleBuilder(interval), closed: new Map(), lost: new Set() },
+      ]),
     );
   }
 
@@ -59,12 +69,12 @@ export class MockCandles {
    * Adds the prices of one step. Returns, for each interval, the candle that was closed, if any, and the one in
    * progress.
    */
-  add(points: readonly CandlePoint[], timeMs: number): readonly CandleDraft[] {
+  add(points: readonly CandlePoint[], { timeMs, isKept }: StepMoment): readonly CandleDraft[] {
     const [first] = points;
     if (first === undefined) return [];
     this.#first ??= { timeMs, price: first.price };
     const receivedAt = fromEpochMs(timeMs);
-    const drafts = [...this.close(timeMs)];
+    const drafts = [...this.close(timeMs, isKept)];
     for (const { builder } of this.#byInterval.values()) {
       const outcomes = points.map((point) => addPoint(builder, point, { timeMs, receivedAt }));
       const last = outcomes.at(-1);
@@ -73,19 +83,32 @@ export class MockCandles {
     return drafts;
   }
 
-  /** Closes the candles that have ended. */
-  close(nowMs: number): readonly CandleDraft[] {
+  /** Closes the candles that have ended. Those that are not kept are left out of every answer. */
+  close(nowMs: number, isKept: boolean): readonly CandleDraft[] {
     const receivedAt = fromEpochMs(nowMs);
     const drafts: CandleDraft[] = [];
-    for (const { builder, closed } of this.#byInterval.values()) {
+    for (const { builder, closed, lost } of this.#byInterval.values()) {
       const draft = builder.close(nowMs, receivedAt);
       if (draft === null) continue;
-      closed.set(toEpochMs(draft.openTime), draft);
-      const [oldest] = closed.keys();
-      if (oldest !== undefined && closed.size > MOST_KEPT) closed.delete(oldest);
+      if (isKept) closed.set(toEpochMs(draft.openTime), draft);
+      else lost.add(toEpochMs(draft.openTime));
+      for (const kept of [closed, lost]) {
+        const [oldest] = kept.keys();
+        if (oldest !== undefined && kept.size > MOST_KEPT) kept.delete(oldest);
+      }
       drafts.push(draft);
     }
     return drafts;
+  }
+
+  /** The closed candles that opened from `fromMs` on and were kept, ascending. */
+  closedSince(interval: CandleInterval, fromMs: number): readonly CandleDraft[] {
+    return [...this.#candlesOf(interval).closed].filter(([openMs]) => openMs >= fromMs).map(([, candle]) => candle);
+  }
+
+  /** True if a candle that opened from `fromMs` on and before `untilMs` was closed and not kept. */
+  hasLost(interval: CandleInterval, fromMs: number, untilMs: number): boolean {
+    return [...this.#candlesOf(interval).lost].some((openMs) => openMs >= fromMs && openMs < untilMs);
   }
 
   /** The open candle of the running market; null if none is open. */
@@ -93,14 +116,19 @@ export class MockCandles {
     return this.#candlesOf(interval).builder.current(fromEpochMs(nowMs));
   }
 
-  /** The candles of a query, ascending and without a hole. The open one comes last, if the query reaches that far. */
+  /**
+   * The candles of a query, ascending and without a hole, unless one was not kept. The open one comes last, if the
+   * query reaches that far.
+   */
   query({ interval, fromMs, toMs, limit }: CandleQuery, moment: MockMoment): readonly CandleDraft[] {
     const lengthMs = CANDLE_INTERVALS[interval];
     const newestMs = alignDown(Math.min(toMs ?? moment.nowMs, moment.nowMs), lengthMs);
     const oldestMs = Math.max(0, fromMs === null ? newestMs - (limit - 1) * lengthMs : -alignDown(-fromMs, lengthMs));
     const drafts: CandleDraft[] = [];
     let before: CandleBar | null = null;
+    const { lost } = this.#candlesOf(interval);
     for (let openMs = oldestMs; openMs <= newestMs && drafts.length < limit; openMs += lengthMs) {
+      if (lost.has(openMs)) continue;
       const bar: CandleBar =
         this.#barAt(interval, openMs, moment) ?? flat(before ?? this.#lastBefore(interval, openMs));
       drafts.push(draftOf(interval, { bar, openMs, nowMs: moment.nowMs }));

@@ -1,4 +1,4 @@
-import type { CandleQuery } from '../BaseBroker.ts';
+import type { CandleQuery, PastTrades } from '../BaseBroker.ts';
 import type {
   CandleDraft,
   CandleInterval,
@@ -12,7 +12,7 @@ import { fromEpochMs } from '../../market/timestamp.ts';
 import { CandleHistory, MockCandles } from './MockCandles.ts';
 import type { MarketSpec } from './marketSpec.ts';
 import type { CandlePoint } from './MockCandles.ts';
-import { earlierTrades, MockMarket } from './MockMarket.ts';
+import { earlierTrades, FIRST_TRADE_ID, MockMarket } from './MockMarket.ts';
 import type { MarketStep, MarketTrade, MarketQuote, LadderLevel } from './MockMarket.ts';
 import { fromUnits, midpoint, subtract } from '../../market/decimal.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
@@ -30,14 +30,21 @@ export interface SymbolStep {
   readonly candles: readonly CandleDraft[];
 }
 
+interface PastTrade {
+  readonly trade: MarketTrade;
+  readonly timeMs: number;
+}
+
 /** One symbol's market with times: its steps as events, and its past for queries. */
 export class MockSymbol {
   readonly #spec: MarketSpec;
   readonly #market: MockMarket;
   readonly #candles: MockCandles;
   /** Oldest first. */
-  readonly #trades: { readonly trade: MarketTrade; readonly timeMs: number }[] = [];
+  readonly #trades: PastTrade[] = [];
   readonly #startMs: number;
+  /** The newest trade, even if it is not kept. */
+  #lastTradeId = FIRST_TRADE_ID - 1;
 
   constructor(spec: MarketSpec, startMs: number) {
     this.#spec = spec;
@@ -50,23 +57,25 @@ export class MockSymbol {
     return this.#market.steps > 0;
   }
 
-  step(nowMs: number): SymbolStep {
+  /** `isKept`: history has its trades and the candles that it closes. */
+  step(nowMs: number, isKept = true): SymbolStep {
     const spec = this.#spec;
     const time = fromEpochMs(nowMs);
     const step = this.#market.step();
-    this.#trades.push(...step.trades.map((trade) => ({ trade, timeMs: nowMs })));
-    this.#trades.splice(0, Math.max(0, this.#trades.length - MOST_TRADES));
+    this.#lastTradeId = step.trades.at(-1)?.id ?? this.#lastTradeId;
+    if (isKept) this.#keep(step, nowMs);
     return {
       tick: () => toTick(spec, step.quote, time),
       delta: () => toBook(spec, { kind: 'delta', bids: step.bids, asks: step.asks }, time),
       book: () => this.book(nowMs),
       trades: () => step.trades.map((trade) => toTrade(spec, trade, { time, backfilled: false })),
-      candles: this.#candles.add(this.#points(step), nowMs),
+      candles: this.#candles.add(this.#points(step), { timeMs: nowMs, isKept }),
     };
   }
 
-  closeCandles(nowMs: number): readonly CandleDraft[] {
-    return this.#candles.close(nowMs);
+  /** Closes the candles that have ended. `isKept`: history has them. */
+  closeCandles(nowMs: number, isKept = true): readonly CandleDraft[] {
+    return this.#candles.close(nowMs, isKept);
   }
 
   tick(nowMs: number): TickDraft {
@@ -88,23 +97,71 @@ export class MockSymbol {
     return this.#candles.query(query, { nowMs, price: last ?? mid });
   }
 
-  /** The latest, oldest first; if there were not so many yet, made-up ones from before the start come first. */
+  /**
+   * The latest, oldest first and without a hole; if there were not so many yet, made-up ones from before the start come
+   * first.
+   */
   trades(limit: number): readonly TradeDraft[] {
-    const kept = Math.min(limit, MOST_TRADES);
-    const recent = this.#trades.slice(Math.max(0, this.#trades.length - kept));
+    const past = this.#past(limit);
+    return past.slice(Math.max(0, past.findLastIndex(isBehindHole))).map(this.#draft);
+  }
+
+  /** The oldest behind this one, up to the first hole. */
+  tradesBehind(tradeId: number, limit: number): PastTrades {
+    const behind = this.#past(MOST_TRADES).filter(({ trade }) => trade.id > tradeId);
+    const hole = behind.findIndex(isBehindHole);
+    const trades = behind.slice(0, Math.min(limit, hole === -1 ? behind.length : hole));
+    return { trades: trades.map(this.#draft), complete: trades.length === this.#lastTradeId - tradeId };
+  }
+
+  /** Those that were kept behind this one, oldest first, as they are received now. */
+  keptTradesBehind(tradeId: number, nowMs: number): readonly TradeDraft[] {
+    const receivedAt = fromEpochMs(nowMs);
+    const behind = this.#trades.filter(({ trade }) => trade.id > tradeId);
+    return behind.map((kept) => ({ ...this.#draft(kept), receivedAt }));
+  }
+
+  /** The closed candles that opened from `fromMs` on and were kept, oldest first, as they are received now. */
+  keptCandles(interval: CandleInterval, fromMs: number, nowMs: number): readonly CandleDraft[] {
+    const receivedAt = fromEpochMs(nowMs);
+    return this.#candles.closedSince(interval, fromMs).map((candle) => ({ ...candle, receivedAt, backfilled: true }));
+  }
+
+  /** True if a candle that opened from `fromMs` on and before `untilMs` was closed and not kept. */
+  hasLostCandle(interval: CandleInterval, fromMs: number, untilMs: number): boolean {
+    return this.#candles.hasLost(interval, fromMs, untilMs);
+  }
+
+  readonly #draft = ({ trade, timeMs }: PastTrade): TradeDraft =>
+    toTrade(this.#spec, trade, { time: fromEpochMs(timeMs), backfilled: true });
+
+  /** The latest that were kept, oldest first, behind made-up ones from before the start. */
+  #past(limit: number): readonly PastTrade[] {
+    const count = Math.min(limit, MOST_TRADES);
+    const recent = this.#trades.slice(Math.max(0, this.#trades.length - count));
     const gapMs = Math.max(1, Math.round(1000 / this.#spec.stepsPerSecond));
-    const earlier = earlierTrades(this.#spec, kept - recent.length);
-    const all = [
+    const earlier = earlierTrades(this.#spec, count - recent.length);
+    return [
       ...earlier.map((trade, index) => ({ trade, timeMs: this.#startMs - (earlier.length - index) * gapMs })),
       ...recent,
     ];
-    return all.map(({ trade, timeMs }) => toTrade(this.#spec, trade, { time: fromEpochMs(timeMs), backfilled: true }));
+  }
+
+  #keep({ trades }: MarketStep, timeMs: number): void {
+    this.#trades.push(...trades.map((trade) => ({ trade, timeMs })));
+    this.#trades.splice(0, Math.max(0, this.#trades.length - MOST_TRADES));
   }
 
   #points({ quote, trades }: MarketStep): readonly CandlePoint[] {
     if (!this.#spec.hasTrades) return [{ price: toTick(this.#spec, quote, fromEpochMs(0)).mid, size: null }];
     return trades.map((trade) => toLevel(this.#spec, trade));
   }
+}
+
+/** True for a trade whose predecessor is not the one in front of it. */
+function isBehindHole({ trade }: PastTrade, at: number, past: readonly PastTrade[]): boolean {
+  const before = past[at - 1];
+  return before !== undefined && before.trade.id !== trade.id - 1;
 }
 
 function toTick(spec: MarketSpec, { bid, ask, last }: MarketQuote, time: Timestamp): TickDraft {

@@ -61,6 +61,7 @@ describe('layers', () => {
         seed: 1,
         symbols: { BTCUSDT: '43250.10', ETHUSDT: '2280.55' },
         ticksPerSecond: 10,
+        faults: [],
       },
       'mock-oanda': {
         kind: 'mock-oanda',
@@ -68,6 +69,7 @@ describe('layers', () => {
         seed: 2,
         symbols: { EUR_USD: '1.08452', USD_JPY: '149.832' },
         ticksPerSecond: 4,
+        faults: [],
         requiresAuthentication: true,
       },
     });

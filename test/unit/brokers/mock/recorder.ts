@@ -28,6 +28,7 @@ export const BINANCE: MockBrokerOptions = {
   symbols: { BTCUSDT: decimal('43250.1'), ETHUSDT: decimal('2280.55') },
   ticksPerSecond: 10,
   requiresAuthentication: false,
+  faults: [],
 };
 
 export const OANDA: MockBrokerOptions = {
@@ -36,11 +37,17 @@ export const OANDA: MockBrokerOptions = {
   symbols: { EUR_USD: decimal('1.08452'), USD_JPY: decimal('149.832') },
   ticksPerSecond: 4,
   requiresAuthentication: true,
+  faults: [],
 };
 
 export function feed(symbol: string, type: FeedType, interval: CandleInterval | null = null): Feed {
   return { symbol, type, interval };
 }
+
+export type RecordedFact =
+  | { readonly kind: 'event'; readonly feed: Feed; readonly event: FeedEventDraft }
+  | { readonly kind: 'condition'; readonly feed: Feed; readonly condition: FeedCondition }
+  | { readonly kind: 'status'; readonly status: BrokerStatus };
 
 /** A mock broker on a clock of its own, with all that it said. */
 export class Recorder implements BrokerSink, AsyncDisposable {
@@ -50,6 +57,9 @@ export class Recorder implements BrokerSink, AsyncDisposable {
   readonly conditions: { readonly feed: Feed; readonly condition: FeedCondition }[] = [];
   readonly statuses: BrokerStatus[] = [];
   readonly catalogs: InstrumentCatalog[] = [];
+  /** Events, conditions and statuses in their order. */
+  readonly timeline: RecordedFact[] = [];
+  readonly metrics = new Metrics();
   activity = 0;
 
   constructor(options: MockBrokerOptions, clock = new FakeClock()) {
@@ -62,7 +72,7 @@ export class Recorder implements BrokerSink, AsyncDisposable {
         throw new Error('a mock broker has randomness of its own');
       },
       logger: silentLogger(),
-      metrics: new Metrics(),
+      metrics: this.metrics,
       staleAfterMs: 10_000,
       reconnect: { baseMs: 500, maxMs: 30_000 },
     };
@@ -103,14 +113,17 @@ export class Recorder implements BrokerSink, AsyncDisposable {
 
   onEvent(wanted: Feed, event: FeedEventDraft): void {
     this.events.push({ feed: wanted, event });
+    this.timeline.push({ kind: 'event', feed: wanted, event });
   }
 
   onFeed(wanted: Feed, condition: FeedCondition): void {
     this.conditions.push({ feed: wanted, condition });
+    this.timeline.push({ kind: 'condition', feed: wanted, condition });
   }
 
   onStatus(status: BrokerStatus): void {
     this.statuses.push(status);
+    this.timeline.push({ kind: 'status', status });
   }
 
   onActivity(): void {

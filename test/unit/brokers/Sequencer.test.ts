@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TradeSequencer } from '../../../../src/brokers/binance/TradeSequencer.ts';
-import { decimal } from '../../../../src/market/decimal.ts';
-import type { TradeDraft } from '../../../../src/market/marketData.ts';
-import { fromEpochMs } from '../../../../src/market/timestamp.ts';
+import { Sequencer } from '../../../src/brokers/Sequencer.ts';
+import { decimal } from '../../../src/market/decimal.ts';
+import type { TradeDraft } from '../../../src/market/marketData.ts';
+import { fromEpochMs } from '../../../src/market/timestamp.ts';
 
 const time = fromEpochMs(0);
 const trade = (id: number): TradeDraft => ({
@@ -18,7 +18,7 @@ const trade = (id: number): TradeDraft => ({
 });
 
 /** Pushes ids and gives those that went out, in order. */
-function run(sequencer: TradeSequencer, ids: readonly number[]): number[] {
+function run(sequencer: Sequencer<TradeDraft>, ids: readonly number[]): number[] {
   const out: number[] = [];
   for (const id of ids) {
     if (sequencer.push(id, trade(id)) === 'publish') out.push(id);
@@ -27,13 +27,13 @@ function run(sequencer: TradeSequencer, ids: readonly number[]): number[] {
   return out;
 }
 
-describe('TradeSequencer', () => {
+describe('Sequencer', () => {
   it('takes the first trade as it comes, and each once', () => {
-    expect(run(new TradeSequencer({ maxHeld: 10 }), [7, 7, 8, 6, 9, 8])).toEqual([7, 8, 9]);
+    expect(run(new Sequencer<TradeDraft>({ maxHeld: 10 }), [7, 7, 8, 6, 9, 8])).toEqual([7, 8, 9]);
   });
 
   it('lets nothing pass a hole until it is filled', () => {
-    const sequencer = new TradeSequencer({ maxHeld: 10 });
+    const sequencer = new Sequencer<TradeDraft>({ maxHeld: 10 });
     expect(run(sequencer, [1, 4, 5])).toEqual([1]);
     expect(sequencer.hasHole).toBe(true);
     expect(run(sequencer, [3, 2])).toEqual([2, 3, 4, 5]);
@@ -41,7 +41,7 @@ describe('TradeSequencer', () => {
   });
 
   it('names the trades of a hole that is given up, and goes on behind it', () => {
-    const sequencer = new TradeSequencer({ maxHeld: 10 });
+    const sequencer = new Sequencer<TradeDraft>({ maxHeld: 10 });
     run(sequencer, [1, 4, 8]);
     expect(sequencer.skipHole()).toEqual({ fromId: 2, toId: 3, next: trade(4) });
     expect(sequencer.drain().map(({ venueId }) => venueId)).toEqual([4]);
@@ -51,13 +51,19 @@ describe('TradeSequencer', () => {
   });
 
   it('says when more waits than it may hold', () => {
-    const sequencer = new TradeSequencer({ maxHeld: 2 });
+    const sequencer = new Sequencer<TradeDraft>({ maxHeld: 2 });
     run(sequencer, [1]);
     expect([3, 4, 5].map((id) => sequencer.push(id, trade(id)))).toEqual(['hold', 'hold', 'overflow']);
   });
 
+  it('goes on after the number that a restart names: what is older is dropped, what is missing is awaited', () => {
+    const sequencer = new Sequencer<TradeDraft>({ maxHeld: 2 });
+    sequencer.restart(5);
+    expect(run(sequencer, [5, 7, 6])).toEqual([6, 7]);
+  });
+
   it('takes any trade for the first after a restart', () => {
-    const sequencer = new TradeSequencer({ maxHeld: 2 });
+    const sequencer = new Sequencer<TradeDraft>({ maxHeld: 2 });
     run(sequencer, [100, 102]);
     sequencer.restart();
     expect(run(sequencer, [1, 2])).toEqual([1, 2]);
@@ -73,7 +79,7 @@ describe('TradeSequencer', () => {
     });
     fc.assert(
       fc.property(mixes, ([count, ids]) => {
-        const out = run(new TradeSequencer({ maxHeld: 100 }), [1, ...ids]);
+        const out = run(new Sequencer<TradeDraft>({ maxHeld: 100 }), [1, ...ids]);
         expect(out).toEqual(Array.from({ length: count + 1 }, (_, index) => index + 1));
       }),
     );
