@@ -17,6 +17,7 @@ import { isPossibleSymbol, streamOf, toStreamName } from './streamNames.ts';
 import type { VenueStreamAddress, TradeMode } from './streamNames.ts';
 import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import { assertNever } from '../../shared/errors.ts';
+import { BookChecks } from './BookChecks.ts';
 import { KlineStream } from './KlineStream.ts';
 import { DepthStream } from './DepthStream.ts';
 import { TickStream } from './TickStream.ts';
@@ -69,6 +70,7 @@ export class BinanceBroker extends BaseBroker {
   readonly #attempts: SlidingWindow;
   readonly #streamContext: StreamContext;
   readonly #catalogKeeper: CatalogKeeper;
+  readonly #checks: BookChecks;
   readonly #abort = new AbortController();
   readonly #placed = new Map<string, Placed>();
   readonly #leaving = new Set<Promise<void>>();
@@ -90,6 +92,7 @@ export class BinanceBroker extends BaseBroker {
       history: this.#rest,
       bookLevels: options.bookLevels ?? BOOK_LEVELS,
     });
+    this.#checks = new BookChecks({ clock, random, isPaused: () => this.#rest.pausedUntilMs !== null });
     this.#catalogKeeper = new CatalogKeeper({
       broker: context,
       fetch: (signal) => this.#rest.fetchCatalog({ patience: 'wait', signal }),
@@ -171,11 +174,14 @@ export class BinanceBroker extends BaseBroker {
     }
     for (const [name, { address, feeds }] of demands) this.#place(name, address).setFeeds(feeds);
     this.#closeEmptySockets();
+    const streams = [...this.#placed.values()].map(({ stream }) => stream);
+    this.#checks.want(new Set(streams.filter((stream) => stream instanceof DepthStream)));
     for (const socket of this.#sockets) socket.reconcile();
   }
 
   async #close(): Promise<void> {
     this.#abort.abort();
+    this.#checks[Symbol.dispose]();
     for (const { stream } of this.#placed.values()) stream[Symbol.dispose]();
     this.#placed.clear();
     const sockets = this.#sockets;
