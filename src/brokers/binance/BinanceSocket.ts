@@ -7,7 +7,7 @@ import type { BrokerContext } from '../BaseBroker.ts';
 import { BinanceConnection } from './BinanceConnection.ts';
 import type { MarketStream, StreamCarrier } from './MarketStream.ts';
 import { fromStreamName } from './streamNames.ts';
-import { ArrivalPace } from '../../transport/ArrivalPace.ts';
+import { SilenceWatch } from './SilenceWatch.ts';
 
 export interface BinanceSocketOptions {
   readonly broker: BrokerContext;
@@ -19,6 +19,8 @@ export interface BinanceSocketOptions {
   readonly lifetimeMs: number;
   /** The state, or the number of open connections, has changed. */
   readonly onChange: () => void;
+  /** Another socket is subscribed to this stream as well: it misses nothing if this one is lost. */
+  readonly isCarriedElsewhere: (stream: MarketStream) => boolean;
 }
 
 /** The venue allows 1024 streams on one connection. */
@@ -32,6 +34,15 @@ const RENEWALS = { baseMs: 30_000, maxMs: 600_000 };
 /** A successor takes over after this time even if a stream that normally ticks has not ticked there. */
 const TAKEOVER_PATIENCE_MS = 10_000;
 
+/** A stream that is moving to a socket. */
+interface Guest {
+  /** How long it has been subscribed there. */
+  settledForMs: number;
+  hasDelivered: boolean;
+}
+
+const NEWLY_WELCOME: Readonly<Guest> = { settledForMs: 0, hasDelivered: false };
+
 /**
  * Holds up to 800 streams: keeps a connection for them alive, and replaces it without a hole when its time has come.
  * The new connection is subscribed and delivers before the old one ends, and the streams drop what comes twice.
@@ -43,6 +54,8 @@ export class BinanceSocket implements AsyncDisposable {
   readonly #watch: SilenceWatch;
   readonly #streams = new Map<string, MarketStream>();
   readonly #byLowerCase = new Map<string, MarketStream>();
+  /** Streams that are moving here from another socket, which still looks after them. */
+  readonly #guests = new Map<MarketStream, Guest>();
   /** Streams of which something has come over the successor. */
   readonly #delivered = new Set<MarketStream>();
   /** The last connection over which data came while it was the current one. */
@@ -116,10 +129,44 @@ export class BinanceSocket implements AsyncDisposable {
     this.#relay.start();
   }
 
+  get streams(): readonly MarketStream[] {
+    return [...this.#streams.values()];
+  }
+
+  has(stream: MarketStream): boolean {
+    return this.#streams.get(stream.name) === stream;
+  }
+
+  /** The venue has acknowledged it on the present connection. */
+  carries(stream: MarketStream): boolean {
+    const { current } = this.#relay;
+    return this.has(stream) && current?.isOpen === true && current.isSubscribed(stream.name);
+  }
+
+  /** Takes a stream of another socket in addition, to take it over later. Both deliver it meanwhile. */
+  welcome(stream: MarketStream): void {
+    this.#enter(stream);
+    this.#guests.set(stream, { ...NEWLY_WELCOME });
+  }
+
+  /** A stream that was welcomed could be left to this socket alone. */
+  hasArrived(stream: MarketStream): boolean {
+    const guest = this.#guests.get(stream);
+    if (guest === undefined || this.#relay.current?.isRefused(stream.name) === true) return true;
+    if (!this.carries(stream)) return false;
+    return !stream.isBusy || guest.hasDelivered || guest.settledForMs >= TAKEOVER_PATIENCE_MS;
+  }
+
+  /** A stream that has arrived is this socket's own from here on. */
+  settle(stream: MarketStream): void {
+    this.#guests.delete(stream);
+    stream.attach(this.#carrier);
+    stream.setTransportSilence(this.#silence);
+  }
+
   /** The venue is asked for it by the next `reconcile`. */
   add(stream: MarketStream): void {
-    this.#streams.set(stream.name, stream);
-    this.#byLowerCase.set(stream.name.toLowerCase(), stream);
+    this.#enter(stream);
     stream.attach(this.#carrier);
     const { state, current } = this.#relay;
     if (state.kind === 'waiting') stream.lost(state.reason);
@@ -128,6 +175,8 @@ export class BinanceSocket implements AsyncDisposable {
   }
 
   remove(stream: MarketStream): void {
+    if (!this.has(stream)) return;
+    this.#guests.delete(stream);
     this.#streams.delete(stream.name);
     this.#byLowerCase.delete(stream.name.toLowerCase());
     this.#delivered.delete(stream);
@@ -142,8 +191,18 @@ export class BinanceSocket implements AsyncDisposable {
     // A stream may have been removed and added again before the venue was asked: the venue never learns of it.
     for (const stream of this.#streams.values()) {
       if (current?.isSubscribed(stream.name) === true) stream.subscribed();
-      else if (current?.isRefused(stream.name) === true) stream.refused();
+      else if (current?.isRefused(stream.name) === true && !this.#guests.has(stream)) stream.refused();
     }
+  }
+
+  #enter(stream: MarketStream): void {
+    this.#streams.set(stream.name, stream);
+    this.#byLowerCase.set(stream.name.toLowerCase(), stream);
+  }
+
+  /** The streams that this socket looks after. */
+  get #own(): readonly MarketStream[] {
+    return this.streams.filter((stream) => !this.#guests.has(stream));
   }
 
   async close(): Promise<void> {
@@ -178,7 +237,8 @@ export class BinanceSocket implements AsyncDisposable {
           for (const name of names) this.#streams.get(name)?.subscribed();
         },
         onRefused: (name) => {
-          this.#streams.get(name)?.refused();
+          const stream = this.#streams.get(name);
+          if (stream !== undefined && !this.#guests.has(stream)) stream.refused();
         },
         onShutdown: () => {
           if (connection === this.#relay.current) this.#relay.replaceNow();
@@ -217,6 +277,8 @@ export class BinanceSocket implements AsyncDisposable {
       this.#options.broker.metrics.invalidMessages.inc({ source: this.#options.broker.id });
       return true;
     }
+    const guest = this.#guests.size === 0 ? undefined : this.#guests.get(stream);
+    if (guest !== undefined && connection === this.#relay.current) guest.hasDelivered = true;
     if (connection === this.#flowing) return true;
     if (connection === this.#relay.successor) {
       this.#delivered.add(stream);
@@ -230,8 +292,9 @@ export class BinanceSocket implements AsyncDisposable {
   #onCurrentEnded(reason: string, successor: BinanceConnection | null): void {
     const { broker } = this.#options;
     for (const stream of this.#streams.values()) {
-      // A stream that the successor is subscribed to has missed nothing.
-      if (successor?.isSubscribed(stream.name) !== true) stream.lost(reason);
+      // A stream that another connection is subscribed to has missed nothing.
+      const isKept = successor?.isSubscribed(stream.name) === true || this.#options.isCarriedElsewhere(stream);
+      if (!isKept) stream.lost(reason);
     }
     this.#setSilence(null);
     if (this.#relay.state.kind !== 'open') return;
@@ -258,13 +321,17 @@ export class BinanceSocket implements AsyncDisposable {
       this.#setSilence(this.#watch.isSilent ? SILENCE : null);
       if (this.#silence !== null) this.#renew(SILENCE);
     }
-    for (const stream of this.#streams.values()) stream.sample(elapsedMs);
+    for (const stream of this.#own) stream.sample(elapsedMs);
+    for (const [stream, guest] of this.#guests) {
+      if (this.carries(stream)) guest.settledForMs += elapsedMs;
+      else Object.assign(guest, NEWLY_WELCOME);
+    }
     this.#shareLateness();
   }
 
   /** Ticks say no time. They count as late if everything that does comes late over their connection. */
   #shareLateness(): void {
-    const streams = [...this.#streams.values()];
+    const streams = this.#own;
     const known = streams.map(({ lateness }) => lateness).filter((lateness) => lateness !== undefined);
     if (known.length === 0) return;
     const isLate = known.every((lateness) => lateness !== null);
@@ -285,53 +352,7 @@ export class BinanceSocket implements AsyncDisposable {
   #setSilence(reason: string | null): void {
     if (this.#silence === reason) return;
     this.#silence = reason;
-    for (const stream of this.#streams.values()) stream.setTransportSilence(reason);
+    for (const stream of this.#own) stream.setTransportSilence(reason);
     this.#options.onChange();
-  }
-}
-
-/** A connection without any frame for this time, pings included, counts as silent. */
-const SILENT_AFTER_MS = 30_000;
-/** Silence means something on a connection whose data normally comes at least this often in `staleAfterMs`. */
-const BUSY_ARRIVALS = 3;
-
-/** Notices when a whole connection has fallen silent. Frames are only counted; the silence is measured now and then. */
-class SilenceWatch {
-  readonly #staleAfterMs: number;
-  readonly #pace = new ArrivalPace();
-  #data = 0;
-  #frames = 0;
-  #noFrameMs = 0;
-
-  constructor({ staleAfterMs }: { readonly staleAfterMs: number }) {
-    this.#staleAfterMs = staleAfterMs;
-  }
-
-  /** As of the last sample. */
-  get isSilent(): boolean {
-    const isBusy = this.#pace.meanGapMs * BUSY_ARRIVALS < this.#staleAfterMs;
-    return (isBusy && this.#pace.silentMs >= this.#staleAfterMs) || this.#noFrameMs >= SILENT_AFTER_MS;
-  }
-
-  noteFrame(): void {
-    this.#frames += 1;
-  }
-
-  /** To be called for a frame with market data, beside `noteFrame`. */
-  noteData(): void {
-    this.#data += 1;
-  }
-
-  /** A connection has just opened: there was no silence before. */
-  forgive(): void {
-    this.#noFrameMs = 0;
-    this.#pace.forgive();
-  }
-
-  sample(elapsedMs: number): void {
-    this.#pace.sample(this.#data, elapsedMs);
-    this.#noFrameMs = this.#frames === 0 ? this.#noFrameMs + elapsedMs : 0;
-    this.#data = 0;
-    this.#frames = 0;
   }
 }

@@ -91,34 +91,29 @@ export class BookCheck {
 
   #compareSide(side: 'bid' | 'ask', theirs: readonly PriceLevel[], doubtful: readonly PriceLevel[]): CheckVerdict {
     const { levels, known } = this.#options;
+    const isBetter = (a: Decimal, b: Decimal): boolean => compare(a, b) * SIGNS[side] > 0;
     const top = this.#book.top(theirs.length + doubtful.length + 1);
     const last = theirs.length < levels ? undefined : theirs.at(-1);
-    const sign = SIGNS[side];
-    const isBetter = (a: Decimal, b: Decimal): boolean => compare(a, b) * sign > 0;
-    const isDoubtful = (price: Decimal): boolean => doubtful.some((level) => compare(level.price, price) === 0);
-    const ours = (side === 'bid' ? top.bids : top.asks).filter(({ price }) => !last || !isBetter(last.price, price));
+    const reach = (side === 'bid' ? top.bids : top.asks).filter(({ price }) => !last || !isBetter(last.price, price));
+    const ignored = byPrice(doubtful);
+    const ours = byPrice(reach);
+    const unmatched = new Map(ours);
     let kind: 'equal' | 'shallow' = 'equal';
-    let at = 0;
-    for (const level of [...theirs, null]) {
-      for (
-        let own = ours[at];
-        own !== undefined && (level === null || isBetter(own.price, level.price));
-        own = ours[at]
-      ) {
-        if (!isDoubtful(own.price)) return { kind: 'different', side, price: own.price };
-        at += 1;
-      }
-      if (level === null) break;
-      const own = ours[at];
-      const isThere = own !== undefined && compare(own.price, level.price) === 0;
-      if (isThere) at += 1;
-      if ((isThere && compare(own.size, level.size) === 0) || isDoubtful(level.price)) continue;
+    for (const [key, { price, size }] of byPrice(theirs)) {
+      unmatched.delete(key);
+      if (ignored.has(key)) continue;
+      const own = ours.get(key);
+      if (own !== undefined && compare(own.size, size) === 0) continue;
       const bound = known[side];
-      if (isThere || bound === null || !isBetter(bound, level.price)) {
-        return { kind: 'different', side, price: level.price };
-      }
+      if (own !== undefined || bound === null || !isBetter(bound, price)) return { kind: 'different', side, price };
       kind = 'shallow';
     }
+    for (const [key, { price }] of unmatched) if (!ignored.has(key)) return { kind: 'different', side, price };
     return { kind };
   }
+}
+
+/** Prices that differ in trailing zeros only are one. */
+function byPrice(levels: readonly PriceLevel[]): Map<string, PriceLevel> {
+  return new Map(levels.map((level) => [level.price.replace(/\.0*$|(?<=\.\d*?)0+$/, ''), level]));
 }
