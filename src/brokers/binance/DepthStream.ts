@@ -38,6 +38,9 @@ const CHECK_LEAD_MS = 1_000;
 /** A comparison is given up if the venue's answer, or the changes up to it, take longer than this. */
 const CHECK_PATIENCE_MS = 10_000;
 
+/** Snapshots are fetched one by one: after an outage every book needs one, and other requests have to get through, too. */
+const SNAPSHOTS = 'snapshots';
+
 type ResyncReason = 'gap' | 'mismatch' | 'overflow' | 'reconnect' | 'requested' | 'stuck';
 
 interface ReceivedDiff extends DiffRange {
@@ -206,7 +209,8 @@ export class DepthStream extends MarketStream {
   async #fetchSnapshot(signal: AbortSignal): Promise<DepthSnapshot | null> {
     if (signal.aborted) return null;
     try {
-      return await this.context.history.fetchDepth(this.symbol, this.context.bookLevels, this.askOptions(signal));
+      const options = { ...this.askOptions(signal), series: SNAPSHOTS };
+      return await this.context.history.fetchDepth(this.symbol, this.context.bookLevels, options);
     } catch (error) {
       if (signal.aborted) return null;
       const { code } = GatewayError.from(error);
