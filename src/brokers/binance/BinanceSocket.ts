@@ -7,7 +7,7 @@ import type { BrokerContext } from '../BaseBroker.ts';
 import { BinanceConnection } from './BinanceConnection.ts';
 import type { MarketStream, StreamCarrier } from './MarketStream.ts';
 import { fromStreamName } from './streamNames.ts';
-import { SilenceWatch } from './SilenceWatch.ts';
+import { ArrivalPace } from '../../transport/ArrivalPace.ts';
 
 export interface BinanceSocketOptions {
   readonly broker: BrokerContext;
@@ -34,15 +34,6 @@ const RENEWALS = { baseMs: 30_000, maxMs: 600_000 };
 /** A successor takes over after this time even if a stream that normally ticks has not ticked there. */
 const TAKEOVER_PATIENCE_MS = 10_000;
 
-/** A stream that is moving to a socket. */
-interface Guest {
-  /** How long it has been subscribed there. */
-  settledForMs: number;
-  hasDelivered: boolean;
-}
-
-const NEWLY_WELCOME: Readonly<Guest> = { settledForMs: 0, hasDelivered: false };
-
 /**
  * Holds up to 800 streams: keeps a connection for them alive, and replaces it without a hole when its time has come.
  * The new connection is subscribed and delivers before the old one ends, and the streams drop what comes twice.
@@ -54,8 +45,8 @@ export class BinanceSocket implements AsyncDisposable {
   readonly #watch: SilenceWatch;
   readonly #streams = new Map<string, MarketStream>();
   readonly #byLowerCase = new Map<string, MarketStream>();
-  /** Streams that are moving here from another socket, which still looks after them. */
-  readonly #guests = new Map<MarketStream, Guest>();
+  /** Streams that are moving here from another socket, which still looks after them; true: something has come here. */
+  readonly #guests = new Map<MarketStream, boolean>();
   /** Streams of which something has come over the successor. */
   readonly #delivered = new Set<MarketStream>();
   /** The last connection over which data came while it was the current one. */
@@ -146,15 +137,13 @@ export class BinanceSocket implements AsyncDisposable {
   /** Takes a stream of another socket in addition, to take it over later. Both deliver it meanwhile. */
   welcome(stream: MarketStream): void {
     this.#enter(stream);
-    this.#guests.set(stream, { ...NEWLY_WELCOME });
+    this.#guests.set(stream, false);
   }
 
-  /** A stream that was welcomed could be left to this socket alone. */
-  hasArrived(stream: MarketStream): boolean {
-    const guest = this.#guests.get(stream);
-    if (guest === undefined || this.#relay.current?.isRefused(stream.name) === true) return true;
-    if (!this.carries(stream)) return false;
-    return !stream.isBusy || guest.hasDelivered || guest.settledForMs >= TAKEOVER_PATIENCE_MS;
+  /** A stream that was welcomed is delivered here: it is subscribed and, if it is busy, something has come. */
+  delivers(stream: MarketStream): boolean {
+    if (this.#relay.current?.isRefused(stream.name) === true) return true;
+    return this.carries(stream) && (!stream.isBusy || this.#guests.get(stream) !== false);
   }
 
   /** A stream that has arrived is this socket's own from here on. */
@@ -277,8 +266,7 @@ export class BinanceSocket implements AsyncDisposable {
       this.#options.broker.metrics.invalidMessages.inc({ source: this.#options.broker.id });
       return true;
     }
-    const guest = this.#guests.size === 0 ? undefined : this.#guests.get(stream);
-    if (guest !== undefined && connection === this.#relay.current) guest.hasDelivered = true;
+    if (this.#guests.get(stream) === false && connection === this.#relay.current) this.#guests.set(stream, true);
     if (connection === this.#flowing) return true;
     if (connection === this.#relay.successor) {
       this.#delivered.add(stream);
@@ -292,6 +280,7 @@ export class BinanceSocket implements AsyncDisposable {
   #onCurrentEnded(reason: string, successor: BinanceConnection | null): void {
     const { broker } = this.#options;
     for (const stream of this.#streams.values()) {
+      if (this.#guests.has(stream)) this.#guests.set(stream, false);
       // A stream that another connection is subscribed to has missed nothing.
       const isKept = successor?.isSubscribed(stream.name) === true || this.#options.isCarriedElsewhere(stream);
       if (!isKept) stream.lost(reason);
@@ -322,10 +311,6 @@ export class BinanceSocket implements AsyncDisposable {
       if (this.#silence !== null) this.#renew(SILENCE);
     }
     for (const stream of this.#own) stream.sample(elapsedMs);
-    for (const [stream, guest] of this.#guests) {
-      if (this.carries(stream)) guest.settledForMs += elapsedMs;
-      else Object.assign(guest, NEWLY_WELCOME);
-    }
     this.#shareLateness();
   }
 
@@ -354,5 +339,51 @@ export class BinanceSocket implements AsyncDisposable {
     this.#silence = reason;
     for (const stream of this.#own) stream.setTransportSilence(reason);
     this.#options.onChange();
+  }
+}
+
+/** A connection without any frame for this time, pings included, counts as silent. */
+const SILENT_AFTER_MS = 30_000;
+/** Silence means something on a connection whose data normally comes at least this often in `staleAfterMs`. */
+const BUSY_ARRIVALS = 3;
+
+/** Notices when a whole connection has fallen silent. Frames are only counted; the silence is measured now and then. */
+class SilenceWatch {
+  readonly #staleAfterMs: number;
+  readonly #pace = new ArrivalPace();
+  #data = 0;
+  #frames = 0;
+  #noFrameMs = 0;
+
+  constructor({ staleAfterMs }: { readonly staleAfterMs: number }) {
+    this.#staleAfterMs = staleAfterMs;
+  }
+
+  /** As of the last sample. */
+  get isSilent(): boolean {
+    const isBusy = this.#pace.meanGapMs * BUSY_ARRIVALS < this.#staleAfterMs;
+    return (isBusy && this.#pace.silentMs >= this.#staleAfterMs) || this.#noFrameMs >= SILENT_AFTER_MS;
+  }
+
+  noteFrame(): void {
+    this.#frames += 1;
+  }
+
+  /** To be called for a frame with market data, beside `noteFrame`. */
+  noteData(): void {
+    this.#data += 1;
+  }
+
+  /** A connection has just opened: there was no silence before. */
+  forgive(): void {
+    this.#noFrameMs = 0;
+    this.#pace.forgive();
+  }
+
+  sample(elapsedMs: number): void {
+    this.#pace.sample(this.#data, elapsedMs);
+    this.#noFrameMs = this.#frames === 0 ? this.#noFrameMs + elapsedMs : 0;
+    this.#data = 0;
+    this.#frames = 0;
   }
 }

@@ -8,7 +8,9 @@ const MERGED_STREAMS = 600;
 /** Sockets could do with one less for this time before they have one less. */
 const MERGE_AFTER_MS = 30_000;
 const LOOK_MS = 250;
-/** A move is given up if some stream has not come over its new socket by then, and tried again later. */
+/** Streams that are normally busy move after this time even if nothing has come over their new sockets. */
+const TAKEOVER_PATIENCE_MS = 15_000;
+/** A move is given up if some stream is not subscribed on its new socket by then, and tried again later. */
 const MOVE_PATIENCE_MS = 60_000;
 
 /** Streams on their way from one socket to others. */
@@ -16,7 +18,7 @@ interface Move {
   readonly from: BinanceSocket;
   readonly targets: ReadonlyMap<MarketStream, BinanceSocket>;
   readonly looking: Disposable;
-  readonly endsAtMs: number;
+  readonly beganAtMs: number;
 }
 
 export type BinanceSocketsOptions = Omit<BinanceSocketOptions, 'isCarriedElsewhere'>;
@@ -131,21 +133,23 @@ export class BinanceSockets implements AsyncDisposable {
     const looking = broker.clock.every(LOOK_MS, () => {
       this.#considerMove();
     });
-    this.#move = { from, targets, looking, endsAtMs: broker.clock.monotonic() + MOVE_PATIENCE_MS };
+    this.#move = { from, targets, looking, beganAtMs: broker.clock.monotonic() };
     for (const target of new Set(targets.values())) target.reconcile();
   }
 
   /** Ends the move when every stream that is still wanted has come over its new socket. */
   #considerMove(): void {
     if (this.#move === null) return;
-    const { from, targets, endsAtMs } = this.#move;
+    const { from, targets, beganAtMs } = this.#move;
+    const tookMs = this.#options.broker.clock.monotonic() - beganAtMs;
+    const isLate = tookMs >= TAKEOVER_PATIENCE_MS;
     const moving = [...targets].filter(([stream]) => from.has(stream));
-    if (moving.every(([stream, target]) => target.hasArrived(stream))) {
+    if (moving.every(([stream, target]) => target.delivers(stream) || (isLate && target.carries(stream)))) {
       for (const [stream, target] of moving) {
         from.remove(stream);
         target.settle(stream);
       }
-    } else if (this.#options.broker.clock.monotonic() < endsAtMs) return;
+    } else if (tookMs < MOVE_PATIENCE_MS) return;
     else for (const [stream, target] of moving) target.remove(stream);
     this.#endMove();
     this.reconcile();
