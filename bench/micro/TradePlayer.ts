@@ -89,6 +89,7 @@ async function connect({ broker }: StreamContext): Promise<Connected> {
     attempts: new SlidingWindow({ limit: 300, windowMs: 300_000, clock: systemClock }),
     lifetimeMs: DAY_MS,
     onChange: () => undefined,
+    isCarriedElsewhere: () => false,
   });
   socket.start();
   return { socket, listener: await listener };

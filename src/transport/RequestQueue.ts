@@ -20,6 +20,8 @@ export interface AskOptions {
    */
   readonly askers?: Askers | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Requests with the same name of a series are sent one after another. Left out: it belongs to none. */
+  readonly series?: string | undefined;
   /** Called when a patient request has to wait for long, and again when that has changed. Must not throw. */
   readonly onParked?: ((parking: Parking) => void) | undefined;
 }
@@ -36,7 +38,7 @@ export function impatientOptions(asker: Asker | undefined, signal: AbortSignal):
   return { patience: 'fail', askers: () => (asker === undefined ? [] : [asker]), signal };
 }
 
-export interface Demand extends Pick<AskOptions, 'patience' | 'askers' | 'onParked'> {
+export interface Demand extends Pick<AskOptions, 'patience' | 'askers' | 'series' | 'onParked'> {
   /** The weight that the venue counts for it. */
   readonly weight: number;
 }
@@ -105,6 +107,8 @@ export class RequestQueue {
   readonly #pauses: Backoff;
   readonly #tickets: Readonly<Record<Patience, Set<Ticket>>> = { wait: new Set(), fail: new Set() };
   readonly #turns = new Turns();
+  /** Series of which a request is under way. */
+  readonly #series = new Set<string>();
   #active = 0;
   #pausedAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
@@ -179,6 +183,7 @@ export class RequestQueue {
    */
   leave({ demand }: Pick<Pass, 'demand'>, used: number | null): void {
     this.#active -= 1;
+    if (demand.series !== undefined) this.#series.delete(demand.series);
     this.#budget.settle(demand.weight, used, this.#now);
     this.#pump();
   }
@@ -254,6 +259,8 @@ export class RequestQueue {
   #wakeForShares(): void {
     let soonest = Infinity;
     for (const ticket of [...this.#tickets.wait, ...this.#tickets.fail]) {
+      // The end of the one that it waits for wakes it.
+      if (ticket.series !== undefined && this.#series.has(ticket.series)) continue;
       soonest = Math.min(soonest, this.#shareWaitMs(ticket));
     }
     if (soonest === Infinity) return;
@@ -265,6 +272,7 @@ export class RequestQueue {
   #next(patience: Patience): Candidate | null {
     let best: Candidate | null = null;
     for (const ticket of this.#tickets[patience]) {
+      if (ticket.series !== undefined && this.#series.has(ticket.series)) continue;
       const askers = ticket.askers?.() ?? [];
       if (askers.length === 0) return { ticket, asker: null };
       for (const asker of askers) {
@@ -282,6 +290,7 @@ export class RequestQueue {
     if (asker !== null) this.#turns.note(asker);
     this.#options.pace?.tryTake();
     this.#active += 1;
+    if (ticket.series !== undefined) this.#series.add(ticket.series);
     ticket.admit({ demand: ticket, admittedAtMs: now });
   }
 

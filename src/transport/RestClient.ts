@@ -126,10 +126,10 @@ export class RestClient implements AsyncDisposable {
 
   async #perform(request: RestRequest, signal: AbortSignal): Promise<RestReply> {
     const { clock, random, name } = this.#options;
-    const { weight, patience, askers, onParked } = request;
+    const { weight, patience, askers, series, onParked } = request;
     const backoff = new Backoff({ ...RETRY, random });
     for (;;) {
-      const pass = await this.#queue.enter({ name, weight, patience, askers, onParked }, signal);
+      const pass = await this.#queue.enter({ name, weight, patience, askers, series, onParked }, signal);
       const outcome = await this.#attempt(request, pass, signal);
       if (outcome.kind === 'reply') return outcome.reply;
       // The queue decides after a pause: patient requests wait, and it refuses the others.

@@ -43,7 +43,7 @@ describe('credentials', () => {
     ['an account that can be none', { ...ACCOUNT, id: '1234567' }, 'account'],
     ['a token that no header can hold', { ...ACCOUNT, token: 'to\r\nken' }, 'token'],
     ['an account that no path can hold', { ...ACCOUNT, id: '../accounts' }, 'accountId'],
-  ])('of %s are refused for good, with no second request (F14)', async (_name, account, word) => {
+  ])('of %s are refused for good, with no second request', async (_name, account, word) => {
     await using gateway = await startOandaBroker([TICK], { account });
     await stopped(gateway, word);
     expect(own(gateway.venue).length).toBeLessThanOrEqual(1);
@@ -140,7 +140,7 @@ describe('credentials', () => {
     await gateway.waitForState('live', TICK);
   });
 
-  it('are in no log line, no metric, no message and no URL, whatever goes wrong (I9)', async () => {
+  it('are in no log line, no metric, no message and no URL, whatever goes wrong', async () => {
     const account = { id: '101-004-7777777-001', token: 'SENTINEL-5e4-token' };
     await using gateway = await startOandaBroker([TICK, BOOK, MINUTE], { account, venue: { accounts: [account] } });
     await gateway.waitForState('live', TICK, BOOK, MINUTE);

@@ -3,13 +3,12 @@ import type { Asker } from '../../shared/FairQueue.ts';
 import { openWebSocket } from '../../transport/WebSocketFeed.ts';
 import type { OpenWebSocket } from '../../transport/WebSocketFeed.ts';
 import { impatientOptions } from '../../transport/RequestQueue.ts';
-import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
 import type { BrokerContext, BrokerTraits, CandleQuery, Feed, BrokerStatus, PastTrades } from '../BaseBroker.ts';
 import { CatalogKeeper } from '../CatalogKeeper.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
 import { BinanceRest } from './BinanceRest.ts';
-import { BinanceSocket, MAX_STREAMS } from './BinanceSocket.ts';
+import { BinanceSockets } from './BinanceSockets.ts';
 import type { MarketStream } from './MarketStream.ts';
 import { createStreamContext } from './StreamContext.ts';
 import type { StreamContext, StreamOptions } from './StreamContext.ts';
@@ -17,6 +16,7 @@ import { isPossibleSymbol, streamOf, toStreamName } from './streamNames.ts';
 import type { VenueStreamAddress, TradeMode } from './streamNames.ts';
 import type { RelayState } from '../../transport/ConnectionRelay.ts';
 import { assertNever } from '../../shared/errors.ts';
+import { BookChecks } from './BookChecks.ts';
 import { KlineStream } from './KlineStream.ts';
 import { DepthStream } from './DepthStream.ts';
 import { TickStream } from './TickStream.ts';
@@ -36,11 +36,6 @@ export interface BinanceBrokerOptions {
   readonly open?: OpenWebSocket;
   /** Makes requests of the venue; the broker closes it. @default a BinanceRest of `restUrl` */
   readonly rest?: Omit<BinanceRest, keyof AsyncDisposable>;
-}
-
-interface Placed {
-  readonly stream: MarketStream;
-  readonly socket: BinanceSocket;
 }
 
 interface Demand {
@@ -66,13 +61,13 @@ export class BinanceBroker extends BaseBroker {
   readonly traits = BINANCE_TRAITS;
   readonly #options: BinanceBrokerOptions;
   readonly #rest: NonNullable<BinanceBrokerOptions['rest']>;
-  readonly #attempts: SlidingWindow;
   readonly #streamContext: StreamContext;
   readonly #catalogKeeper: CatalogKeeper;
+  readonly #checks: BookChecks;
   readonly #abort = new AbortController();
-  readonly #placed = new Map<string, Placed>();
-  readonly #leaving = new Set<Promise<void>>();
-  #sockets: BinanceSocket[] = [];
+  readonly #sockets: BinanceSockets;
+  readonly #streams = new Map<string, MarketStream>();
+  #isStarted = false;
   /** Feeds that the venue does not trade, with the reason that was reported. */
   #untraded: ReadonlyMap<Feed, string> = new Map();
   #closing: Promise<void> | null = null;
@@ -85,11 +80,22 @@ export class BinanceBroker extends BaseBroker {
     const queue = hosts.requests(restUrl);
     this.#rest =
       options.rest ?? new BinanceRest({ brokerId: id, restUrl, queue, trades, clock, random, logger, metrics });
-    this.#attempts = hosts.attempts(websocketUrl);
+    const { open = openWebSocket, connectionLifetimeMs = CONNECTION_LIFETIME_MS } = options;
+    this.#sockets = new BinanceSockets({
+      broker: context,
+      url: `${websocketUrl.replace(/\/+$/, '')}/stream`,
+      open,
+      attempts: hosts.attempts(websocketUrl),
+      lifetimeMs: connectionLifetimeMs,
+      onChange: () => {
+        this.#reportStatus();
+      },
+    });
     this.#streamContext = createStreamContext(context, {
       history: this.#rest,
       bookLevels: options.bookLevels ?? BOOK_LEVELS,
     });
+    this.#checks = new BookChecks({ clock, random, isPaused: () => this.#rest.pausedUntilMs !== null });
     this.#catalogKeeper = new CatalogKeeper({
       broker: context,
       fetch: (signal) => this.#rest.fetchCatalog({ patience: 'wait', signal }),
@@ -111,8 +117,9 @@ export class BinanceBroker extends BaseBroker {
   }
 
   start(): void {
-    if (this.#sockets.length > 0 || this.#closing !== null) return;
-    this.#openSocket();
+    if (this.#isStarted || this.#closing !== null) return;
+    this.#isStarted = true;
+    this.#sockets.start();
     this.#catalogKeeper.start();
     this.reconcile();
   }
@@ -122,7 +129,7 @@ export class BinanceBroker extends BaseBroker {
   }
 
   resync(feed: Feed, _reason: string): void {
-    this.#placed.get(this.#streamName(feed))?.stream.resync();
+    this.#streams.get(this.#streamName(feed))?.resync();
   }
 
   fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]> {
@@ -142,7 +149,7 @@ export class BinanceBroker extends BaseBroker {
   }
 
   override continueBehind(feed: Feed, place: number): void {
-    this.#placed.get(this.#streamName(feed))?.stream.continueBehind(place);
+    this.#streams.get(this.#streamName(feed))?.continueBehind(place);
   }
 
   fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {
@@ -161,31 +168,25 @@ export class BinanceBroker extends BaseBroker {
   }
 
   protected reconcile(): void {
-    if (this.#sockets.length === 0 || this.#closing !== null) return;
+    if (!this.#isStarted || this.#closing !== null) return;
     const demands = this.#demands();
-    for (const [name, { stream, socket }] of this.#placed) {
+    for (const [name, stream] of this.#streams) {
       if (demands.has(name)) continue;
-      this.#placed.delete(name);
-      socket.remove(stream);
+      this.#streams.delete(name);
+      this.#sockets.remove(stream);
       stream[Symbol.dispose]();
     }
-    for (const [name, { address, feeds }] of demands) this.#place(name, address).setFeeds(feeds);
-    this.#closeEmptySockets();
-    for (const socket of this.#sockets) socket.reconcile();
+    for (const [name, { address, feeds }] of demands) this.#open(name, address).setFeeds(feeds);
+    this.#checks.want(new Set([...this.#streams.values()].filter((stream) => stream instanceof DepthStream)));
+    this.#sockets.reconcile();
   }
 
   async #close(): Promise<void> {
     this.#abort.abort();
-    for (const { stream } of this.#placed.values()) stream[Symbol.dispose]();
-    this.#placed.clear();
-    const sockets = this.#sockets;
-    this.#sockets = [];
-    await Promise.all([
-      ...sockets.map((socket) => socket.close()),
-      ...this.#leaving,
-      this.#catalogKeeper.close(),
-      this.#rest.close(),
-    ]);
+    this.#checks[Symbol.dispose]();
+    for (const stream of this.#streams.values()) stream[Symbol.dispose]();
+    this.#streams.clear();
+    await Promise.all([this.#sockets.close(), this.#catalogKeeper.close(), this.#rest.close()]);
     this.catalogFailed();
     this.countConnections(0);
     this.setStatus({ kind: 'closed' });
@@ -228,51 +229,20 @@ export class BinanceBroker extends BaseBroker {
     return isPossibleSymbol(symbol) && this.catalog.get(symbol)?.tradable === true;
   }
 
-  #place(name: string, address: VenueStreamAddress): MarketStream {
-    const placed = this.#placed.get(name);
-    if (placed !== undefined) return placed.stream;
+  #open(name: string, address: VenueStreamAddress): MarketStream {
+    const known = this.#streams.get(name);
+    if (known !== undefined) return known;
     const stream = openStream(address, { name, symbol: address.symbol, context: this.#streamContext });
-    const socket = this.#sockets.find(({ size }) => size < MAX_STREAMS) ?? this.#openSocket();
-    this.#placed.set(name, { stream, socket });
-    socket.add(stream);
+    this.#streams.set(name, stream);
+    this.#sockets.add(stream);
     return stream;
-  }
-
-  #openSocket(): BinanceSocket {
-    const { websocketUrl, open = openWebSocket, connectionLifetimeMs = CONNECTION_LIFETIME_MS } = this.#options;
-    const socket = new BinanceSocket({
-      broker: this.context,
-      url: `${websocketUrl.replace(/\/+$/, '')}/stream`,
-      open,
-      attempts: this.#attempts,
-      lifetimeMs: connectionLifetimeMs,
-      onChange: () => {
-        this.#reportStatus();
-      },
-    });
-    this.#sockets.push(socket);
-    socket.start();
-    return socket;
-  }
-
-  /** The first socket stays, so that the venue's state is always known. */
-  #closeEmptySockets(): void {
-    const [first, ...others] = this.#sockets;
-    if (first === undefined) return;
-    const empty = others.filter(({ size }) => size === 0);
-    this.#sockets = this.#sockets.filter((socket) => !empty.includes(socket));
-    for (const socket of empty) {
-      const leaving = socket.close().finally(() => this.#leaving.delete(leaving));
-      this.#leaving.add(leaving);
-    }
   }
 
   #reportStatus(): void {
     if (this.#closing !== null) return;
-    this.countConnections(this.#sockets.reduce((sum, { openConnections }) => sum + openConnections, 0));
-    const sockets = this.#sockets.map(({ state }) => state);
-    const silence = this.#sockets.map((socket) => socket.silence).find((reason) => reason !== null) ?? null;
-    this.setStatus(binanceStatus(sockets, { catalogKnown: this.catalog !== null, silence }));
+    const { states, silence, openConnections } = this.#sockets;
+    this.countConnections(openConnections);
+    this.setStatus(binanceStatus(states, { catalogKnown: this.catalog !== null, silence }));
   }
 
   #streamName(feed: Feed): string {

@@ -19,6 +19,8 @@ export interface BinanceSocketOptions {
   readonly lifetimeMs: number;
   /** The state, or the number of open connections, has changed. */
   readonly onChange: () => void;
+  /** Another socket is subscribed to this stream as well: it misses nothing if this one is lost. */
+  readonly isCarriedElsewhere: (stream: MarketStream) => boolean;
 }
 
 /** The venue allows 1024 streams on one connection. */
@@ -43,6 +45,8 @@ export class BinanceSocket implements AsyncDisposable {
   readonly #watch: SilenceWatch;
   readonly #streams = new Map<string, MarketStream>();
   readonly #byLowerCase = new Map<string, MarketStream>();
+  /** Streams that are moving here from another socket, which still looks after them; true: something has come here. */
+  readonly #guests = new Map<MarketStream, boolean>();
   /** Streams of which something has come over the successor. */
   readonly #delivered = new Set<MarketStream>();
   /** The last connection over which data came while it was the current one. */
@@ -116,10 +120,42 @@ export class BinanceSocket implements AsyncDisposable {
     this.#relay.start();
   }
 
+  get streams(): readonly MarketStream[] {
+    return [...this.#streams.values()];
+  }
+
+  has(stream: MarketStream): boolean {
+    return this.#streams.get(stream.name) === stream;
+  }
+
+  /** The venue has acknowledged it on the present connection. */
+  carries(stream: MarketStream): boolean {
+    const { current } = this.#relay;
+    return this.has(stream) && current?.isOpen === true && current.isSubscribed(stream.name);
+  }
+
+  /** Takes a stream of another socket in addition, to take it over later. Both deliver it meanwhile. */
+  welcome(stream: MarketStream): void {
+    this.#enter(stream);
+    this.#guests.set(stream, false);
+  }
+
+  /** A stream that was welcomed is delivered here: it is subscribed and, if it is busy, something has come. */
+  delivers(stream: MarketStream): boolean {
+    if (this.#relay.current?.isRefused(stream.name) === true) return true;
+    return this.carries(stream) && (!stream.isBusy || this.#guests.get(stream) !== false);
+  }
+
+  /** A stream that has arrived is this socket's own from here on. */
+  settle(stream: MarketStream): void {
+    this.#guests.delete(stream);
+    stream.attach(this.#carrier);
+    stream.setTransportSilence(this.#silence);
+  }
+
   /** The venue is asked for it by the next `reconcile`. */
   add(stream: MarketStream): void {
-    this.#streams.set(stream.name, stream);
-    this.#byLowerCase.set(stream.name.toLowerCase(), stream);
+    this.#enter(stream);
     stream.attach(this.#carrier);
     const { state, current } = this.#relay;
     if (state.kind === 'waiting') stream.lost(state.reason);
@@ -128,6 +164,8 @@ export class BinanceSocket implements AsyncDisposable {
   }
 
   remove(stream: MarketStream): void {
+    if (!this.has(stream)) return;
+    this.#guests.delete(stream);
     this.#streams.delete(stream.name);
     this.#byLowerCase.delete(stream.name.toLowerCase());
     this.#delivered.delete(stream);
@@ -142,8 +180,18 @@ export class BinanceSocket implements AsyncDisposable {
     // A stream may have been removed and added again before the venue was asked: the venue never learns of it.
     for (const stream of this.#streams.values()) {
       if (current?.isSubscribed(stream.name) === true) stream.subscribed();
-      else if (current?.isRefused(stream.name) === true) stream.refused();
+      else if (current?.isRefused(stream.name) === true && !this.#guests.has(stream)) stream.refused();
     }
+  }
+
+  #enter(stream: MarketStream): void {
+    this.#streams.set(stream.name, stream);
+    this.#byLowerCase.set(stream.name.toLowerCase(), stream);
+  }
+
+  /** The streams that this socket looks after. */
+  get #own(): readonly MarketStream[] {
+    return this.streams.filter((stream) => !this.#guests.has(stream));
   }
 
   async close(): Promise<void> {
@@ -178,7 +226,8 @@ export class BinanceSocket implements AsyncDisposable {
           for (const name of names) this.#streams.get(name)?.subscribed();
         },
         onRefused: (name) => {
-          this.#streams.get(name)?.refused();
+          const stream = this.#streams.get(name);
+          if (stream !== undefined && !this.#guests.has(stream)) stream.refused();
         },
         onShutdown: () => {
           if (connection === this.#relay.current) this.#relay.replaceNow();
@@ -217,6 +266,7 @@ export class BinanceSocket implements AsyncDisposable {
       this.#options.broker.metrics.invalidMessages.inc({ source: this.#options.broker.id });
       return true;
     }
+    if (this.#guests.get(stream) === false && connection === this.#relay.current) this.#guests.set(stream, true);
     if (connection === this.#flowing) return true;
     if (connection === this.#relay.successor) {
       this.#delivered.add(stream);
@@ -230,8 +280,10 @@ export class BinanceSocket implements AsyncDisposable {
   #onCurrentEnded(reason: string, successor: BinanceConnection | null): void {
     const { broker } = this.#options;
     for (const stream of this.#streams.values()) {
-      // A stream that the successor is subscribed to has missed nothing.
-      if (successor?.isSubscribed(stream.name) !== true) stream.lost(reason);
+      if (this.#guests.has(stream)) this.#guests.set(stream, false);
+      // A stream that another connection is subscribed to has missed nothing.
+      const isKept = successor?.isSubscribed(stream.name) === true || this.#options.isCarriedElsewhere(stream);
+      if (!isKept) stream.lost(reason);
     }
     this.#setSilence(null);
     if (this.#relay.state.kind !== 'open') return;
@@ -258,13 +310,13 @@ export class BinanceSocket implements AsyncDisposable {
       this.#setSilence(this.#watch.isSilent ? SILENCE : null);
       if (this.#silence !== null) this.#renew(SILENCE);
     }
-    for (const stream of this.#streams.values()) stream.sample(elapsedMs);
+    for (const stream of this.#own) stream.sample(elapsedMs);
     this.#shareLateness();
   }
 
   /** Ticks say no time. They count as late if everything that does comes late over their connection. */
   #shareLateness(): void {
-    const streams = [...this.#streams.values()];
+    const streams = this.#own;
     const known = streams.map(({ lateness }) => lateness).filter((lateness) => lateness !== undefined);
     if (known.length === 0) return;
     const isLate = known.every((lateness) => lateness !== null);
@@ -285,7 +337,7 @@ export class BinanceSocket implements AsyncDisposable {
   #setSilence(reason: string | null): void {
     if (this.#silence === reason) return;
     this.#silence = reason;
-    for (const stream of this.#streams.values()) stream.setTransportSilence(reason);
+    for (const stream of this.#own) stream.setTransportSilence(reason);
     this.#options.onChange();
   }
 }

@@ -1,15 +1,20 @@
-import type { OrderBookDraft } from '../../market/marketData.ts';
+import type { Decimal } from '../../market/decimal.ts';
+import type { OrderBookDraft, PriceLevel } from '../../market/marketData.ts';
+import { OrderBook } from '../../market/OrderBook.ts';
 import { sleep } from '../../shared/clock.ts';
-import { GatewayError } from '../../shared/errors.ts';
+import { assertNever, GatewayError } from '../../shared/errors.ts';
+import { deadline } from '../../shared/deadline.ts';
 import type { AskOptions } from '../../transport/RequestQueue.ts';
 import { SlidingWindow } from '../../transport/SlidingWindow.ts';
+import { BookCheck } from './BookCheck.ts';
+import type { CheckVerdict, KnownDepth } from './BookCheck.ts';
+import { BookRefresh } from './BookRefresh.ts';
 import { DepthSequencer } from './DepthSequencer.ts';
 import type { DiffRange } from './DepthSequencer.ts';
 import { MarketStream, StuckWatch } from './MarketStream.ts';
 import type { StreamOptions } from './StreamContext.ts';
 import type { DepthSnapshot } from './restReplies.ts';
 import { parseDepth, toBookDelta, toBookSnapshot } from './streamMessages.ts';
-import type { Clock } from '../../shared/clock.ts';
 
 /**
  * Bound of the diffs kept for a snapshot to come, a hundred seconds of them. Beyond it all but the newest are dropped.
@@ -26,7 +31,17 @@ const MAX_SYNCS_PER_MINUTE = 5;
  */
 const REFRESH_MS = 1_800_000;
 
-type ResyncReason = 'gap' | 'overflow' | 'reconnect' | 'requested' | 'stuck';
+/** Levels of each side that are compared with the venue's own, as many as have the smallest weight. */
+const CHECKED_LEVELS = 100;
+/** Changes are noted this long before the venue is asked, for its answer may be older than its stream. */
+const CHECK_LEAD_MS = 1_000;
+/** A comparison is given up if the venue's answer, or the changes up to it, take longer than this. */
+const CHECK_PATIENCE_MS = 10_000;
+
+/** Snapshots are fetched one by one: after an outage every book needs one, and other requests have to get through, too. */
+const SNAPSHOTS = 'snapshots';
+
+type ResyncReason = 'gap' | 'mismatch' | 'overflow' | 'reconnect' | 'requested' | 'stuck';
 
 interface ReceivedDiff extends DiffRange {
   /** The venue's time. */
@@ -49,6 +64,11 @@ export class DepthStream extends MarketStream {
   #timer: Disposable | null = null;
   #refresh: BookRefresh<ReceivedDiff> | null = null;
   #interrupted = false;
+  /** As it is published. */
+  readonly #book = new OrderBook();
+  #known: KnownDepth = { bid: null, ask: null };
+  /** The comparison with the venue's own book that is under way. */
+  #check: { readonly state: BookCheck; readonly abort: AbortController } | null = null;
 
   constructor(options: StreamOptions) {
     super(options);
@@ -61,9 +81,26 @@ export class DepthStream extends MarketStream {
     this.#restart('requested', 'The book was found to be wrong; it is being fetched anew.');
   }
 
+  /**
+   * Compares the published book with the venue's own, and begins it again if they differ. Does nothing while it is out
+   * of step. Resolves when that is done; never rejects.
+   */
+  async check(): Promise<void> {
+    const { bookId } = this.#sequencer;
+    if (!this.isSubscribed || bookId === null || this.#refresh !== null || this.#check !== null) return;
+    const state = new BookCheck({ book: this.#book, bookId, known: this.#known, levels: CHECKED_LEVELS });
+    const abort = new AbortController();
+    this.#check = { state, abort };
+    const snapshot = await this.#fetchChecked(state, abort.signal);
+    if (abort.signal.aborted) return;
+    this.#endCheck();
+    if (snapshot !== null) this.#judge(state.compare(snapshot));
+  }
+
   override [Symbol.dispose](): void {
     super[Symbol.dispose]();
     this.#stop();
+    this.#endCheck();
     this.#refresh?.[Symbol.dispose]();
   }
 
@@ -91,6 +128,7 @@ export class DepthStream extends MarketStream {
   protected interrupt(): void {
     this.#interrupted ||= this.#sequencer.isSynced || this.#sync !== null;
     this.#stop();
+    this.#endCheck();
     this.#abandonRefresh();
     this.#sequencer.restart();
   }
@@ -100,6 +138,7 @@ export class DepthStream extends MarketStream {
     switch (verdict) {
       case 'apply':
         this.#stuck.accepted(diff.sentAt);
+        this.#check?.state.note(diff);
         if (this.#refresh === null) this.#publishDelta(diff.delta);
         else this.#refresh.hold(diff);
         break;
@@ -132,6 +171,7 @@ export class DepthStream extends MarketStream {
 
   #recover(reason: ResyncReason, sentence: string): void {
     this.#stop();
+    this.#endCheck();
     this.#abandonRefresh();
     this.#countResync(reason);
     this.setCondition({ kind: 'recovering', reason: sentence });
@@ -169,7 +209,8 @@ export class DepthStream extends MarketStream {
   async #fetchSnapshot(signal: AbortSignal): Promise<DepthSnapshot | null> {
     if (signal.aborted) return null;
     try {
-      return await this.context.history.fetchDepth(this.symbol, this.context.bookLevels, this.askOptions(signal));
+      const options = { ...this.askOptions(signal), series: SNAPSHOTS };
+      return await this.context.history.fetchDepth(this.symbol, this.context.bookLevels, options);
     } catch (error) {
       if (signal.aborted) return null;
       const { code } = GatewayError.from(error);
@@ -205,9 +246,58 @@ export class DepthStream extends MarketStream {
     });
   }
 
+  /** The venue's own book, once the changes that came have reached it; null if it can't be compared. */
+  async #fetchChecked(state: BookCheck, signal: AbortSignal): Promise<DepthSnapshot | null> {
+    const { broker, history } = this.context;
+    await sleep(broker.clock, CHECK_LEAD_MS, signal);
+    if (signal.aborted) return null;
+    using time = deadline(broker.clock, CHECK_PATIENCE_MS, signal);
+    try {
+      const snapshot = await history.fetchDepth(this.symbol, CHECKED_LEVELS, { patience: 'fail', signal: time.signal });
+      if (time.signal.aborted) return null;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      time.signal.addEventListener('abort', () => {
+        resolve();
+      });
+      state.whenReached(snapshot.lastUpdateId, resolve);
+      await promise;
+      return time.signal.aborted ? null : snapshot;
+    } catch (error) {
+      // It could not be compared this time: it will be again.
+      broker.logger.debug({ err: error, stream: this.name }, 'book not compared');
+      return null;
+    }
+  }
+
+  #judge(verdict: CheckVerdict): void {
+    switch (verdict.kind) {
+      case 'equal':
+      case 'unknown':
+        break;
+      case 'shallow':
+        this.#stop();
+        this.#startRefresh();
+        break;
+      case 'different': {
+        const { side, price } = verdict;
+        this.context.broker.logger.warn({ stream: this.name, side, price }, 'book differs from the venue’s own');
+        this.#restart('mismatch', "The book differed from the venue's own; it is being fetched anew.");
+        break;
+      }
+      default:
+        assertNever(verdict);
+    }
+  }
+
+  #endCheck(): void {
+    this.#check?.abort.abort();
+    this.#check = null;
+  }
+
   /** Holds changes back until the venue has given the present book, so that no change is undone by it. */
   #startRefresh(): void {
     const { broker, history, bookLevels } = this.context;
+    this.#endCheck();
     this.#refresh = new BookRefresh<ReceivedDiff>({
       clock: broker.clock,
       fetch: (signal) => history.fetchDepth(this.symbol, bookLevels, { ...this.askOptions(signal), patience: 'fail' }),
@@ -240,12 +330,22 @@ export class DepthStream extends MarketStream {
   }
 
   #publishBook(snapshot: DepthSnapshot, diffs: readonly ReceivedDiff[]): void {
-    this.publish(toBookSnapshot(snapshot, this.context.stamp(this.context.broker.clock.now())));
+    const { bids, asks } = snapshot;
+    const { bookLevels, broker, stamp } = this.context;
+    const worst = (side: readonly PriceLevel[]): Decimal | null =>
+      side.length < bookLevels ? null : (side.at(-1)?.price ?? null);
+    this.#known = { bid: worst(bids), ask: worst(asks) };
+    this.#publishChange(toBookSnapshot(snapshot, stamp(broker.clock.now())));
     for (const { delta } of diffs) this.#publishDelta(delta);
   }
 
   #publishDelta(delta: OrderBookDraft): void {
-    if (delta.bids.length > 0 || delta.asks.length > 0) this.publish(delta);
+    if (delta.bids.length > 0 || delta.asks.length > 0) this.#publishChange(delta);
+  }
+
+  #publishChange(change: OrderBookDraft): void {
+    this.#book.apply(change);
+    this.publish(change);
   }
 
   #stop(): void {
@@ -263,58 +363,4 @@ export class DepthStream extends MarketStream {
 
 function newSequencer(): DepthSequencer<ReceivedDiff> {
   return new DepthSequencer({ maxBuffered: MAX_BUFFERED });
-}
-
-interface BookRefreshOptions {
-  readonly clock: Clock;
-  readonly fetch: (signal: AbortSignal) => Promise<DepthSnapshot>;
-  /** The last update that was published: an older snapshot would undo a change. */
-  readonly publishedId: number;
-  /** Called once, unless the refresh is disposed of before; null if the venue gave nothing useful in time. */
-  readonly onEnd: (snapshot: DepthSnapshot | null) => void;
-}
-
-/** Changes are held back for no longer than this. */
-const REFRESH_PATIENCE_MS = 5_000;
-
-/**
- * Fetches a book again while it is in step. Its creator holds changes back in it meanwhile, and owns it until `onEnd`.
- */
-class BookRefresh<Diff> implements Disposable {
-  readonly #options: BookRefreshOptions;
-  readonly #abort = new AbortController();
-  readonly #timer: Disposable;
-  readonly #held: Diff[] = [];
-  #disposed = false;
-
-  constructor(options: BookRefreshOptions) {
-    this.#options = options;
-    this.#timer = options.clock.after(REFRESH_PATIENCE_MS, () => {
-      this.#abort.abort();
-    });
-    void this.#run();
-  }
-
-  get held(): readonly Diff[] {
-    return this.#held;
-  }
-
-  hold(diff: Diff): void {
-    this.#held.push(diff);
-  }
-
-  [Symbol.dispose](): void {
-    this.#disposed = true;
-    this.#timer[Symbol.dispose]();
-    this.#abort.abort();
-  }
-
-  async #run(): Promise<void> {
-    const { fetch, publishedId, onEnd } = this.#options;
-    // A refresh that fails loses nothing: there will be another.
-    const snapshot = await fetch(this.#abort.signal).catch(() => null);
-    if (this.#disposed) return;
-    this.#timer[Symbol.dispose]();
-    onEnd(snapshot === null || snapshot.lastUpdateId < publishedId ? null : snapshot);
-  }
 }

@@ -184,7 +184,7 @@ export class KlineStream extends MarketStream {
     const fromMs = Math.max(sinceMs, Math.ceil(oldestMs / lengthMs) * lengthMs);
     const candles = await this.#fetch(fromMs);
     if (candles === 'aborted') return;
-    let isMissing = candles === null || fromMs > sinceMs;
+    if (candles === null || fromMs > sinceMs) this.#reportMissing(sinceMs, candles?.[0] ?? this.#held[0]?.candle);
     for (const candle of candles ?? []) {
       const update = fromHistory(candle);
       const isOutdated = !candle.closed && this.#held.some(({ place }) => place.openAt === update.place.openAt);
@@ -192,8 +192,9 @@ export class KlineStream extends MarketStream {
       this.#pass(update);
     }
     const [next] = this.#held;
-    isMissing ||= next !== undefined && this.#leavesHole(next);
-    if (isMissing) this.#reportMissing(sinceMs);
+    if (next !== undefined && this.#leavesHole(next)) {
+      this.#reportMissing(this.#sequencer.resumeAt ?? sinceMs, next.candle);
+    }
     this.#goLive();
   }
 
@@ -221,7 +222,7 @@ export class KlineStream extends MarketStream {
 
   #giveUp(): void {
     const resumeAt = this.#sequencer.resumeAt;
-    if (resumeAt !== null) this.#reportMissing(resumeAt);
+    if (resumeAt !== null) this.#reportMissing(resumeAt, this.#held[0]?.candle);
     this.#goLive();
   }
 
@@ -244,20 +245,24 @@ export class KlineStream extends MarketStream {
     this.#history = null;
   }
 
-  #reportMissing(sinceMs: number): void {
+  /** `next`: the first candle behind what is missing, if it is known. */
+  #reportMissing(sinceMs: number, next: CandleDraft | undefined): void {
     this.#sequencer.forgiveHole();
     if (this.#joiner !== null) {
       // The candle in progress would lack seconds.
       this.#joiner = new SecondsJoiner();
-      this.#joiner.skipUntil(this.#nextJoinedAt);
+      this.#joiner.skipUntil(next === undefined ? this.#nextJoinedAt : joinedAtOrAfter(toEpochMs(next.openTime)));
     }
     const { id: broker, metrics } = this.context.broker;
     metrics.gaps.inc({ broker, type: 'candle' });
-    this.reportGap(
-      `Candles of ${this.symbol} since ${fromEpochMs(sinceMs)} may be missing.`,
-      this.#held[0]?.candle.time,
-    );
+    this.reportGap(`Candles of ${this.symbol} since ${fromEpochMs(sinceMs)} may be missing.`, next?.time);
   }
+}
+
+/** When the first candle of five seconds opens from this time on. */
+function joinedAtOrAfter(epochMs: number): number {
+  const lengthMs = CANDLE_INTERVALS['5s'];
+  return Math.ceil(epochMs / lengthMs) * lengthMs;
 }
 
 /** True if a candle of the venue's history has more trades than the one that came last, or follows it and has any. */

@@ -30,6 +30,8 @@ const LONGEST_PATIENCE_MS = 600_000;
 const UNREADABLE_IN_A_ROW = 5;
 /** Nothing waits that long on its way: messages that seem older are a recording that is played. */
 const LATEST_MS = 86_400_000;
+/** A wall clock that is set moves by more than this between two samples; one that is corrected slowly does not. */
+const WALL_JUMP_MS = 250;
 /** The venue's time is known with this accuracy. */
 const CLOCK_MARGIN_MS = 1_000;
 
@@ -53,6 +55,8 @@ export abstract class MarketStream implements Disposable {
   #unreadable = 0;
   /** By our clocks, how old the newest message with a time was on receipt; null if none has come since the last sample. */
   #ageMs: number | null = null;
+  /** How far our wall clock was ahead of the monotonic one at the last sample. */
+  #wallAheadMs = Number.NaN;
   #subscribed = false;
   #arrivals = 0;
   #arrivedSinceSubscribed = false;
@@ -195,8 +199,13 @@ export abstract class MarketStream implements Disposable {
   #noteAge(): void {
     const ageMs = this.#ageMs;
     this.#isTimed = ageMs !== null;
-    if (ageMs === null) return;
     this.#ageMs = null;
+    const { clock } = this.context.broker;
+    const wallAheadMs = clock.now() - clock.monotonic();
+    const hasJumped = Math.abs(wallAheadMs - this.#wallAheadMs) > WALL_JUMP_MS;
+    this.#wallAheadMs = wallAheadMs;
+    // The age was taken by the wall clock as it was before.
+    if (ageMs === null || hasJumped) return;
     const { broker, venueClock } = this.context;
     const { offsetMs } = venueClock;
     if (offsetMs === null) return;

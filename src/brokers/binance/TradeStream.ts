@@ -93,7 +93,7 @@ export class TradeStream extends MarketStream {
     const verdict = this.#sequencer.push(venueId, trade);
     if (verdict === 'drop') {
       if (!this.#stuck.ignored(this.context.broker.clock.monotonic(), tradedMs)) return verdict;
-      this.#beginAnew();
+      this.#beginAnew(trade);
       return this.#take(venueId, trade, tradedMs);
     }
     this.#stuck.accepted(tradedMs);
@@ -104,8 +104,8 @@ export class TradeStream extends MarketStream {
     return verdict;
   }
 
-  /** Ids are lower than before: what is missing between the two numberings can't be known. */
-  #beginAnew(): void {
+  /** The id of `next` is lower than those before: what is missing between the two numberings can't be known. */
+  #beginAnew(next: TradeDraft): void {
     const reason = `The venue numbers the trades of ${this.symbol} anew`;
     this.#endFill();
     this.setCondition({ kind: 'recovering', reason: `${reason}.` });
@@ -113,7 +113,7 @@ export class TradeStream extends MarketStream {
     this.#interrupted = false;
     this.setCondition({ kind: 'live' });
     this.#countGap();
-    this.reportGap(`${reason}; some may be missing.`);
+    this.reportGap(`${reason}; some may be missing.`, next.time);
   }
 
   #release(): void {

@@ -3,6 +3,7 @@ import type { CandlePrice } from '../../market/CandleBuilder.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
+import type { Timestamp } from '../../market/timestamp.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { Askers } from '../../shared/FairQueue.ts';
@@ -135,7 +136,7 @@ export class CandleStream implements CandleMaker {
     const fromMs = resumeMs === null ? null : Math.max(resumeMs, this.#oldestMs());
     const candles = await this.#fetch(fromMs, history.signal);
     if (history.signal.aborted) return;
-    if (resumeMs !== null && (candles === null || fromMs !== resumeMs)) this.#reportMissing(resumeMs);
+    if (resumeMs !== null && (candles === null || fromMs !== resumeMs)) this.#reportMissing(resumeMs, candles);
     this.#goOn(candles, resumeMs !== null);
   }
 
@@ -154,7 +155,7 @@ export class CandleStream implements CandleMaker {
       const candles = await this.#fetch(fromMs, signal);
       if (signal.aborted) return;
       if (candles !== null && candles.slice(0, -1).every(({ complete }) => complete)) {
-        if (fromMs !== sinceMs) this.#reportMissing(sinceMs);
+        if (fromMs !== sinceMs) this.#reportMissing(sinceMs, candles);
         this.#goOn(candles, true);
         return;
       }
@@ -284,17 +285,20 @@ export class CandleStream implements CandleMaker {
     this.#options.listener.onCandle(candle);
   }
 
-  #reportMissing(sinceMs: number): void {
+  /** `history`: what follows; null if it is not known. */
+  #reportMissing(sinceMs: number, history: readonly VenueCandle[] | null): void {
     const { broker, symbol, listener } = this.#options;
     broker.metrics.gaps.inc({ broker: broker.id, type: 'candle' });
-    listener.onGap(`Candles of ${symbol} since ${fromEpochMs(sinceMs)} may be missing.`);
+    const next = history?.find(({ openMs }) => openMs > this.#closedMs);
+    const to = next === undefined ? null : this.#draft(next).time;
+    listener.onGap(`Candles of ${symbol} since ${fromEpochMs(sinceMs)} may be missing.`, to);
   }
 
   #draft(candle: VenueCandle): CandleDraft {
     return toCandle(candle, this.#options.interval, this.#options.broker.clock.now());
   }
 
-  #stamp(): ReturnType<typeof fromEpochMs> {
+  #stamp(): Timestamp {
     return fromEpochMs(this.#options.broker.clock.now());
   }
 
@@ -306,7 +310,8 @@ export class CandleStream implements CandleMaker {
 /** A maker of candles reports to its owner through this. */
 export interface CandleListener {
   onCandle(candle: CandleDraft): void;
-  onGap(reason: string): void;
+  /** `to`: the time of the first candle after the gap; null if it has not come yet. */
+  onGap(reason: string, to: Timestamp | null): void;
   /** Nothing comes until the venue has said how candles ended. */
   onAwaited(reason: string): void;
   /** It is in step with the venue from here on. */

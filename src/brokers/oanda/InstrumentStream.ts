@@ -331,9 +331,9 @@ export class InstrumentStream implements Disposable {
           this.#notify(feed, { kind: 'recovering', reason });
         });
       },
-      onGap: (reason) => {
+      onGap: (reason, to) => {
         each((feed) => {
-          sink.onFeed(feed, { kind: 'gap', reason, to: null });
+          sink.onFeed(feed, { kind: 'gap', reason, to });
         });
       },
       onLive: () => {

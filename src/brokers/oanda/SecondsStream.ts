@@ -41,7 +41,7 @@ export class SecondsStream implements CandleMaker {
     this.interrupt();
     if (this.#hasBegun) {
       broker.metrics.gaps.inc({ broker: broker.id, type: 'candle' });
-      listener.onGap(`Candles of ${symbol} are missing; the venue has none of one second.`);
+      listener.onGap(`Candles of ${symbol} are missing; the venue has none of one second.`, null);
     }
     this.#hasBegun = true;
     this.#live = true;

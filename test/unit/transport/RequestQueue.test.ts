@@ -22,10 +22,10 @@ beforeEach(() => {
 function enter(
   label: string,
   patience: Patience,
-  options: { name?: string; weight?: number; signal?: AbortSignal; asker?: Asker } = {},
+  options: { name?: string; weight?: number; signal?: AbortSignal; asker?: Asker; series?: string } = {},
 ): void {
-  const { name = 'venue', weight = 1, signal = new AbortController().signal, asker } = options;
-  queue.enter({ name, weight, patience, askers: () => (asker === undefined ? [] : [asker]) }, signal).then(
+  const { name = 'venue', weight = 1, signal = new AbortController().signal, asker, series } = options;
+  queue.enter({ name, weight, patience, series, askers: () => (asker === undefined ? [] : [asker]) }, signal).then(
     (pass) => passes.push(pass) && entered.push(label),
     (reason: unknown) => refused.set(label, reason),
   );
@@ -46,6 +46,24 @@ describe('RequestQueue', () => {
       await clock.advance(0);
     }
     expect(entered).toEqual(['c1', 'c2', 'f1', 'f2', 'c3', 'c4']);
+  });
+
+  it('sends the requests of a series one after another, and lets others pass', async () => {
+    for (const label of ['a1', 'a2', 'a3']) enter(label, 'wait', { series: 'a' });
+    enter('client', 'fail');
+    await clock.advance(0);
+    expect(entered).toEqual(['a1', 'client']);
+    const demand = { weight: 1, patience: 'wait', series: 'a' } as const;
+    queue.leave({ demand: { weight: 1, patience: 'fail' } }, null);
+    await clock.advance(60_000);
+    expect(entered).toEqual(['a1', 'client']);
+    queue.leave({ demand }, null);
+    await clock.advance(0);
+    queue.leave({ demand }, null);
+    await clock.advance(0);
+    expect(entered).toEqual(['a1', 'client', 'a2', 'a3']);
+    queue.leave({ demand }, null);
+    expect(clock.pending).toBe(0);
   });
 
   it('refuses what is over the bound, and says when to come again', async () => {

@@ -213,6 +213,7 @@ describe('an order book in step for long', () => {
     const book = await startBook([snapshot(10)]);
     await book.diff(10, 11);
     book.rest.fetchDepth = (symbol, limit, asking) => {
+      if (limit === 100) return Promise.reject(unavailable());
       book.rest.asked.push({ what: 'refresh', args: [symbol, limit, asking?.signal, asking?.patience] });
       asking?.signal?.addEventListener('abort', () => {
         reject(unavailable());

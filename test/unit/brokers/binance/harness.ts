@@ -46,6 +46,8 @@ class FakeRest implements Rest {
   closed = false;
   catalog: () => Promise<InstrumentCatalog> = () => Promise.resolve(catalogOf('BTCUSDT', 'ETHUSDT'));
   depth: () => Promise<DepthSnapshot> = () => Promise.reject(unavailable());
+  /** The venue's book with few levels, with which ours is compared now and then. */
+  compared: () => Promise<DepthSnapshot> = () => Promise.reject(unavailable());
   candles: () => Promise<readonly CandleDraft[]> = () => Promise.resolve([]);
   trades: () => Promise<{ trades: readonly HistoricTrade[]; complete: boolean }> = () =>
     Promise.resolve({ trades: [], complete: true });
@@ -60,7 +62,8 @@ class FakeRest implements Rest {
   }
 
   fetchCatalog: Rest['fetchCatalog'] = (...args) => this.#ask('catalog', args, this.catalog);
-  fetchDepth: Rest['fetchDepth'] = (...args) => this.#ask('depth', args, this.depth);
+  fetchDepth: Rest['fetchDepth'] = (...args) =>
+    args[1] === 100 ? this.#ask('compared', args, this.compared) : this.#ask('depth', args, this.depth);
   fetchCandles: Rest['fetchCandles'] = (...args) => this.#ask('candles', args, this.candles);
   fetchTradesSince: Rest['fetchTradesSince'] = (...args) => this.#ask('trades', args, this.trades);
   fetchTrades: Rest['fetchTrades'] = async (...args) => (await this.#ask('recent', args, this.trades)).trades;

@@ -246,6 +246,16 @@ describe('what comes late', () => {
     expect(await runBook(0)).toEqual({ kind: 'live' });
   });
 
+  it.each([3_600_000, -3_600_000])('is not what came just before our clock was set by %i ms', async (ms) => {
+    const harness = startBroker();
+    await harness.goLive(trades, candles, ticks);
+    await run(harness, { seconds: 5, lateMs: 0 });
+    send(harness.sockets.last, 'btcusdt@trade', trade(6, harness.clock.now()));
+    harness.clock.jumpWall(ms);
+    await harness.clock.advance(3_000);
+    expect(harness.conditions().filter(({ kind }) => kind === 'stale')).toEqual([]);
+  });
+
   it('is not what a recording of long ago delivers', async () => {
     const harness = startBroker();
     await harness.goLive(trades, candles, ticks);

@@ -36,7 +36,7 @@ function context() {
   const told: string[] = [];
   const listener = {
     onCandle: (candle: CandleDraft) => void told.push(short(candle)),
-    onGap: () => void told.push('gap'),
+    onGap: (_reason: string, to: string | null) => void told.push(to === null ? 'gap' : `gap to ${to.slice(14, 19)}`),
     onAwaited: () => void told.push('awaited'),
     onLive: () => void told.push('live'),
   };
@@ -330,7 +330,7 @@ describe('candles of the venue', () => {
     await clock.advance(6_000 * MINUTE);
     await begin(venueCandle(6_000, ['3', '3', '3', '3', '1'], false));
     expect(asked[1]).toBeGreaterThan(1_000);
-    expect(take()).toEqual(['gap', '00:00 3 3 3 3 1', 'live']);
+    expect(take()).toEqual(['gap to 00:00', '00:00 3 3 3 3 1', 'live']);
   });
 });
 
