@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import { PAST_ROOM } from '../../src/core/NumberedStream.ts';
 import { WebSocket } from 'ws';
 import { tick, trade } from '../support/events.ts';
 import { FakeClock } from '../support/FakeClock.ts';
@@ -308,7 +309,7 @@ describe('a slow consumer', () => {
     expect(slow.messages.at(-1)).toMatchObject({ type: 'error', code: 'SLOW_CONSUMER', retryable: true });
     expect(healthy.closed).toBeNull();
     expect(healthy.data('trade').map(({ sequence }) => sequence)).toEqual(
-      Array.from({ length: sent }, (_unused, index) => index + 1),
+      Array.from({ length: sent }, (_unused, index) => PAST_ROOM + index + 1),
     );
     const delivered = await gateway.metric('events_delivered_total', { protocol: 'raw', type: 'trade' });
     expect(delivered).toBe(healthy.data('trade').length + slow.data('trade').length);

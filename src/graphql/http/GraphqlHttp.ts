@@ -136,7 +136,10 @@ export class GraphqlHttp {
     const { framing, results } = streamed;
     using _place = this.#takePlace(exchange, results);
     const stream = this.#open({
-      ...{ response, framing, budget, meter },
+      response,
+      framing,
+      budget,
+      meter,
       resumed: resumedBy(results),
       headers: { ...headers, ...UNTOUCHED_BY_PROXIES },
     });
