@@ -18,6 +18,8 @@ import type { Metrics } from '../shared/metrics.ts';
 import { randomId } from '../shared/random.ts';
 import { outageOf, stateOf } from './brokerInfo.ts';
 import type { BrokerStanding, BrokerState } from './brokerInfo.ts';
+import { GuardedAdapter } from './GuardedAdapter.ts';
+import type { Adapter } from './GuardedAdapter.ts';
 import { VenueFeed, NumberedStream } from './NumberedStream.ts';
 import { FeedLog } from './FeedLog.ts';
 import { FeedMonitor } from './FeedMonitor.ts';
@@ -27,7 +29,7 @@ export interface BrokerAccountOptions {
   readonly id: string;
   readonly scope: Scope;
   readonly enabled: boolean;
-  /** Makes a new adapter each time that the broker is enabled or opened anew. */
+  /** Makes a new adapter each time that the broker is enabled or opened anew, and after a fault. */
   readonly create: (sink: BrokerSink) => BaseBroker;
   readonly bus: EventBus;
   readonly clock: Clock;
@@ -72,7 +74,7 @@ export class BrokerAccount implements AsyncDisposable {
   readonly #streams = new Map<StreamKey, VenueFeed>();
   readonly #statuses = new Map<string, Statuses>();
   /** Null while the account is disabled. */
-  #broker: BaseBroker | null = null;
+  #broker: GuardedAdapter | null = null;
   /** Why it is disabled, if it is. */
   #outOfService = OUT_OF_SERVICE;
   /** The catalog of the previous adapter. */
@@ -137,7 +139,7 @@ export class BrokerAccount implements AsyncDisposable {
   }
 
   /** The adapter itself, for one-off requests to the venue such as history. Null while the account is disabled. */
-  get adapter(): BaseBroker | null {
+  get adapter(): Adapter | null {
     return this.#broker;
   }
 
@@ -236,14 +238,19 @@ export class BrokerAccount implements AsyncDisposable {
   }
 
   #enable(): void {
-    const broker = this.#create(this.#sink());
+    const broker = new GuardedAdapter({
+      ...this.#options,
+      create: this.#create,
+      nextSink: () => this.#sink(),
+      hasFlowed: (feed) => isOpen(feed) && feed.hasBegun && feed.health.phase !== 'closed',
+    });
     this.#broker = broker;
+    broker.start();
     // A broker may have become one of another kind under the same id.
     for (const stream of this.#streams.values()) {
       if (isServed(stream, broker)) continue;
       this.#monitor.condition(stream, { kind: 'closed', reason: `Broker ${stream.broker} has no ${stream.type}.` });
     }
-    broker.start();
   }
 
   #disable(): void {
@@ -398,8 +405,8 @@ export class BrokerAccount implements AsyncDisposable {
   }
 }
 
-function isServed({ type }: Feed, { traits }: BaseBroker): boolean {
-  return traits.supportedTypes.includes(type);
+function isServed({ type }: Feed, { traits }: GuardedAdapter): boolean {
+  return traits?.supportedTypes.includes(type) ?? true;
 }
 
 /** The adapter passes back the feed that it was given. Events of a feed that has ended are ignored. */

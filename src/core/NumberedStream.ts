@@ -40,6 +40,11 @@ export class NumberedStream {
     this.#epoch = `${epoch}.`;
   }
 
+  /** Something has come of it. */
+  get hasBegun(): boolean {
+    return this.#sequence > 0;
+  }
+
   /** Numbers a status. */
   stamp(draft: Omit<FeedStatus, 'broker' | 'symbol' | 'sequence' | 'cursor'>): FeedStatus {
     const sequence = this.next();
