@@ -20,10 +20,10 @@ import { Throttle } from '../fanout/routing/Throttle.ts';
 import type { FeedState, FeedType, Scope, StreamKey } from '../market/marketData.ts';
 import { SHARED } from '../market/marketData.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
+import type { OperationAdmission } from '../shared/AdmissionControl.ts';
 import type { Asker } from '../shared/FairQueue.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
-import type { HeapWatch } from '../shared/processLimits.ts';
 import { randomId } from '../shared/random.ts';
 
 export interface SubscriptionsOptions {
@@ -31,7 +31,7 @@ export interface SubscriptionsOptions {
   readonly index: SubscriptionIndex;
   readonly clock: Clock;
   readonly symbolsPerSubscription: number;
-  readonly heap: HeapWatch;
+  readonly admission: OperationAdmission;
 }
 
 /** The longest symbol that is looked up; real ones have some twenty characters. */
@@ -64,7 +64,7 @@ export class Subscriptions {
     symbolsPerSubscription = this.#options.symbolsPerSubscription,
   ): Promise<Resolution> {
     checkRequest(request, symbolsPerSubscription);
-    this.#options.heap.admitOperation();
+    this.#options.admission.admitOperation();
     const { broker } = request;
     return this.#options.manager.route({
       broker,
