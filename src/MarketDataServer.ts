@@ -30,12 +30,13 @@ import { ClientConnections } from './http/ClientConnections.ts';
 import { HttpServer } from './http/HttpServer.ts';
 import type { UpgradeHandler } from './http/HttpServer.ts';
 import { RawProtocol } from './raw/RawProtocol.ts';
+import { AdmissionControl, socketsForClients } from './shared/AdmissionControl.ts';
 import { systemClock } from './shared/clock.ts';
 import type { Clock } from './shared/clock.ts';
+import { unownedClock } from './shared/faultScope.ts';
 import type { Logger } from './shared/logger.ts';
 import { FairPool } from './shared/FairPool.ts';
 import { FairTurns } from './shared/FairTurns.ts';
-import { HeapWatch, socketsForClients } from './shared/processLimits.ts';
 import { Metrics } from './shared/metrics.ts';
 import { systemRandom } from './shared/random.ts';
 
@@ -57,6 +58,8 @@ export class MarketDataServer implements AsyncDisposable {
   readonly #started: Config;
   readonly #settings: Settings;
   readonly #changing: ChangingParts;
+  readonly #admission: AdmissionControl;
+  readonly #shutdown: Shutdown;
   readonly manager: BrokerManager;
   readonly metrics: Metrics;
 
@@ -65,6 +68,8 @@ export class MarketDataServer implements AsyncDisposable {
     readonly owned: AsyncDisposableStack;
     readonly settings: Settings;
     readonly changing: ChangingParts;
+    readonly admission: AdmissionControl;
+    readonly shutdown: Shutdown;
     readonly metrics: Metrics;
   }) {
     this.#http = parts.http;
@@ -72,6 +77,8 @@ export class MarketDataServer implements AsyncDisposable {
     this.#started = parts.settings.config;
     this.#settings = parts.settings;
     this.#changing = parts.changing;
+    this.#admission = parts.admission;
+    this.#shutdown = parts.shutdown;
     this.manager = parts.changing.manager;
     this.metrics = parts.metrics;
     this.metrics.configLastReloadSuccessful.set(1);
@@ -81,13 +88,17 @@ export class MarketDataServer implements AsyncDisposable {
   static async start(options: MarketDataServerOptions): Promise<MarketDataServer> {
     await using owned = new AsyncDisposableStack();
     const settings: Settings = { config: options.config };
-    const admission = buildAdmission(options, settings);
-    const services = buildServices({ options, settings, admission, owned });
-    const http = owned.use(buildHttp({ options, settings, admission, services }));
+    const shutdown: Shutdown = { withinMs: Infinity };
+    const entrance = buildEntrance(options, settings, owned);
+    const services = buildServices({ options, settings, entrance, owned });
+    const http = buildHttp({ options, settings, entrance, services });
+    owned.defer(() => http.close(Math.min(shutdown.withinMs, settings.config.server.shutdownTimeoutMs)));
     // The authenticator is closed first: clients that wait for a venue's answer get an error while they are still connected.
     owned.use(services.authenticator);
     await http.listen();
-    const { clock, logger, logins, manager, metrics } = services;
+    const { logger, logins, manager, metrics } = services;
+    // What adapters do is in their own names.
+    const { clock = systemClock } = options;
     const brokers = new ConfiguredBrokers({
       manager,
       clock,
@@ -99,8 +110,10 @@ export class MarketDataServer implements AsyncDisposable {
     });
     // No venue is contacted if the port is in use.
     brokers.prepare(brokerDifference({}, settings.config.brokers), settings.config.brokers)();
-    const changing = { manager, brokers, logins, proxies: admission.proxies };
-    return new MarketDataServer({ http, owned: owned.move(), settings, changing, metrics });
+    const { admission, proxies } = entrance;
+    admission.start();
+    const changing = { manager, brokers, logins, proxies };
+    return new MarketDataServer({ http, owned: owned.move(), settings, changing, admission, shutdown, metrics });
   }
 
   /** Applies a valid configuration as far as a running gateway can, at once. Nothing has changed if it throws. */
@@ -132,8 +145,15 @@ export class MarketDataServer implements AsyncDisposable {
     return { brokers: this.manager.brokers(NO_ACCESS), bus: { engine: 'memory', state: 'ok' } };
   }
 
-  /** Disconnects every client, and ends every connection and timer. It may be called repeatedly. */
-  close(): Promise<void> {
+  /**
+   * Says that it is not ready and takes on nothing new; then it disconnects every client, and ends every connection and timer.
+   * Clients that are still connected shortly before `withinMs` (at most `server.shutdownTimeoutMs`) has passed are cut off. It
+   * may be called repeatedly.
+   */
+  close(withinMs = Infinity): Promise<void> {
+    this.#shutdown.withinMs = Math.min(withinMs, this.#shutdown.withinMs);
+    this.#http.drain();
+    this.#admission.drain();
     return this.#parts.disposeAsync();
   }
 
@@ -152,6 +172,11 @@ interface Settings {
   config: Config;
 }
 
+/** How long the shutdown may take, if that is less than the configuration says. */
+interface Shutdown {
+  withinMs: number;
+}
+
 /** These parts are told when the configuration has changed. */
 interface ChangingParts {
   readonly manager: BrokerManager;
@@ -164,44 +189,49 @@ interface ChangingParts {
 interface Building {
   readonly options: MarketDataServerOptions;
   readonly settings: Settings;
-  readonly admission: Admission;
+  readonly entrance: Entrance;
 }
 
 /** Decides which connections are let in. */
-interface Admission {
+interface Entrance {
   readonly proxies: TrustedProxies;
-  readonly heap: HeapWatch;
+  readonly admission: AdmissionControl;
   readonly connections: ClientConnections;
 }
 
-function buildAdmission({ config, clock = systemClock }: MarketDataServerOptions, settings: Settings): Admission {
+function buildEntrance(
+  { config, logger, clock = systemClock }: MarketDataServerOptions,
+  settings: Settings,
+  owned: AsyncDisposableStack,
+): Entrance {
   const proxies = new TrustedProxies(config.server.trustedProxies);
-  const heap = new HeapWatch({ clock });
+  const admission = owned.use(new AdmissionControl({ clock, logger }));
   const connections = new ClientConnections({
     get limits() {
       return settings.config.limits;
     },
     proxies,
     maxSockets: socketsForClients(),
-    isShortOfMemory: () => heap.isFullForConnections,
+    refusal: () => admission.refuseConnection(),
     clock,
   });
-  return { proxies, heap, connections };
+  return { proxies, admission, connections };
 }
 
 function buildServices({
   options,
   settings,
-  admission,
+  entrance,
   owned,
 }: Building & { readonly owned: AsyncDisposableStack }): Services {
-  const { config, logger, clock = systemClock } = options;
-  const { proxies, heap, connections } = admission;
+  const { config, logger } = options;
+  const clock = unownedClock(options.clock ?? systemClock);
+  const { proxies, admission, connections } = entrance;
   const metrics = new Metrics();
   collectDefaultMetrics({ register: metrics.registry });
   const scheduler = owned.use(new FlushScheduler(clock));
   const index = new SubscriptionIndex(scheduler);
-  const manager = owned.use(buildManager(options, { index, metrics, bus: owned.use(new MemoryBus()) }));
+  const manager = owned.use(buildManager({ ...options, clock }, { index, metrics, bus: owned.use(new MemoryBus()) }));
   const subscriptions = new Subscriptions({
     manager,
     index,
@@ -209,7 +239,7 @@ function buildServices({
     get symbolsPerSubscription() {
       return settings.config.limits.symbolsPerSubscription;
     },
-    heap,
+    admission,
   });
   const logins = owned.use(new ClientLogins({ auth: config.auth, clock, logger, metrics }));
   const sessions = owned.use(buildSessions(settings, clock));
@@ -226,7 +256,7 @@ function buildServices({
     get allowInsecureCredentials() {
       return settings.config.server.allowInsecureCredentials;
     },
-    heap,
+    admission,
     turns: owned.use(new FairTurns(clock)),
     answers: new FairPool(ANSWER_VALUES),
     scheduler,
@@ -298,9 +328,9 @@ function buildGraphql(
   });
 }
 
-function buildHttp({ options, settings, admission, services }: Building & { readonly services: Services }): HttpServer {
+function buildHttp({ options, settings, entrance, services }: Building & { readonly services: Services }): HttpServer {
   const { config, logger, version } = options;
-  const { proxies, connections } = admission;
+  const { proxies, admission, connections } = entrance;
   const { clock, manager, metrics } = services;
   const { maxPayloadBytes, compression, host, port, keepAliveTimeoutMs } = config.server;
   const { graphqlMs, rawMs } = config.heartbeat;
@@ -310,6 +340,7 @@ function buildHttp({ options, settings, admission, services }: Building & { read
     manager,
     bus: () => ({ engine: 'memory', state: 'ok' }),
     draining: () => http.draining,
+    heldUp: () => admission.isHeldUp,
     clock,
     version,
   });
@@ -335,7 +366,7 @@ function buildHttp({ options, settings, admission, services }: Building & { read
           upgrade: (request, socket, head) => {
             graphql.upgrade(request, socket, head);
           },
-          close: () => graphql.close(GOING_AWAY),
+          close: (spread) => graphql.close(GOING_AWAY, spread),
         },
       ],
       ['/ws', raw],
@@ -352,6 +383,7 @@ function buildHttp({ options, settings, admission, services }: Building & { read
     },
     keepAliveTimeoutMs,
     clock,
+    random: systemRandom,
     logger,
   });
   return http;

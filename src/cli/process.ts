@@ -44,7 +44,8 @@ export interface RunningServer {
   reconfigure(next: Config): ConfigDifference;
   /** Counts that the configuration was read again. */
   countReload(outcome: ReloadOutcome): void;
-  close(): Promise<void>;
+  /** Ends within this time, as far as that depends on clients. */
+  close(withinMs: number): Promise<void>;
 }
 
 /** A gateway is started with these options. */

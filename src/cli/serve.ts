@@ -2,6 +2,7 @@ import { systemCode } from '../config/environment.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../shared/clock.ts';
 import { sleep } from '../shared/clock.ts';
+import { faultOwner } from '../shared/faultScope.ts';
 import { createLogger } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
 import { reportFaults } from './checkConfig.ts';
@@ -90,7 +91,7 @@ interface ShutDown {
 /** Closes the server, even if it is still starting: then as soon as it has started. Resolves with false if that failed. */
 async function shutDown({ start, logger, clock, limitMs }: ShutDown): Promise<boolean> {
   const closed = new AbortController();
-  const outcome = closeWhenStarted(start, logger).finally(() => {
+  const outcome = closeWhenStarted(start, logger, limitMs).finally(() => {
     closed.abort();
   });
   await sleep(clock, limitMs, closed.signal);
@@ -99,11 +100,11 @@ async function shutDown({ start, logger, clock, limitMs }: ShutDown): Promise<bo
   return true;
 }
 
-async function closeWhenStarted(start: Promise<Start>, logger: Logger): Promise<boolean> {
+async function closeWhenStarted(start: Promise<Start>, logger: Logger, limitMs: number): Promise<boolean> {
   try {
     const result = await start;
     if (result.kind === 'failed') throw result.error;
-    await result.server.close();
+    await result.server.close(limitMs);
     logger.info('closed');
     return true;
   } catch (err) {
@@ -131,7 +132,7 @@ type State =
   | { readonly kind: 'stopping'; readonly signal: StopSignal; readonly sinceMs: number }
   | { readonly kind: 'failing' };
 
-/** Listens for signals and unhandled errors until it is disposed of. */
+/** Listens for signals and unhandled errors until it is disposed of. An error of code that has an owner is the owner's. */
 class ProcessListeners implements Disposable {
   readonly #options: ProcessListenersOptions;
   readonly #listeners: readonly (readonly [Parameters<ProcessEvents['on']>[0], (subject: unknown) => void])[];
@@ -173,6 +174,11 @@ class ProcessListeners implements Disposable {
   }
 
   #fail(error: unknown, message: string): void {
+    const owner = faultOwner();
+    if (owner !== null) {
+      owner(error);
+      return;
+    }
     this.#state = { kind: 'failing' };
     this.#options.logger.fatal({ err: error }, message);
     this.#options.end('fault');

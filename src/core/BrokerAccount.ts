@@ -17,6 +17,8 @@ import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import { outageOf, stateOf } from './brokerInfo.ts';
 import type { BrokerStanding, BrokerState } from './brokerInfo.ts';
+import { GuardedAdapter } from './GuardedAdapter.ts';
+import type { Adapter } from './GuardedAdapter.ts';
 import { Numberings, VenueFeed } from './NumberedStream.ts';
 import { StatusStreams } from './StatusStreams.ts';
 import { FeedLog } from './FeedLog.ts';
@@ -27,7 +29,7 @@ export interface BrokerAccountOptions {
   readonly id: string;
   readonly scope: Scope;
   readonly enabled: boolean;
-  /** Makes a new adapter each time that the broker is enabled or opened anew. */
+  /** Makes a new adapter each time that the broker is enabled or opened anew, and after a fault. */
   readonly create: (sink: BrokerSink) => BaseBroker;
   readonly bus: EventBus;
   readonly clock: Clock;
@@ -67,7 +69,7 @@ export class BrokerAccount implements AsyncDisposable {
   readonly #streams = new Map<StreamKey, VenueFeed>();
   readonly #statuses: StatusStreams;
   /** Null while the account is disabled. */
-  #broker: BaseBroker | null = null;
+  #broker: GuardedAdapter | null = null;
   /** Why it is disabled, if it is. */
   #outOfService = OUT_OF_SERVICE;
   /** The catalog of the previous adapter. */
@@ -134,7 +136,7 @@ export class BrokerAccount implements AsyncDisposable {
   }
 
   /** The adapter itself, for one-off requests to the venue such as history. Null while the account is disabled. */
-  get adapter(): BaseBroker | null {
+  get adapter(): Adapter | null {
     return this.#broker;
   }
 
@@ -242,14 +244,19 @@ export class BrokerAccount implements AsyncDisposable {
   }
 
   #enable(): void {
-    const broker = this.#create(this.#sink());
+    const broker = new GuardedAdapter({
+      ...this.#options,
+      create: this.#create,
+      nextSink: () => this.#sink(),
+      hasFlowed: (feed) => isOpen(feed) && feed.hasBegun && feed.health.phase !== 'closed',
+    });
     this.#broker = broker;
+    broker.start();
     // A broker may have become one of another kind under the same id.
     for (const stream of this.#streams.values()) {
       if (isServed(stream, broker)) continue;
       this.#monitor.condition(stream, { kind: 'closed', reason: `Broker ${stream.broker} has no ${stream.type}.` });
     }
-    broker.start();
   }
 
   #disable(): void {
@@ -393,8 +400,8 @@ export class BrokerAccount implements AsyncDisposable {
   }
 }
 
-function isServed({ type }: Feed, { traits }: BaseBroker): boolean {
-  return traits.supportedTypes.includes(type);
+function isServed({ type }: Feed, { traits }: GuardedAdapter): boolean {
+  return traits?.supportedTypes.includes(type) ?? true;
 }
 
 /** The adapter passes back the feed that it was given. Events of a feed that has ended are ignored. */

@@ -1,4 +1,3 @@
-import type { BaseBroker } from '../brokers/BaseBroker.ts';
 import type { EventBus } from '../bus/EventBus.ts';
 import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
@@ -16,6 +15,7 @@ import type { BrokerInfo } from './brokerInfo.ts';
 import { Broker } from './Broker.ts';
 import type { BrokerDefinition } from './Broker.ts';
 import type { BrokerAccount, WantedStream } from './BrokerAccount.ts';
+import type { Adapter } from './GuardedAdapter.ts';
 import { MarketState } from './MarketState.ts';
 import { routeBySymbol, routeToBroker, unasked } from './routeSymbols.ts';
 import type { RoutableBroker } from './routeSymbols.ts';
@@ -174,7 +174,7 @@ export class BrokerManager implements AsyncDisposable {
   }
 
   /** The adapter that serves the client. Throws UNKNOWN_BROKER, BROKER_DISABLED, BROKER_AUTHENTICATION_REQUIRED. */
-  getBroker(id: string, access: BrokerAccess): { readonly adapter: BaseBroker; readonly scope: Scope } {
+  getBroker(id: string, access: BrokerAccess): { readonly adapter: Adapter; readonly scope: Scope } {
     const { adapter, scope } = this.configured(id).require(access.scopeOf(id));
     if (adapter === null) throw new GatewayError('BROKER_DISABLED', `Broker ${id} is out of service.`);
     return { adapter, scope };
@@ -229,7 +229,7 @@ export class BrokerManager implements AsyncDisposable {
   }
 
   /** The adapter of the route's account; null while it is out of service. */
-  adapter({ broker, scope }: SymbolRoute): BaseBroker | null {
+  adapter({ broker, scope }: SymbolRoute): Adapter | null {
     return this.#find(broker)?.withScope(scope)?.adapter ?? null;
   }
 

@@ -54,6 +54,11 @@ export class NumberedStream {
     return { epoch: this.#epoch, sequence: this.#sequence };
   }
 
+  /** Something has come of it. */
+  get hasBegun(): boolean {
+    return this.#sequence > 0;
+  }
+
   /** Numbers a status. */
   stamp(draft: Omit<FeedStatus, 'broker' | 'symbol' | 'sequence' | 'cursor'>): FeedStatus {
     const sequence = this.next();

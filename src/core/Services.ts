@@ -8,7 +8,7 @@ import type { Metrics } from '../shared/metrics.ts';
 import type { BrokerAuthenticator } from './BrokerAuthenticator.ts';
 import type { BrokerManager } from './BrokerManager.ts';
 import type { ClientAddress, Limits } from './client.ts';
-import type { HeapWatch } from '../shared/processLimits.ts';
+import type { OperationAdmission } from '../shared/AdmissionControl.ts';
 import type { ClientLogins } from './login/ClientLogins.ts';
 import type { KeyConnections } from './login/apiKeys.ts';
 import type { Queries } from './Queries.ts';
@@ -28,7 +28,7 @@ export interface Services {
   readonly clientOf: (request: IncomingMessage) => ClientAddress;
   /** Reserves a place for a connection that lasts, until disposed of. Throws LIMIT_EXCEEDED. */
   readonly holdConnection: (request: IncomingMessage) => Disposable;
-  readonly heap: HeapWatch;
+  readonly admission: OperationAdmission;
   /** `server.allowInsecureCredentials`: logins and credentials are accepted over plain text from other machines. */
   readonly allowInsecureCredentials: boolean;
   /** Turns of the event loop, shared fairly among clients. */

@@ -16,14 +16,14 @@ import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import type { FeedType } from '../market/marketData.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
-import type { HeapWatch } from '../shared/processLimits.ts';
+import type { OperationAdmission } from '../shared/AdmissionControl.ts';
 
 export interface SubscriptionsOptions {
   readonly manager: BrokerManager;
   readonly index: SubscriptionIndex;
   readonly clock: Clock;
   readonly symbolsPerSubscription: number;
-  readonly heap: HeapWatch;
+  readonly admission: OperationAdmission;
 }
 
 /** The longest symbol that is looked up; real ones have some twenty characters. */
@@ -60,7 +60,7 @@ export class Subscriptions {
     symbolsPerSubscription = this.#options.symbolsPerSubscription,
   ): Promise<Resolution> {
     checkRequest(request, symbolsPerSubscription);
-    this.#options.heap.admitOperation();
+    this.#options.admission.admitOperation();
     const { broker } = request;
     return this.#options.manager.route({
       broker,

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { CompressionSettings } from '../fanout/client/SocketUpgrades.ts';
 import type { Services } from '../core/Services.ts';
+import { atOnce } from '../shared/spread.ts';
+import type { Spread } from '../shared/spread.ts';
 import { ClientErrors } from './ClientErrors.ts';
 import { DeliveryMeter } from '../shared/metrics.ts';
 import { GraphiqlPage } from './http/GraphiqlPage.ts';
@@ -29,8 +31,8 @@ export interface GraphqlOptions {
 export interface Graphql {
   handle(request: IncomingMessage, response: ServerResponse): void;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Ends all streams, and closes all sockets with the code. Resolves when nothing is left. */
-  close(code: number): Promise<void>;
+  /** Ends all streams, and closes all sockets with the code, spread as asked. Resolves when nothing is left. @default at once */
+  close(code: number, spread?: Spread): Promise<void>;
 }
 
 const INIT_TIMEOUT_MS = 10_000;
@@ -84,9 +86,8 @@ export function createGraphql(options: GraphqlOptions): Graphql {
     upgrade: (request, socket, head) => {
       sockets.upgrade({ request, socket, head });
     },
-    async close(code) {
-      http.close();
-      await sockets.close(code, 'The gateway is shutting down');
+    async close(code, spread = atOnce) {
+      await Promise.all([http.close(spread), sockets.close(code, 'The gateway is shutting down', spread)]);
     },
   };
 }

@@ -109,7 +109,7 @@ function pipeline({ schema, errors, introspection }: YogaOptions): Plugin<Graphq
         const { client, admit, services } = contextOf(args);
         const cost = countCost(args, client.limits);
         if (cost instanceof GatewayError) return { errors: [errors.translate(cost)] };
-        services.heap.admitOperation();
+        services.admission.admitOperation();
         await admit(Math.max(cost, LEAST_VALUES));
         return executeDocument(args);
       });

@@ -14,8 +14,8 @@ export interface ClientConnectionsOptions {
   readonly proxies: TrustedProxies;
   /** The most sockets that the process may have open for clients; null if only the limits apply. */
   readonly maxSockets: number | null;
-  /** While this is true, no new connection is accepted. */
-  readonly isShortOfMemory: () => boolean;
+  /** Why no new connection may be let in just now, whatever the limits; null if it may. */
+  readonly refusal: () => GatewayError | null;
   readonly clock: Clock;
 }
 
@@ -56,7 +56,7 @@ interface Share {
 /**
  * Bounds the connections of clients, in total and for each address: long-lived ones (WebSockets, event streams) by the
  * configured limits, and a few short-lived ones beside them. If there is no room, an idle connection is closed for the new one,
- * so that idle clients can't keep others out. If the process is short of sockets or memory, new connections are refused.
+ * so that idle clients can't keep others out. If the process is short of sockets, or the gateway takes on nothing new, new connections are refused.
  */
 export class ClientConnections {
   readonly #options: ClientConnectionsOptions;
@@ -122,9 +122,11 @@ export class ClientConnections {
     return (this.#peers.get(socket)?.requests ?? 0) > 0;
   }
 
-  /** Takes a place for a long-lived connection, which is free again once disposed of. Throws LIMIT_EXCEEDED. */
+  /** Takes a place for a long-lived connection, which is free again once disposed of. Throws LIMIT_EXCEEDED, RATE_LIMITED. */
   hold(request: IncomingMessage): Disposable {
-    const { limits, proxies } = this.#options;
+    const { limits, proxies, refusal } = this.#options;
+    const general = refusal();
+    if (general !== null) throw general;
     const address = addressForLimits(request, proxies);
     if (this.#held >= limits.connections) throw gatewayFull();
     if ((this.#shares.get(address)?.held ?? 0) >= limits.connectionsPerAddress) throw addressFull();
@@ -151,11 +153,12 @@ export class ClientConnections {
 
   /** Makes room for one more connection by closing an idle one if necessary. Returns the reason if there is no room. */
   #makeRoom(address: string | null): GatewayError | null {
-    const { limits, maxSockets, isShortOfMemory } = this.#options;
-    if (isShortOfMemory()) return shortOf('memory');
+    const { limits, maxSockets, refusal } = this.#options;
+    const general = refusal();
+    if (general !== null) return general;
     const most = Math.min(maxSockets ?? Infinity, limits.connections + EXTRA_FOR_SHORT);
     if (this.#peers.size + this.#refused.size >= most && !this.#closeIdle(this.#peers.values())) {
-      return most === maxSockets ? shortOf('sockets') : gatewayFull();
+      return most === maxSockets ? shortOfSockets() : gatewayFull();
     }
     const share = this.#shares.get(address ?? '');
     const mostOfAddress = Math.min(
@@ -222,7 +225,7 @@ function addressFull(): GatewayError {
   return new GatewayError('LIMIT_EXCEEDED', 'Your address has reached its limit of connections; close some first.');
 }
 
-function shortOf(what: 'memory' | 'sockets'): GatewayError {
-  const message = `The gateway is short of ${what} and takes no new connections; try again later.`;
+function shortOfSockets(): GatewayError {
+  const message = 'The gateway is short of sockets and takes no new connections; try again later.';
   return new GatewayError('RATE_LIMITED', message, RETRY_LATER);
 }

@@ -2,16 +2,21 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { shuttingDown } from '../shared/AdmissionControl.ts';
+import { sleep } from '../shared/clock.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
 import { logFault } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
+import { systemRandom } from '../shared/random.ts';
+import type { Random } from '../shared/random.ts';
+import { spreadOver } from '../shared/spread.ts';
+import type { Spread } from '../shared/spread.ts';
 import type { ClientConnections } from './ClientConnections.ts';
 import { answerCrossOrigin, isAllowedOrigin } from './origin.ts';
 import {
   BAD_HOST,
   withConnectionClose,
-  DRAINING,
   FOREIGN_ORIGIN,
   MAX_HEADER_BYTES,
   NOT_FOUND,
@@ -27,8 +32,8 @@ import type { ErrorResponse, RequestHandler } from './respond.ts';
 export interface UpgradeHandler {
   /** Takes over the socket. If it rejects, the socket is answered with the error and closed. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void | Promise<void>;
-  /** Closes all client connections (code 1001), and resolves when they are closed. */
-  close(): Promise<void>;
+  /** Closes all client connections (code 1001), spread as asked, and resolves when they are closed. */
+  close(spread: Spread): Promise<void>;
 }
 
 /** The address to listen on, and what serves each path. */
@@ -49,12 +54,23 @@ export interface HttpServerOptions {
   readonly crossOriginPaths?: ReadonlySet<string>;
   /** A client that reads nothing of what was sent for this long is disconnected. */
   readonly unreadTimeoutMs: number;
+  /** How long a shutdown may take. */
   readonly shutdownTimeoutMs: number;
   /** How long a connection stays open between two requests. A proxy in front should close it first (README). */
   readonly keepAliveTimeoutMs: number;
   readonly clock: Clock;
+  /** @default the system's */
+  readonly random?: Random;
   readonly logger: Logger;
 }
+
+/** So many clients may come back to the other gateways at once; more are closed one after the other. */
+const CLIENTS_AT_ONCE = 100;
+const MS_PER_CLIENT = 4;
+/** Closing the clients takes at most this part of the shutdown; the last one needs some time to answer. */
+const SPREAD_PART = 1 / 2;
+/** What is still open after this part of it is cut off. */
+const CUT_OFF_PART = 9 / 10;
 
 const TIMEOUTS = {
   headersTimeout: 10_000,
@@ -72,6 +88,7 @@ export class HttpServer implements AsyncDisposable {
   readonly #upgraded = new Set<Duplex>();
   /** Connections without any request so far. Browsers open some in advance. */
   readonly #unused = new Set<Socket>();
+  #draining = false;
   #closing: Promise<void> | null = null;
 
   constructor(options: HttpServerOptions) {
@@ -106,9 +123,9 @@ export class HttpServer implements AsyncDisposable {
     });
   }
 
-  /** True once `close` was called. */
+  /** True once `drain` or `close` was called. */
   get draining(): boolean {
-    return this.#closing !== null;
+    return this.#draining;
   }
 
   /** How many sockets are open that a protocol has taken over. */
@@ -136,12 +153,18 @@ export class HttpServer implements AsyncDisposable {
     });
   }
 
+  /** Refuses everything from now on but what reports the gateway's own state. */
+  drain(): void {
+    this.#draining = true;
+  }
+
   /**
-   * Stops accepting, lets running requests finish and the protocols close their connections. Whatever is still open after
-   * `shutdownTimeoutMs` is cut off. Repeated calls return the same promise.
+   * Drains, lets running requests finish and the protocols close their connections. If there are many, that takes some time, so
+   * that they do not all come to other gateways at once; until then the server is there and says that it is not ready. Whatever
+   * is still open shortly before its time is over is cut off. Repeated calls return the same promise.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close(withinMs = this.#options.shutdownTimeoutMs): Promise<void> {
+    this.#closing ??= this.#close(withinMs);
     return this.#closing;
   }
 
@@ -149,28 +172,34 @@ export class HttpServer implements AsyncDisposable {
     return this.close();
   }
 
-  async #close(): Promise<void> {
-    const { clock, shutdownTimeoutMs, upgradeHandlers } = this.#options;
+  async #close(withinMs: number): Promise<void> {
+    this.drain();
+    const { clock, connections, random = systemRandom, upgradeHandlers } = this.#options;
+    using deadline = new DisposableStack();
+    deadline.use(
+      clock.after(withinMs * CUT_OFF_PART, () => {
+        this.#server.closeAllConnections();
+        for (const socket of this.#upgraded) socket.destroy();
+      }),
+    );
+    const longMs = Math.max(0, connections.held - CLIENTS_AT_ONCE) * MS_PER_CLIENT;
+    const overMs = Math.min(withinMs * SPREAD_PART, longMs);
+    const spread = spreadOver({ overMs, clock, random });
+    const closed = Promise.all([...new Set(upgradeHandlers.values())].map((handler) => handler.close(spread)));
+    if (overMs > 0) await sleep(clock, overMs);
     const stopped = Promise.withResolvers<void>();
     this.#server.close(() => {
       stopped.resolve();
     });
     for (const socket of this.#unused) if (socket.bytesRead === 0) socket.destroy();
-    using deadline = new DisposableStack();
-    deadline.use(
-      clock.after(shutdownTimeoutMs, () => {
-        this.#server.closeAllConnections();
-        for (const socket of this.#upgraded) socket.destroy();
-      }),
-    );
-    await Promise.all([stopped.promise, ...[...new Set(upgradeHandlers.values())].map((handler) => handler.close())]);
+    await Promise.all([stopped.promise, closed]);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // An error event without a listener would end the process.
     response.on('error', () => undefined);
     response.once('close', () => {
-      if (this.draining) this.#server.closeIdleConnections();
+      if (!this.#server.listening) this.#server.closeIdleConnections();
     });
     const { alwaysServed, connections, requestHandlers, upgradeHandlers } = this.#options;
     const { allowedOrigins, crossOriginPaths } = this.#options;
@@ -181,7 +210,10 @@ export class HttpServer implements AsyncDisposable {
     const target = request.url ?? '/';
     const path = pathOf(target);
     const handler = requestHandlers.get(path);
-    const refusal = alwaysServed?.has(path) === true ? null : connections.refusalOf(request.socket);
+    const isServed = alwaysServed?.has(path) === true;
+    const refusal = isServed
+      ? null
+      : (connections.refusalOf(request.socket) ?? (this.draining ? shuttingDown() : null));
     if (!isHost(request.headers.host)) sendError(response, BAD_HOST);
     else if (crossOriginPaths?.has(path) === true && answerCrossOrigin(request, response, allowedOrigins)) return;
     else if (refusal !== null) sendError(response, withConnectionClose(toErrorResponse(refusal)));
@@ -258,7 +290,7 @@ export class HttpServer implements AsyncDisposable {
   #refusalOf({ headers }: IncomingMessage, handler: UpgradeHandler | undefined): ErrorResponse | null {
     if (!isHost(headers.host)) return BAD_HOST;
     if (handler === undefined) return NOT_FOUND;
-    if (this.draining) return DRAINING;
+    if (this.draining) return toErrorResponse(shuttingDown());
     const { allowedOrigins } = this.#options;
     const old = headers['sec-websocket-origin'];
     const origin = headers.origin ?? (Array.isArray(old) ? old.join(',') : old);

@@ -22,6 +22,8 @@ export interface HealthOptions {
   readonly bus: () => BusHealth;
   /** True once shutdown has started. */
   readonly draining: () => boolean;
+  /** True while the event loop is held up. */
+  readonly heldUp: () => boolean;
   readonly clock: Clock;
   readonly version: string;
 }
@@ -31,7 +33,7 @@ export function createHealth(options: HealthOptions): {
   readonly health: RequestHandler;
   readonly ready: RequestHandler;
 } {
-  const { bus, clock, draining, manager, version } = options;
+  const { bus, clock, draining, heldUp, manager, version } = options;
   const startedMs = clock.monotonic();
   return {
     health: readOnly((_request, response) => {
@@ -40,7 +42,7 @@ export function createHealth(options: HealthOptions): {
     }),
     ready: readOnly((_request, response) => {
       const busHealth = bus();
-      const isReady = !draining() && busHealth.state === 'ok';
+      const isReady = !draining() && !heldUp() && busHealth.state === 'ok';
       const brokers = Object.fromEntries(
         manager
           .brokers(NO_ACCESS)

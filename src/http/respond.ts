@@ -109,9 +109,6 @@ export const FOREIGN_ORIGIN: ErrorResponse = {
   code: 'FORBIDDEN',
   message: 'Pages of this origin may not connect; the operator can allow them in server.allowedOrigins.',
 };
-/** The answer to an upgrade during shutdown. */
-export const DRAINING: ErrorResponse = { status: 503, code: 'INTERNAL', message: 'The gateway is shutting down.' };
-
 /** The same answer, after which the connection is closed. */
 export function withConnectionClose(error: ErrorResponse): ErrorResponse {
   return { ...error, headers: { ...error.headers, connection: 'close' } };

@@ -132,6 +132,11 @@ export class RawConnection implements ServedConnection {
     this.#outbox.close(code, reason);
   }
 
+  finish(code: number, reason: string): void {
+    this.#inbox[Symbol.dispose]();
+    this.#outbox.finish(code, reason);
+  }
+
   #watchLogin(client: ConnectedClient): void {
     client.watchLogin({
       endsSoon: (endsAtMs) => {

@@ -7,6 +7,8 @@ import { GOING_AWAY } from '../fanout/client/closeReason.ts';
 import { SocketServer } from '../fanout/client/SocketServer.ts';
 import type { SocketServerOptions } from '../fanout/client/SocketServer.ts';
 import { DeliveryMeter } from '../shared/metrics.ts';
+import { atOnce } from '../shared/spread.ts';
+import type { Spread } from '../shared/spread.ts';
 import { RawConnection } from './RawConnection.ts';
 
 export interface RawProtocolOptions extends Pick<
@@ -47,8 +49,8 @@ export class RawProtocol {
   }
 
   /** Closes every connection with 1001; resolves when the last one is gone. */
-  close(): Promise<void> {
-    return this.#server.close(GOING_AWAY, 'The gateway is shutting down.');
+  close(spread: Spread = atOnce): Promise<void> {
+    return this.#server.close(GOING_AWAY, 'The gateway is shutting down.', spread);
   }
 
   /** A client that brings no login with the handshake may still log in afterwards. */

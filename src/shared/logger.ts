@@ -62,6 +62,8 @@ export interface LoggerOptions {
 export function createLogger({ level, pretty, output }: LoggerOptions): Logger {
   const format = (pretty === 'auto' ? output.isTTY : pretty) ? prettyLines(output.isTTY) : (line: string) => line;
   let dropped = 0;
+  /** The lines that the line which is being written stands for. */
+  let lines = 1;
   const logger = pino(
     {
       ...(typeof level === 'string' ? { level } : changingLevel(level)),
@@ -74,11 +76,12 @@ export function createLogger({ level, pretty, output }: LoggerOptions): Logger {
     {
       write(line) {
         if (!output.write(format(line))) {
-          dropped += 1;
+          dropped += lines;
         } else if (dropped > 0) {
-          const lines = dropped;
+          lines = dropped;
           dropped = 0;
           logger.warn({ lines }, 'log lines dropped');
+          lines = 1;
         }
       },
     },

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Clock } from '../shared/clock.ts';
+import { reportFault } from '../shared/faultScope.ts';
 import { describeFailure, lastingRefusal, sendGet, retryAfterMs } from './httpGet.ts';
 import { SlidingWindow } from './SlidingWindow.ts';
 
@@ -193,6 +194,7 @@ export class HttpLineFeed implements LineFeed {
       }
       this.#fault = thrown;
       this.end('A line could not be handled for a fault of ours.');
+      reportFault(thrown);
     }
   }
 

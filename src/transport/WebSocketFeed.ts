@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { WebSocket } from 'ws';
 import type { RawData } from 'ws';
 import type { Clock } from '../shared/clock.ts';
+import { reportFault } from '../shared/faultScope.ts';
 import type { Logger } from '../shared/logger.ts';
 import { SlidingWindow } from './SlidingWindow.ts';
 import { describeFailure, lastingRefusal, retryAfterMs } from './httpGet.ts';
@@ -208,17 +209,19 @@ export class WebSocketFeed {
   }
 
   #onText(text: string): void {
-    if (this.#noteFrame() && !this.#isTaken(text)) this.#refuse();
+    if (!this.#noteFrame()) return;
+    try {
+      if (!this.#options.listener.onText(text)) this.#refuse();
+    } catch (error) {
+      this.#refuseFault(error);
+    }
   }
 
-  /** A fault of ours in handling one frame ends neither the process nor the connection. */
-  #isTaken(text: string): boolean {
-    try {
-      return this.#options.listener.onText(text);
-    } catch (error) {
-      this.#options.logger.error({ err: error }, 'frame not handled');
-      return false;
-    }
+  /** A fault of ours in handling one frame ends neither the process nor the connection, until it happens again and again. */
+  #refuseFault(error: unknown): void {
+    this.#options.logger.error({ err: error }, 'frame not handled');
+    this.#refuse('Too many frames could not be handled for a fault of ours.');
+    if (this.#state === 'ended') reportFault(error);
   }
 
   #noteFrame(): boolean {
@@ -228,10 +231,10 @@ export class WebSocketFeed {
     return true;
   }
 
-  #refuse(): void {
+  #refuse(reason = 'The other side sent too many invalid frames.'): void {
     if (this.#state === 'ended') return;
     this.#options.listener.onInvalid();
-    if (!this.#invalid.tryTake()) this.end('The other side sent too many invalid frames.');
+    if (!this.#invalid.tryTake()) this.end(reason);
   }
 
   #watch(): void {

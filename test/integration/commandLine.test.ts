@@ -1,7 +1,5 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { GatewayProcess, OFFLINE, projectFolder } from '../support/GatewayProcess.ts';
@@ -57,38 +55,4 @@ describe('the command line in a real process', () => {
     expect(gateway.logged('uncaught exception')).toMatchObject({ level: 'fatal' });
     expect(gateway.out + gateway.err).not.toContain('canary');
   });
-
-  it('goes on serving if the reader of its log goes away', async () => {
-    await using gateway = new GatewayProcess({ env: { ...OFFLINE, LOG_LEVEL: 'trace' } });
-    const url = await gateway.listening();
-    gateway.child.stdout?.destroy();
-    for (let count = 0; count < 3; count += 1) expect((await fetch(`${url}/health`)).status).toBe(200);
-    gateway.child.kill('SIGTERM');
-    expect(await gateway.exited()).toBe(0);
-  });
-});
-
-it('lets a process end although nobody reads its log, however much was logged', async () => {
-  const shared = pathToFileURL(`${projectFolder}src/shared`).href;
-  const script = `
-    import { BoundedOutput } from '${shared}/BoundedOutput.ts';
-    import { createLogger } from '${shared}/logger.ts';
-    import { systemClock } from '${shared}/clock.ts';
-    const output = new BoundedOutput(process.stdout);
-    const logger = createLogger({ level: 'info', pretty: false, output });
-    for (let line = 0; line < 30_000; line += 1) logger.info({ text: 'x'.repeat(100) }, 'line');
-    setImmediate(async () => { // the loop still turns
-      await output.flush(systemClock, 100);
-      process.exit(process.stdout.writableLength <= 1_048_576 + 1_000 ? 7 : 8);
-    });
-  `;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  try {
-    const [code] = await once(child, 'exit');
-    expect(code).toBe(7);
-  } finally {
-    child.kill('SIGKILL');
-  }
 });

@@ -26,11 +26,17 @@ describe('/health and /ready', () => {
   };
   const away: BrokerInfo = { ...broker, id: 'oanda', state: 'disconnected', lastMessageAt: null, reason: 'Away.' };
 
-  async function serveHealth({ draining = false, state = 'ok', clock = new FakeClock() } = {}): Promise<HttpServer> {
+  async function serveHealth({
+    draining = false,
+    heldUp = false,
+    state = 'ok',
+    clock = new FakeClock(),
+  } = {}): Promise<HttpServer> {
     const { health, ready } = createHealth({
       manager: { brokers: () => [broker, away] },
       bus: () => ({ engine: 'memory', state }),
       draining: () => draining,
+      heldUp: () => heldUp,
       clock,
       version: '1.2.3',
     });
@@ -59,7 +65,7 @@ describe('/health and /ready', () => {
     });
   });
 
-  it.each([{ draining: true }, { state: 'lost' }])('are not ready with %j', async (fault) => {
+  it.each([{ draining: true }, { heldUp: true }, { state: 'lost' }])('are not ready with %j', async (fault) => {
     await using server = await serveHealth(fault);
     const { status, body } = await request(server.url, '/ready');
     expect([status, JSON.parse(body)]).toMatchObject([503, { status: 'not-ready' }]);

@@ -15,7 +15,6 @@ import type { Clock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import type { Logger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
-import { HeapWatch } from '../../src/shared/processLimits.ts';
 import { clientServices } from './clientServices.ts';
 import { LIMITS } from './limits.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from './ScriptedBroker.ts';
@@ -65,13 +64,13 @@ export abstract class ScriptedGateway {
     const { brokers = DEFAULT_BROKERS, clock = systemClock, logger = silentLogger() } = options;
     const limits = { ...LIMITS, ...options.limits };
     const { symbolsPerSubscription } = limits;
+    const admission = { admitOperation: () => undefined };
     const manager = new BrokerManager({ ...core, bus: new MemoryBus(), staleAfterMs: 60_000, lingerMs: 0 });
     this.manager = manager;
     for (const [id, script] of Object.entries(brokers)) this.#add(id, script);
-    const heap = new HeapWatch({ clock: systemClock, used: () => 0 });
     this.services = {
       manager,
-      subscriptions: new Subscriptions({ ...core, manager, symbolsPerSubscription, heap }),
+      subscriptions: new Subscriptions({ ...core, manager, symbolsPerSubscription, admission }),
       queries: new Queries(manager),
       ...clientServices({ ...options, manager, scheduler: this.#scheduler, clock, metrics }),
       clock,

@@ -4,13 +4,13 @@ import type { ClientConnectionsOptions } from '../../src/http/ClientConnections.
 import { systemClock } from '../../src/shared/clock.ts';
 import { LIMITS } from './limits.ts';
 
-/** Connections with ordinary limits and no limit of sockets or memory, unless a test says otherwise. */
+/** Connections with ordinary limits and no limit of sockets, unless a test says otherwise. */
 export function clientConnections(options: Partial<ClientConnectionsOptions> = {}): ClientConnections {
   return new ClientConnections({
     limits: LIMITS,
     proxies: new TrustedProxies([]),
     maxSockets: null,
-    isShortOfMemory: () => false,
+    refusal: () => null,
     clock: systemClock,
     ...options,
   });

@@ -12,7 +12,6 @@ import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { FairPool } from '../../src/shared/FairPool.ts';
 import { FairTurns } from '../../src/shared/FairTurns.ts';
-import { HeapWatch } from '../../src/shared/processLimits.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
 import { clientConnections } from './clientConnections.ts';
@@ -35,7 +34,7 @@ type ClientServices = Pick<
   | 'scheduler'
   | 'turns'
   | 'answers'
-  | 'heap'
+  | 'admission'
   | 'holdConnection'
   | 'logins'
   | 'keyConnections'
@@ -64,7 +63,7 @@ export function clientServices(options: ClientServicesOptions): ClientServices {
     // Turns follow the real event loop, whatever the fake time is.
     turns: new FairTurns(systemClock),
     answers: new FairPool({ capacity: 2_000_000, perOwner: 400_000, perAsker: 100_000, free: 2_000 }),
-    heap: new HeapWatch({ clock: systemClock, used: () => 0 }),
+    admission: { admitOperation: () => undefined },
     holdConnection: (request) => connections.hold(request),
     logins: new ClientLogins({
       auth: { mode: 'none', jwt: null, apiKeys: [], ...auth },

@@ -1,7 +1,8 @@
 import { expect, it, vi } from 'vitest';
-import type { BaseBroker, BrokerContext } from '../../src/brokers/BaseBroker.ts';
+import type { BrokerContext } from '../../src/brokers/BaseBroker.ts';
 import { BinanceHosts } from '../../src/brokers/binance/BinanceHosts.ts';
 import { OandaBudgets } from '../../src/brokers/oanda/OandaBudgets.ts';
+import { MockBroker } from '../../src/brokers/mock/MockBroker.ts';
 import { MemoryBus } from '../../src/bus/MemoryBus.ts';
 import { brokerDifference } from '../../src/config/difference.ts';
 import { parseConfig } from '../../src/config/load.ts';
@@ -62,11 +63,6 @@ class Followed implements AsyncDisposable {
     return this.manager.brokers(NO_ACCESS).map(({ id, enabled }) => `${id} ${enabled ? 'on' : 'off'}`);
   }
 
-  context(id: string): BrokerContext {
-    const adapter: BaseBroker = this.manager.getBroker(id, NO_ACCESS).adapter;
-    return Reflect.get(adapter, 'context') as BrokerContext;
-  }
-
   /** What was logged since the last call. */
   takeLog(): unknown[] {
     const lines = logLines(this.#out).map(({ msg, broker, enabled }) => [msg, broker, enabled]);
@@ -97,15 +93,21 @@ it('changes the others if one fails', async () => {
 });
 
 it('opens a broker with the settings of feeds that hold then', async () => {
+  const starts = vi.spyOn(MockBroker.prototype, 'start');
+  /** What the present adapter of the broker was made with. */
+  const contextOf = (id: string): BrokerContext => {
+    const adapter = starts.mock.contexts.findLast((started) => (started as MockBroker).id === id);
+    return Reflect.get(adapter ?? {}, 'context') as BrokerContext;
+  };
   await using brokers = new Followed();
   const feeds = { staleAfterMs: 500, reconnect: { baseMs: 1, maxMs: 2 } };
   brokers.follow(configOf({ kept: MOCK, switched: MOCK, reopened: MOCK }));
   brokers.follow(configOf({ kept: MOCK, switched: MOCK, reopened: { ...MOCK, seed: 3 } }, feeds));
   brokers.manager.configured('switched').setEnabled(false);
   brokers.manager.configured('switched').setEnabled(true);
-  const { staleAfterMs, reconnect } = brokers.context('kept');
+  const { staleAfterMs, reconnect } = contextOf('kept');
   expect([staleAfterMs, reconnect.baseMs]).toEqual([10_000, 500]);
-  for (const id of ['switched', 'reopened']) expect(brokers.context(id)).toMatchObject(feeds);
+  for (const id of ['switched', 'reopened']) expect(contextOf(id)).toMatchObject(feeds);
 });
 
 it('leaves a broker as an administrator switched it until its own `enabled` changes in the file', async () => {

@@ -1,4 +1,4 @@
-import type { BaseBroker } from '../../brokers/BaseBroker.ts';
+import type { Adapter } from '../GuardedAdapter.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft, CandleInterval, StreamKey } from '../../market/marketData.ts';
 import { toEpochMs } from '../../market/timestamp.ts';
@@ -18,7 +18,7 @@ export interface BackfillRequest {
   /** The interval of candles; null for trades. */
   readonly interval: CandleInterval | null;
   readonly missing: MissingPast;
-  readonly adapter: BaseBroker;
+  readonly adapter: Adapter;
   readonly asker: Asker;
   readonly nowMs: number;
   /** The open time of the candle that the stream is at; null if it has none yet. */

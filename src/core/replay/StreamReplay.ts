@@ -1,4 +1,4 @@
-import type { BaseBroker } from '../../brokers/BaseBroker.ts';
+import type { Adapter } from '../GuardedAdapter.ts';
 import type { SharedEvent } from '../../fanout/frames/SharedEvent.ts';
 import type { Subscriber } from '../../fanout/routing/Topic.ts';
 import type { SubscriptionIndex } from '../../fanout/routing/SubscriptionIndex.ts';
@@ -29,7 +29,7 @@ export interface StreamReplayOptions {
   readonly clock: Clock;
   readonly asker: Asker;
   /** Null while the broker is out of service. */
-  readonly adapter: () => BaseBroker | null;
+  readonly adapter: () => Adapter | null;
   readonly continueBehind: (place: number) => void;
   readonly statusKey: StreamKey;
   readonly latest: (key: StreamKey) => MarketData | null;

@@ -111,6 +111,8 @@ export class Outbox implements Disposable, Flushable {
   #grace: Disposable | null = null;
   /** The grace period that was set last; it never grows. */
   #graceMs = Infinity;
+  /** Ends the connection once nothing waits any more; null while it has not been finished. */
+  #finishing: (() => void) | null = null;
 
   constructor(options: OutboxOptions) {
     const { compressFromBytes, meter, socket, stream, scheduler } = options;
@@ -159,7 +161,7 @@ export class Outbox implements Disposable, Flushable {
 
   /** Sends market data; it is written at the end of the turn. */
   deliver(update: SharedUpdate, target: OperationTarget): void {
-    if (this.#closing || this.#socket.readyState !== OPEN) return;
+    if (this.#isEnding || this.#socket.readyState !== OPEN) return;
     if (this.#pending !== null || !this.#hasRoom) {
       this.#keep(update, target);
     } else if (this.#scheduler.isDirect && this.#targets.size <= 1) {
@@ -201,6 +203,23 @@ export class Outbox implements Disposable, Flushable {
     this.#cutOffAfter(CLOSE_GRACE_MS);
   }
 
+  /**
+   * Closes like `close`, but the client gets first what waits for it, and then the `last` message. It has as long for all of
+   * that as for a close.
+   */
+  finish(code: number, reason: string, last: string | null = null): void {
+    if (this.#isEnding) return;
+    // Events that were published before come first.
+    this.#scheduler.flushNow();
+    this.flush();
+    this.#finishing = () => {
+      if (last !== null && this.#socket.readyState === OPEN) this.#reply(last);
+      this.#end(code, reason);
+    };
+    if (this.#pending === null) this.#finishing();
+    this.#cutOffAfter(CLOSE_GRACE_MS);
+  }
+
   [Symbol.dispose](): void {
     this.#closing = true;
     this.#drop();
@@ -209,11 +228,17 @@ export class Outbox implements Disposable, Flushable {
     this.#stream.off('drain', this.#drained);
   }
 
+  /** Nothing new is taken. */
+  get #isEnding(): boolean {
+    return this.#closing || this.#finishing !== null;
+  }
+
   get #hasRoom(): boolean {
     return this.#stream.writableLength < HIGH_WATER_BYTES;
   }
 
   #forget(target: OperationTarget): void {
+    if (this.#finishing !== null) return;
     this.#unwritten = this.#unwritten.filter((unwritten) => unwritten.target !== target);
     this.#pending?.forget((waiting) => waiting.target === target);
     this.#endPending();
@@ -231,7 +256,7 @@ export class Outbox implements Disposable, Flushable {
     // Events that were published before the reply was made come first.
     this.#scheduler.flushNow();
     this.flush();
-    if (this.#closing || this.#socket.readyState !== OPEN) return Promise.resolve();
+    if (this.#isEnding || this.#socket.readyState !== OPEN) return Promise.resolve();
     if (this.#stream.writableLength > HIGH_WATER_BYTES + budget.limit) {
       this.closeSlow();
       return Promise.resolve();
@@ -394,6 +419,7 @@ export class Outbox implements Disposable, Flushable {
       this.#attempt(first.sharedEvent, first.target);
     }
     this.#endPending();
+    if (this.#pending === null && !this.#closing) this.#finishing?.();
     if (this.#hasRoom) for (const wake of this.#waiters.splice(0)) wake();
   };
 }

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../shared/clock.ts';
+import type { Spread } from '../../shared/spread.ts';
 import { Heartbeats } from './Heartbeats.ts';
 import { SocketUpgrades } from './SocketUpgrades.ts';
 import type { SocketUpgradesOptions, UpgradeRequest } from './SocketUpgrades.ts';
@@ -25,7 +26,8 @@ export interface UpgradedSocket {
 export interface ServedConnection {
   /** Resolves when the socket is closed and nothing that served it is left. */
   readonly closed: Promise<void>;
-  close(code: number, reason: string): void;
+  /** Closes after the client got what waits for it. */
+  finish(code: number, reason: string): void;
 }
 
 /** The WebSockets of one protocol: accepts them, pings them, and closes them. */
@@ -53,11 +55,13 @@ export class SocketServer {
     });
   }
 
-  /** Closes every connection with this code; resolves when the last one is gone. */
-  async close(code: number, reason: string): Promise<void> {
-    this.#heartbeats[Symbol.dispose]();
+  /** Closes every connection with this code, spread as asked; resolves when the last one is gone. */
+  async close(code: number, reason: string, spread: Spread): Promise<void> {
     this.#upgrades.close();
-    for (const connection of this.#connections) connection.close(code, reason);
+    await spread(this.#connections, (connection) => {
+      connection.finish(code, reason);
+    });
+    this.#heartbeats[Symbol.dispose]();
     await Promise.all([...this.#connections].map(({ closed }) => closed));
   }
 }

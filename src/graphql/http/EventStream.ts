@@ -92,11 +92,15 @@ export class EventStream {
     await this.#closed.promise;
   }
 
-  /** Ends the stream at once. Its last event is the reason, from which the client knows whether it may subscribe again. */
+  /** Resolves when the connection is closed. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Ends the stream once the client got what waits for it. Its last event is the reason, from which the client knows whether it may subscribe again. */
   close(error: GatewayError): void {
+    this.#outbox.finish(GOING_AWAY, '', this.#lastEvents(error));
     this.#unsubscribe();
-    void this.#outbox.send(this.#lastEvents(error));
-    this.#outbox.close(GOING_AWAY, '');
   }
 
   #push(source: MarketDataSource): void {

@@ -6,6 +6,7 @@ import { ByteBudget } from '../../fanout/client/PendingEvents.ts';
 import { EVENT_STREAM } from '../../fanout/frames/streamFraming.ts';
 import type { StreamFraming } from '../../fanout/frames/streamFraming.ts';
 import { GatewayError, toHttpHead } from '../../shared/errors.ts';
+import type { Spread } from '../../shared/spread.ts';
 import type { ClientErrors } from '../ClientErrors.ts';
 import type { DeliveryMeter } from '../../shared/metrics.ts';
 import { acceptedAnswers } from './acceptedAnswers.ts';
@@ -63,10 +64,13 @@ export class GraphqlHttp {
     });
   }
 
-  /** Ends every event stream. One that is still being prepared is refused. */
-  close(): void {
+  /** Ends every event stream; resolves when the last one is gone. One that is still being prepared is refused. */
+  async close(spread: Spread): Promise<void> {
     this.#isClosed = true;
-    for (const stream of this.#streams) stream.close(SHUTTING_DOWN);
+    await spread(this.#streams, (stream) => {
+      stream.close(SHUTTING_DOWN);
+    });
+    await Promise.all([...this.#streams].map(({ closed }) => closed));
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

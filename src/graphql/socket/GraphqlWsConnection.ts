@@ -115,6 +115,11 @@ export class GraphqlWsConnection implements ServedConnection {
     this.#outbox.close(code, reason);
   }
 
+  finish(code: number, reason: string): void {
+    this.#outbox.finish(code, reason);
+    this.#stop();
+  }
+
   #listen(socket: WebSocket): void {
     // This comes first, because an error of a socket without a listener would end the process.
     socket.on('error', () => {

@@ -5,6 +5,7 @@ import { SocketServer } from '../../fanout/client/SocketServer.ts';
 import type { SocketServerOptions, UpgradedSocket } from '../../fanout/client/SocketServer.ts';
 import type { UpgradeRequest } from '../../fanout/client/SocketUpgrades.ts';
 import type { Clock } from '../../shared/clock.ts';
+import type { Spread } from '../../shared/spread.ts';
 import { GraphqlWsConnection } from './GraphqlWsConnection.ts';
 import type { GraphqlWsConnectionOptions } from './GraphqlWsConnection.ts';
 
@@ -39,8 +40,8 @@ export class GraphqlWsServer {
   }
 
   /** Closes every connection with this code; resolves when the last one is gone. */
-  close(code: number, reason: string): Promise<void> {
-    return this.#server.close(code, reason);
+  close(code: number, reason: string, spread: Spread): Promise<void> {
+    return this.#server.close(code, reason, spread);
   }
 }
 

@@ -121,7 +121,8 @@ it('an account begins anew when the venue has accepted its credentials afresh, a
   hold('of a client');
   expect(made).toHaveLength(4);
   expect(refused?.closed).toBe(true);
-  expect(broker.withScope('of a client')?.adapter).toBe(made[3]);
+  made[3]?.lists('ETHUSDT');
+  expect(broker.withScope('of a client')?.catalog?.get('ETHUSDT')).toBeDefined();
 });
 
 it('a broker opens nothing any more once it is closed', async () => {

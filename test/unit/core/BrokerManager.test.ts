@@ -16,7 +16,6 @@ import { FakeClock } from '../../support/FakeClock.ts';
 import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';
 import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
 import { ASKER } from '../../support/asker.ts';
-import { HeapWatch } from '../../../src/shared/processLimits.ts';
 
 const AT = fromEpochMs(0);
 const TICK: TickDraft = {
@@ -62,7 +61,7 @@ class Gateway {
   });
   readonly subscriptions = new Subscriptions({
     manager: this.manager,
-    heap: new HeapWatch({ clock: this.clock, used: () => 0 }),
+    admission: { admitOperation: () => undefined },
     index: this.index,
     clock: this.clock,
     symbolsPerSubscription: 3,

@@ -13,7 +13,6 @@ import { decimal } from '../../../src/market/decimal.ts';
 import type { FeedType, MarketData, Scope } from '../../../src/market/marketData.ts';
 import { fromEpochMs } from '../../../src/market/timestamp.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
-import { HeapWatch } from '../../../src/shared/processLimits.ts';
 import { ASKER } from '../../support/asker.ts';
 import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -56,7 +55,7 @@ class Gateway implements AsyncDisposable {
   });
   readonly subscriptions = new Subscriptions({
     manager: this.manager,
-    heap: new HeapWatch({ clock: this.clock, used: () => 0 }),
+    admission: { admitOperation: () => undefined },
     index: this.#index,
     clock: this.clock,
     symbolsPerSubscription: 10,

@@ -24,7 +24,6 @@ import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { ScriptedBroker, TRAITS, brokerContext } from '../../support/ScriptedBroker.ts';
 import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
-import { HeapWatch } from '../../../src/shared/processLimits.ts';
 import { ASKER } from '../../support/asker.ts';
 
 const IDLE_MS = 60_000;
@@ -99,7 +98,7 @@ class Venue {
   });
   readonly subscriptions = new Subscriptions({
     manager: this.manager,
-    heap: new HeapWatch({ clock: this.clock, used: () => 0 }),
+    admission: { admitOperation: () => undefined },
     index: this.index,
     clock: this.clock,
     symbolsPerSubscription: 10,

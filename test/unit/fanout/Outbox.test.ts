@@ -229,6 +229,49 @@ describe('Outbox', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('that is finished writes what waits as the client reads, then the last message, and closes; nothing new comes', async () => {
+    const scene = outbox();
+    await stall(scene);
+    const { wire, clock, subject } = scene;
+    const opened = subject.open(plain);
+    for (let n = 1; n <= 3; n += 1) opened.deliver(new SharedEvent(key('trade'), trade(n)));
+    subject.finish(1001, 'shutting down', 'bye');
+    subject.finish(1001, 'shutting down', 'bye again');
+    opened.deliver(new SharedEvent(key('trade'), trade(4)));
+    void subject.send('a reply');
+    // Its subscriptions end, but what they had to say is still said.
+    opened[Symbol.dispose]();
+    expect(wire.closed).toEqual([]);
+    await clock.advance(1_000);
+    wire.drain();
+    expect(wire.read.slice(1)).toEqual(['"trade 1"', '"trade 2"', '"trade 3"', 'bye']);
+    expect(wire.closed).toEqual([{ code: 1001, reason: 'shutting down' }]);
+    await clock.advance(1_000);
+    expect(wire.terminated).toBe(true);
+  });
+
+  it('that is finished is cut off after two seconds if the client does not read', async () => {
+    const scene = outbox();
+    await stall(scene);
+    const { wire, clock, subject } = scene;
+    subject.deliver(new SharedEvent(key('trade'), trade(1)), plain);
+    subject.finish(1001, 'shutting down');
+    await clock.advance(1_999);
+    expect([wire.terminated, wire.closed]).toEqual([false, []]);
+    await clock.advance(1);
+    expect(wire.terminated).toBe(true);
+    subject[Symbol.dispose]();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('that is finished with nothing waiting closes at once, after the events of this turn', () => {
+    const { wire, subject } = outbox();
+    subject.deliver(new SharedEvent(key('tick'), tick(1)), plain);
+    subject.finish(1001, 'shutting down');
+    expect(wire.read).toEqual(['"tick 1"']);
+    expect(wire.closed).toEqual([{ code: 1001, reason: 'shutting down' }]);
+  });
+
   it('makes a sender of replies wait until there is room', async () => {
     const scene = outbox();
     await stall(scene);

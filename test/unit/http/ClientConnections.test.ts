@@ -4,8 +4,11 @@ import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { TrustedProxies } from '../../../src/http/clientAddress.ts';
 import type { ClientConnectionsOptions } from '../../../src/http/ClientConnections.ts';
+import { GatewayError } from '../../../src/shared/errors.ts';
 import { clientConnections } from '../../support/clientConnections.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
+
+const SHORT = new GatewayError('RATE_LIMITED', 'Short.', { httpStatus: 503, retryAfterMs: 5_000 });
 
 /** As real ones do, it reports its end only after the work at hand. */
 class FakeSocket extends EventEmitter {
@@ -153,7 +156,7 @@ describe('idle connections', () => {
 describe('refused connections', () => {
   it('get status 503 and a time to retry, and are closed if they send no request', async () => {
     let isShort = false;
-    const { clock, connections, accept } = setUp({ isShortOfMemory: () => isShort });
+    const { clock, connections, accept, hold } = setUp({ refusal: () => (isShort ? SHORT : null) });
     const before = accept();
     isShort = true;
     const refused = accept();
@@ -162,6 +165,8 @@ describe('refused connections', () => {
       code: 'RATE_LIMITED',
       details: { httpStatus: 503, retryAfterMs: 5_000 },
     });
+    // A connection that was let in before may not become a long-lived one either.
+    expect(() => hold(before)).toThrow(SHORT);
     await clock.advance(1_000);
     expect([before.destroyed, refused.destroyed]).toEqual([false, true]);
     expect(clock.pending).toBe(0);

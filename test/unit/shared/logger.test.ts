@@ -77,6 +77,23 @@ describe('createLogger', () => {
       { level: 'warn', lines: 2, msg: 'log lines dropped' },
     ]);
   });
+
+  it('forgets no dropped line if there is no room for their number either', () => {
+    const lines: string[] = [];
+    let room = 0;
+    const write = (line: string): boolean => {
+      room -= 1;
+      return room >= 0 && lines.push(line) > 0;
+    };
+    const logger = createLogger({ level: 'info', pretty: false, output: { isTTY: false, write } });
+    for (let n = 0; n < 5; n += 1) logger.info('lost');
+    room = 1;
+    logger.info('kept');
+    room = 2;
+    logger.info('kept');
+    const dropped = lines.map((line) => (JSON.parse(line) as { readonly lines?: number }).lines);
+    expect(dropped).toEqual([undefined, undefined, 5]);
+  });
 });
 
 describe('serializeError', () => {

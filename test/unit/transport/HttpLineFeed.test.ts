@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { runOwned } from '../../../src/shared/faultScope.ts';
 import { HttpLineFeed, LineSplitter, LineTooLongError } from '../../../src/transport/HttpLineFeed.ts';
 import type { HttpLineFeedOptions } from '../../../src/transport/HttpLineFeed.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -205,21 +206,27 @@ describe('the line feed', () => {
     expect(told.lines).toEqual(['a', 'end']);
   });
 
-  it('ends, and hands over what was thrown, when a listener fails', async () => {
+  it('ends, hands over what was thrown, and tells the owner of the code that failed, when a listener fails', async () => {
     const { server, hand } = await stream();
     const fault = new Error('a fault of ours');
-    const { feed } = read(server.url, {
-      listener: {
-        onOpen: () => {},
-        onLine: () => {
-          throw fault;
-        },
-        onActivity: () => {},
-        onInvalid: () => {},
-      },
-    });
+    const told: unknown[] = [];
+    const { feed } = runOwned(
+      (error) => told.push(error),
+      () =>
+        read(server.url, {
+          listener: {
+            onOpen: () => {},
+            onLine: () => {
+              throw fault;
+            },
+            onActivity: () => {},
+            onInvalid: () => {},
+          },
+        }),
+    );
     (await hand()).write('a\n');
     expect(await feed.ended).toMatchObject({ fault });
+    expect(told).toEqual([fault]);
   });
 
   it.each([

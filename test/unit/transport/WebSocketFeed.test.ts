@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { runOwned } from '../../../src/shared/faultScope.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import { WebSocketFeed } from '../../../src/transport/WebSocketFeed.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -96,6 +97,25 @@ describe('WebSocketFeed', () => {
     expect(told.slice(2)).toEqual(['activity', 'poison', 'invalid', 'activity', 'fine']);
     for (let count = 0; count < 3; count += 1) socket.text('poison');
     expect(feed.isOpen).toBe(false);
+  });
+
+  it('that fails over every frame ends for a fault of ours, and tells the owner of the code that failed, once', async () => {
+    const told: unknown[] = [];
+    const fault = new Error('a fault of ours');
+    await runOwned(
+      (error) => told.push(error),
+      async () => {
+        const { socket, feed } = openFeed(() => {
+          throw fault;
+        });
+        socket.open();
+        for (let count = 0; count < 3; count += 1) socket.text('a frame');
+        expect(told).toEqual([]);
+        for (let count = 0; count < 3; count += 1) socket.text('a frame');
+        expect((await feed.ended).reason).toContain('a fault of ours');
+      },
+    );
+    expect(told).toEqual([fault]);
   });
 
   it('forgives what made no sense a minute ago', async () => {
