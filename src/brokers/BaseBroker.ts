@@ -27,6 +27,11 @@ export interface Feed {
   readonly interval: CandleInterval | null;
   /** The clients that want it just now. Left out: nobody in particular. */
   readonly askers?: Askers;
+  /**
+   * The place of the last trade (its id) or closed candle (its open time) that was published, whatever adapter it came
+   * from. Null or left out: there was none.
+   */
+  readonly lastPlace?: number | null;
 }
 
 /** The state of a broker's connection to its venue. */
@@ -231,8 +236,11 @@ export abstract class BaseBroker implements AsyncDisposable {
    * The feed has published nothing yet, and its subscribers were given the venue's history up to this place (the id of
    * a trade, the open time of a closed candle): what it publishes has to go on right behind it.
    */
-  continueBehind(_feed: Feed, _place: number): void {
-    // Adapters whose feeds begin with history, or lose nothing at their beginning, need not do anything.
+  continueBehind(feed: Feed, _place: number): void {
+    const { id, metrics, sink } = this.context;
+    metrics.gaps.inc({ broker: id, type: feed.type });
+    const reason = `What came of ${feed.symbol} (${feed.type}) before this connection can't be fetched.`;
+    sink.onFeed(feed, { kind: 'gap', reason, to: null });
   }
 
   /** The venue's best bid and ask just now; null if it quotes none. Throws BROKER_UNAVAILABLE. */

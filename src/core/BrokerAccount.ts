@@ -170,17 +170,7 @@ export class BrokerAccount implements AsyncDisposable {
   reopen(create: BrokerAccountOptions['create']): void {
     this.#create = create;
     if (this.#closed || this.#broker === null) return;
-    const flowing = [...this.#streams.values()].filter(({ type, health }) => type === 'trade' && health.isFlowing);
     this.#openAnew(REOPENED);
-    for (const stream of flowing) {
-      if (stream.health.phase === 'closed') continue;
-      this.#options.metrics.gaps.inc({ broker: stream.broker, type: stream.type });
-      this.#monitor.condition(stream, {
-        kind: 'gap',
-        reason: `${REOPENED} Trades of the meantime may be missing.`,
-        to: null,
-      });
-    }
   }
 
   /** See `feeds.staleAfterMs` of the configuration. */
@@ -248,7 +238,6 @@ export class BrokerAccount implements AsyncDisposable {
       ...this.#options,
       create: this.#create,
       nextSink: () => this.#sink(),
-      hasFlowed: (feed) => isOpen(feed) && feed.hasBegun && feed.health.phase !== 'closed',
     });
     this.#broker = broker;
     broker.start();
@@ -352,7 +341,7 @@ export class BrokerAccount implements AsyncDisposable {
   #event(feed: Feed, draft: FeedEventDraft): void {
     if (!isOpen(feed)) return;
     feed.received.count += 1;
-    feed.lastTime = draft.time;
+    feed.last = draft;
     this.#monitor.recordEvent(feed, draft);
     feed.channel.publish(feed.number(draft));
   }

@@ -1,6 +1,6 @@
 import type { BaseBroker, BrokerSink, BrokerTraits, CandleQuery, Feed, PastTrades } from '../brokers/BaseBroker.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
-import type { CandleDraft, FeedType, OrderBookDraft, TickDraft, TradeDraft } from '../market/marketData.ts';
+import type { CandleDraft, OrderBookDraft, TickDraft, TradeDraft } from '../market/marketData.ts';
 import { Backoff } from '../shared/backoff.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
@@ -19,8 +19,6 @@ export interface GuardedAdapterOptions {
   readonly create: (sink: BrokerSink) => BaseBroker;
   /** A sink for the next adapter. From then on, whatever comes over the one before is ignored. */
   readonly nextSink: () => BrokerSink;
-  /** Events have come of the feed that the next adapter can't know of. */
-  readonly hasFlowed: (feed: Feed) => boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -30,9 +28,6 @@ export interface GuardedAdapterOptions {
 const RESTART = { baseMs: 1_000, maxMs: 60_000, random: () => 1 };
 /** An adapter that has run for this long without a fault begins with the shortest delay again. */
 const CALM_MS = 300_000;
-/** Of these every event counts. */
-const CONTINUOUS: ReadonlySet<FeedType> = new Set(['trade', 'candle']);
-const MISSED = 'Events may have been lost while the adapter was started again.';
 
 /**
  * An adapter whose faults concern its broker alone. If it throws, in a call from the core or in anything that it does by itself
@@ -48,6 +43,8 @@ export class GuardedAdapter implements Adapter {
   /** Takes the faults of the present adapter. */
   #owner: FaultOwner | null = null;
   #wanted: ReadonlySet<Feed> = new Set();
+  /** The present adapter has not been asked for anything yet. */
+  #isNew = true;
   /** The catalog of an adapter that failed. */
   #formerCatalog: InstrumentCatalog | null = null;
   #startedAtMs = 0;
@@ -83,6 +80,10 @@ export class GuardedAdapter implements Adapter {
     this.#wanted = feeds;
     this.#call((adapter) => {
       adapter.setWanted(feeds);
+      if (!this.#isNew) return;
+      this.#isNew = false;
+      // It does not know what the one before it has delivered.
+      for (const feed of feeds) if (typeof feed.lastPlace === 'number') adapter.continueBehind(feed, feed.lastPlace);
     });
   }
 
@@ -140,6 +141,7 @@ export class GuardedAdapter implements Adapter {
       this.#fail(owner, error);
     };
     this.#owner = owner;
+    this.#isNew = true;
     this.#startedAtMs = clock.monotonic();
     try {
       runOwned(owner, () => {
@@ -185,25 +187,13 @@ export class GuardedAdapter implements Adapter {
     if (clock.monotonic() - this.#startedAtMs >= CALM_MS) this.#backoff.reset();
     const delayMs = this.#backoff.next();
     logger.error({ err: error, restartInMs: delayMs }, 'the adapter failed');
-    const cut = [...this.#wanted].filter((feed) => CONTINUOUS.has(feed.type) && this.#options.hasFlowed(feed));
     this.#end();
     const reason = `The adapter failed for a fault of ours; it is started again in ${delayMs / 1_000} s.`;
-    const sink = nextSink();
-    sink.onStatus({ kind: 'waiting', delayMs, reason });
+    nextSink().onStatus({ kind: 'waiting', delayMs, reason });
     this.#restart = clock.after(delayMs, () => {
-      this.#reportMissed(cut, sink);
       this.#begin();
       this.setWanted(this.#wanted);
     });
-  }
-
-  /** The next adapter does not know what the one before it has delivered, so it can't fetch what came after that. */
-  #reportMissed(feeds: readonly Feed[], sink: BrokerSink): void {
-    const { id, metrics } = this.#options;
-    for (const feed of feeds) {
-      metrics.gaps.inc({ broker: id, type: feed.type });
-      sink.onFeed(feed, { kind: 'gap', reason: MISSED, to: null });
-    }
   }
 
   #end(): void {

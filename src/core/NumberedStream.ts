@@ -18,7 +18,7 @@ import type {
   StreamAddress,
   StreamKey,
 } from '../market/marketData.ts';
-import { streamKey } from '../market/marketData.ts';
+import { CANDLE_INTERVALS, streamKey } from '../market/marketData.ts';
 import { cursorPrefix, formatCursor, streamMark } from '../market/cursor.ts';
 import type { StreamStart, VenuePlace } from '../market/cursor.ts';
 import { toEpochMs } from '../market/timestamp.ts';
@@ -52,11 +52,6 @@ export class NumberedStream {
   /** Where the numbering stands: the next event has the next number. */
   get place(): StreamStart {
     return { epoch: this.#epoch, sequence: this.#sequence };
-  }
-
-  /** Something has come of it. */
-  get hasBegun(): boolean {
-    return this.#sequence > 0;
   }
 
   /** Numbers a status. */
@@ -151,8 +146,8 @@ export class VenueFeed extends NumberedStream implements Feed {
   readonly #askers: Asker[] = [];
   /** Runs after the last subscriber has left. */
   linger: Disposable | null = null;
-  /** The time of its last event; null if none has come. */
-  lastTime: Timestamp | null = null;
+  /** Its last event; null if none has come. */
+  last: FeedEventDraft | null = null;
   /** False once the feed has ended, whatever the adapter still sends. */
   isOpen = true;
 
@@ -176,6 +171,18 @@ export class VenueFeed extends NumberedStream implements Feed {
     this.interests -= 1;
     const at = this.#askers.indexOf(asker);
     if (at !== -1) this.#askers.splice(at, 1);
+  }
+
+  get lastTime(): Timestamp | null {
+    return this.last?.time ?? null;
+  }
+
+  get lastPlace(): number | null {
+    const { last } = this;
+    if (last?.type === 'trade') return Number(last.tradeId);
+    if (last?.type !== 'candle') return null;
+    // The one before a candle in progress was the last to be closed.
+    return toEpochMs(last.openTime) - (last.closed ? 0 : CANDLE_INTERVALS[last.interval]);
   }
 
   /** Numbers an event. */

@@ -87,6 +87,14 @@ export class CandleStream implements CandleMaker {
     void this.#load(this.#firstMs === null ? null : Math.max(this.#closedMs, this.#firstMs));
   }
 
+  continueBehind(openMs: number): void {
+    if (this.#firstMs !== null) return;
+    this.#firstMs = openMs;
+    this.#closedMs = Math.max(openMs, this.#closedMs);
+    // What is being fetched reaches back to that candle then.
+    if (this.#history !== null) this.begin();
+  }
+
   interrupt(): void {
     this.#history?.abort();
     this.#history = null;
@@ -324,6 +332,8 @@ export interface CandleMaker extends Disposable {
   readonly isLive: boolean;
   /** The instrument's stream has begun, for the first time or again after an interruption. */
   begin(): void;
+  /** See BaseBroker.continueBehind. */
+  continueBehind(openMs: number): void;
   /** From here on something may be missed. */
   interrupt(): void;
   /** A mid price, in the venue's order. */

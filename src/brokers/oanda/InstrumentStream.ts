@@ -152,6 +152,11 @@ export class InstrumentStream implements Disposable {
   }
 
   /** Begins the feed again from the venue's own state, because its published data can't be right. */
+  /** See BaseBroker.continueBehind. */
+  continueBehind({ interval }: Feed, openMs: number): void {
+    if (interval !== null) this.#candles.get(interval)?.continueBehind(openMs);
+  }
+
   resync(feed: Feed, reason: string): void {
     if (!this.#feeds.has(feed)) return;
     // The caller has reported this condition already.

@@ -158,6 +158,10 @@ export class OandaBroker extends BaseBroker {
     this.#instruments.get(feed.symbol)?.resync(feed, reason);
   }
 
+  override continueBehind(feed: Feed, place: number): void {
+    this.#instruments.get(feed.symbol)?.continueBehind(feed, place);
+  }
+
   async fetchCandles(query: CandleQuery, asker?: Asker): Promise<readonly CandleDraft[]> {
     this.#checkAdmitted();
     return this.#rest.fetchCandles(query, impatientOptions(asker, this.#abort.signal));

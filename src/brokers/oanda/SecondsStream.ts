@@ -48,6 +48,11 @@ export class SecondsStream implements CandleMaker {
     listener.onLive();
   }
 
+  continueBehind(): void {
+    // The venue has no history of seconds, so its beginning will be reported as a gap.
+    if (!this.#live) this.#hasBegun = true;
+  }
+
   interrupt(): void {
     this.#builder = new CandleBuilder('1s');
     this.#firstMs = null;

@@ -141,9 +141,10 @@ describe('a broker whose settings change', () => {
     expect(seen(client)).toEqual(['recovering', 'live', 1]);
     gateway.manager.configured('b').redefine(gateway.define('b'));
     expect([gateway.made.length, former.closed]).toEqual([2, true]);
+    await gateway.clock.advance(0);
     expect(reasons(client)).toEqual([
       expect.stringContaining('opened anew'),
-      expect.stringContaining('Trades of the meantime may be missing'),
+      expect.stringContaining("can't be fetched"),
     ]);
     expect(seen(client)).toEqual(['recovering', 'gap recovering']);
     trade(former, 'late');
@@ -270,7 +271,7 @@ describe('a broker that is removed', () => {
     expect(seen(client)).toEqual(['recovering', 'live', 1, 'closed']);
     gateway.manager.addBroker(gateway.define('b'));
     trade(await gateway.live('trade'), '2');
-    expect(seen(client)).toEqual(['recovering', 'live', 2]);
+    expect(seen(client)).toEqual(['recovering', 'gap recovering', 'live', 2]);
     expect(gateway.manager.broker('b', NO_ACCESS)).toMatchObject({ enabled: true, state: 'connected' });
   });
 
