@@ -5,7 +5,7 @@ import type { OpenWebSocket } from '../../transport/WebSocketFeed.ts';
 import { impatientOptions } from '../../transport/RequestQueue.ts';
 import type { SlidingWindow } from '../../transport/SlidingWindow.ts';
 import { BaseBroker } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerTraits, CandleQuery, Feed, BrokerStatus, PastTrades } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed, BrokerStatus } from '../BaseBroker.ts';
 import { CatalogKeeper } from '../CatalogKeeper.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
 import { BinanceRest } from './BinanceRest.ts';
@@ -135,14 +135,19 @@ export class BinanceBroker extends BaseBroker {
     );
   }
 
-  override async fetchTradesBehind(symbol: string, tradeId: number, limit: number, asker?: Asker): Promise<PastTrades> {
-    const options = impatientOptions(asker, this.#abort.signal);
-    const missed = await this.#rest.fetchTradesSince(symbol, { afterVenueId: tradeId, maxCount: limit }, options);
-    return { trades: missed.trades.map(({ trade }) => trade), complete: missed.complete };
+  override async fetchTradesFrom(
+    symbol: string,
+    tradeId: number,
+    limit: number,
+    asker?: Asker,
+  ): Promise<readonly TradeDraft[]> {
+    const missed = { afterVenueId: tradeId - 1, maxCount: limit };
+    const { trades } = await this.#rest.fetchTradesSince(symbol, missed, impatientOptions(asker, this.#abort.signal));
+    return trades.map(({ trade }) => trade);
   }
 
   override continueBehind(feed: Feed, place: number): void {
-    this.#placed.get(this.#streamName(feed))?.stream.continueBehind(place);
+    this.#placed.get(this.#streamName(feed))?.stream.continueBehind(feed, place);
   }
 
   fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {

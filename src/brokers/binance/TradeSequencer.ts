@@ -28,6 +28,8 @@ export interface TradeHole {
 export class TradeSequencer {
   readonly #maxHeld: number;
   #lastId: number | null = null;
+  /** What is behind this trade must not be missing. */
+  #known = Number.POSITIVE_INFINITY;
   /** Ascending by id, all above `#lastId + 1`. */
   #held: NumberedTrade[] = [];
 
@@ -45,12 +47,13 @@ export class TradeSequencer {
     return this.#held.length > 0;
   }
 
-  /** The first trade is expected to have the number behind this one. Does nothing once there was one. */
-  begin(lastId: number): void {
-    this.#lastId ??= lastId;
+  /** Nothing is to be missing between this trade and the first one. Does nothing once there was one. */
+  expectBehind(id: number): void {
+    this.#known = Math.min(id, this.#known);
   }
 
   push(venueId: number, trade: TradeDraft): TradeVerdict {
+    if (this.#lastId === null && venueId > this.#known + 1) this.#lastId = this.#known;
     if (this.#lastId === null || venueId === this.#lastId + 1) {
       this.#lastId = venueId;
       return 'publish';
@@ -82,6 +85,7 @@ export class TradeSequencer {
   /** Forgets everything: the next trade is the first. */
   restart(): void {
     this.#lastId = null;
+    this.#known = Number.POSITIVE_INFINITY;
     this.#held = [];
   }
 

@@ -1,5 +1,5 @@
 import { BaseBroker } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerTraits, CandleQuery, Feed, PastTrades } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed } from '../BaseBroker.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import { InstrumentCatalog } from '../../market/instrument.ts';
 import type { CandleDraft, FeedEventDraft, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
@@ -95,15 +95,10 @@ export class MockBroker extends BaseBroker {
     return this.#symbol(symbol).trades(limit);
   }
 
-  override async fetchTradesBehind(symbol: string, tradeId: number, limit: number): Promise<PastTrades> {
-    if (!this.traits.supportedTypes.includes('trade')) return super.fetchTradesBehind(symbol, tradeId, limit);
+  override async fetchTradesFrom(symbol: string, tradeId: number, limit: number): Promise<readonly TradeDraft[]> {
+    if (!this.traits.supportedTypes.includes('trade')) return super.fetchTradesFrom(symbol, tradeId, limit);
     const kept = this.#symbol(symbol).trades(Number.POSITIVE_INFINITY);
-    const missed = kept.filter((trade) => Number(trade.tradeId) > tradeId);
-    const trades = missed.slice(0, limit);
-    // The market begins anew with each start of the gateway: it may not know the trade.
-    const isKnown = kept.some((trade) => Number(trade.tradeId) === tradeId);
-    const follows = Number(missed[0]?.tradeId) === tradeId + 1;
-    return { trades, complete: (isKnown || follows) && trades.length === missed.length };
+    return kept.filter((trade) => Number(trade.tradeId) >= tradeId).slice(0, limit);
   }
 
   override async fetchTick(symbol: string): Promise<TickDraft> {
