@@ -144,7 +144,12 @@ export class StatusViewer implements Subscriber {
   readonly #what: 'all' | 'gaps';
 
   /** `isTold`: the gaps of this feed reach the subscriber in another way. */
-  constructor(view: StatusView, receiver: Subscriber, isTold: (type: FeedType) => boolean, what: 'all' | 'gaps' = 'all') {
+  constructor(
+    view: StatusView,
+    receiver: Subscriber,
+    isTold: (type: FeedType) => boolean,
+    what: 'all' | 'gaps' = 'all',
+  ) {
     this.#view = view;
     this.#receiver = receiver;
     this.#isTold = isTold;

@@ -1,8 +1,7 @@
 import { keyOf } from './BrokerManager.ts';
 import type { OpenSubscriptionOptions } from './OpenSubscription.ts';
 import { ownStatus } from './ownStatus.ts';
-import { Seam } from './replay/Seam.ts';
-import type { LastPlace } from './replay/Seam.ts';
+import type { Seam } from './replay/Seam.ts';
 import { StreamReplay } from './replay/StreamReplay.ts';
 import type { StreamReplayOptions } from './replay/StreamReplay.ts';
 import { NOTHING_PAST, SymbolReplay } from './replay/SymbolReplay.ts';
@@ -73,7 +72,10 @@ export class SymbolSubscription implements Disposable {
   #makeView(): StatusView | null {
     const { feeds, request, statuses: cache } = this.#options;
     if (cache === null) return null;
-    const own = [...feeds].map((type): FeedName => ({ type, interval: this.#intervalOf(type, request.options.interval) }));
+    const own = [...feeds].map((type): FeedName => ({
+      type,
+      interval: this.#intervalOf(type, request.options.interval),
+    }));
     return new StatusView({ feeds: () => own, assumed: null, cache });
   }
 
@@ -162,7 +164,7 @@ export class SymbolSubscription implements Disposable {
     type: 'trade' | 'candle',
     stream: Pick<StreamReplayOptions, 'interval' | 'cursor' | 'log' | 'replay'> & { readonly key: StreamKey },
   ): void {
-    const { asker, backfills, clock, index, manager, request, route, subscriber } = this.#options;
+    const { asker, backfills, clock, index, manager, receiver, request, route, subscriber } = this.#options;
     const { key, ...rest } = stream;
     const past = new StreamReplay({
       ...rest,
@@ -188,8 +190,9 @@ export class SymbolSubscription implements Disposable {
         const { gap } = this.#view?.gapIn(report) ?? { gap: null };
         if (gap !== null && this.#isToldStatuses) subscriber.deliver(gap);
       },
-      goLive: (last) => {
-        this.#goLive(type, key, last);
+      live: receiver,
+      goLive: (seam) => {
+        this.#goLive(type, key, seam);
       },
     });
     this.#owned.use(past);
@@ -197,9 +200,8 @@ export class SymbolSubscription implements Disposable {
   }
 
   /** The candle in progress comes behind the closed ones. */
-  #goLive(type: FeedType, key: StreamKey, last: LastPlace | null): void {
-    const { index, receiver, request } = this.#options;
-    const seam = new Seam(receiver, last);
+  #goLive(type: FeedType, key: StreamKey, seam: Seam): void {
+    const { index, request } = this.#options;
     this.#owned.use(index.join(key, seam).membership);
     this.#replaying.delete(type);
     if (type === 'candle' && (request.options.snapshot || request.resume !== null)) this.#begin(key, seam);

@@ -140,11 +140,11 @@ export class ReplayLog {
       const last = this.#placedBefore(this.#entries.length);
       if (last !== undefined && place <= last.place) {
         if (!isNumberedAnew(event, last.sharedEvent.event)) return;
-        this.#forgetUpTo(last);
+        this.#forget(event.sequence - 1);
       }
       room = this.#roomBefore(place, event.sequence);
       this.#tail = null;
-      this.#base ??= { place: place - this.#step, sequence: this.#since };
+      this.#base ??= { place: place - this.#step, sequence: Math.min(this.#since, event.sequence - 1) };
     }
     this.#add({ sharedEvent, sequence: event.sequence, place, room });
     if (this.#entries.length > MAX_EVENTS + SLACK) this.#bound();
@@ -205,8 +205,7 @@ export class ReplayLog {
     if (base === null || place < base.place) return null;
     const last = this.#entries.findLast((entry) => entry.place <= place);
     if (this.#options.address.type !== 'trade') return last?.sequence ?? this.beforeFirst;
-    if (last === undefined) return place === base.place && this.#isFirstSince(timeMs) ? this.beforeFirst : null;
-    const isIt = last.place === place && toEpochMs(last.sharedEvent.event.time) === timeMs;
+    const isIt = last !== undefined && last.place === place && toEpochMs(last.sharedEvent.event.time) === timeMs;
     return isIt ? last.sequence : null;
   }
 
@@ -283,6 +282,12 @@ export class ReplayLog {
   fill(past: PastEvents): void {
     if (!(past.after < past.next)) return;
     const places = past.drafts.map(placeOf);
+    if (this.#isOfOtherNumbering(past.drafts)) {
+      // A stream that delivers will say so itself.
+      if (this.#tail === null) return;
+      this.#forget(this.#tail.room.to);
+      this.#tail = { ...this.#tail, next: null };
+    }
     let end = places.length;
     for (let at = this.#entries.length; at >= 0; at -= 1) {
       const following = this.#entries[at];
@@ -307,9 +312,14 @@ export class ReplayLog {
     return this.#tail !== null && this.#tail.next === null;
   }
 
-  #isFirstSince(timeMs: number): boolean {
-    const first = this.#entries.find(({ place }) => !Number.isNaN(place));
-    return first === undefined || toEpochMs(first.sharedEvent.event.time) >= timeMs;
+  /** The events that are kept were numbered otherwise by the venue. */
+  #isOfOtherNumbering(drafts: PastEvents['drafts']): boolean {
+    const last = this.#placedBefore(this.#entries.length)?.sharedEvent.event;
+    const newest = drafts.at(-1);
+    if (last?.type !== 'trade' || newest?.type !== 'trade') return false;
+    const same = drafts.find((draft) => draft.type === 'trade' && draft.tradeId === last.tradeId);
+    const isOther = same !== undefined && toEpochMs(same.time) !== toEpochMs(last.time);
+    return isOther || (placeOf(newest) < placeOf(last) && toEpochMs(newest.time) > toEpochMs(last.time));
   }
 
   #placedBefore(index: number): KeptEvent | undefined {
@@ -397,9 +407,13 @@ export class ReplayLog {
   }
 
   /** Closes the rooms in which nothing is missing. */
-  #mend({ after, next }: PastEvents): void {
+  #mend({ after, drafts, next }: PastEvents): void {
     const first = this.#entries.find(({ place }) => !Number.isNaN(place));
+    const newest = drafts.at(-1);
+    const lastPlace = newest === undefined ? after : placeOf(newest);
     if (this.#base === null) {
+      // There was no room for them.
+      if (first === undefined && newest !== undefined) return;
       this.#base = { place: after, sequence: (first?.sequence ?? this.#since + 1) - 1 };
     }
     let before = this.#base.place;
@@ -409,7 +423,7 @@ export class ReplayLog {
       if (entry.room !== null && !this.#isApart(before, entry.place, isProven)) entry.room = null;
       before = entry.place;
     }
-    if (this.#tail !== null && this.#isTailOpen && before >= after && before < next) {
+    if (this.#tail !== null && this.#isTailOpen && before >= lastPlace && before < next) {
       this.#tail = { ...this.#tail, next };
     }
   }
@@ -458,11 +472,11 @@ export class ReplayLog {
     for (const onPressed of holds) onPressed();
   }
 
-  /** The venue numbers its trades anew: what was kept up to this event can't be joined with what comes. */
-  #forgetUpTo(last: KeptEvent): void {
-    this.#drop(this.#entries.indexOf(last) + 1);
+  /** The venue numbers its trades anew: what was kept, up to this number, can't be joined with what comes. */
+  #forget(upTo: number): void {
+    this.#drop(this.#entries.length);
+    this.#since = Math.max(this.#since, upTo + 0.5);
     this.#base = null;
-    this.#tail = null;
   }
 
   #drop(count: number): void {

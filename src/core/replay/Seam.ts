@@ -1,4 +1,4 @@
-import type { SharedUpdate } from '../../fanout/frames/SharedEvent.ts';
+import type { SharedEvent, SharedUpdate } from '../../fanout/frames/SharedEvent.ts';
 import type { Subscriber } from '../../fanout/routing/Topic.ts';
 import type { MarketData } from '../../market/marketData.ts';
 import { toEpochMs } from '../../market/timestamp.ts';
@@ -18,10 +18,13 @@ export class Seam implements Subscriber {
   readonly #receiver: Subscriber;
   /** Null once the stream is beyond it. */
   #last: LastPlace | null;
+  readonly #onNumberedAnew: (event: MarketData) => void;
 
-  constructor(receiver: Subscriber, last: LastPlace | null) {
+  /** `onNumberedAnew`: called before the first event if the venue numbers anew, so that others may be missing. */
+  constructor(receiver: Subscriber, last: LastPlace | null, onNumberedAnew: (event: MarketData) => void) {
     this.#receiver = receiver;
     this.#last = last;
+    this.#onNumberedAnew = onNumberedAnew;
   }
 
   deliver(update: SharedUpdate): void {
@@ -29,15 +32,17 @@ export class Seam implements Subscriber {
       this.#receiver.deliver(update);
       return;
     }
-    for (const sharedEvent of update.events) {
-      if (this.#last !== null && isCovered(sharedEvent.event, this.#last)) continue;
-      this.#last = null;
-      this.#receiver.deliver(sharedEvent);
-    }
+    for (const sharedEvent of update.events) this.#pass(sharedEvent);
   }
-}
 
-/** A trade that is later than the last one is another, whatever its id: the venue may number anew. */
-export function isCovered(event: MarketData, { place, timeMs }: LastPlace): boolean {
-  return placeOf(event) <= place && (event.type !== 'trade' || toEpochMs(event.time) <= timeMs);
+  #pass(sharedEvent: SharedEvent): void {
+    const { event } = sharedEvent;
+    const last = this.#last;
+    if (last !== null && placeOf(event) <= last.place) {
+      if (event.type !== 'trade' || toEpochMs(event.time) <= last.timeMs) return;
+      this.#onNumberedAnew(event);
+    }
+    this.#last = null;
+    this.#receiver.deliver(sharedEvent);
+  }
 }

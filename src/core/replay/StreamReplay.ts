@@ -5,6 +5,7 @@ import type { SubscriptionIndex } from '../../fanout/routing/SubscriptionIndex.t
 import type { Cursor } from '../../market/cursor.ts';
 import type { CandleInterval, FeedGap, FeedStanding, MarketData, StreamKey } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
+import type { Timestamp } from '../../market/timestamp.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
@@ -12,6 +13,7 @@ import { deadline } from '../../shared/deadline.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
 import type { Backfilled, Backfills, MissingPast } from './Backfills.ts';
 import type { KeptEvent, ReplayLog } from './ReplayLog.ts';
+import { Seam } from './Seam.ts';
 import type { LastPlace } from './Seam.ts';
 import type { ReadyStream, ReplayPart, SymbolReplay } from './SymbolReplay.ts';
 
@@ -40,8 +42,10 @@ export interface StreamReplayOptions {
   /** Sends the report of a gap that is kept in the log. */
   readonly sendKeptGap: (report: SharedEvent) => void;
   readonly replay: SymbolReplay;
-  /** Everything is sent up to the last event: what follows comes live. */
-  readonly goLive: (last: LastPlace | null) => void;
+  /** Everything is sent: what follows comes live, through the seam. */
+  readonly goLive: (seam: Seam) => void;
+  /** Gets the live events. */
+  readonly live: Subscriber;
 }
 
 /** So long everything else of the symbol waits for what comes first. */
@@ -97,7 +101,10 @@ export class StreamReplay implements Disposable, ReadyStream {
   /** If the log has everything, it is ready at once. */
   start(): void {
     if (this.#missing() === null) this.#join();
-    else void this.#fetch().then(() => { this.#join(); });
+    else
+      void this.#fetch().then(() => {
+        this.#join();
+      });
   }
 
   outcome(): ReplayPart {
@@ -109,7 +116,10 @@ export class StreamReplay implements Disposable, ReadyStream {
     const { behind, hasGap } = (this.#beginning ??= this.#begins());
     this.#phase = 'sending';
     this.#sent = behind;
-    if (hasGap) this.#sendHole(this.#options.log.after(behind).find(({ place }) => !Number.isNaN(place)) ?? null);
+    if (hasGap) {
+      const first = this.#options.log.after(behind).find(({ place }) => !Number.isNaN(place));
+      this.#sendHole(first?.sharedEvent.event.time ?? null);
+    }
     this.#proceed();
   }
 
@@ -161,7 +171,7 @@ export class StreamReplay implements Disposable, ReadyStream {
     const { signal } = patience;
     await this.#untilDecided(signal);
     const backoff = new Backoff(FAILURE_PAUSE);
-    for (let answers = 0; answers < ANSWERS && !signal.aborted; ) {
+    for (let answers = 0; answers < ANSWERS && !signal.aborted;) {
       const missing = this.#missing();
       if (missing === null) return;
       const outcome = await within(this.#fill(missing), signal);
@@ -250,7 +260,9 @@ export class StreamReplay implements Disposable, ReadyStream {
     const chunk = log.after(this.#sent, CHUNK);
     const room = chunk.length === 0 ? null : (receiver.room?.() ?? null);
     if (room !== null) {
-      void room.then(() => { this.#proceed(); });
+      void room.then(() => {
+        this.#proceed();
+      });
       return;
     }
     this.#send(chunk);
@@ -272,19 +284,22 @@ export class StreamReplay implements Disposable, ReadyStream {
   }
 
   #goLive(): void {
-    const { goLive, log } = this.#options;
+    const { goLive, live, log } = this.#options;
     // Sending may have been too much for the client.
     if (this.#end.signal.aborted) return;
     this.#phase = 'live';
     if (!log.isWholeBehind(this.#sent)) this.#sendHole(null);
     this.#held[Symbol.dispose]();
     this.#pause?.[Symbol.dispose]();
-    goLive(this.#last);
+    const seam = new Seam(live, this.#last, ({ time }) => {
+      this.#sendHole(time);
+    });
+    goLive(seam);
   }
 
   #send(events: readonly KeptEvent[]): void {
     for (const kept of events) {
-      if (kept.room !== null) this.#sendHole(kept);
+      if (kept.room !== null) this.#sendHole(kept.sharedEvent.event.time);
       this.#sendKept(kept);
       this.#sent = kept.sequence;
     }
@@ -301,13 +316,13 @@ export class StreamReplay implements Disposable, ReadyStream {
     this.#last = { place, timeMs: toEpochMs(sharedEvent.event.time) };
   }
 
-  #sendHole(next: KeptEvent | null): void {
+  #sendHole(to: Timestamp | null): void {
     const { cursor, sendGap, type } = this.#options;
     // Less history than was asked for is no loss.
     if (this.#isHoleTold || (cursor === null && this.#last === null)) return;
     this.#isHoleTold = true;
     const from = this.#last === null ? null : fromEpochMs(this.#last.timeMs);
-    sendGap({ type, from, to: next?.sharedEvent.event.time ?? null });
+    sendGap({ type, from, to });
   }
 }
 
