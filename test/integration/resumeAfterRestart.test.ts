@@ -90,15 +90,15 @@ describe('where the venue is not as it should be', () => {
     const first = await formerClient(scene, () => {
       scene.trade(50);
     });
-    scene.history.lag = 60;
+    scene.lagBy(60);
     await using _other = await scene.subscribe();
     await scene.venue.waitForSubscription('btcusdt@trade');
     const second = await scene.subscribe({ resume: lastCursors(first, 'trade') });
     scene.trade(5);
     await waitFor(() => scene.requestsTo('/api/v3/trades') === 1, 'the first question');
-    scene.history.lag = 7;
+    scene.lagBy(7);
     await waitFor(() => scene.requestsTo('/api/v3/trades') === 2, 'the second question');
-    scene.history.lag = 0;
+    scene.lagBy(0);
     expect(await outcomeOf(second)).toMatchObject({ recovered: false, complete: true });
     scene.trade(2);
     await waitFor(() => second.data('trade').length === 57, 'all trades');

@@ -59,19 +59,16 @@ class LaggingHistory implements SymbolSource {
 /** A venue and gateways that are started one after the other, with raw clients that come and go. */
 export class ResumeScene implements AsyncDisposable {
   readonly venue: StandInBinance;
-  readonly history: LaggingHistory;
   readonly #options: SceneOptions;
   readonly #stack: AsyncDisposableStack;
+  readonly #history: LaggingHistory;
   #gateway: MarketDataServer | null = null;
 
   private constructor(venue: StandInBinance, options: SceneOptions, stack: AsyncDisposableStack) {
     this.venue = venue;
     this.#options = options;
     this.#stack = stack;
-    this.history = new LaggingHistory(() => venue.market('BTCUSDT'));
-    const listing = DEFAULT_LISTINGS.find(({ info }) => info.symbol === 'BTCUSDT');
-    if (listing === undefined) throw new Error('BTCUSDT is not listed');
-    venue.list(listing, this.history);
+    this.#history = new LaggingHistory(() => venue.market('BTCUSDT'));
   }
 
   static async start(options: SceneOptions = {}): Promise<ResumeScene> {
@@ -123,6 +120,14 @@ export class ResumeScene implements AsyncDisposable {
   /** Makes so many trades at the venue. */
   trade(count: number): void {
     for (let n = 0; n < count; n += 1) this.venue.market('BTCUSDT').trade();
+  }
+
+  /** The venue's history lacks so many of the newest trades. The venue does not trade by itself from then on. */
+  lagBy(trades: number): void {
+    this.#history.lag = trades;
+    const listing = DEFAULT_LISTINGS.find(({ info }) => info.symbol === 'BTCUSDT');
+    if (listing === undefined) throw new Error('BTCUSDT is not listed');
+    this.venue.list(listing, this.#history);
   }
 
   requestsTo(path: string): number {

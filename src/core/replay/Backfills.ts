@@ -44,6 +44,7 @@ export type Backfilled =
 /** The most events that are fetched at once. */
 const MAX_TRADES = 5_000;
 const MAX_CANDLES = 1_000;
+const MAX_UNFINISHED = 20;
 /** Requests that are made at the same time, for all clients and for one. */
 const AT_ONCE = { capacity: 8, perOwner: 4, perAsker: 4, free: 0 };
 /** A venue that wants no request for longer than that is not asked again. */
@@ -132,12 +133,19 @@ export class Backfills {
       pasts.push({ ...found, after: isTooOld ? oldestMs - 1 : behind });
     }
     if (last > 0) {
-      const { drafts, next } = await this.#candles(request, interval, { fromMs: null, limit: last + 1 });
+      const limit = last + this.#unfinished(request, CANDLE_INTERVALS[interval]);
+      const { drafts, next } = await this.#candles(request, interval, { fromMs: null, limit });
       const newest = drafts.slice(-last);
       const [first] = newest;
       pasts.push({ drafts: newest, next, after: first === undefined ? Number.NaN : placeOf(first) - 1 });
     }
     return pasts;
+  }
+
+  /** How many of the newest candles don't count: the one that runs, and those that the stream has yet to finish. */
+  #unfinished({ openMs }: BackfillRequest, lengthMs: number): number {
+    const late = Math.ceil((this.#clock.now() - (openMs() ?? this.#clock.now())) / lengthMs);
+    return 2 + Math.min(Math.max(late, 0), MAX_UNFINISHED);
   }
 
   /** The candle that has not ended yet says up to where there are closed ones. */

@@ -4,7 +4,6 @@ import type { Cursor, StreamStart } from '../../market/cursor.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft, MarketData, StreamAddress, StreamKey, TradeDraft } from '../../market/marketData.ts';
 import { toEpochMs } from '../../market/timestamp.ts';
-import type { Clock } from '../../shared/clock.ts';
 import { PAST_ROOM, venuePlace } from '../NumberedStream.ts';
 import { numbersIn, numbersUpTo } from './placing.ts';
 import type { Room } from './placing.ts';
@@ -35,7 +34,8 @@ export interface ReplayLogOptions {
   readonly key: StreamKey;
   readonly address: StreamAddress;
   readonly start: StreamStart;
-  readonly clock: Clock;
+  /** The monotonic time, to about a second. */
+  readonly now: () => number;
   /** Called when the memory that the log takes has changed. */
   readonly onBytes: (change: number) => void;
 }
@@ -127,7 +127,7 @@ export class ReplayLog {
 
   /** The stream has ended; the log is kept for a while. */
   end(): void {
-    this.#endedAtMs = this.#options.clock.monotonic();
+    this.#endedAtMs = this.#options.now();
   }
 
   /** Keeps the next event of the stream, unless it has been filled in already. */
@@ -388,10 +388,10 @@ export class ReplayLog {
   }
 
   #make(drafts: PastEvents['drafts'], numbers: readonly number[]): KeptEvent[] {
-    const { address, clock, key, onBytes } = this.#options;
+    const { address, key, now, onBytes } = this.#options;
     const { broker, symbol } = address;
     const prefix = cursorPrefix(streamMark(address), this.#epoch);
-    const atMs = clock.monotonic();
+    const atMs = now();
     const made: KeptEvent[] = [];
     for (const [index, draft] of drafts.entries()) {
       const sequence = numbers[index] ?? 0;
@@ -436,7 +436,7 @@ export class ReplayLog {
 
   #add(entry: Pick<KeptEvent, 'sharedEvent' | 'sequence' | 'place' | 'room'>): void {
     const { sharedEvent, sequence, place, room } = entry;
-    const atMs = this.#options.clock.monotonic();
+    const atMs = this.#options.now();
     this.#entries.push({ sharedEvent, sequence, place, room, bytes: ENTRY_BYTES, atMs });
     this.#options.onBytes(ENTRY_BYTES);
   }

@@ -11,7 +11,8 @@ export interface ReplayLogsOptions {
   readonly maxBytes: number;
 }
 
-const SWEEP_MS = 10_000;
+/** The ages of events are known with this accuracy, because asking the clock for each would take long. */
+const TICK_MS = 1_000;
 /** The oldest tenth of what is kept goes at a time. */
 const SHARE = 1 / 10;
 /** Logs that are held don't shrink at first, so it is not tried for ever. */
@@ -24,10 +25,14 @@ export class ReplayLogs implements Disposable {
   readonly #sweeping: Disposable;
   #bytes = 0;
   #isShrinking = false;
+  #nowMs: number;
 
   constructor(options: ReplayLogsOptions) {
     this.#options = options;
-    this.#sweeping = options.clock.every(SWEEP_MS, () => {
+    const { clock } = options;
+    this.#nowMs = clock.monotonic();
+    this.#sweeping = clock.every(TICK_MS, () => {
+      this.#nowMs = clock.monotonic();
       this.#sweep();
     });
   }
@@ -47,13 +52,12 @@ export class ReplayLogs implements Disposable {
       known.reopen(start);
       return known;
     }
-    const { clock } = this.#options;
     const address = addressOf(key);
     const log = new ReplayLog({
       key,
       address,
       start,
-      clock,
+      now: () => this.#nowMs,
       onBytes: (change) => {
         this.#bytes += change;
         if (change > 0 && this.#bytes > this.#options.maxBytes) this.#shrink();
@@ -74,7 +78,7 @@ export class ReplayLogs implements Disposable {
   }
 
   #sweep(): void {
-    const now = this.#options.clock.monotonic();
+    const now = this.#nowMs;
     for (const [key, log] of this.#logs) {
       log.dropBefore(now - KEPT_MS);
       if (log.endedAtMs === null || now - log.endedAtMs < KEPT_MS) continue;
@@ -87,7 +91,7 @@ export class ReplayLogs implements Disposable {
   #shrink(): void {
     if (this.#isShrinking) return;
     this.#isShrinking = true;
-    const now = this.#options.clock.monotonic();
+    const now = this.#nowMs;
     const logs = [...this.#logs.values()];
     for (let round = 0; round < MAX_SHRINKS && this.#bytes > this.#options.maxBytes; round += 1) {
       const oldestMs = Math.min(now, ...logs.map(({ oldestAtMs }) => oldestAtMs ?? now));

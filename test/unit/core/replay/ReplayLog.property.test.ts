@@ -165,7 +165,7 @@ class World {
       key: KEY,
       address: ADDRESS,
       start: this.#place,
-      clock: this.clock,
+      now: () => this.clock.monotonic(),
       onBytes: (change) => (this.bytes += change),
     });
   }
