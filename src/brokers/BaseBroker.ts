@@ -90,14 +90,6 @@ export interface CandleQuery {
   readonly limit: number;
 }
 
-/** Trades of the venue's history. */
-export interface PastTrades {
-  /** Oldest first. */
-  readonly trades: readonly TradeDraft[];
-  /** False if some trades behind the given one are missing: the venue no longer has them, or there are too many. */
-  readonly complete: boolean;
-}
-
 /** The composition root gives this to every broker. */
 export interface BrokerContext {
   readonly id: string;
@@ -225,16 +217,18 @@ export abstract class BaseBroker implements AsyncDisposable {
   }
 
   /**
-   * The oldest `limit` trades behind the one with this id, oldest first. Only for venues whose ids are whole numbers
-   * that rise by one. Throws BROKER_UNAVAILABLE, and UNSUPPORTED_TYPE if the venue can't be asked for them.
+   * The trade with this id, if the venue still has it, and those behind it, oldest first; at most the oldest `limit`.
+   * Only for venues whose ids are whole numbers that rise by one. Throws BROKER_UNAVAILABLE, and UNSUPPORTED_TYPE if the
+   * venue can't be asked for them.
    */
-  fetchTradesBehind(_symbol: string, _tradeId: number, _limit: number, _asker?: Asker): Promise<PastTrades> {
+  fetchTradesFrom(_symbol: string, _tradeId: number, _limit: number, _asker?: Asker): Promise<readonly TradeDraft[]> {
     return Promise.reject(new GatewayError('UNSUPPORTED_TYPE', `Broker ${this.id} has no past trades.`));
   }
 
   /**
-   * The feed has published nothing yet, and its subscribers were given the venue's history up to this place (the id of
-   * a trade, the open time of a closed candle): what it publishes has to go on right behind it.
+   * Subscribers of the feed were given the venue's history up to this place (the id of a trade, the open time of a
+   * closed candle). If the feed has published nothing yet, it sees to it that nothing is missing between that and its
+   * first event. It may still publish what is in the history.
    */
   continueBehind(feed: Feed, _place: number): void {
     const { id, metrics, sink } = this.context;

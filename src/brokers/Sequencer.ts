@@ -26,6 +26,8 @@ export interface Hole<Item> {
 export class Sequencer<Item> {
   readonly #maxHeld: number;
   #lastId: number | null = null;
+  /** What is behind this number must not be missing. */
+  #known = Number.POSITIVE_INFINITY;
   /** Ascending by number, all above `#lastId + 1`. */
   #held: Numbered<Item>[] = [];
 
@@ -43,12 +45,13 @@ export class Sequencer<Item> {
     return this.#held.length > 0;
   }
 
-  /** The first message is expected to have the number behind this one. Does nothing once there was one. */
-  begin(lastId: number): void {
-    this.#lastId ??= lastId;
+  /** Nothing is to be missing between this number and the first one. Does nothing once there was one. */
+  expectBehind(id: number): void {
+    this.#known = Math.min(id, this.#known);
   }
 
   push(venueId: number, item: Item): SequencerVerdict {
+    if (this.#lastId === null && venueId > this.#known + 1) this.#lastId = this.#known;
     if (this.#lastId === null || venueId === this.#lastId + 1) {
       this.#lastId = venueId;
       return 'publish';
@@ -80,6 +83,7 @@ export class Sequencer<Item> {
   /** Forgets everything, and goes on after this number. With null the next message is the first, whatever its number. */
   restart(lastId: number | null = null): void {
     this.#lastId = lastId;
+    this.#known = Number.POSITIVE_INFINITY;
     this.#held = [];
   }
 

@@ -1,4 +1,4 @@
-import type { BaseBroker, BrokerSink, BrokerTraits, CandleQuery, Feed, PastTrades } from '../brokers/BaseBroker.ts';
+import type { BaseBroker, BrokerSink, BrokerTraits, CandleQuery, Feed } from '../brokers/BaseBroker.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type { CandleDraft, OrderBookDraft, TickDraft, TradeDraft } from '../market/marketData.ts';
 import { Backoff } from '../shared/backoff.ts';
@@ -110,8 +110,8 @@ export class GuardedAdapter implements Adapter {
     return this.#ask((adapter) => adapter.fetchTrades(symbol, limit, asker));
   }
 
-  fetchTradesBehind(symbol: string, tradeId: number, limit: number, asker?: Asker): Promise<PastTrades> {
-    return this.#ask((adapter) => adapter.fetchTradesBehind(symbol, tradeId, limit, asker));
+  fetchTradesFrom(symbol: string, tradeId: number, limit: number, asker?: Asker): Promise<readonly TradeDraft[]> {
+    return this.#ask((adapter) => adapter.fetchTradesFrom(symbol, tradeId, limit, asker));
   }
 
   continueBehind(feed: Feed, place: number): void {

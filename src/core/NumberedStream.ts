@@ -215,7 +215,8 @@ export function venuePlace(draft: FeedEventDraft): VenuePlace | null {
   return { timeMs: Math.max(0, toEpochMs(draft.openTime) - (draft.closed ? 0 : 1)), tradeId: null };
 }
 
-const NUMBER = /^\d{1,16}$/;
+/** See VenuePlace. */
+const NUMBER = /^(?:0|[1-9]\d{0,14})$/;
 
 // The most frequent events are written out: a spread makes larger objects and takes several times as long.
 

@@ -140,26 +140,41 @@ export class StatusView {
 export class StatusViewer implements Subscriber {
   readonly #view: StatusView;
   readonly #receiver: Subscriber;
+  readonly #isTold: (type: FeedType) => boolean;
+  readonly #what: 'all' | 'gaps';
 
-  constructor(view: StatusView, receiver: Subscriber) {
+  /** `isTold`: the gaps of this feed reach the subscriber in another way. */
+  constructor(
+    view: StatusView,
+    receiver: Subscriber,
+    isTold: (type: FeedType) => boolean,
+    what: 'all' | 'gaps' = 'all',
+  ) {
     this.#view = view;
     this.#receiver = receiver;
+    this.#isTold = isTold;
+    this.#what = what;
   }
 
   deliver({ events }: SharedUpdate): void {
-    for (const event of events) this.#pass(this.#view.see(event, false));
+    for (const event of events) for (const seen of this.eventsOf(event)) this.#receiver.deliver(seen);
   }
 
   /** Passes on a status that was known before. */
   begin(event: SharedEvent): void {
-    this.#pass(this.#view.see(event, true));
+    const { state } = this.#view.see(event, true);
+    if (state !== null) this.#receiver.deliver(state);
   }
 
-  #pass({ gap, state }: SeenStatus): void {
-    if (gap !== null) this.#receiver.deliver(gap);
+  /** What the subscriber gets of a status, now that it sees it. */
+  eventsOf(source: SharedEvent): readonly SharedEvent[] {
+    const { gap, state } =
+      this.#what === 'all' ? this.#view.see(source, false) : { ...this.#view.gapIn(source), state: null };
+    const isNews = gap?.event.type === 'status' && gap.event.gap !== null && !this.#isTold(gap.event.gap.type);
+    const told = isNews && gap !== null ? [gap] : [];
     // A gap has the state too, but not its reason.
-    const isSaid = gap !== null && state?.event.type === 'status' && state.event.reason === null;
-    if (state !== null && !isSaid) this.#receiver.deliver(state);
+    const isSaid = told.length > 0 && state?.event.type === 'status' && state.event.reason === null;
+    return state === null || isSaid ? told : [...told, state];
   }
 }
 

@@ -43,10 +43,11 @@ export interface StatusOpening extends Omit<SubscriptionOpening, 'routes' | 'req
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #statuses = new StatusCache();
-  readonly #backfills = new Backfills();
+  readonly #backfills: Backfills;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
+    this.#backfills = new Backfills(options.clock);
   }
 
   /**
@@ -75,7 +76,7 @@ export class Subscriptions {
    * is known of them. Opening is synchronous, so that nothing is missed between what is known and what is live. If the
    * client gives other credentials meanwhile, the streams of the new account replace those of the former one.
    */
-  open(opening: SubscriptionOpening): Disposable {
+  open(opening: SubscriptionOpening): OpenSubscription {
     const feeds = feedsOf(opening.request);
     const { clock, index, manager } = this.#options;
     const backfills = this.#backfills;

@@ -7,7 +7,10 @@ export interface StreamStart {
   readonly sequence: number;
 }
 
-/** The venue's own place of an event in its stream: the time, and the id of a trade if it is a number. */
+/**
+ * The venue's own place of an event in its stream: the time, and the id of a trade if it is a whole number of fifteen
+ * digits at most.
+ */
 export interface VenuePlace {
   readonly timeMs: number;
   readonly tradeId: string | null;
@@ -33,9 +36,13 @@ export const EPOCH_LENGTH = 12;
 /** The epoch of events that belong to no stream; `resume` with it means nothing. */
 export const NO_EPOCH = '-'.repeat(EPOCH_LENGTH);
 
+/** A whole number in its only notation. Fifteen digits are always exact. */
+const NUMBER = '(0|[1-9]\\d{0,14})';
 const PATTERN = new RegExp(
-  `^${VERSION}([\\w-]{${MARK_LENGTH}})([\\w-]{${EPOCH_LENGTH}})(\\d{1,16})(?:-(\\d{1,15})(?:-(\\d{1,20}))?)?$`,
+  `^${VERSION}([\\w-]{${MARK_LENGTH}})([\\w-]{${EPOCH_LENGTH}})${NUMBER}(?:-${NUMBER}(?:-${NUMBER})?)?$`,
 );
+/** The year 10,000, which no timestamp reaches. */
+const END_OF_TIME_MS = 253_402_300_800_000;
 
 /** A short text that stands for a stream, the same on every gateway, whoever's credentials it flows with. */
 export function streamMark({ broker, symbol, type, interval }: Omit<StreamAddress, 'scope'>): string {
@@ -60,7 +67,7 @@ export function parseCursor(text: string): Cursor | null {
   const match = PATTERN.exec(text);
   if (match === null) return null;
   const [, stream = '', epoch = '', digits = '', time, tradeId = null] = match;
-  const sequence = Number(digits);
-  if (!Number.isSafeInteger(sequence)) return null;
-  return { text, stream, epoch, sequence, place: time === undefined ? null : { timeMs: Number(time), tradeId } };
+  const timeMs = Number(time);
+  if (timeMs >= END_OF_TIME_MS) return null;
+  return { text, stream, epoch, sequence: Number(digits), place: time === undefined ? null : { timeMs, tradeId } };
 }

@@ -1,14 +1,13 @@
 import type { ConnectedClient } from '../core/ConnectedClient.ts';
-import { SymbolReplay } from '../core/replay/SymbolReplay.ts';
+import type { OpenSubscription } from '../core/OpenSubscription.ts';
+import { ownStatus } from '../core/ownStatus.ts';
+import { NOTHING_PAST, SymbolReplay } from '../core/replay/SymbolReplay.ts';
 import type { Services } from '../core/Services.ts';
 import type { FeedName, StatusView } from '../core/StatusView.ts';
 import type { SubscriptionOptions, SymbolRoute } from '../core/subscription.ts';
 import type { Subscriber } from '../fanout/routing/Topic.ts';
-import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
-import type { SharedUpdate } from '../fanout/frames/SharedEvent.ts';
-import { SHARED, streamKey } from '../market/marketData.ts';
+import type { SharedEvent, SharedUpdate } from '../fanout/frames/SharedEvent.ts';
 import type { FeedReplay, FeedType } from '../market/marketData.ts';
-import { fromEpochMs } from '../market/timestamp.ts';
 import { assertNever } from '../shared/errors.ts';
 import type { SubscribeMessage } from './messages.ts';
 
@@ -23,6 +22,7 @@ export interface ClientContext {
 /** Holds events back until `begin`, so that the answer to the client's message is sent first. */
 abstract class DeferredSubscriber implements Subscriber {
   #waiting: SharedUpdate[] | null = [];
+  readonly #begun = Promise.withResolvers<void>();
 
   deliver(update: SharedUpdate): void {
     if (this.#waiting === null) this.pass(update, false);
@@ -38,6 +38,12 @@ abstract class DeferredSubscriber implements Subscriber {
     const waiting = this.#waiting ?? [];
     this.#waiting = null;
     for (const update of waiting) this.pass(update, true);
+    this.#begun.resolve();
+  }
+
+  /** Resolves when the events are no longer held back; null if they are not. */
+  protected get beginning(): Promise<void> | null {
+    return this.hasBegun ? null : this.#begun.promise;
   }
 
   /** `isBeginning` is true for events that were known before the client subscribed. */
@@ -81,11 +87,17 @@ export class SubscribedSymbol extends DeferredSubscriber implements Disposable {
     if (state !== null) this.#context.outbox.deliver(state);
   }
 
+  /** The subscription that the gap is in sends it at its place among what the client missed. */
+  #isReplayed({ event }: SharedEvent): boolean {
+    const gap = event.type === 'status' ? event.gap : null;
+    return gap !== null && this.subscriptions.get(gap.type)?.isReplaying === true;
+  }
+
   protected override pass({ events }: SharedUpdate, isBeginning: boolean): void {
     const { outbox } = this.#context;
     for (const sharedEvent of events) {
       const { gap, state } = this.#view.see(sharedEvent, isBeginning);
-      if (gap !== null) outbox.deliver(gap);
+      if (gap !== null && !this.#isReplayed(gap)) outbox.deliver(gap);
       if (state !== null) outbox.deliver(state);
     }
   }
@@ -113,15 +125,12 @@ export class ReplayReport extends DeferredSubscriber {
   constructor({ broker, symbol }: SymbolRoute, streams: number, { outbox, services }: ClientContext) {
     super();
     this.#outbox = outbox;
-    const key = streamKey({ scope: SHARED, broker, symbol, type: 'status', interval: null });
     const report = (replay: FeedReplay): void => {
-      const now = fromEpochMs(services.clock.now());
-      const times = { time: now, receivedAt: now, since: now };
-      const place = { broker, symbol, sequence: 0, cursor: '' };
-      const content = { state: 'live', reason: null, gap: null, replay } as const;
-      this.deliver(new SharedEvent(key, { type: 'status', ...place, ...times, ...content }));
+      this.deliver(ownStatus({ broker, symbol, state: 'live', replay }, services.clock.now()));
     };
     this.replay = new SymbolReplay({ streams, report });
+    // All streams that were asked for are open already.
+    if (streams === 0) report(NOTHING_PAST);
   }
 
   protected override pass(update: SharedUpdate): void {
@@ -136,7 +145,7 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
   readonly symbol: SubscribedSymbol;
   readonly feed: FeedName;
   readonly #outbox: Subscriber;
-  readonly #membership: Disposable;
+  readonly #membership: OpenSubscription;
   /** Identifies the last event of the replaced subscription, which is not sent again. */
   #formerCursor: string | null = null;
   #lastCursor: string | null = null;
@@ -172,14 +181,19 @@ export class ClientSubscription extends DeferredSubscriber implements Disposable
     this.#membership[Symbol.dispose]();
   }
 
+  /** The client is still to be sent what it missed. */
+  get isReplaying(): boolean {
+    return this.#membership.isReplaying(this.type);
+  }
+
   room(): Promise<void> | null {
-    return this.#outbox.room?.() ?? null;
+    return this.beginning ?? this.#outbox.room?.() ?? null;
   }
 
   protected override pass(update: SharedUpdate): void {
     const former = this.#formerCursor;
     this.#formerCursor = null;
-    this.#lastCursor = update.last.event.cursor;
+    if (update.type === this.type) this.#lastCursor = update.last.event.cursor;
     if (former === null) this.#outbox.deliver(update);
     else
       for (const sharedEvent of update.events)

@@ -4,7 +4,7 @@ import { openWebSocket } from '../../transport/WebSocketFeed.ts';
 import type { OpenWebSocket } from '../../transport/WebSocketFeed.ts';
 import { impatientOptions } from '../../transport/RequestQueue.ts';
 import { BaseBroker } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerTraits, CandleQuery, Feed, BrokerStatus, PastTrades } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerTraits, CandleQuery, Feed, BrokerStatus } from '../BaseBroker.ts';
 import { CatalogKeeper } from '../CatalogKeeper.ts';
 import type { BinanceHosts } from './BinanceHosts.ts';
 import { BinanceRest } from './BinanceRest.ts';
@@ -142,14 +142,19 @@ export class BinanceBroker extends BaseBroker {
     );
   }
 
-  override async fetchTradesBehind(symbol: string, tradeId: number, limit: number, asker?: Asker): Promise<PastTrades> {
-    const options = impatientOptions(asker, this.#abort.signal);
-    const missed = await this.#rest.fetchTradesSince(symbol, { afterVenueId: tradeId, maxCount: limit }, options);
-    return { trades: missed.trades.map(({ trade }) => trade), complete: missed.complete };
+  override async fetchTradesFrom(
+    symbol: string,
+    tradeId: number,
+    limit: number,
+    asker?: Asker,
+  ): Promise<readonly TradeDraft[]> {
+    const missed = { afterVenueId: tradeId - 1, maxCount: limit };
+    const { trades } = await this.#rest.fetchTradesSince(symbol, missed, impatientOptions(asker, this.#abort.signal));
+    return trades.map(({ trade }) => trade);
   }
 
   override continueBehind(feed: Feed, place: number): void {
-    this.#streams.get(this.#streamName(feed))?.continueBehind(place);
+    this.#streams.get(this.#streamName(feed))?.continueBehind(feed, place);
   }
 
   fetchTick(symbol: string, asker?: Asker): Promise<TickDraft | null> {

@@ -21,18 +21,27 @@ export class CandleSequencer {
   #sentAt = Number.NEGATIVE_INFINITY;
   #firstAt: number | null = null;
   #isForgiven = false;
+  /** What opens behind this candle must not be missing. */
+  #knownAt: number | null = null;
 
   /**
    * The open time from which history has to be read so that nothing is missing after a silence: the last candle that
-   * was closed, else the first that was seen; null before that.
+   * was closed, else the first that was seen, else that from `expectBehind`; null before that.
    */
   get resumeAt(): number | null {
-    return this.#closedAt === Number.NEGATIVE_INFINITY ? this.#firstAt : this.#closedAt;
+    if (this.#closedAt !== Number.NEGATIVE_INFINITY) return this.#closedAt;
+    return this.#firstAt ?? this.#knownAt;
+  }
+
+  /** Nothing is to be missing between the candle that opens then and the first one. Does nothing once there was one. */
+  expectBehind(openAt: number): void {
+    this.#knownAt = Math.min(openAt, this.#knownAt ?? openAt);
   }
 
   /** True if the venue has gone on to this candle without having closed the one before it. */
   leavesHole({ openAt }: CandlePlace, lengthMs: number): boolean {
-    if (this.#isForgiven || this.#openAt === Number.NEGATIVE_INFINITY) return false;
+    if (this.#isForgiven) return false;
+    if (this.#openAt === Number.NEGATIVE_INFINITY) return this.#knownAt !== null && openAt > this.#knownAt + lengthMs;
     const isClosed = this.#closedAt >= this.#openAt;
     return openAt > (isClosed ? this.#closedAt + lengthMs : this.#openAt);
   }
@@ -45,6 +54,9 @@ export class CandleSequencer {
   /** Returns true if the candle is to be published. */
   accept({ openAt, sentAt, closed }: CandlePlace): boolean {
     if (openAt <= this.#closedAt || openAt < this.#openAt) return false;
+    // What is known of history is not published from there.
+    const isKnown = this.#firstAt === null && this.#knownAt !== null && openAt <= this.#knownAt;
+    if (isKnown && sentAt === null) return false;
     if (!closed && openAt === this.#openAt && sentAt !== null && sentAt <= this.#sentAt) return false;
     if (openAt > this.#openAt) {
       this.#openAt = openAt;

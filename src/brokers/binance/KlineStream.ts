@@ -2,6 +2,7 @@ import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
 import type { AskOptions } from '../../transport/RequestQueue.ts';
+import type { Feed } from '../BaseBroker.ts';
 import { CandleSequencer, SecondsJoiner } from './CandleSequencer.ts';
 import type { CandlePlace } from './CandleSequencer.ts';
 import { MarketStream } from './MarketStream.ts';
@@ -64,8 +65,10 @@ export class KlineStream extends MarketStream {
     this.begin();
   }
 
-  override continueBehind(openMs: number): void {
-    if (this.#sequencer.resumeAt === null) this.#sequencer.accept({ openAt: openMs, sentAt: null, closed: true });
+  override continueBehind({ interval }: Feed, openMs: number): void {
+    const ownMs = CANDLE_INTERVALS[this.#interval];
+    const lengthMs = interval === null ? ownMs : CANDLE_INTERVALS[interval];
+    this.#sequencer.expectBehind(openMs + lengthMs - ownMs);
   }
 
   override [Symbol.dispose](): void {

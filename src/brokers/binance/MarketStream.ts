@@ -269,8 +269,8 @@ export abstract class MarketStream implements Disposable {
   /** Begins the stream again from the venue's own state, because its published data can't be right. */
   abstract resync(): void;
 
-  /** Nothing has been published yet, and the venue's history is known up to this place: goes on right behind it. */
-  continueBehind(_place: number): void {
+  /** See BaseBroker. */
+  continueBehind(_feed: Feed, _place: number): void {
     // Ticks and books have no history.
   }
 

@@ -1,6 +1,7 @@
 import type { TradeDraft } from '../../market/marketData.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { AskOptions } from '../../transport/RequestQueue.ts';
+import type { Feed } from '../BaseBroker.ts';
 import { Sequencer } from '../Sequencer.ts';
 import type { SequencerVerdict } from '../Sequencer.ts';
 import { MarketStream, StuckWatch } from './MarketStream.ts';
@@ -46,8 +47,8 @@ export class TradeStream extends MarketStream {
     // Nothing that was published can be taken back.
   }
 
-  override continueBehind(tradeId: number): void {
-    this.#sequencer.begin(tradeId);
+  override continueBehind(_feed: Feed, tradeId: number): void {
+    this.#sequencer.expectBehind(tradeId);
   }
 
   override [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 import { BaseBroker } from '../BaseBroker.ts';
-import type { BrokerContext, BrokerStatus, BrokerTraits, CandleQuery, Feed, PastTrades } from '../BaseBroker.ts';
+import type { BrokerContext, BrokerStatus, BrokerTraits, CandleQuery, Feed } from '../BaseBroker.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import { InstrumentCatalog } from '../../market/instrument.ts';
 import type { CandleDraft, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
@@ -111,9 +111,9 @@ export class MockBroker extends BaseBroker {
     return this.#symbol(symbol).trades(limit);
   }
 
-  override async fetchTradesBehind(symbol: string, tradeId: number, limit: number): Promise<PastTrades> {
-    if (!this.traits.supportedTypes.includes('trade')) return super.fetchTradesBehind(symbol, tradeId, limit);
-    return this.#symbol(symbol).tradesBehind(tradeId, limit);
+  override async fetchTradesFrom(symbol: string, tradeId: number, limit: number): Promise<readonly TradeDraft[]> {
+    if (!this.traits.supportedTypes.includes('trade')) return super.fetchTradesFrom(symbol, tradeId, limit);
+    return this.#symbol(symbol).tradesFrom(tradeId, limit);
   }
 
   override async fetchTick(symbol: string): Promise<TickDraft> {

@@ -1,4 +1,4 @@
-import type { CandleQuery, PastTrades } from '../BaseBroker.ts';
+import type { CandleQuery } from '../BaseBroker.ts';
 import type {
   CandleDraft,
   CandleInterval,
@@ -106,12 +106,10 @@ export class MockSymbol {
     return past.slice(Math.max(0, past.findLastIndex(isBehindHole))).map(this.#draft);
   }
 
-  /** The oldest behind this one, up to the first hole. */
-  tradesBehind(tradeId: number, limit: number): PastTrades {
-    const behind = this.#past(MOST_TRADES).filter(({ trade }) => trade.id > tradeId);
-    const hole = behind.findIndex(isBehindHole);
-    const trades = behind.slice(0, Math.min(limit, hole === -1 ? behind.length : hole));
-    return { trades: trades.map(this.#draft), complete: trades.length === this.#lastTradeId - tradeId };
+  /** This one and the oldest behind it. Lost ones show by their numbers. */
+  tradesFrom(tradeId: number, limit: number): readonly TradeDraft[] {
+    const from = this.#past(MOST_TRADES).filter(({ trade }) => trade.id >= tradeId);
+    return from.slice(0, limit).map(this.#draft);
   }
 
   /** Those that were kept behind this one, oldest first, as they are received now. */

@@ -4,28 +4,29 @@ import type { Cursor, StreamStart } from '../../market/cursor.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft, MarketData, StreamAddress, StreamKey, TradeDraft } from '../../market/marketData.ts';
 import { toEpochMs } from '../../market/timestamp.ts';
-import type { Clock } from '../../shared/clock.ts';
-import { KEPT_MS, venuePlace } from '../NumberedStream.ts';
+import { PAST_ROOM, venuePlace } from '../NumberedStream.ts';
+import { numbersIn, numbersUpTo } from './placing.ts';
+import type { Room } from './placing.ts';
 
 /** An event that is kept. */
 export interface KeptEvent {
   sharedEvent: SharedEvent;
-  /** That of the event. The report of a gap has half a number more than the event before it. */
+  /** That of the event. The report of a gap has a fraction more than the event before it. */
   readonly sequence: number;
   /** Its place in the venue's order: the id of a trade, the open time of a candle. NaN if it has none. */
   readonly place: number;
-  /** Something may be missing between it and the event before it. */
-  isTorn: boolean;
+  /** Something may be missing between it and the event before it, and has its numbers there. Null: nothing is. */
+  room: Room | null;
   bytes: number;
   readonly atMs: number;
 }
 
-/** Events of the venue's history, oldest first, and what they prove. */
+/** Events of the venue's history, oldest first, and what they prove: between both places there are no others. */
 export interface PastEvents {
   readonly drafts: readonly (TradeDraft | CandleDraft)[];
-  /** The history is complete behind this place. */
+  /** The history is complete behind this place; NaN if it proves nothing. */
   readonly after: number;
-  /** The place of what comes next in the live stream: the history is complete up to there. */
+  /** The history is complete up to this place, which comes next. */
   readonly next: number;
 }
 
@@ -33,15 +34,24 @@ export interface ReplayLogOptions {
   readonly key: StreamKey;
   readonly address: StreamAddress;
   readonly start: StreamStart;
-  readonly clock: Clock;
+  /** The monotonic time, to about a second. */
+  readonly now: () => number;
   /** Called when the memory that the log takes has changed. */
   readonly onBytes: (change: number) => void;
+}
+
+/** The stream has begun, and nothing has come yet. */
+interface Tail {
+  /** What is missing between the last event and the first that comes has its numbers there. */
+  readonly room: Room;
+  /** The place that comes next if nothing is missing; null if that is not known. */
+  readonly next: number | null;
 }
 
 /** More live events of one stream are not kept. */
 const MAX_EVENTS = 1_000;
 const SLACK = 64;
-/** So many are kept while a subscriber waits for what comes before them. */
+/** So many are kept while a subscriber waits for what comes before them, or is being sent them. */
 const MAX_HELD_EVENTS = 10_000;
 /** The memory of an event beside its encodings. */
 const ENTRY_BYTES = 800;
@@ -60,13 +70,12 @@ export class ReplayLog {
   readonly #step: number;
   #entries: KeptEvent[] = [];
   #epoch: string;
-  /** Every event of this epoch with a higher number is here. */
+  /** Higher numbers of this epoch are in the order of events, and all of those events are here. */
   #since: number;
-  /** Every event behind this place is here; null while that is not known. */
-  #sincePlace: number | null = null;
-  /** Something may be missing behind the last event; what is next if not. */
-  #tail: { readonly next: number | null } | null;
-  #holds = 0;
+  /** Every event behind this place is here, up to the first room; null while that is not known. */
+  #base: { readonly place: number; readonly sequence: number } | null = null;
+  #tail: Tail | null;
+  readonly #holds = new Set<() => void>();
   #endedAtMs: number | null = null;
 
   constructor(options: ReplayLogOptions) {
@@ -76,7 +85,7 @@ export class ReplayLog {
     this.#epoch = start.epoch;
     this.#since = start.sequence;
     this.#step = address.interval === null ? 1 : CANDLE_INTERVALS[address.interval];
-    this.#tail = { next: null };
+    this.#tail = { room: { from: 0, to: start.sequence }, next: null };
   }
 
   get epoch(): string {
@@ -92,16 +101,10 @@ export class ReplayLog {
     return this.#entries[0]?.atMs ?? null;
   }
 
-  /** The stream begins again. */
-  reopen(start: StreamStart): void {
-    this.#endedAtMs = null;
-    if (start.epoch !== this.#epoch) {
-      this.#drop(this.#entries.length);
-      this.#epoch = start.epoch;
-      this.#since = start.sequence;
-      this.#sincePlace = null;
-    }
-    this.#tail = { next: null };
+  /** The number before that of the first event that is kept. */
+  get beforeFirst(): number {
+    const first = this.#entries[0];
+    return first === undefined ? this.#since : Math.ceil(first.sequence) - 1;
   }
 
   /** When the stream ended, on the monotonic clock; null while it is open. */
@@ -109,116 +112,142 @@ export class ReplayLog {
     return this.#endedAtMs;
   }
 
-  /** The stream has ended; the log is kept for a while. */
-  end(): void {
-    this.#endedAtMs = this.#options.clock.monotonic();
+  /** The stream begins again. */
+  reopen({ epoch, sequence }: StreamStart): void {
+    this.#endedAtMs = null;
+    const isSame = epoch === this.#epoch;
+    if (!isSame) {
+      this.#drop(this.#entries.length);
+      this.#epoch = epoch;
+      this.#since = sequence;
+      this.#base = null;
+    }
+    this.#tail = { room: { from: isSame ? sequence - PAST_ROOM : 0, to: sequence }, next: null };
   }
 
-  /** Keeps the next event of the stream. */
+  /** The stream has ended; the log is kept for a while. */
+  end(): void {
+    this.#endedAtMs = this.#options.now();
+  }
+
+  /** Keeps the next event of the stream, unless it has been filled in already. */
   append(sharedEvent: SharedEvent): void {
     const { event } = sharedEvent;
     this.#settleLast();
     const place = placeOf(event);
-    const tail = this.#tail;
-    const isTorn = tail !== null && this.#entries.length > 0 && (tail.next === null || !(place <= tail.next));
-    this.#tail = null;
-    if (this.#entries.length === 0) this.#sincePlace ??= place - this.#step;
-    this.#add(sharedEvent, event.sequence, { place, isTorn });
-    const limit = this.#holds > 0 ? MAX_HELD_EVENTS : MAX_EVENTS;
-    // A few more are kept, so that they need not be moved for each event.
-    if (this.#entries.length > limit + SLACK) this.#drop(this.#entries.length - limit);
-    this.trim();
+    let room: Room | null = null;
+    if (!Number.isNaN(place)) {
+      const last = this.#placedBefore(this.#entries.length);
+      if (last !== undefined && place <= last.place) {
+        if (!isNumberedAnew(event, last.sharedEvent.event)) return;
+        this.#forget(event.sequence - 1);
+      }
+      room = this.#roomBefore(place, event.sequence);
+      this.#tail = null;
+      this.#base ??= { place: place - this.#step, sequence: Math.min(this.#since, event.sequence - 1) };
+    }
+    this.#add({ sharedEvent, sequence: event.sequence, place, room });
+    if (this.#entries.length > MAX_EVENTS + SLACK) this.#bound();
   }
 
   /** Keeps the report of a gap behind the last event. */
   appendGap(report: SharedEvent): void {
     this.#settleLast();
-    this.#add(report, Math.floor(this.lastSequence) + 0.5, { place: Number.NaN, isTorn: false });
+    const before = this.lastSequence;
+    const sequence = (before + Math.floor(before) + 1) / 2;
+    this.#add({ sharedEvent: report, sequence, place: Number.NaN, room: null });
   }
 
-  /** Drops what is too old. */
-  trim(): void {
-    if (this.#holds > 0) return;
-    const oldestMs = this.#options.clock.monotonic() - KEPT_MS;
-    this.dropBefore(oldestMs);
-  }
-
-  /** Drops what was kept before this time on the monotonic clock. */
-  dropBefore(atMs: number): void {
-    if (this.#holds > 0) return;
+  /**
+   * Drops what was kept before this time on the monotonic clock. `isForced`: also what a subscriber is still to be sent,
+   * who is called first.
+   */
+  dropBefore(atMs: number, { isForced = false } = {}): void {
     let count = 0;
     while (count < this.#entries.length && (this.#entries[count]?.atMs ?? atMs) < atMs) count += 1;
-    this.#drop(count);
+    if (count === 0) return;
+    if (isForced) this.#press();
+    else if (this.#holds.size > 0) return;
+    this.#drop(Math.min(count, this.#entries.length));
   }
 
-  /** Lets the log keep far more than usually, until disposed of. */
-  hold(): Disposable {
-    this.#holds += 1;
-    let held = true;
+  /**
+   * Lets the log keep far more than usually, until disposed of. `onPressed` is called when it can do so no longer: what
+   * is still needed has to be taken at once.
+   */
+  hold(onPressed: () => void): Disposable {
+    const held = (): void => {
+      onPressed();
+    };
+    this.#holds.add(held);
     return {
       [Symbol.dispose]: () => {
-        if (held) this.#holds -= 1;
-        held = false;
+        this.#holds.delete(held);
       },
     };
   }
 
   /**
-   * The number behind which a client with this cursor has to go on. Null if events behind it are not kept any more, or
-   * the cursor is of another epoch.
+   * The number behind which a client with this cursor has to go on, by the number in it. Null if that says nothing: the
+   * cursor is of another epoch, or older than what is kept.
    */
   positionOf({ epoch, sequence }: Cursor): number | null {
     if (epoch !== this.#epoch || sequence < this.#since) return null;
     return Math.min(sequence, this.lastSequence);
   }
 
-  /** Like `positionOf`, by the venue's own place. */
-  positionBehind(place: number): number | null {
-    if (this.#sincePlace === null || place < this.#sincePlace) return null;
+  /**
+   * Like `positionOf`, by the venue's own place. A trade has to be here, and made at that time: a venue may number its
+   * trades anew. Null if events behind it are not kept.
+   */
+  positionBehind(place: number, timeMs: number): number | null {
+    const base = this.#base;
+    if (base === null || place < base.place) return null;
     const last = this.#entries.findLast((entry) => entry.place <= place);
+    if (this.#options.address.type !== 'trade') return last?.sequence ?? this.beforeFirst;
+    const isIt = last !== undefined && last.place === place && toEpochMs(last.sharedEvent.event.time) === timeMs;
+    return isIt ? last.sequence : null;
+  }
+
+  /** Like `positionBehind`, if events are missing: behind what is kept up to the time, or before the first event. */
+  positionSince(timeMs: number): number {
+    const last = this.#entries.findLast(({ sharedEvent }) => toEpochMs(sharedEvent.event.time) <= timeMs);
     return last?.sequence ?? this.beforeFirst;
   }
 
-  /** The number behind which there are this many events, without a hole; null if there are fewer. */
-  positionOfLast(count: number): number | null {
+  /**
+   * The number behind which so many events are joined to the live ones without a hole; `isAll` is false if there are
+   * fewer of them.
+   */
+  positionOfLast(count: number): { readonly behind: number; readonly isAll: boolean } {
+    if (this.#isTailOpen) return { behind: this.lastSequence, isAll: count === 0 };
     let left = count;
-    for (let at = this.#entries.length - 1; at >= 0; at -= 1) {
+    for (let at = this.#entries.length - 1; at >= 0 && left > 0; at -= 1) {
       const entry = this.#entries[at];
       if (entry === undefined) break;
       if (!Number.isNaN(entry.place)) left -= 1;
-      if (left === 0) return this.#entries[at - 1]?.sequence ?? this.beforeFirst;
-      if (entry.isTorn) return null;
+      const before = this.#entries[at - 1]?.sequence ?? this.beforeFirst;
+      if (left === 0 || entry.room !== null) return { behind: before, isAll: left === 0 };
     }
-    return null;
-  }
-
-  /** Like `positionBehind`, if events are missing: behind what is kept up to the place, or before the first event. */
-  positionFrom(place: number | null): number {
-    const last = place === null ? undefined : this.#entries.findLast((entry) => entry.place <= place);
-    return last?.sequence ?? this.beforeFirst;
+    return { behind: left === 0 ? this.lastSequence : this.beforeFirst, isAll: left === 0 };
   }
 
   /** Nothing is missing behind this number, as far as is known. */
   isWholeBehind(sequence: number): boolean {
-    if (this.#tail !== null && this.#tail.next === null) return false;
-    return this.#entries.slice(this.#indexAfter(sequence)).every(({ isTorn }) => !isTorn);
-  }
-
-  /** The number before that of the first event that is kept. */
-  get beforeFirst(): number {
-    const first = this.#entries[0];
-    return first === undefined ? this.#since : Math.ceil(first.sequence) - 1;
+    if (this.#isTailOpen) return false;
+    for (let at = this.#indexAfter(sequence); at < this.#entries.length; at += 1) {
+      if (this.#entries[at]?.room !== null) return false;
+    }
+    return true;
   }
 
   /** The place behind which events are missing first, behind this number; null if none are, or it is not known. */
   tornBehind(sequence: number): number | null {
     const first = this.#indexAfter(sequence);
-    let before = this.#entries[first - 1]?.place ?? this.#sincePlace;
-    for (const { isTorn, place } of this.#entries.slice(first)) {
-      if (isTorn) return before;
-      if (!Number.isNaN(place)) before = place;
+    for (let at = first; at < this.#entries.length; at += 1) {
+      if (this.#entries[at]?.room !== null) return this.#placeBefore(at);
     }
-    return this.#tail !== null && this.#tail.next === null ? before : null;
+    return this.#isTailOpen ? this.#placeBefore(this.#entries.length) : null;
   }
 
   /** The events behind this number, oldest first. */
@@ -227,20 +256,83 @@ export class ReplayLog {
     return this.#entries.slice(first, first + limit);
   }
 
-  /** Puts events of the venue's history where they are missing; what is here already, or will come live, is left out. */
-  fill({ drafts, after, next }: PastEvents): void {
-    const places = drafts.map(placeOf);
-    let taken = 0;
-    for (let at = 0; at <= this.#entries.length && taken < drafts.length; at += 1) {
-      const entry = this.#entries[at];
-      if (entry !== undefined && Number.isNaN(entry.place)) continue;
-      let end = taken;
-      while (end < drafts.length && (entry === undefined || (places[end] ?? 0) < entry.place)) end += 1;
-      const isMissing = at === 0 || (entry === undefined ? this.#tail !== null : entry.isTorn);
-      if (isMissing && end > taken) at += this.#insert(at, drafts.slice(taken, end));
-      taken = (places[end] ?? Number.NaN) === entry?.place ? end + 1 : end;
+  /** How many events there are behind this number, without reports. */
+  countAfter(sequence: number): number {
+    let count = 0;
+    for (let at = this.#indexAfter(sequence); at < this.#entries.length; at += 1) {
+      if (!Number.isNaN(this.#entries[at]?.place)) count += 1;
     }
-    this.#mend(after, next);
+    return count;
+  }
+
+  /** Null if nothing is missing between the last event and that which comes now, or the loss has been reported. */
+  #roomBefore(place: number, sequence: number): Room | null {
+    const last = this.#entries.at(-1);
+    const isReported = last !== undefined && Number.isNaN(last.place);
+    const tail = this.#tail;
+    if (tail === null) {
+      if (isReported || last === undefined || !this.#isApart(last.place, place)) return null;
+      return spaceBetween(last, sequence);
+    }
+    if (this.#base === null) return null;
+    return tail.next !== null && (isReported || place <= tail.next) ? null : tail.room;
+  }
+
+  /** Puts events of the venue's history where they are missing; what is here already, or will come live, is left out. */
+  fill(past: PastEvents): void {
+    if (!(past.after < past.next)) return;
+    const places = past.drafts.map(placeOf);
+    if (this.#isOfOtherNumbering(past.drafts)) {
+      // A stream that delivers will say so itself.
+      if (this.#tail === null) return;
+      this.#forget(this.#tail.room.to);
+      this.#tail = { ...this.#tail, next: null };
+    }
+    let end = places.length;
+    for (let at = this.#entries.length; at >= 0; at -= 1) {
+      const following = this.#entries[at];
+      if (following !== undefined && Number.isNaN(following.place)) continue;
+      const before = this.#placeBefore(at) ?? Number.NEGATIVE_INFINITY;
+      while (end > 0 && (places[end - 1] ?? 0) >= (following?.place ?? Number.POSITIVE_INFINITY)) end -= 1;
+      let from = end;
+      while (from > 0 && (places[from - 1] ?? 0) > before) from -= 1;
+      if (from < end) this.#insert(at, past.drafts.slice(from, end));
+      end = from;
+    }
+    this.#fillFront(past.drafts.slice(0, end), past);
+    this.#mend(past);
+  }
+
+  /** The encodings of these events may have been made meanwhile. */
+  settle(entries: Iterable<KeptEvent>): void {
+    for (const entry of entries) this.#settle(entry);
+  }
+
+  get #isTailOpen(): boolean {
+    return this.#tail !== null && this.#tail.next === null;
+  }
+
+  /** The events that are kept were numbered otherwise by the venue. */
+  #isOfOtherNumbering(drafts: PastEvents['drafts']): boolean {
+    const last = this.#placedBefore(this.#entries.length)?.sharedEvent.event;
+    const newest = drafts.at(-1);
+    if (last?.type !== 'trade' || newest?.type !== 'trade') return false;
+    const same = drafts.find((draft) => draft.type === 'trade' && draft.tradeId === last.tradeId);
+    const isOther = same !== undefined && toEpochMs(same.time) !== toEpochMs(last.time);
+    return isOther || (placeOf(newest) < placeOf(last) && toEpochMs(newest.time) > toEpochMs(last.time));
+  }
+
+  #placedBefore(index: number): KeptEvent | undefined {
+    for (let at = index - 1; at >= 0; at -= 1) {
+      const entry = this.#entries[at];
+      if (entry !== undefined && !Number.isNaN(entry.place)) return entry;
+    }
+    return undefined;
+  }
+
+  /** The place of the event before the one at this index, or that behind which everything is here. */
+  #placeBefore(index: number): number | null {
+    return this.#placedBefore(index)?.place ?? this.#base?.place ?? null;
   }
 
   #indexAfter(sequence: number): number {
@@ -254,91 +346,160 @@ export class ReplayLog {
     return low;
   }
 
-  /** Inserts events before the one at this index. Returns how many. */
-  #insert(at: number, drafts: PastEvents['drafts']): number {
-    const { address, clock, key } = this.#options;
+  /** Inserts events before the one at this index, if some are missing there. */
+  #insert(at: number, drafts: PastEvents['drafts']): void {
+    const following = this.#entries[at];
+    const tail = this.#tail;
+    const room = following === undefined ? (tail?.next === null ? tail.room : null) : following.room;
+    if (room === null) return;
+    const numbers = numbersIn(room, {
+      places: drafts.map(placeOf),
+      next: following?.place ?? null,
+      step: this.#step,
+    });
+    const [first] = numbers ?? [];
+    const last = numbers?.at(-1);
+    if (numbers === null || first === undefined || last === undefined) return;
+    const made = this.#make(drafts, numbers);
+    if (made[0] !== undefined) made[0].room = { from: room.from, to: first - 1 };
+    if (following !== undefined) following.room = { from: last, to: room.to };
+    else if (tail !== null) this.#tail = { ...tail, room: { from: last, to: room.to } };
+    this.#entries.splice(at, 0, ...made);
+  }
+
+  /** Inserts events before those that are kept. */
+  #fillFront(drafts: PastEvents['drafts'], { after, next }: PastEvents): void {
+    const base = this.#base;
+    if (base === null || !(after < base.place)) return;
+    const { address } = this.#options;
+    const places = drafts.map(placeOf);
+    const lastPlace = drafts.length === 0 ? after : places.at(-1);
+    const reaches = next > base.place && (address.type !== 'trade' || lastPlace === base.place);
+    const following = this.#entries.find(({ place }) => !Number.isNaN(place));
+    const numbers = numbersUpTo(base, places, this.#step);
+    const last = numbers?.at(-1);
+    // Without a hole that could be told of, nothing can be put there.
+    if (numbers === null || (!reaches && (last === undefined || following === undefined))) return;
+    if (!reaches && last !== undefined && following !== undefined) {
+      following.room = { from: last, to: following.room?.to ?? base.sequence };
+    }
+    this.#entries.splice(0, 0, ...this.#make(drafts, numbers));
+    this.#base = { place: after, sequence: (numbers[0] ?? base.sequence + 1) - 1 };
+  }
+
+  #make(drafts: PastEvents['drafts'], numbers: readonly number[]): KeptEvent[] {
+    const { address, key, now, onBytes } = this.#options;
     const { broker, symbol } = address;
     const prefix = cursorPrefix(streamMark(address), this.#epoch);
-    const before = this.#entries[at - 1];
-    // Before the first event numbers go down from it, elsewhere up from the event before.
-    const base = before === undefined ? this.beforeFirst - drafts.length : Math.floor(before.sequence);
-    const made = drafts.map((draft, index): KeptEvent => {
-      const sequence = base + index + 1;
+    const atMs = now();
+    const made: KeptEvent[] = [];
+    for (const [index, draft] of drafts.entries()) {
+      const sequence = numbers[index] ?? 0;
       const cursor = formatCursor(prefix, sequence, venuePlace(draft));
       const sharedEvent = new SharedEvent(key, { ...draft, broker, symbol, sequence, cursor });
       const place = placeOf(draft);
-      return { sharedEvent, sequence, place, isTorn: false, bytes: ENTRY_BYTES, atMs: clock.monotonic() };
-    });
-    for (let index = 1; index < made.length; index += 1) this.#tearWhereApart(made[index - 1], made[index]);
-    if (at > 0) this.#tear(made[0]);
-    this.#entries.splice(at, 0, ...made);
-    const following = this.#entries[at + made.length];
-    if (following !== undefined) following.isTorn = true;
-    this.#options.onBytes(made.length * ENTRY_BYTES);
-    return made.length;
-  }
-
-  #tear(entry: KeptEvent | undefined): void {
-    if (entry !== undefined) entry.isTorn = true;
-  }
-
-  /** Trades are numbered by one. Candles may be missing where nothing was traded. */
-  #tearWhereApart(before: KeptEvent | undefined, entry: KeptEvent | undefined): void {
-    if (before === undefined || entry === undefined || this.#options.address.type !== 'trade') return;
-    if (entry.place !== before.place + 1) entry.isTorn = true;
-  }
-
-  /** Nothing is missing between two places. */
-  #mend(after: number, next: number): void {
-    let before = this.#sincePlace ?? Number.NaN;
-    if (Number.isNaN(before) || after < before) {
-      const first = this.#entries.find(({ place }) => !Number.isNaN(place));
-      if (first === undefined || first.place <= next) this.#sincePlace = after;
-      before = after;
+      const before = made.at(-1);
+      const room = before !== undefined && this.#isApart(before.place, place) ? spaceBetween(before, sequence) : null;
+      made.push({ sharedEvent, sequence, place, room, bytes: ENTRY_BYTES, atMs });
     }
+    onBytes(made.length * ENTRY_BYTES);
+    return made;
+  }
+
+  /** Closes the rooms in which nothing is missing. */
+  #mend({ after, drafts, next }: PastEvents): void {
+    const first = this.#entries.find(({ place }) => !Number.isNaN(place));
+    const newest = drafts.at(-1);
+    const lastPlace = newest === undefined ? after : placeOf(newest);
+    if (this.#base === null) {
+      // There was no room for them.
+      if (first === undefined && newest !== undefined) return;
+      this.#base = { place: after, sequence: (first?.sequence ?? this.#since + 1) - 1 };
+    }
+    let before = this.#base.place;
     for (const entry of this.#entries) {
       if (Number.isNaN(entry.place)) continue;
-      if (entry.isTorn && before >= after && entry.place <= next) entry.isTorn = this.#isApart(before, entry.place);
+      const isProven = before >= after && entry.place <= next;
+      if (entry.room !== null && !this.#isApart(before, entry.place, isProven)) entry.room = null;
       before = entry.place;
     }
-    if (this.#tail !== null && (this.#entries.length === 0 || before >= after) && before <= next) {
-      this.#tail = { next };
+    if (this.#tail !== null && this.#isTailOpen && before >= lastPlace && before < next) {
+      this.#tail = { ...this.#tail, next };
     }
   }
 
-  #isApart(before: number, place: number): boolean {
-    return this.#options.address.type === 'trade' && place !== before + 1;
+  /** Trades are numbered by one. Candles are missing where nothing was traded, too: `isProven` says whether that is so. */
+  #isApart(before: number, place: number, isProven = true): boolean {
+    const isNext = place === before + this.#step;
+    return this.#options.address.type === 'trade' ? !isNext : !isNext && !isProven;
   }
 
-  #add(sharedEvent: SharedEvent, sequence: number, rest: Pick<KeptEvent, 'place' | 'isTorn'>): void {
-    const atMs = this.#options.clock.monotonic();
-    this.#entries.push({ sharedEvent, sequence, ...rest, bytes: ENTRY_BYTES, atMs });
+  #add(entry: Pick<KeptEvent, 'sharedEvent' | 'sequence' | 'place' | 'room'>): void {
+    const { sharedEvent, sequence, place, room } = entry;
+    const atMs = this.#options.now();
+    this.#entries.push({ sharedEvent, sequence, place, room, bytes: ENTRY_BYTES, atMs });
     this.#options.onBytes(ENTRY_BYTES);
   }
 
   /** The encodings of the last event have been made by now. */
   #settleLast(): void {
     const last = this.#entries.at(-1);
-    if (last === undefined) return;
-    const encoded = last.sharedEvent.encodedBytes;
-    if (encoded > MAX_ENCODED_BYTES) last.sharedEvent = last.sharedEvent.bare();
+    if (last !== undefined) this.#settle(last);
+  }
+
+  #settle(entry: KeptEvent): void {
+    const encoded = entry.sharedEvent.encodedBytes;
+    if (encoded > MAX_ENCODED_BYTES) entry.sharedEvent = entry.sharedEvent.bare();
     const bytes = ENTRY_BYTES + (encoded > MAX_ENCODED_BYTES ? 0 : encoded);
-    this.#options.onBytes(bytes - last.bytes);
-    last.bytes = bytes;
+    if (bytes === entry.bytes) return;
+    const change = bytes - entry.bytes;
+    entry.bytes = bytes;
+    this.#options.onBytes(change);
+  }
+
+  /** A few more are kept, so that they need not be moved for each event. */
+  #bound(): void {
+    if (this.#holds.size > 0) {
+      if (this.#entries.length <= MAX_HELD_EVENTS) return;
+      this.#press();
+    }
+    this.#drop(this.#entries.length - MAX_EVENTS);
+  }
+
+  #press(): void {
+    const holds = [...this.#holds];
+    this.#holds.clear();
+    for (const onPressed of holds) onPressed();
+  }
+
+  /** The venue numbers its trades anew: what was kept, up to this number, can't be joined with what comes. */
+  #forget(upTo: number): void {
+    this.#drop(this.#entries.length);
+    this.#since = Math.max(this.#since, upTo + 0.5);
+    this.#base = null;
   }
 
   #drop(count: number): void {
-    if (count === 0) return;
+    if (count <= 0) return;
     const dropped = this.#entries.splice(0, count);
-    this.#since = Math.ceil(dropped.at(-1)?.sequence ?? this.#since);
-    const place = dropped.findLast((entry) => !Number.isNaN(entry.place))?.place;
-    if (place !== undefined) this.#sincePlace = place;
+    this.#since = Math.max(this.#since, Math.ceil(dropped.at(-1)?.sequence ?? this.#since));
+    const last = dropped.findLast((entry) => !Number.isNaN(entry.place));
+    if (last !== undefined) this.#base = { place: last.place, sequence: last.sequence };
     this.#options.onBytes(-dropped.reduce((sum, { bytes }) => sum + bytes, 0));
   }
+}
+
+function spaceBetween(before: KeptEvent, sequence: number): Room {
+  return { from: before.sequence, to: sequence - 1 };
 }
 
 /** The place of an event in the venue's order; NaN if it has none. */
 export function placeOf(event: MarketData | TradeDraft | CandleDraft): number {
   if (event.type === 'candle') return toEpochMs(event.openTime);
   return event.type === 'trade' ? Number(event.tradeId) : Number.NaN;
+}
+
+/** A trade with a lower id than one before it, and yet a later one. */
+function isNumberedAnew(event: MarketData, last: MarketData): boolean {
+  return event.type === 'trade' && toEpochMs(event.time) > toEpochMs(last.time);
 }

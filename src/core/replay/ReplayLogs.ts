@@ -11,11 +11,12 @@ export interface ReplayLogsOptions {
   readonly maxBytes: number;
 }
 
-const SWEEP_MS = 10_000;
+/** The ages of events are known with this accuracy, because asking the clock for each would take long. */
+const TICK_MS = 1_000;
 /** The oldest tenth of what is kept goes at a time. */
 const SHARE = 1 / 10;
-/** Logs that are held can't shrink, so it is not tried for ever. */
-const MAX_SHRINKS = 12;
+/** Logs that are held don't shrink at first, so it is not tried for ever. */
+const MAX_SHRINKS = 24;
 
 /** The logs of all streams that may not lose anything, within one bound: the oldest events go first. */
 export class ReplayLogs implements Disposable {
@@ -23,10 +24,15 @@ export class ReplayLogs implements Disposable {
   readonly #logs = new Map<StreamKey, ReplayLog>();
   readonly #sweeping: Disposable;
   #bytes = 0;
+  #isShrinking = false;
+  #nowMs: number;
 
   constructor(options: ReplayLogsOptions) {
     this.#options = options;
-    this.#sweeping = options.clock.every(SWEEP_MS, () => {
+    const { clock } = options;
+    this.#nowMs = clock.monotonic();
+    this.#sweeping = clock.every(TICK_MS, () => {
+      this.#nowMs = clock.monotonic();
       this.#sweep();
     });
   }
@@ -46,13 +52,12 @@ export class ReplayLogs implements Disposable {
       known.reopen(start);
       return known;
     }
-    const { clock } = this.#options;
     const address = addressOf(key);
     const log = new ReplayLog({
       key,
       address,
       start,
-      clock,
+      now: () => this.#nowMs,
       onBytes: (change) => {
         this.#bytes += change;
         if (change > 0 && this.#bytes > this.#options.maxBytes) this.#shrink();
@@ -73,22 +78,28 @@ export class ReplayLogs implements Disposable {
   }
 
   #sweep(): void {
-    const now = this.#options.clock.monotonic();
+    const now = this.#nowMs;
     for (const [key, log] of this.#logs) {
-      log.trim();
+      log.dropBefore(now - KEPT_MS);
       if (log.endedAtMs === null || now - log.endedAtMs < KEPT_MS) continue;
-      log.dropBefore(Number.POSITIVE_INFINITY);
+      log.dropBefore(Number.POSITIVE_INFINITY, { isForced: true });
       this.#logs.delete(key);
     }
   }
 
+  /** What subscribers are still to be sent goes last. */
   #shrink(): void {
-    const now = this.#options.clock.monotonic();
+    if (this.#isShrinking) return;
+    this.#isShrinking = true;
+    const now = this.#nowMs;
     const logs = [...this.#logs.values()];
     for (let round = 0; round < MAX_SHRINKS && this.#bytes > this.#options.maxBytes; round += 1) {
       const oldestMs = Math.min(now, ...logs.map(({ oldestAtMs }) => oldestAtMs ?? now));
-      const until = round === MAX_SHRINKS - 1 ? Number.POSITIVE_INFINITY : oldestMs + (now - oldestMs) * SHARE + 1;
-      for (const log of logs) log.dropBefore(until);
+      const isForced = round >= MAX_SHRINKS / 2;
+      const isLast = round === MAX_SHRINKS - 1;
+      const until = isLast ? Number.POSITIVE_INFINITY : oldestMs + (now - oldestMs) * SHARE + 1;
+      for (const log of logs) log.dropBefore(until, { isForced });
     }
+    this.#isShrinking = false;
   }
 }

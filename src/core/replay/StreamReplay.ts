@@ -6,13 +6,16 @@ import type { Cursor } from '../../market/cursor.ts';
 import type { CandleInterval, FeedGap, FeedStanding, MarketData, StreamKey } from '../../market/marketData.ts';
 import { fromEpochMs, toEpochMs } from '../../market/timestamp.ts';
 import type { Timestamp } from '../../market/timestamp.ts';
+import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/clock.ts';
-import { deadline } from '../../shared/deadline.ts';
 import type { Clock } from '../../shared/clock.ts';
+import { deadline } from '../../shared/deadline.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
-import type { Backfills, MissingPast } from './Backfills.ts';
+import type { Backfilled, Backfills, MissingPast } from './Backfills.ts';
 import type { KeptEvent, ReplayLog } from './ReplayLog.ts';
-import type { ReplayPart, SymbolReplay } from './SymbolReplay.ts';
+import { Seam } from './Seam.ts';
+import type { LastPlace } from './Seam.ts';
+import type { ReadyStream, ReplayPart, SymbolReplay } from './SymbolReplay.ts';
 
 export interface StreamReplayOptions {
   readonly log: ReplayLog;
@@ -39,139 +42,177 @@ export interface StreamReplayOptions {
   /** Sends the report of a gap that is kept in the log. */
   readonly sendKeptGap: (report: SharedEvent) => void;
   readonly replay: SymbolReplay;
-  /** Everything up to this number was sent: what follows comes live. */
-  readonly goLive: (sequence: number) => void;
+  /** Everything is sent: what follows comes live, through the seam. */
+  readonly goLive: (seam: Seam) => void;
+  /** Gets the live events. */
+  readonly live: Subscriber;
 }
 
 /** So long everything else of the symbol waits for what comes first. */
 const PATIENCE_MS = 10_000;
-/** The venue's history may be a moment behind its stream. */
+/** The pause between two answers: the venue's history may be a moment behind its stream. */
 const HISTORY_LAG_MS = 500;
-const ROUNDS = 4;
+const ANSWERS = 4;
+/** Pauses between two failures. */
+const FAILURE_PAUSE = { baseMs: 500, maxMs: 2_000, random: () => 1 };
 /** Events that are sent in one turn of the event loop. */
-const CHUNK = 128;
+const CHUNK = 64;
 
-/** How much of the past there is, and where it begins. */
+/** Where a subscriber goes on, and what is true of it. */
 interface Beginning extends ReplayPart {
   /** Events behind this number are sent. */
   readonly behind: number;
   /** Events are missing before the first one. */
-  readonly gap: FeedGap | null;
+  readonly hasGap: boolean;
 }
 
 /**
  * Sends one subscriber what it missed of a stream, or the stream's history, and joins it to the live events without a
- * hole or a double: it listens (the log keeps what comes), fetches what the log lacks, hands over, and goes live. Ended
- * by its owner.
+ * hole or a double: the log keeps what comes, what it lacks is fetched, everything is sent as fast as the client takes
+ * it, and the stream goes live. Ended by its owner.
  */
-export class StreamReplay implements Disposable {
+export class StreamReplay implements Disposable, ReadyStream {
   readonly #options: StreamReplayOptions;
   readonly #end = new AbortController();
+  /** Makes the log keep what is still to be sent. */
+  readonly #held: Disposable;
   /** The venue's history was fetched. */
   #isFetched = false;
-  /** Makes the log keep what comes until it was sent. */
-  #held: Disposable | null = null;
+  #beginning: Beginning | null = null;
+  #phase: 'waiting' | 'sending' | 'live' = 'waiting';
+  /** Events up to this number have been sent. */
+  #sent = 0;
+  #last: LastPlace | null;
+  /** A hole behind the last event was reported. */
+  #isHoleTold = false;
+  #pause: Disposable | null = null;
+  #joined: Disposable | null = null;
 
   constructor(options: StreamReplayOptions) {
     this.#options = options;
+    const { cursor, log } = options;
+    const place = cursor === null ? null : this.#placeOf(cursor);
+    this.#last = place === null || cursor?.place == null ? null : { place, timeMs: cursor.place.timeMs };
+    this.#held = log.hold(() => {
+      this.#hurry();
+    });
   }
 
-  /** If the log has everything, it is sent at once, unless other streams of the symbol have to wait. */
+  /** If the log has everything, it is ready at once. */
   start(): void {
-    const ready = this.#kept();
-    if (ready === null) void this.#fetchFirst();
-    else this.#join(ready);
+    if (this.#missing() === null) this.#join();
+    else
+      void this.#fetch().then(() => {
+        this.#join();
+      });
+  }
+
+  outcome(): ReplayPart {
+    this.#beginning = this.#begins();
+    return this.#beginning;
+  }
+
+  begin(): void {
+    const { behind, hasGap } = (this.#beginning ??= this.#begins());
+    this.#phase = 'sending';
+    this.#sent = behind;
+    if (hasGap) {
+      const first = this.#options.log.after(behind).find(({ place }) => !Number.isNaN(place));
+      this.#sendHole(first?.sharedEvent.event.time ?? null);
+    }
+    this.#proceed();
   }
 
   [Symbol.dispose](): void {
     this.#end.abort();
-    this.#held?.[Symbol.dispose]();
+    this.#held[Symbol.dispose]();
+    this.#pause?.[Symbol.dispose]();
+    this.#joined?.[Symbol.dispose]();
   }
 
-  /** What the log has already; null if something is missing. */
-  #kept(): Beginning | null {
-    const { cursor, history, log } = this.#options;
-    if (cursor === null) {
-      const behind = log.positionOfLast(history);
-      return behind === null || !log.isWholeBehind(behind) ? null : this.#beginning(behind, null);
-    }
-    const behind = this.#positionOf(cursor);
-    return behind === null || !log.isWholeBehind(behind) ? null : this.#beginning(behind, true);
-  }
-
-  /** Of this epoch: behind one of the stream's own events, or one that was filled in. */
-  #positionOf(cursor: Cursor): number | null {
-    const { log } = this.#options;
-    if (cursor.epoch !== log.epoch) return null;
-    const place = this.#placeBehind(cursor);
-    return log.positionOf(cursor) ?? (place === null || this.#isFetched ? null : log.positionBehind(place));
+  #join(): void {
+    if (!this.#end.signal.aborted) this.#joined = this.#options.replay.join(this);
   }
 
   /** The place behind which a client with this cursor needs events; null if the cursor does not say it. */
-  #placeBehind({ place }: Cursor): number | null {
+  #placeOf({ place }: Cursor): number | null {
     if (place === null) return null;
     if (this.#options.type === 'candle') return place.timeMs;
     return place.tradeId === null ? null : Number(place.tradeId);
   }
 
-  async #fetchFirst(): Promise<void> {
-    this.#held = this.#options.log.hold();
-    await this.#fetch();
-    if (this.#end.signal.aborted) return;
-    this.#join(this.#options.cursor === null ? this.#history() : this.#resumed(this.#options.cursor));
+  /** The number behind which the log has what the client lacks; null if it begins later. */
+  #positionOf(cursor: Cursor): number | null {
+    const { log } = this.#options;
+    const place = this.#placeOf(cursor);
+    const byPlace = place === null ? null : log.positionBehind(place, cursor.place?.timeMs ?? 0);
+    return log.positionOf(cursor) ?? byPlace;
   }
 
-  /** Fetches what is missing, until nothing is or it takes too long. */
-  async #fetch(): Promise<void> {
-    const { clock } = this.#options;
-    const { signal } = this.#end;
-    using patience = deadline(clock, PATIENCE_MS, signal);
-    await this.#live(patience.signal);
-    for (let round = 0; round < ROUNDS && !patience.signal.aborted; round += 1) {
-      const missing = this.#missing();
-      if (missing === null) return;
-      if (round > 0) await sleep(clock, HISTORY_LAG_MS, patience.signal);
-      await within(this.#fill(missing), patience.signal);
-      this.#isFetched = true;
-    }
-  }
-
+  /** Null if nothing is missing, or nobody could be asked for it. */
   #missing(): MissingPast | null {
     const { cursor, history, log } = this.#options;
-    if (cursor === null) {
-      const behind = log.positionOfLast(history);
-      // The venue has no more than it gave.
-      if (behind === null && !this.#isFetched) return { kind: 'last', count: history };
-      const place = log.tornBehind(behind ?? log.beforeFirst);
-      return place === null ? null : { kind: 'behind', place };
+    if (cursor !== null) {
+      const position = this.#positionOf(cursor);
+      const behind = position === null ? this.#placeOf(cursor) : log.tornBehind(position);
+      return behind === null ? null : { behind, last: 0 };
     }
-    const from = this.#placeBehind(cursor);
-    const behind = log.positionOf(cursor) ?? (from === null ? null : log.positionBehind(from));
-    if (behind === null) return from === null ? null : { kind: 'behind', place: from };
-    if (log.isWholeBehind(behind)) return null;
-    const place = log.tornBehind(behind) ?? from;
-    return place === null ? null : { kind: 'behind', place };
+    const { behind, isAll } = log.positionOfLast(history);
+    // What the venue had is all that there is.
+    if (!isAll && !this.#isFetched) return { behind: null, last: history };
+    const torn = log.tornBehind(behind);
+    return torn === null ? null : { behind: torn, last: 0 };
   }
 
-  async #fill(missing: MissingPast): Promise<void> {
-    const { adapter, asker, backfills, clock, continueBehind, interval, latest, log, symbol } = this.#options;
+  /** Fetches what is missing, until nothing is, or it can't be had, or takes too long. */
+  async #fetch(): Promise<void> {
+    const { clock } = this.#options;
+    using patience = deadline(clock, PATIENCE_MS, this.#end.signal);
+    const { signal } = patience;
+    await this.#untilDecided(signal);
+    const backoff = new Backoff(FAILURE_PAUSE);
+    for (let answers = 0; answers < ANSWERS && !signal.aborted;) {
+      const missing = this.#missing();
+      if (missing === null) return;
+      const outcome = await within(this.#fill(missing), signal);
+      if (outcome === null || outcome.kind === 'other') continue;
+      if (outcome.kind === 'filled') {
+        this.#isFetched = true;
+        answers += 1;
+      }
+      if (this.#isHopeless(outcome)) return;
+      if (this.#missing() === null) return;
+      await sleep(clock, outcome.kind === 'filled' ? HISTORY_LAG_MS : backoff.next(), signal);
+    }
+  }
+
+  /** The venue does not have what the client lacks, or numbers its trades anew. */
+  #isHopeless(outcome: Backfilled): boolean {
+    if (outcome.kind === 'failed') return outcome.isFinal;
+    const { cursor } = this.#options;
+    const place = cursor === null ? null : this.#placeOf(cursor);
+    if (outcome.kind === 'other' || cursor === null || place === null) return false;
+    return outcome.next > place && this.#positionOf(cursor) === null;
+  }
+
+  #fill(missing: MissingPast): Promise<Backfilled> {
+    const { adapter, asker, backfills, continueBehind, interval, latest, log, symbol } = this.#options;
     const broker = adapter();
-    if (broker === null) return;
-    await backfills.fill({
+    if (broker === null) return Promise.resolve({ kind: 'failed', isFinal: true });
+    return backfills.fill({
       log,
       symbol,
       interval,
       missing,
       adapter: broker,
       asker,
-      nowMs: clock.now(),
       openMs: () => openMsOf(latest(log.key)),
       onFilled: continueBehind,
     });
   }
 
   /** Resolves once the venue delivers the stream, or will not: what it has had before is in its history then. */
-  async #live(signal: AbortSignal): Promise<void> {
+  async #untilDecided(signal: AbortSignal): Promise<void> {
     const { index, latest, statusKey } = this.#options;
     const isDecided = (status: MarketData | null): boolean => {
       const state = this.#standingIn(status)?.state;
@@ -194,89 +235,108 @@ export class StreamReplay implements Disposable {
     return status.feeds?.find((each) => each.type === type && each.interval === interval);
   }
 
-  #history(): Beginning {
-    const { history, log } = this.#options;
-    const behind = log.positionOfLast(history) ?? log.beforeFirst;
-    return this.#beginning(behind, null);
-  }
-
-  #resumed(cursor: Cursor): Beginning {
-    const { log, type } = this.#options;
-    const kept = this.#positionOf(cursor);
-    if (kept !== null) return this.#beginning(kept, true);
-    const from = this.#placeBehind(cursor);
-    const covered = from === null ? null : log.positionBehind(from);
-    // The cursor is too old, or of another epoch; the venue has everything since.
-    if (covered !== null) return this.#beginning(covered, false);
-    const behind = log.positionFrom(from);
-    const fromTime = cursor.place === null ? null : fromEpochMs(cursor.place.timeMs);
-    const [first] = log.after(behind).filter(({ place }) => !Number.isNaN(place));
-    const gap = { type, from: fromTime, to: first?.sharedEvent.event.time ?? null };
-    return { ...this.#beginning(behind, false), recovered: false, complete: false, gap };
-  }
-
-  #beginning(behind: number, recovered: boolean | null): Beginning {
+  #begins(): Beginning {
     const { cursor, history, log } = this.#options;
-    const events = log.after(behind).filter(({ place }) => !Number.isNaN(place)).length;
-    const isWhole = log.isWholeBehind(behind) && (cursor !== null || events >= history);
-    return { behind, recovered: recovered && isWhole, events, complete: isWhole, gap: null };
+    if (cursor === null) {
+      const { behind, isAll } = log.positionOfLast(history);
+      const events = log.countAfter(behind);
+      return { behind, hasGap: false, recovered: null, events, complete: isAll };
+    }
+    const position = this.#positionOf(cursor);
+    if (position === null) {
+      const behind = cursor.place === null ? log.lastSequence : log.positionSince(cursor.place.timeMs);
+      return { behind, hasGap: true, recovered: false, events: log.countAfter(behind), complete: false };
+    }
+    const complete = log.isWholeBehind(position);
+    const isKept = cursor.epoch === log.epoch && (!this.#isFetched || log.positionOf(cursor) !== null);
+    const recovered = complete && isKept;
+    return { behind: position, hasGap: false, recovered, events: log.countAfter(position), complete };
   }
 
-  #join({ behind, gap, ...part }: Beginning): void {
-    this.#options.replay.join(part, () => {
-      if (gap !== null) this.#options.sendGap(gap);
-      void this.#send(behind);
+  /** Sends as much as the client takes, and the rest when it takes more. */
+  #proceed(): void {
+    const { clock, log, receiver } = this.#options;
+    if (this.#end.signal.aborted || this.#phase !== 'sending') return;
+    const chunk = log.after(this.#sent, CHUNK);
+    const room = chunk.length === 0 ? null : (receiver.room?.() ?? null);
+    if (room !== null) {
+      void room.then(() => {
+        this.#proceed();
+      });
+      return;
+    }
+    this.#send(chunk);
+    if (chunk.length < CHUNK) {
+      this.#goLive();
+      return;
+    }
+    this.#pause = clock.turn(() => {
+      log.settle(chunk);
+      this.#proceed();
     });
   }
 
-  /** Sends what is kept, as fast as the client takes it, until nothing is left that would not come live. */
-  async #send(behind: number): Promise<void> {
-    const { clock, goLive, log, receiver } = this.#options;
-    this.#held ??= log.hold();
-    let last = behind;
-    let before: KeptEvent | null = null;
-    for (;;) {
-      const chunk = log.after(last, CHUNK);
-      for (const kept of chunk) {
-        if (kept.isTorn) this.#sendHole(before, kept);
-        this.#sendKept(kept);
-        before = kept;
-      }
-      last = chunk.at(-1)?.sequence ?? last;
-      if (chunk.length < CHUNK) break;
-      await receiver.room?.();
-      await sleep(clock, 0, this.#end.signal);
-      if (this.#end.signal.aborted) return;
-    }
-    if (!log.isWholeBehind(last)) this.#sendHole(before, null);
-    goLive(Math.floor(last));
+  /** The log can't wait any longer: the rest is left to the client's own queue. */
+  #hurry(): void {
+    if (this.#phase !== 'sending') return;
+    this.#send(this.#options.log.after(this.#sent));
+    this.#goLive();
+  }
+
+  #goLive(): void {
+    const { goLive, live, log } = this.#options;
+    // Sending may have been too much for the client.
+    if (this.#end.signal.aborted) return;
+    this.#phase = 'live';
+    if (!log.isWholeBehind(this.#sent)) this.#sendHole(null);
     this.#held[Symbol.dispose]();
+    this.#pause?.[Symbol.dispose]();
+    const seam = new Seam(live, this.#last, ({ time }) => {
+      this.#sendHole(time);
+    });
+    goLive(seam);
+  }
+
+  #send(events: readonly KeptEvent[]): void {
+    for (const kept of events) {
+      if (kept.room !== null) this.#sendHole(kept.sharedEvent.event.time);
+      this.#sendKept(kept);
+      this.#sent = kept.sequence;
+    }
   }
 
   #sendKept({ place, sharedEvent }: KeptEvent): void {
     const { receiver, sendKeptGap } = this.#options;
-    if (Number.isNaN(place) && sharedEvent.event.type === 'status') sendKeptGap(sharedEvent);
-    else receiver.deliver(sharedEvent);
+    if (sharedEvent.event.type === 'status') {
+      sendKeptGap(sharedEvent);
+      return;
+    }
+    receiver.deliver(sharedEvent);
+    this.#isHoleTold = false;
+    this.#last = { place, timeMs: toEpochMs(sharedEvent.event.time) };
   }
 
-  #sendHole(before: KeptEvent | null, next: KeptEvent | null): void {
+  #sendHole(to: Timestamp | null): void {
     const { cursor, sendGap, type } = this.#options;
-    const from: Timestamp | null =
-      before?.sharedEvent.event.time ?? (cursor?.place == null ? null : fromEpochMs(cursor.place.timeMs));
-    sendGap({ type, from, to: next?.sharedEvent.event.time ?? null });
+    // Less history than was asked for is no loss.
+    if (this.#isHoleTold || (cursor === null && this.#last === null)) return;
+    this.#isHoleTold = true;
+    const from = this.#last === null ? null : fromEpochMs(this.#last.timeMs);
+    sendGap({ type, from, to });
   }
 }
 
-/** Resolves when the promise does, or the signal is aborted. */
-async function within(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  const { promise: aborted, resolve } = Promise.withResolvers<void>();
+/** Resolves when the promise does; with null if the signal is aborted before. */
+async function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  if (signal.aborted) return null;
+  const { promise: aborted, resolve } = Promise.withResolvers<null>();
   const abort = (): void => {
-    resolve();
+    resolve(null);
   };
   signal.addEventListener('abort', abort, { once: true });
-  await Promise.race([promise, aborted]);
+  const outcome = await Promise.race([promise, aborted]);
   signal.removeEventListener('abort', abort);
+  return outcome;
 }
 
 /** The open time of the candle that a stream is at. */

@@ -188,6 +188,7 @@ export class Outbox implements Disposable, Flushable {
     this.#unwritten = [];
     if (unwritten.length === 1) this.#attempt(first.update, first.target);
     else this.#attemptTogether(unwritten);
+    if (this.#hasRoom && this.#pending === null) this.#wake();
   }
 
   /** The client did not read fast enough: it gets SLOW_CONSUMER and is closed with 1013. */
@@ -248,7 +249,7 @@ export class Outbox implements Disposable, Flushable {
     this.#unwritten = [];
     this.#pending?.clear();
     this.#pending = null;
-    for (const wake of this.#waiters.splice(0)) wake();
+    this.#wake();
   }
 
   #writeReply(write: () => void): Promise<void> {
@@ -265,9 +266,14 @@ export class Outbox implements Disposable, Flushable {
     return this.#hasRoom ? Promise.resolve() : this.#untilRoom();
   }
 
-  /** Resolves when the socket has room again, or is closed; null if it has room now. */
+  /** Resolves when the socket has room again, or is closed; null if it has room now. What this turn writes counts. */
   #room(): Promise<void> | null {
-    return this.#closing || (this.#hasRoom && this.#pending === null) ? null : this.#untilRoom();
+    const hasRoom = this.#hasRoom && this.#pending === null && this.#unwritten.length < MAX_UNWRITTEN / 2;
+    return this.#closing || hasRoom ? null : this.#untilRoom();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
   }
 
   #untilRoom(): Promise<void> {
@@ -420,6 +426,6 @@ export class Outbox implements Disposable, Flushable {
     }
     this.#endPending();
     if (this.#pending === null && !this.#closing) this.#finishing?.();
-    if (this.#hasRoom) for (const wake of this.#waiters.splice(0)) wake();
+    if (this.#hasRoom) this.#wake();
   };
 }

@@ -39,9 +39,12 @@ class EncodingCache<T> {
     return made;
   }
 
-  get values(): readonly T[] {
-    if (this.#all !== null) return [...this.#all.values()];
-    return this.#made === null ? [] : [this.#made];
+  /** The sum of a measure over all values. */
+  sum(measure: (made: T) => number): number {
+    if (this.#all === null) return this.#made === null ? 0 : measure(this.#made);
+    let sum = 0;
+    for (const made of this.#all.values()) sum += measure(made);
+    return sum;
   }
 
   add(encoder: Encoder, made: T): T {
@@ -166,6 +169,10 @@ export class SharedPayload {
   }
 }
 
+function bytesOfFrames({ payloadBytes }: SharedFrames): number {
+  return 3 * payloadBytes;
+}
+
 /** One or more events of one stream, in order, as its subscribers get them. */
 export abstract class SharedUpdate {
   abstract readonly key: StreamKey;
@@ -186,7 +193,7 @@ export abstract class SharedUpdate {
 
   /** About how much memory the encodings take that have been made so far: a text and its frames each. */
   get encodedBytes(): number {
-    return this.#frames.values.reduce((sum, { payloadBytes }) => sum + 3 * payloadBytes, 0);
+    return this.#frames.sum(bytesOfFrames);
   }
 
   /** True once for each protocol, and never unless the update is live. */

@@ -9,41 +9,25 @@ const idsOf = (trades: readonly { readonly tradeId: string }[]): readonly number
   trades.map(({ tradeId }) => Number(tradeId));
 
 describe('the history of a venue that has lost trades', () => {
-  it('is never shown as whole: it ends or begins at the hole, and says so', async () => {
+  it('is never shown as whole: what is lost shows by the numbers, and the newest trades begin behind it', async () => {
     await using mock = watchful({ ...BINANCE, faults: [fault('gap')] }, trade);
     await mock.clock.advance(10_000);
     const streamed = idsOf(mock.trades(trade));
     const hole = steps(streamed).findIndex((step) => step > 1);
     const [first = 0] = streamed;
-    const last = streamed.at(-1) ?? 0;
-    const before = await mock.broker.fetchTradesBehind('BTCUSDT', first, 1_000);
-    expect(before.complete).toBe(false);
-    expect(idsOf(before.trades)).toEqual(streamed.slice(1, hole + 1));
-    const behind = await mock.broker.fetchTradesBehind('BTCUSDT', streamed[hole] ?? 0, 1_000);
-    expect(behind.complete).toBe(false);
-    expect(idsOf(behind.trades)).toEqual(streamed.slice(hole + 1));
-    const whole = await mock.broker.fetchTradesBehind('BTCUSDT', last - 3, 1_000);
-    expect([whole.complete, idsOf(whole.trades)]).toEqual([true, [last - 2, last - 1, last]]);
+    expect(hole).toBeGreaterThan(0);
+    expect(idsOf(await mock.broker.fetchTradesFrom('BTCUSDT', first, 1_000))).toEqual(streamed);
     expect(idsOf(await mock.broker.fetchTrades('BTCUSDT', 1_000))).toEqual(streamed.slice(hole + 1));
   });
 
-  it('is not whole either as long as nothing has come behind what is lost', async () => {
-    await using mock = watchful({ ...BINANCE, faults: [fault('gap')] }, trade);
-    await mock.clock.advance(6_000);
-    const last = idsOf(mock.trades(trade)).at(-1) ?? 0;
-    expect(await mock.broker.fetchTradesBehind('BTCUSDT', last, 10)).toEqual({ trades: [], complete: false });
-  });
-
-  it('is whole without a loss, up to the limit, and for no trade of another life', async () => {
+  it('goes from a trade on up to the limit, and has none of another life', async () => {
     await using mock = watchful(BINANCE, trade);
     await mock.clock.advance(5_000);
     const last = idsOf(mock.trades(trade)).at(-1) ?? 0;
-    const behind = (id: number, limit: number) => mock.broker.fetchTradesBehind('BTCUSDT', id, limit);
-    expect(await behind(last, 10)).toEqual({ trades: [], complete: true });
-    expect((await behind(last - 20, 20)).complete).toBe(true);
-    expect((await behind(last - 20, 19)).complete).toBe(false);
-    expect((await behind(last + 1, 10)).complete).toBe(false);
-    expect((await behind(1, 5_000)).complete).toBe(false);
+    const from = async (id: number, limit: number) => idsOf(await mock.broker.fetchTradesFrom('BTCUSDT', id, limit));
+    expect(await from(last, 10)).toEqual([last]);
+    expect(await from(last - 20, 3)).toEqual([last - 20, last - 19, last - 18]);
+    expect(await from(last + 1, 10)).toEqual([]);
   });
 });
 
