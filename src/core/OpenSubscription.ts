@@ -1,26 +1,10 @@
-import type { BrokerManager } from './BrokerManager.ts';
 import { ownStatus } from './ownStatus.ts';
-import type { Backfills } from './replay/Backfills.ts';
-import type { StatusCache } from './StatusView.ts';
-import type { SubscriptionOpening } from './subscription.ts';
 import { SymbolSubscription } from './SymbolSubscription.ts';
-import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
+import type { OpenSubscriptionOptions } from './SymbolSubscription.ts';
 import { Throttle } from '../fanout/routing/Throttle.ts';
 import type { Subscriber } from '../fanout/routing/Topic.ts';
 import type { Cursor } from '../market/cursor.ts';
 import type { FeedState, FeedType, Scope, StreamKey } from '../market/marketData.ts';
-import type { Clock } from '../shared/clock.ts';
-
-export interface OpenSubscriptionOptions extends SubscriptionOpening {
-  /** Feeds that are kept open upstream as long as the subscription lasts. */
-  readonly feeds: ReadonlySet<FeedType>;
-  /** Null: the subscriber gets the statuses of all feeds, not only of its own. */
-  readonly statuses: StatusCache | null;
-  readonly manager: BrokerManager;
-  readonly index: SubscriptionIndex;
-  readonly backfills: Backfills;
-  readonly clock: Clock;
-}
 
 /** The part of a subscription at one broker: its symbols, and the scope that serves them. */
 interface PartOfBroker {

@@ -1,5 +1,6 @@
 import { keyOf } from './BrokerManager.ts';
-import type { OpenSubscriptionOptions } from './OpenSubscription.ts';
+import type { BrokerManager } from './BrokerManager.ts';
+import type { Backfills } from './replay/Backfills.ts';
 import { ownStatus } from './ownStatus.ts';
 import type { Seam } from './replay/Seam.ts';
 import { StreamReplay } from './replay/StreamReplay.ts';
@@ -7,14 +8,27 @@ import type { StreamReplayOptions } from './replay/StreamReplay.ts';
 import { NOTHING_PAST, SymbolReplay } from './replay/SymbolReplay.ts';
 import type { ReadyStream, ReplayPart } from './replay/SymbolReplay.ts';
 import { StatusView, StatusViewer, worstOf } from './StatusView.ts';
-import type { FeedName } from './StatusView.ts';
-import type { SymbolRoute } from './subscription.ts';
+import type { FeedName, StatusCache } from './StatusView.ts';
+import type { SubscriptionOpening, SymbolRoute } from './subscription.ts';
 import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
+import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import type { Subscriber } from '../fanout/routing/Topic.ts';
 import { streamMark } from '../market/cursor.ts';
 import type { Cursor } from '../market/cursor.ts';
 import type { CandleInterval, FeedStatus, FeedType, MarketDataType, StreamKey } from '../market/marketData.ts';
+import type { Clock } from '../shared/clock.ts';
 import { assertNever } from '../shared/errors.ts';
+
+export interface OpenSubscriptionOptions extends SubscriptionOpening {
+  /** Feeds that are kept open upstream as long as the subscription lasts. */
+  readonly feeds: ReadonlySet<FeedType>;
+  /** Null: the subscriber gets the statuses of all feeds, not only of its own. */
+  readonly statuses: StatusCache | null;
+  readonly manager: BrokerManager;
+  readonly index: SubscriptionIndex;
+  readonly backfills: Backfills;
+  readonly clock: Clock;
+}
 
 export interface SymbolSubscriptionOptions extends OpenSubscriptionOptions {
   readonly route: SymbolRoute;

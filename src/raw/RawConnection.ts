@@ -9,7 +9,7 @@ import type { ServedConnection, UpgradedSocket } from '../fanout/client/SocketSe
 import type { DeliveryMeter } from '../shared/metrics.ts';
 import { POLICY_VIOLATION, TRY_AGAIN_LATER, UNSUPPORTED_DATA } from '../fanout/client/closeReason.ts';
 import { Outbox } from '../fanout/client/Outbox.ts';
-import type { OperationTarget } from '../fanout/client/Outbox.ts';
+import type { OperationTarget } from '../fanout/client/outboxOptions.ts';
 import type { MarketData } from '../market/marketData.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
 import { assertNever, GatewayError } from '../shared/errors.ts';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { EventWriter } from '../../fanout/client/Outbox.ts';
+import type { EventWriter } from '../../fanout/client/outboxOptions.ts';
 import type { SharedEvent, SharedFrames } from '../../fanout/frames/SharedEvent.ts';
 import { EVENT_BEGINNING } from '../../fanout/frames/streamFraming.ts';
 import { NO_EPOCH, parseCursor } from '../../market/cursor.ts';

@@ -7,7 +7,7 @@ import type { DeliveryMeter } from '../../shared/metrics.ts';
 import type { StreamFraming } from '../../fanout/frames/streamFraming.ts';
 import { GOING_AWAY } from '../../fanout/client/closeReason.ts';
 import { Outbox } from '../../fanout/client/Outbox.ts';
-import type { EventWriter, OutboxSocket } from '../../fanout/client/Outbox.ts';
+import type { EventWriter, OutboxSocket } from '../../fanout/client/outboxOptions.ts';
 import { EVENT_STREAM } from '../../fanout/frames/streamFraming.ts';
 import type { GatewayError } from '../../shared/errors.ts';
 import { logFault } from '../../shared/logger.ts';

@@ -11,7 +11,7 @@ import { Inbox } from '../../fanout/client/Inbox.ts';
 import type { ServedConnection, UpgradedSocket } from '../../fanout/client/SocketServer.ts';
 import { TRY_AGAIN_LATER } from '../../fanout/client/closeReason.ts';
 import { Outbox } from '../../fanout/client/Outbox.ts';
-import type { OperationTarget } from '../../fanout/client/Outbox.ts';
+import type { OperationTarget } from '../../fanout/client/outboxOptions.ts';
 import { withoutByteOrderMark } from '../../shared/byteOrderMark.ts';
 import { assertNever, GatewayError } from '../../shared/errors.ts';
 import { logFault } from '../../shared/logger.ts';

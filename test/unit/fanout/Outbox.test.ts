@@ -6,7 +6,7 @@ import { DeliveryMeter, Metrics } from '../../../src/shared/metrics.ts';
 import { SharedEvent } from '../../../src/fanout/frames/SharedEvent.ts';
 import type { Encoder } from '../../../src/fanout/frames/SharedEvent.ts';
 import { Outbox } from '../../../src/fanout/client/Outbox.ts';
-import type { OperationTarget, OutboxStream } from '../../../src/fanout/client/Outbox.ts';
+import type { OperationTarget, OutboxStream } from '../../../src/fanout/client/outboxOptions.ts';
 import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex.ts';
 import { FlushScheduler } from '../../../src/fanout/routing/FlushScheduler.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
