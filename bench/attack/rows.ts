@@ -18,12 +18,6 @@ export interface Row {
   readonly env?: Readonly<Record<string, string>>;
   /** The number of file descriptors that the gateway may have open. */
   readonly maxFiles?: number;
-  /** The size of the gateway's heap, in MB, if it is not the usual one. */
-  readonly heapMb?: number;
-  /** The number of symbols of the mock broker, if it is not the usual one. */
-  readonly symbols?: number;
-  /** How long the attack goes on, if not as long as usual. */
-  readonly attackMs?: number;
   /** Stops the gateway for this long during the attack. */
   readonly suspendMs?: number;
 }
@@ -303,25 +297,6 @@ export const ROWS: readonly Row[] = [
     what: 'the process is stopped for ten seconds, then continued',
     suspendMs: 10_000,
     attack: () => new Promise(() => undefined),
-  },
-  {
-    name: 'small-heap',
-    what: 'a minute of clients that come all the time, subscribe to 200 symbols and never read, with a heap of 128 MB',
-    heapMb: 128,
-    symbols: 201,
-    attackMs: 60_000,
-    attack: async (target) => {
-      const symbols = Array.from({ length: 200 }, (_, n) => `S${n + 1}`);
-      const query = `subscription ($s: [String!]!) { marketData(broker: "mock-binance", symbols: $s, types: [TICK, TRADE, ORDERBOOK, STATUS]) { symbol } }`;
-      await times(4, async () => {
-        for (;;) {
-          const opened = await graphqlSocket(target);
-          for (let id = 0; id < 8; id += 1) subscribe(opened, String(id), query, { s: symbols });
-          opened.pause();
-          await sleep(100);
-        }
-      });
-    },
   },
   {
     name: 'idle-connections',

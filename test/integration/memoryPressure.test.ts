@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { GatewayProcess, OFFLINE } from '../support/GatewayProcess.ts';
 import { upgrade } from '../support/httpExchange.ts';
 import { RawClient } from '../support/RawClient.ts';
@@ -62,3 +63,50 @@ it('a gateway with little memory lives through a flood of subscriptions: it refu
   await using later = await waitFor(() => RawClient.connect(url).catch(() => null), 'room for a new client');
   expect(await later.subscribe('mock-binance', ['SYMBOL1'])).toMatchObject({ status: 'subscribed' });
 }, 40_000);
+
+const MINUTE_MS = 60_000;
+
+it.runIf(process.env['LONG_TESTS'] === '1')(
+  'a gateway with a heap of 128 MB lives through a minute of clients that come all the time and never read',
+  async () => {
+    await using gateway = new GatewayProcess({
+      args: ['--max-old-space-size=128', 'src/index.ts', 'serve'],
+      env: { ...OFFLINE, TICKGRAPH_LIMITS__CONNECTIONS_PER_ADDRESS: '100000' },
+    });
+    const url = await gateway.listening();
+    await using neighbour = await RawClient.connect(url);
+    await neighbour.subscribe('mock-binance', ['BTCUSDT']);
+    let [lastAtMs, longestMs] = [performance.now(), 0];
+    neighbour.socket.on('message', () => {
+      const now = performance.now();
+      longestMs = Math.max(longestMs, now - lastAtMs);
+      lastAtMs = now;
+    });
+    const wish = {
+      action: 'subscribe',
+      broker: 'mock-binance',
+      symbols: ['BTCUSDT', 'ETHUSDT'],
+      types: ['trade', 'orderbook'],
+    };
+    const clients: WebSocket[] = [];
+    const outcomes = { served: 0, refused: 0 };
+    for (const end = performance.now() + MINUTE_MS; performance.now() < end;) {
+      const client = new WebSocket(`${url.replace('http', 'ws')}/ws`);
+      client.on('error', () => (outcomes.refused += 1));
+      client.on('open', () => {
+        outcomes.served += 1;
+        client.send(JSON.stringify(wish));
+        client.pause();
+      });
+      clients.push(client);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    console.log({ ...outcomes, longestSilenceMs: Math.round(longestMs) });
+    expect([gateway.child.exitCode, gateway.child.signalCode, neighbour.closed]).toEqual([null, null, null]);
+    expect(outcomes.refused).toBeGreaterThan(0);
+    for (const client of clients) client.terminate();
+    await using later = await waitFor(() => RawClient.connect(url).catch(() => null), 'room for a new client', 30_000);
+    expect(await later.subscribe('mock-binance', ['BTCUSDT'])).toMatchObject({ status: 'subscribed' });
+  },
+  2 * MINUTE_MS,
+);
