@@ -233,6 +233,8 @@ export class DepthStream extends MarketStream {
     this.#stop();
     this.#stuck.accepted(verdict.diffs.at(-1)?.sentAt);
     this.#publishBook(snapshot, verdict.diffs);
+    // Whoever got it may have found it to be wrong: then it is being fetched anew.
+    if (!this.#sequencer.isSynced) return true;
     this.setCondition({ kind: 'live' });
     this.#scheduleRefresh();
     return true;
@@ -318,7 +320,7 @@ export class DepthStream extends MarketStream {
       this.#stuck.accepted(verdict.diffs.at(-1)?.sentAt);
       this.#publishBook(snapshot, verdict.diffs);
     } else this.#abandonRefresh();
-    this.#scheduleRefresh();
+    if (this.#sequencer.isSynced) this.#scheduleRefresh();
   }
 
   /** Publishes what was held back, which is still in step. */

@@ -15,7 +15,7 @@ import type { MockSymbol } from './MockSymbol.ts';
 const MAX_HELD = 16;
 
 /** The feed reads this of what its venue keeps. */
-export type VenueHistory = Pick<MockSymbol, 'keptTradesBehind' | 'keptCandles' | 'hasLostCandle'>;
+export type VenueHistory = Pick<MockSymbol, 'lastTradeId' | 'keptTradesBehind' | 'keptCandles' | 'hasLostCandle'>;
 
 export interface MockFeedOptions {
   readonly feed: Feed;
@@ -109,8 +109,11 @@ export class MockFeed {
 
   /** See BaseBroker.continueBehind. */
   continueBehind(place: number): void {
-    const { type, interval } = this.feed;
-    if (type === 'trade') this.#lastTradeId ??= place;
+    const { symbol, type, interval } = this.feed;
+    if (type === 'trade' && place > this.#options.history.lastTradeId) {
+      this.#countGap();
+      this.#reportGap(`The market of ${symbol} numbers its trades anew; some may be missing.`, null);
+    } else if (type === 'trade') this.#lastTradeId ??= place;
     if (interval !== null) this.#candlesUntilMs ??= place + CANDLE_INTERVALS[interval];
   }
 

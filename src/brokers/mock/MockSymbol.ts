@@ -43,7 +43,6 @@ export class MockSymbol {
   /** Oldest first. */
   readonly #trades: PastTrade[] = [];
   readonly #startMs: number;
-  /** The newest trade, even if it is not kept. */
   #lastTradeId = FIRST_TRADE_ID - 1;
 
   constructor(spec: MarketSpec, startMs: number) {
@@ -55,6 +54,11 @@ export class MockSymbol {
 
   get hasBegun(): boolean {
     return this.#market.steps > 0;
+  }
+
+  /** The id of the newest trade, even if it is not kept; before the first one, that before it. */
+  get lastTradeId(): number {
+    return this.#lastTradeId;
   }
 
   /** `isKept`: history has its trades and the candles that it closes. */

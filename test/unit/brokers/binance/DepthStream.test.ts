@@ -156,6 +156,23 @@ describe('an order book', () => {
     expect(await book.counter('resyncs')).toEqual([{ broker: 'binance', reason: 'requested', value: 1 }]);
   });
 
+  it('is not called live if its receiver finds the very snapshot to be wrong', async () => {
+    const book = await startBook([snapshot(11), unavailable(), snapshot(14)]);
+    book.receiver.onEvent = (wrong) => {
+      book.receiver.onEvent = () => undefined;
+      book.broker.resync(wrong, 'It was crossed.');
+    };
+    await book.diff(10, 12);
+    expect(book.states()).not.toContain('live');
+    await book.clock.advance(2_000);
+    expect(book.rest.count('depth')).toBe(2);
+    expect(book.states().at(-1)).toBe('recovering');
+    await book.diff(13, 15);
+    await book.clock.advance(250);
+    expect(book.states().at(-1)).toBe('live');
+    expect(book.published().slice(-2)).toEqual(['snapshot', 'delta']);
+  });
+
   it('is begun anew after every loss of the connection, even if the numbers would go on', async () => {
     const book = await startBook([snapshot(10)]);
     await book.diff(11, 11);

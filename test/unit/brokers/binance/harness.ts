@@ -97,6 +97,8 @@ export function startBroker(options: Partial<BinanceBrokerOptions> = {}, metrics
   const told: Told[] = [];
   const statuses: BrokerStatus[] = [];
   const activity = { count: 0 };
+  /** Whoever receives events may act on them at once. */
+  const receiver = { onEvent: (_feed: Feed, _event: FeedEventDraft): void => undefined };
   const broker = new BinanceBroker(
     {
       id: 'binance',
@@ -107,7 +109,10 @@ export function startBroker(options: Partial<BinanceBrokerOptions> = {}, metrics
       staleAfterMs: 10_000,
       reconnect: { baseMs: 500, maxMs: 30_000 },
       sink: {
-        onEvent: (feed, event) => void told.push({ feed, event }),
+        onEvent: (feed, event) => {
+          told.push({ feed, event });
+          receiver.onEvent(feed, event);
+        },
         onFeed: (feed, condition) => void told.push({ feed, condition }),
         onStatus: (status) => void statuses.push(status),
         onActivity: () => {
@@ -134,6 +139,7 @@ export function startBroker(options: Partial<BinanceBrokerOptions> = {}, metrics
     told,
     statuses,
     activity,
+    receiver,
     broker,
     want: (...feeds: Feed[]) => {
       broker.setWanted(new Set(feeds));

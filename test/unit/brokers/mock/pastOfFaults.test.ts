@@ -50,6 +50,17 @@ describe('a feed whose subscribers know the past', () => {
     expect(mock.candles(candle)[0]).toMatchObject({ openTime: closed?.closeTime, closed: true, backfilled: true });
   });
 
+  it('begins with its first trade, and reports a gap, if its market numbers trades anew', async () => {
+    const before = watchful(BINANCE, trade);
+    await before.clock.advance(10_000);
+    await before[Symbol.asyncDispose]();
+    await using mock = watchful(BINANCE, trade);
+    mock.broker.continueBehind(trade, idsOf(before.trades(trade)).at(-1) ?? 0);
+    await mock.clock.advance(1_000);
+    expect(story(mock, trade)).toEqual(['live', 'gap', 'events']);
+    expect(idsOf(mock.trades(trade))[0]).toBe(idsOf(before.trades(trade))[0]);
+  });
+
   it('reports what is lost right behind it', async () => {
     await using mock = watchful({ ...BINANCE, faults: [fault('gap')] }, feed('BTCUSDT', 'tick'));
     await mock.clock.advance(4_900);

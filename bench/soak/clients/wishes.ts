@@ -1,0 +1,68 @@
+import type { Random } from '../../../src/shared/random.ts';
+import type { FeedType } from './events.ts';
+
+export const PROTOCOLS = ['raw', 'graphql-ws', 'batch', 'sse', 'multipart', 'resumable'] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+
+/** What a client wants for all its life, over however many connections. */
+export interface Wish {
+  readonly protocol: Protocol;
+  readonly broker: string;
+  readonly symbols: readonly string[];
+  readonly types: readonly FeedType[];
+  /** The client asks for STATUS; in the raw protocol it always gets it. */
+  readonly status: boolean;
+  readonly interval: '1s' | '5s';
+  readonly depth: number;
+  readonly book: 'snapshot' | 'delta';
+  readonly throttleMs: number;
+  readonly history: number;
+  readonly resume: boolean;
+  /** Its own, for a broker that needs them. */
+  readonly credentials: { readonly accountId: string; readonly token: string } | null;
+}
+
+export interface Choices {
+  readonly binanceSymbols: readonly string[];
+  readonly mockSymbols: readonly string[];
+  readonly oandaSymbols: readonly string[];
+  readonly accounts: readonly { readonly id: string; readonly token: string }[];
+}
+
+const TYPES: readonly FeedType[] = ['trade', 'candle', 'orderbook', 'tick'];
+
+/** Draws what the n-th client wants. Protocols take turns, so that all of them are there. */
+export function wishOf(n: number, random: Random, choices: Choices): Wish {
+  const protocol = PROTOCOLS[n % PROTOCOLS.length] ?? 'raw';
+  // A session goes with a socket.
+  const takesCredentials = protocol === 'raw' || protocol === 'graphql-ws';
+  const isOanda = takesCredentials && random() < 0.35;
+  const broker = isOanda ? 'oanda' : random() < 0.65 ? 'binance' : 'mock-binance';
+  const offered = {
+    binance: choices.binanceSymbols,
+    'mock-binance': choices.mockSymbols,
+    oanda: choices.oandaSymbols,
+  }[broker];
+  const account = isOanda ? choices.accounts[n % choices.accounts.length] : undefined;
+  const types = TYPES.filter((type) => (type !== 'trade' || !isOanda) && random() < 0.6);
+  const resume = protocol === 'resumable' || random() < 0.6;
+  return {
+    protocol,
+    broker,
+    symbols: some(offered, random),
+    types: types.length > 0 ? types : [isOanda ? 'tick' : 'trade'],
+    status: protocol === 'raw' || random() < 0.8,
+    interval: isOanda ? '5s' : '1s',
+    depth: random() < 0.5 ? 10 : 20,
+    book: random() < 0.5 ? 'delta' : 'snapshot',
+    throttleMs: random() < 0.15 ? 250 : 0,
+    history: random() < 0.3 ? 30 : 0,
+    resume,
+    credentials: account === undefined ? null : { accountId: account.id, token: account.token },
+  };
+}
+
+function some(symbols: readonly string[], random: Random): readonly string[] {
+  const chosen = symbols.filter(() => random() < 0.6);
+  return chosen.length > 0 ? chosen : symbols.slice(0, 1);
+}
