@@ -54,7 +54,7 @@ describe('where the venue does not have everything any more', () => {
     expect(told.slice(1)).toEqual(span(idsOf(second.data('trade'))));
     const gap = second.messages.find(({ status }) => status === 'gap')?.['gap'];
     expect(gap).toMatchObject({ type: 'trade', to: second.data('trade')[0]?.['time'] });
-    const from = Date.parse(String((gap as { from: string }).from));
+    const from = Date.parse((gap as { from: string }).from);
     expect(from).toBe(Date.parse(String(first.data('trade').at(-1)?.['time'])));
     expect(scene.requestsTo('/api/v3/trades')).toBe(1);
   });

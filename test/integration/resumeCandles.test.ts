@@ -63,7 +63,7 @@ it.each([
   expect(await outcomeOf(second)).toMatchObject({ recovered: false, complete: true });
   const closed = (): readonly Data[] => closedOf(second.data('candle'));
   while (closed().every(({ backfilled }) => backfilled)) await trade(scene, clock, 1_000);
-  expectJoined([...known, ...second.data('candle')], (closed) => span(closed, lengthMs));
+  expectJoined([...known, ...second.data('candle')], (opens) => span(opens, lengthMs));
   expect(closed()[0]?.['backfilled']).toBe(true);
   if (interval === '5s') return;
   const bars = scene.venue.market('BTCUSDT').bars({ interval, startMs: null, endMs: null, limit: 60 });
@@ -111,13 +111,15 @@ async function oanda(stack: AsyncDisposableStack, clock: SkippableClock) {
   };
   /** Every candle has prices. */
   const whileTicking = async (answer: Promise<unknown>): Promise<void> => {
-    let isSettled = false;
-    void answer.finally(() => (isSettled = true));
-    while (!isSettled) {
+    const settled = new AbortController();
+    const watched = answer.finally(() => {
+      settled.abort();
+    });
+    while (!settled.signal.aborted) {
       venue.market('EUR_USD').tick();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    await answer;
+    await watched;
   };
   const tickFor = async (forMs: number): Promise<void> => {
     for (let passedMs = 0; passedMs < forMs; passedMs += 250) {

@@ -91,7 +91,7 @@ it('of a stream that is resumed no history is sent; of others it is, under one o
   const client = await graphql(scene, { types: ['TRADE', 'CANDLE', 'TICK'], resume, options: { history: 10 } });
   await waitFor(() => eventsOf(client).length >= 13, 'the past');
   const replays = eventsOf(client).map(({ replay }) => replay);
-  expect(replays.filter((replay) => replay != null)).toHaveLength(1);
+  expect(replays.filter(Boolean)).toHaveLength(1);
   expect(replays[0]).toEqual({ recovered: true, events: 12, complete: true });
   client.socket.terminate();
 });
@@ -144,7 +144,7 @@ it.each([
   await waitFor(() => tradesOf(back).length >= stays.data('trade').length - 3, 'what it missed');
   scene.trade(1);
   await waitFor(() => tradesOf(back).at(-1)?.['tradeId'] === stays.data('trade').at(-1)?.['tradeId'], 'the live trade');
-  const gaps = eventsOf(back).filter(({ gap }) => gap != null);
+  const gaps = eventsOf(back).filter(({ gap }) => Boolean(gap));
   expect(gaps).toHaveLength(1);
   const [gap = {}] = gaps;
   expect(eventsOf(back).indexOf(gap)).toBeLessThan(eventsOf(back).indexOf(tradesOf(back)[0] ?? {}));

@@ -72,7 +72,7 @@ export class Backfills {
   }
 
   /** Resolves when the venue has answered, and the log has been filled. Never rejects. */
-  async fill(request: BackfillRequest): Promise<Backfilled> {
+  async fetch(request: BackfillRequest): Promise<Backfilled> {
     const { log, missing } = request;
     const waiting = this.#waiting.get(log.key);
     if (waiting !== undefined) {
@@ -108,7 +108,7 @@ export class Backfills {
     const { interval, log, onFilled } = request;
     try {
       const pasts = interval === null ? await fetchTrades(request) : await this.#fetchCandles(request, interval);
-      for (const past of pasts) log.fill(past);
+      for (const past of pasts) log.fillIn(past);
       const next = Math.max(...pasts.map((past) => past.next));
       if (!Number.isNaN(next)) onFilled(next - (interval === null ? 1 : CANDLE_INTERVALS[interval]));
       return { kind: 'filled', next };

@@ -279,7 +279,7 @@ export class ReplayLog {
   }
 
   /** Puts events of the venue's history where they are missing; what is here already, or will come live, is left out. */
-  fill(past: PastEvents): void {
+  fillIn(past: PastEvents): void {
     if (!(past.after < past.next)) return;
     const places = past.drafts.map(placeOf);
     if (this.#isOfOtherNumbering(past.drafts)) {

@@ -11,7 +11,7 @@ import { sleep } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { deadline } from '../../shared/deadline.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
-import type { Backfilled, Backfills, MissingPast } from './Backfills.ts';
+import type { BackfillRequest, Backfilled, Backfills, MissingPast } from './Backfills.ts';
 import type { KeptEvent, ReplayLog } from './ReplayLog.ts';
 import { Seam } from './Seam.ts';
 import type { LastPlace } from './Seam.ts';
@@ -92,7 +92,7 @@ export class StreamReplay implements Disposable, ReadyStream {
     this.#options = options;
     const { cursor, log } = options;
     const place = cursor === null ? null : this.#placeOf(cursor);
-    this.#last = place === null || cursor?.place == null ? null : { place, timeMs: cursor.place.timeMs };
+    this.#last = place === null || !cursor?.place ? null : { place, timeMs: cursor.place.timeMs };
     this.#held = log.hold(() => {
       this.#hurry();
     });
@@ -101,10 +101,7 @@ export class StreamReplay implements Disposable, ReadyStream {
   /** If the log has everything, it is ready at once. */
   start(): void {
     if (this.#missing() === null) this.#join();
-    else
-      void this.#fetch().then(() => {
-        this.#join();
-      });
+    else void this.#joinFetched();
   }
 
   outcome(): ReplayPart {
@@ -199,7 +196,7 @@ export class StreamReplay implements Disposable, ReadyStream {
     const { adapter, asker, backfills, continueBehind, interval, latest, log, symbol } = this.#options;
     const broker = adapter();
     if (broker === null) return Promise.resolve({ kind: 'failed', isFinal: true });
-    return backfills.fill({
+    const request: BackfillRequest = {
       log,
       symbol,
       interval,
@@ -208,7 +205,8 @@ export class StreamReplay implements Disposable, ReadyStream {
       asker,
       openMs: () => openMsOf(latest(log.key)),
       onFilled: continueBehind,
-    });
+    };
+    return backfills.fetch(request);
   }
 
   /** Resolves once the venue delivers the stream, or will not: what it has had before is in its history then. */
@@ -253,6 +251,16 @@ export class StreamReplay implements Disposable, ReadyStream {
     return { behind: position, hasGap: false, recovered, events: log.countAfter(position), complete };
   }
 
+  async #joinFetched(): Promise<void> {
+    await this.#fetch();
+    this.#join();
+  }
+
+  async #proceedAfter(room: Promise<void>): Promise<void> {
+    await room;
+    this.#proceed();
+  }
+
   /** Sends as much as the client takes, and the rest when it takes more. */
   #proceed(): void {
     const { clock, log, receiver } = this.#options;
@@ -260,9 +268,7 @@ export class StreamReplay implements Disposable, ReadyStream {
     const chunk = log.after(this.#sent, CHUNK);
     const room = chunk.length === 0 ? null : (receiver.room?.() ?? null);
     if (room !== null) {
-      void room.then(() => {
-        this.#proceed();
-      });
+      void this.#proceedAfter(room);
       return;
     }
     this.#send(chunk);

@@ -115,7 +115,8 @@ class World {
     const [first] = found;
     const last = found.at(-1);
     if (first === undefined || last === undefined) return;
-    this.log.fill({ drafts: found.map((made) => this.#draft(made, true)), after: first.id - 1, next: last.id + 1 });
+    const past = { drafts: found.map((made) => this.#draft(made, true)), after: first.id - 1, next: last.id + 1 };
+    this.log.fillIn(past);
     this.#known = Math.min(this.#known, last.id);
   }
 
@@ -157,7 +158,7 @@ class World {
   /** The place behind which a client would have to be given what it missed. */
   placeOf(client: Client): number | null {
     const place = client.cursor === null ? null : parseCursor(client.cursor)?.place;
-    return place == null ? null : Number(place.tradeId);
+    return place ? Number(place.tradeId) : null;
   }
 
   #newLog(): ReplayLog {
