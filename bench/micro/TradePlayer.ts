@@ -12,7 +12,8 @@ import { SlidingWindow } from '../../src/transport/SlidingWindow.ts';
 import { brokerContext } from '../../test/support/ScriptedBroker.ts';
 
 const FRAMES = 5_000;
-const FIRST_ID = 6_720_857_582;
+/** The ids of trades rise from here. */
+export const FIRST_ID = 6_720_857_582;
 const DAY_MS = 86_400_000;
 
 /** A connection to Binance with nothing behind it but the frames of one busy market. */
@@ -21,7 +22,8 @@ export class TradePlayer {
   readonly #context: StreamContext;
   readonly #socket: BinanceSocket;
   readonly #listener: SocketListener;
-  readonly #frames: readonly string[];
+  #frames: readonly string[] = [];
+  #nextId = FIRST_ID;
   #stream: MarketStream | null = null;
 
   private constructor(feed: Feed, context: StreamContext, { socket, listener }: Connected) {
@@ -29,7 +31,6 @@ export class TradePlayer {
     this.#context = context;
     this.#socket = socket;
     this.#listener = listener;
-    this.#frames = tradeFrames(feed.symbol);
   }
 
   static async open(sink: BrokerSink, feed: Feed): Promise<TradePlayer> {
@@ -38,11 +39,13 @@ export class TradePlayer {
   }
 
   get length(): number {
-    return this.#frames.length;
+    return FRAMES;
   }
 
-  /** Starts the stream anew, so that the repeated ids are new to it. */
+  /** Makes the next trades, for a new stream. */
   rewind(): void {
+    this.#frames = tradeFrames(this.#feed.symbol, this.#nextId);
+    this.#nextId += FRAMES;
     if (this.#stream !== null) {
       this.#socket.remove(this.#stream);
       this.#stream[Symbol.dispose]();
@@ -116,7 +119,7 @@ function streamContext(sink: BrokerSink): StreamContext {
   };
 }
 
-function tradeFrames(symbol: string): readonly string[] {
+function tradeFrames(symbol: string, firstId: number): readonly string[] {
   const random = seededRandom(1);
   const startMs = Date.now();
   let cents = 8_303_429;
@@ -125,7 +128,7 @@ function tradeFrames(symbol: string): readonly string[] {
     const tradedAt = startMs + Math.floor(index / 20);
     const price = `${(cents / 100).toFixed(2)}000000`;
     const size = `${(random() * 2 + 0.001).toFixed(5)}000`;
-    const head = `"e":"trade","E":${tradedAt + 1},"s":"${symbol}","t":${FIRST_ID + index}`;
+    const head = `"e":"trade","E":${tradedAt + 1},"s":"${symbol}","t":${firstId + index}`;
     const rest = `"p":"${price}","q":"${size}","T":${tradedAt},"m":${random() < 0.5},"M":true`;
     // The text goes through bytes, as from a socket, so that it is one piece.
     return Buffer.from(`{"stream":"${symbol.toLowerCase()}@trade","data":{${head},${rest}}}`).toString();

@@ -12,7 +12,7 @@ import { ASKER } from '../../test/support/asker.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from '../../test/support/ScriptedBroker.ts';
 import { dispatchAtOnce } from '../../test/support/dispatchAtOnce.ts';
 import type { MicroCase } from './MicroCase.ts';
-import { TradePlayer } from './TradePlayer.ts';
+import { FIRST_ID, TradePlayer } from './TradePlayer.ts';
 
 const BROKER = 'binance';
 const DAY_MS = 86_400_000;
@@ -72,16 +72,22 @@ function eventCase(name: string, { sink, feeds }: Core): MicroCase {
   const price = decimal('83034.29000000');
   const size = decimal('0.00062000');
   const order = Array.from({ length: EVENTS }, () => feeds[Math.floor(random() * feeds.length)] ?? FEED);
+  let nextId = FIRST_ID;
+  let ids: readonly string[] = [];
   return {
     name,
     count: EVENTS,
+    prepare: () => {
+      ids = order.map((_feed, index) => String(nextId + index));
+      nextId += EVENTS;
+    },
     run: () => {
-      for (const feed of order) {
+      for (const [index, feed] of order.entries()) {
         sink.onEvent(feed, {
           type: 'trade',
           time: receivedAt,
           receivedAt,
-          tradeId: '6720857582',
+          tradeId: ids[index] ?? '',
           price,
           size,
           side: 'sell',

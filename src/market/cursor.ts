@@ -59,7 +59,20 @@ export function cursorPrefix(stream: string, epoch: string): string {
 export function formatCursor(prefix: string, sequence: number, place: VenuePlace | null = null): string {
   if (place === null) return `${prefix}${sequence}`;
   const { timeMs, tradeId } = place;
-  return tradeId === null ? `${prefix}${sequence}-${timeMs}` : `${prefix}${sequence}-${timeMs}-${tradeId}`;
+  const time = textOf(timeMs);
+  return tradeId === null ? `${prefix}${sequence}-${time}` : `${prefix}${sequence}-${time}-${tradeId}`;
+}
+
+/** The milliseconds of a second, as the last digits of a number. */
+const LAST_DIGITS: readonly string[] = Array.from({ length: 1_000 }, (_, ms) => String(ms).padStart(3, '0'));
+/** The text of the last second is kept: many events share a second, and large numbers are slow to write. */
+let lastSecond = { second: 0, text: '' };
+
+function textOf(timeMs: number): string {
+  const second = Math.floor(timeMs / 1_000);
+  if (second === 0) return String(timeMs);
+  if (second !== lastSecond.second) lastSecond = { second, text: String(second) };
+  return lastSecond.text + (LAST_DIGITS[timeMs - second * 1_000] ?? '');
 }
 
 /** Reads a cursor that a client gives. Returns null for a text that is none. */

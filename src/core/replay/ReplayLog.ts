@@ -481,11 +481,18 @@ export class ReplayLog {
 
   #drop(count: number): void {
     if (count <= 0) return;
-    const dropped = this.#entries.splice(0, count);
-    this.#since = Math.max(this.#since, Math.ceil(dropped.at(-1)?.sequence ?? this.#since));
-    const last = dropped.findLast((entry) => !Number.isNaN(entry.place));
-    if (last !== undefined) this.#base = { place: last.place, sequence: last.sequence };
-    this.#options.onBytes(-dropped.reduce((sum, { bytes }) => sum + bytes, 0));
+    let bytes = 0;
+    let last: KeptEvent | null = null;
+    for (let at = 0; at < count; at += 1) {
+      const entry = this.#entries[at];
+      if (entry === undefined) break;
+      bytes += entry.bytes;
+      this.#since = Math.max(this.#since, Math.ceil(entry.sequence));
+      if (!Number.isNaN(entry.place)) last = entry;
+    }
+    if (last !== null) this.#base = { place: last.place, sequence: last.sequence };
+    this.#entries.splice(0, count);
+    this.#options.onBytes(-bytes);
   }
 }
 

@@ -182,18 +182,20 @@ export abstract class SharedUpdate {
   abstract readonly last: SharedEvent;
   /** False for a value that was known before the subscription: its age is not a delivery latency. */
   abstract readonly isLive: boolean;
-  readonly #frames = new EncodingCache<SharedFrames>();
+  /** Null before the first encoding. */
+  #frames: EncodingCache<SharedFrames> | null = null;
   #countedFor: ClientProtocol[] | null = null;
 
   /** The frames of these events for all clients of the encoder. */
   frames(encoder: Encoder): SharedFrames {
     if (!encoder.isShared) return this.encode(encoder);
+    this.#frames ??= new EncodingCache();
     return this.#frames.get(encoder) ?? this.#frames.add(encoder, this.encode(encoder));
   }
 
   /** About how much memory the encodings take that have been made so far: a text and its frames each. */
   get encodedBytes(): number {
-    return this.#frames.sum(bytesOfFrames);
+    return this.#frames?.sum(bytesOfFrames) ?? 0;
   }
 
   /** True once for each protocol, and never unless the update is live. */
