@@ -263,7 +263,7 @@ export class SymbolSubscription implements Disposable {
       const log = state.log(key);
       const behind = cursor === null ? null : (log?.positionOf(cursor) ?? null);
       if (log !== null && behind !== null) {
-        missed = log.after(behind).flatMap(({ sharedEvent }) => viewer.eventsOf(sharedEvent));
+        missed = log.events.after(behind).flatMap(({ sharedEvent }) => viewer.eventsOf(sharedEvent));
       }
       return { recovered: cursor && behind !== null, events: missed.length, complete: true };
     };

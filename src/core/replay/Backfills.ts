@@ -6,8 +6,9 @@ import type { Clock } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import { FairPool } from '../../shared/FairPool.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
-import { placeOf } from './ReplayLog.ts';
-import type { PastEvents, ReplayLog } from './ReplayLog.ts';
+import { placeOf } from './KeptEvents.ts';
+import type { PastEvents } from './KeptEvents.ts';
+import type { ReplayLog } from './ReplayLog.ts';
 
 /** What a log lacks. */
 export interface MissingPast {

@@ -2,7 +2,7 @@ import type { SharedEvent, SharedUpdate } from '../../fanout/frames/SharedEvent.
 import type { Subscriber } from '../../fanout/routing/Topic.ts';
 import type { MarketData } from '../../market/marketData.ts';
 import { toEpochMs } from '../../market/timestamp.ts';
-import { placeOf } from './ReplayLog.ts';
+import { placeOf } from './KeptEvents.ts';
 
 /** The last event that a subscriber has, by the venue's own order. */
 export interface LastPlace {

@@ -12,7 +12,8 @@ import type { Clock } from '../../shared/clock.ts';
 import { deadline } from '../../shared/deadline.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
 import type { BackfillRequest, Backfilled, Backfills, MissingPast } from './Backfills.ts';
-import type { KeptEvent, ReplayLog } from './ReplayLog.ts';
+import type { KeptEvent } from './KeptEvents.ts';
+import type { ReplayLog } from './ReplayLog.ts';
 import { Seam } from './Seam.ts';
 import type { LastPlace } from './Seam.ts';
 import type { ReadyStream, ReplayPart, SymbolReplay } from './SymbolReplay.ts';
@@ -114,7 +115,7 @@ export class StreamReplay implements Disposable, ReadyStream {
     this.#phase = 'sending';
     this.#sent = behind;
     if (hasGap) {
-      const first = this.#options.log.after(behind).find(({ place }) => !Number.isNaN(place));
+      const first = this.#options.log.events.after(behind).find(({ place }) => !Number.isNaN(place));
       this.#sendHole(first?.sharedEvent.event.time ?? null);
     }
     this.#proceed();
@@ -142,7 +143,7 @@ export class StreamReplay implements Disposable, ReadyStream {
   #positionOf(cursor: Cursor): number | null {
     const { log } = this.#options;
     const place = this.#placeOf(cursor);
-    const byPlace = place === null ? null : log.positionBehind(place, cursor.place?.timeMs ?? 0);
+    const byPlace = place === null ? null : log.events.positionBehind(place, cursor.place?.timeMs ?? 0);
     return log.positionOf(cursor) ?? byPlace;
   }
 
@@ -151,13 +152,13 @@ export class StreamReplay implements Disposable, ReadyStream {
     const { cursor, history, log } = this.#options;
     if (cursor !== null) {
       const position = this.#positionOf(cursor);
-      const behind = position === null ? this.#placeOf(cursor) : log.tornBehind(position);
+      const behind = position === null ? this.#placeOf(cursor) : log.events.tornBehind(position);
       return behind === null ? null : { behind, last: 0 };
     }
-    const { behind, isAll } = log.positionOfLast(history);
+    const { behind, isAll } = log.events.positionOfLast(history);
     // What the venue had is all that there is.
     if (!isAll && !this.#isFetched) return { behind: null, last: history };
-    const torn = log.tornBehind(behind);
+    const torn = log.events.tornBehind(behind);
     return torn === null ? null : { behind: torn, last: 0 };
   }
 
@@ -236,19 +237,19 @@ export class StreamReplay implements Disposable, ReadyStream {
   #begins(): Beginning {
     const { cursor, history, log } = this.#options;
     if (cursor === null) {
-      const { behind, isAll } = log.positionOfLast(history);
-      const events = log.countAfter(behind);
+      const { behind, isAll } = log.events.positionOfLast(history);
+      const events = log.events.countAfter(behind);
       return { behind, hasGap: false, recovered: null, events, complete: isAll };
     }
     const position = this.#positionOf(cursor);
     if (position === null) {
-      const behind = cursor.place === null ? log.lastSequence : log.positionSince(cursor.place.timeMs);
-      return { behind, hasGap: true, recovered: false, events: log.countAfter(behind), complete: false };
+      const behind = cursor.place === null ? log.events.lastSequence : log.events.positionSince(cursor.place.timeMs);
+      return { behind, hasGap: true, recovered: false, events: log.events.countAfter(behind), complete: false };
     }
-    const complete = log.isWholeBehind(position);
+    const complete = log.events.isWholeBehind(position);
     const isKept = cursor.epoch === log.epoch && (!this.#isFetched || log.positionOf(cursor) !== null);
     const recovered = complete && isKept;
-    return { behind: position, hasGap: false, recovered, events: log.countAfter(position), complete };
+    return { behind: position, hasGap: false, recovered, events: log.events.countAfter(position), complete };
   }
 
   async #joinFetched(): Promise<void> {
@@ -265,7 +266,7 @@ export class StreamReplay implements Disposable, ReadyStream {
   #proceed(): void {
     const { clock, log, receiver } = this.#options;
     if (this.#end.signal.aborted || this.#phase !== 'sending') return;
-    const chunk = log.after(this.#sent, CHUNK);
+    const chunk = log.events.after(this.#sent, CHUNK);
     const room = chunk.length === 0 ? null : (receiver.room?.() ?? null);
     if (room !== null) {
       void this.#proceedAfter(room);
@@ -285,7 +286,7 @@ export class StreamReplay implements Disposable, ReadyStream {
   /** The log can't wait any longer: the rest is left to the client's own queue. */
   #hurry(): void {
     if (this.#phase !== 'sending') return;
-    this.#send(this.#options.log.after(this.#sent));
+    this.#send(this.#options.log.events.after(this.#sent));
     this.#goLive();
   }
 
@@ -294,7 +295,7 @@ export class StreamReplay implements Disposable, ReadyStream {
     // Sending may have been too much for the client.
     if (this.#end.signal.aborted) return;
     this.#phase = 'live';
-    if (!log.isWholeBehind(this.#sent)) this.#sendHole(null);
+    if (!log.events.isWholeBehind(this.#sent)) this.#sendHole(null);
     this.#held[Symbol.dispose]();
     this.#pause?.[Symbol.dispose]();
     const seam = new Seam(live, this.#last, ({ time }) => {

@@ -121,30 +121,30 @@ class World {
   }
 
   trim(count: number): void {
-    const [entry] = this.log.after(-1).slice(count, count + 1);
+    const [entry] = this.log.events.after(-1).slice(count, count + 1);
     if (entry !== undefined) this.log.dropBefore(entry.atMs);
   }
 
   resume(client: Client): void {
     if (client.seam !== null) return;
     const cursor = client.cursor === null ? null : parseCursor(client.cursor);
-    let behind = this.log.lastSequence;
+    let behind = this.log.events.lastSequence;
     let last: LastPlace | null = null;
     if (cursor !== null) {
       const { tradeId, timeMs } = cursor.place ?? expect.fail('trades have places');
-      const position = this.log.positionOf(cursor) ?? this.log.positionBehind(Number(tradeId), timeMs);
+      const position = this.log.positionOf(cursor) ?? this.log.events.positionBehind(Number(tradeId), timeMs);
       if (position === null) client.sent.push('hole');
-      behind = position ?? this.log.positionSince(timeMs);
+      behind = position ?? this.log.events.positionSince(timeMs);
       last = { place: Number(tradeId), timeMs };
     } else {
       client.sent.push('hole');
     }
-    for (const { sharedEvent, place, room } of this.log.after(behind)) {
+    for (const { sharedEvent, place, room } of this.log.events.after(behind)) {
       if (room !== null) client.sent.push('hole');
       this.#send(client, sharedEvent.event);
       if (!Number.isNaN(place)) last = { place, timeMs: toEpochMs(sharedEvent.event.time) };
     }
-    if (!this.log.isWholeBehind(this.log.lastSequence)) client.sent.push('hole');
+    if (!this.log.events.isWholeBehind(this.log.events.lastSequence)) client.sent.push('hole');
     const deliver = ({ events }: SharedUpdate): void => {
       for (const { event } of events) this.#send(client, event);
     };
@@ -319,7 +319,7 @@ it('whatever happens, a client is sent each event once and in order, or told whe
       for (const each of steps) {
         void world.clock.advance(1);
         take(world, each);
-        const entries = world.log.after(-1);
+        const entries = world.log.events.after(-1);
         const sequences = entries.map(({ sequence }) => sequence);
         expect(sequences).toEqual([...new Set(sequences)].toSorted((a, b) => a - b));
         expect(world.bytes).toBe(entries.reduce((sum, { bytes }) => sum + bytes, 0));
