@@ -56,6 +56,7 @@ export class InstrumentStream implements Disposable {
   #awaitedSinceMs: number | null = null;
   /** A price has been awaited for too long. */
   #isOverdue = false;
+  #lateSeconds: number | null = null;
   /** The last price that came could be read. */
   #isReadable = true;
   /** When it was logged last that one could not, on the monotonic clock. */
@@ -126,6 +127,12 @@ export class InstrumentStream implements Disposable {
       logger.warn({ symbol: this.symbol }, 'the venue sends prices that make no sense');
     }
     this.#isReadable = false;
+    for (const feed of this.#feeds) this.#report(feed);
+  }
+
+  /** So late is what comes of all instruments; null if it is in time. */
+  setLateness(lateMs: number | null): void {
+    if (lateMs === null || this.#lateSeconds === null) this.#lateSeconds = lateMs && Math.round(lateMs / 1_000);
     for (const feed of this.#feeds) this.#report(feed);
   }
 
@@ -373,6 +380,8 @@ export class InstrumentStream implements Disposable {
     if (!this.#begun || this.#latest === null) {
       return this.#lostBecause === null ? null : { kind: 'recovering', reason: this.#lostBecause };
     }
+    if (this.#lateSeconds !== null)
+      return { kind: 'stale', reason: `What comes of ${this.symbol} is ${this.#lateSeconds} s late.` };
     if (!this.#latest.tradeable) return { kind: 'closed', reason: `The market of ${this.symbol} is closed.` };
     if (feed.type === 'orderbook' && isCrossed(this.#latest)) {
       return { kind: 'recovering', reason: `The venue's quotes of ${this.symbol} cross each other.` };

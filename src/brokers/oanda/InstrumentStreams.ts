@@ -64,6 +64,9 @@ export class InstrumentStreams implements Disposable {
   }
 
   heartbeat(time: VenueTime): void {
+    const { clock, staleAfterMs } = this.#options.broker;
+    const lateMs = this.#clock.lateness(time.ms, clock.monotonic());
+    for (const stream of this.#streams.values()) stream.setLateness(lateMs < staleAfterMs ? null : lateMs);
     this.#advance(this.#clock.heartbeat(time.ms));
   }
 
@@ -111,6 +114,8 @@ export class InstrumentStreams implements Disposable {
 /** A heartbeat comes every 5 s: a time that is further ahead of the last one can't be right. */
 const PLAUSIBLE_AHEAD_MS = 6_000;
 const SECOND_MS = 1_000;
+/** Clocks may drift apart by so much from one heartbeat to the next. */
+const DRIFT_MS = 1;
 
 /**
  * The venue's time, derived from the times in its heartbeats, and from prices between two of them. Our clock is not
@@ -119,6 +124,7 @@ const SECOND_MS = 1_000;
 export class VenueClock {
   #heartbeatMs: number | null = null;
   #second = Number.NEGATIVE_INFINITY;
+  #leastAgeMs = Number.POSITIVE_INFINITY;
 
   /**
    * Takes a heartbeat's time. Returns the start of the second that it is the first to reach; null if that was reached
@@ -129,6 +135,17 @@ export class VenueClock {
     if (this.#second * SECOND_MS > timeMs + PLAUSIBLE_AHEAD_MS) this.#second = Number.NEGATIVE_INFINITY;
     this.#heartbeatMs = timeMs;
     return this.#reach(timeMs);
+  }
+
+  /**
+   * How much longer a heartbeat was on its way than the quickest of them. By the monotonic clock, for the venue's clock
+   * and ours differ, and ours may be set.
+   */
+  lateness(timeMs: number, receivedAtMs: number): number {
+    const ageMs = receivedAtMs - timeMs;
+    // The two clocks may run at slightly different speeds.
+    this.#leastAgeMs = Math.min(ageMs, this.#leastAgeMs + DRIFT_MS);
+    return ageMs - this.#leastAgeMs;
   }
 
   /** Takes a price's time; returns what `heartbeat` does. */

@@ -220,6 +220,19 @@ describe('an instrument', () => {
     expect(take()).toEqual(['tick is stale', 'book is stale']);
   });
 
+  it('is stale while everything that comes is late, with one reason, and live again when it is in time', () => {
+    const { receive, take, stream } = open(TICK, BOOK);
+    receive(5);
+    take();
+    stream.setLateness(12_000);
+    stream.setLateness(13_000);
+    expect(take()).toEqual(['tick is stale', 'book is stale']);
+    receive(6);
+    expect(take().filter((line) => line.includes(' is '))).toEqual([]);
+    stream.setLateness(null);
+    expect(take()).toEqual(['tick is live', 'book is live']);
+  });
+
   it('whose quotes cross has no book until they do no more', () => {
     const { receive, take } = open(TICK, BOOK);
     receive(5);

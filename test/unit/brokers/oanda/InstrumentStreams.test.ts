@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { VenueClock } from '../../../../src/brokers/oanda/InstrumentStreams.ts';
+import type { Feed } from '../../../../src/brokers/BaseBroker.ts';
+import { InstrumentStreams, VenueClock } from '../../../../src/brokers/oanda/InstrumentStreams.ts';
+import { silentLogger } from '../../../../src/shared/logger.ts';
+import { Metrics } from '../../../../src/shared/metrics.ts';
+import { FakeClock } from '../../../support/FakeClock.ts';
+import { priceOf } from './prices.ts';
 
 describe("the venue's time", () => {
   it('goes on with heartbeats, and with prices between them, a second at a time', () => {
@@ -29,4 +34,62 @@ describe("the venue's time", () => {
     expect(clock.heartbeat(15_000)).toBe(15_000);
     expect(clock.heartbeat(20_000)).toBe(20_000);
   });
+
+  it('knows how late a heartbeat is by the quickest one, whatever the two clocks show', () => {
+    const clock = new VenueClock();
+    expect(clock.lateness(1_000_000, 5_300)).toBe(0);
+    expect(clock.lateness(1_005_000, 10_200)).toBe(0);
+    expect(clock.lateness(1_010_000, 27_200)).toBeCloseTo(12_000, -2);
+    expect(clock.lateness(1_015_000, 20_200)).toBeCloseTo(0, -2);
+  });
+
+  it('takes clocks that drift apart for no lateness', () => {
+    const clock = new VenueClock();
+    const late = Array.from({ length: 100_000 }, (_, at) => clock.lateness(at * 5_000, at * 5_000.5));
+    expect(Math.max(...late)).toBeLessThan(5);
+  });
+});
+
+it('all instruments are stale while heartbeats come late, and live again when they are in time', async () => {
+  const clock = new FakeClock();
+  const feeds: Feed[] = ['EUR_USD', 'USD_JPY'].map((symbol) => ({ symbol, type: 'tick', interval: null }));
+  const told: string[] = [];
+  using streams = new InstrumentStreams({
+    rest: { fetchPrice: () => Promise.resolve(null), fetchRecentCandles: () => Promise.resolve([]) },
+    confirmer: { ask: () => undefined },
+    placesOf: () => 5,
+    outage: () => null,
+    onUndelivered: () => undefined,
+    broker: {
+      id: 'oanda',
+      clock,
+      metrics: new Metrics(),
+      random: () => 0.5,
+      logger: silentLogger(),
+      staleAfterMs: 10_000,
+      reconnect: { baseMs: 500, maxMs: 30_000 },
+      sink: {
+        onEvent() {},
+        onFeed: (feed, condition) => void told.push(`${feed.symbol} ${condition.kind}`),
+        onStatus() {},
+        onActivity() {},
+        onCatalog() {},
+      },
+    },
+  });
+  streams.setFeeds(new Map(feeds.map((feed) => [feed.symbol, [feed]])));
+  for (const { symbol } of feeds) streams.receive(priceOf({ instrument: symbol }));
+  /** A heartbeat that was sent so many seconds after the first one, and comes now. */
+  const beat = (second: number): void => {
+    const ms = Date.UTC(2026, 0, 2, 3, 4, second);
+    streams.heartbeat({ ms, text: new Date(ms).toISOString() } as Parameters<typeof streams.heartbeat>[0]);
+  };
+  beat(0);
+  expect(told.splice(0)).toEqual(['EUR_USD live', 'USD_JPY live']);
+  await clock.advance(16_000);
+  beat(5);
+  expect(told.splice(0)).toEqual(['EUR_USD stale', 'USD_JPY stale']);
+  await clock.advance(4_000);
+  beat(20);
+  expect(told.splice(0)).toEqual(['EUR_USD live', 'USD_JPY live']);
 });
