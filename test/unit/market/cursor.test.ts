@@ -16,9 +16,7 @@ const timeMs = fc.oneof(
   fc.integer({ min: 0, max: 2_000 }),
   fc.constantFrom(999, 1_000, 1_001, END_OF_TIME_MS - 1),
 );
-const place: fc.Arbitrary<VenuePlace | null> = fc.option(
-  fc.record({ timeMs, tradeId: fc.option(number.map(String)) }),
-);
+const place: fc.Arbitrary<VenuePlace | null> = fc.option(fc.record({ timeMs, tradeId: fc.option(number.map(String)) }));
 
 it('a cursor means what it was made from', () => {
   fc.assert(
@@ -32,7 +30,15 @@ it('a cursor means what it was made from', () => {
 
 it('no other text is a cursor: what is read would be written the same', () => {
   const nearly = fc
-    .tuple(stream, epoch, number, place, fc.nat(), fc.string({ minLength: 1, maxLength: 2, unit: 'grapheme' }), fc.nat(2))
+    .tuple(
+      stream,
+      epoch,
+      number,
+      place,
+      fc.nat(),
+      fc.string({ minLength: 1, maxLength: 2, unit: 'grapheme' }),
+      fc.nat(2),
+    )
     .map(([mark, life, sequence, at, where, what, removed]) => {
       const text = formatCursor(cursorPrefix(mark, life), sequence, at);
       const index = where % (text.length + 1);

@@ -18,7 +18,13 @@ function setUp(maxBytes: number) {
   const logs = new ReplayLogs({ clock, maxBytes });
   /** A stream, and a function that lets so many trades come. */
   const open = (symbol: string) => {
-    const address: StreamAddress & { type: 'trade' } = { scope: 'shared', broker: 'b', symbol, type: 'trade', interval: null };
+    const address: StreamAddress & { type: 'trade' } = {
+      scope: 'shared',
+      broker: 'b',
+      symbol,
+      type: 'trade',
+      interval: null,
+    };
     const log = logs.open(streamKey(address), START);
     const feed = new VenueFeed({ address, start: START, channel, received: { count: 0 } });
     let id = 0;
