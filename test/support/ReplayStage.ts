@@ -13,7 +13,7 @@ import { SubscriptionIndex } from '../../src/fanout/routing/SubscriptionIndex.ts
 import { parseCursor } from '../../src/market/cursor.ts';
 import type { FeedGap, FeedReplay, FeedStanding, MarketData, TradeDraft } from '../../src/market/marketData.ts';
 import { fromEpochMs } from '../../src/market/timestamp.ts';
-import { GatewayError } from '../../src/shared/errors.ts';
+import type { GatewayError } from '../../src/shared/errors.ts';
 import { ASKER } from './asker.ts';
 import { dispatchAtOnce } from './dispatchAtOnce.ts';
 import { FakeClock } from './FakeClock.ts';

@@ -19,6 +19,20 @@ describe('a client whose cursor is of this life of the stream', () => {
     expect(stage.venue.asked).toEqual([]);
   });
 
+  it('is sent them as late events, whose age is no latency', () => {
+    using stage = new ReplayStage();
+    stage.stand('live');
+    stage.trade(100);
+    const [first] = stage.log.events.after(0);
+    const cursor = first?.sharedEvent.event.cursor ?? '';
+    stage.join({ cursor });
+    stage.trade(101, 102);
+    const kept = (): (boolean | undefined)[] => stage.log.events.after(0).map(({ sharedEvent }) => sharedEvent.isLive);
+    expect(kept()).toEqual([false, true, true]);
+    stage.join({ cursor });
+    expect(kept()).toEqual([false, false, false]);
+  });
+
   it('is sent the reports of gaps at their places', () => {
     using stage = new ReplayStage();
     stage.stand('live');
