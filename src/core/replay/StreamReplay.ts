@@ -318,6 +318,7 @@ export class StreamReplay implements Disposable, ReadyStream {
       sendKeptGap(sharedEvent);
       return;
     }
+    sharedEvent.repeat();
     receiver.deliver(sharedEvent);
     this.#isHoleTold = false;
     this.#last = { place, timeMs: toEpochMs(sharedEvent.event.time) };

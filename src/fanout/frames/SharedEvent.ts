@@ -235,6 +235,7 @@ export class SharedEvent extends SharedUpdate {
   readonly #chains: DeflateChains | null;
   readonly #isForMany: boolean;
   #smallGroups = 0;
+  #isRepeated = false;
   #whole: SharedEvent | null = null;
   #bare: SharedEvent | null = null;
 
@@ -268,7 +269,12 @@ export class SharedEvent extends SharedUpdate {
   }
 
   get isLive(): boolean {
-    return this.#chains !== null;
+    return this.#chains !== null && !this.#isRepeated;
+  }
+
+  /** It is sent to somebody long after it came: from here on its age is no delivery latency. */
+  repeat(): void {
+    this.#isRepeated = true;
   }
 
   /** True for a book's delta, which means nothing without the events before it. */

@@ -32,6 +32,26 @@ describe('Sequencer', () => {
     expect(run(new Sequencer<TradeDraft>({ maxHeld: 10 }), [7, 7, 8, 6, 9, 8])).toEqual([7, 8, 9]);
   });
 
+  it('lets the first trade pass that history has, or that follows it', () => {
+    for (const first of [5, 7, 8]) {
+      const sequencer = new Sequencer<TradeDraft>({ maxHeld: 10 });
+      sequencer.expectBehind(9);
+      sequencer.expectBehind(7);
+      expect(run(sequencer, [first, first + 1])).toEqual([first, first + 1]);
+    }
+  });
+
+  it('takes what is missing between history and the first trade for a hole, but not after a restart', () => {
+    const sequencer = new Sequencer<TradeDraft>({ maxHeld: 10 });
+    sequencer.expectBehind(7);
+    expect(run(sequencer, [10])).toEqual([]);
+    expect(run(sequencer, [8, 9])).toEqual([8, 9, 10]);
+    sequencer.expectBehind(3);
+    expect(run(sequencer, [11])).toEqual([11]);
+    sequencer.restart();
+    expect(run(sequencer, [20])).toEqual([20]);
+  });
+
   it('lets nothing pass a hole until it is filled', () => {
     const sequencer = new Sequencer<TradeDraft>({ maxHeld: 10 });
     expect(run(sequencer, [1, 4, 5])).toEqual([1]);

@@ -10,6 +10,20 @@ const final = (openAt: number, sentAt: number): CandlePlace => ({ openAt, sentAt
 const past = (openAt: number, isClosed = true): CandlePlace => ({ openAt, sentAt: null, closed: isClosed });
 
 describe('CandleSequencer', () => {
+  it('takes what is missing between history and the first candle for a hole', () => {
+    const sequencer = new CandleSequencer();
+    sequencer.expectBehind(120);
+    sequencer.expectBehind(60);
+    for (const openAt of [0, 60, 120]) expect(sequencer.leavesHole(open(openAt, 1), 60)).toBe(false);
+    expect(sequencer.leavesHole(open(180, 1), 60)).toBe(true);
+    expect(sequencer.resumeAt).toBe(60);
+    // From history only what is behind is new; the stream may still end what history has.
+    expect(sequencer.accept(past(60))).toBe(false);
+    expect(sequencer.accept(final(60, 1))).toBe(true);
+    expect(sequencer.accept(past(120))).toBe(true);
+    expect(sequencer.resumeAt).toBe(120);
+  });
+
   it.each<[string, readonly CandlePlace[], readonly boolean[]]>([
     [
       'passes updates of a candle in the order of their sending',
