@@ -64,7 +64,10 @@ export class FileWatch implements Disposable {
   expect(files: ReadonlyMap<string, Fingerprint>): void {
     this.#expected = files;
     this.#found = null;
-    if (this.#regularly !== null) this.#watchFolders();
+    if (this.#regularly === null) return;
+    this.#watchFolders();
+    // What changed just before the folders were watched anew is not reported.
+    this.#lookAfter(SETTLE_MS);
   }
 
   /** Begins to watch. Call this once. */

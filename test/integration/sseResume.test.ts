@@ -40,7 +40,7 @@ function span(numbers: readonly number[]): number[] {
 async function read(query: string, lastId: string | null): Promise<readonly SseEvent[]> {
   const headers = lastId === null ? {} : { 'last-event-id': lastId };
   await using client = await SseClient.subscribe(gateway.urls.graphql, query, headers);
-  await waitFor(() => client.events.length > 30);
+  await waitFor(() => client.events.length > 50);
   return [...client.events];
 }
 
@@ -53,7 +53,7 @@ it.each([
   for (let cut = 0; cut < 5; cut += 1) {
     const events = await read(document(symbols), lastId);
     // The connection was cut at any place: what came behind it is not known to the client.
-    const known = events.slice(0, 10 + 4 * cut);
+    const known = events.slice(0, 30 + 4 * cut);
     all.push(...known);
     lastId = known.findLast(({ id }) => id !== undefined)?.id ?? expect.fail('no id');
     if (cut > 0) expect(seen(known[0] ?? expect.fail()).replay).toEqual({ recovered: true, complete: true });

@@ -18,8 +18,9 @@ async function real(file: string, prepare: (folder: string) => Promise<void>) {
   const changes: string[] = [];
   const failures: unknown[] = [];
   const read = async (): Promise<void> => {
-    changes.push(await systemFiles.read(path));
-    watch.expect(await known());
+    const text = await systemFiles.read(path);
+    watch.expect(new Map([[path, fingerprintOf(text)]]));
+    changes.push(text);
   };
   const watch = new FileWatch({
     files: systemFiles,
