@@ -39,7 +39,7 @@ export class ConfiguredBrokers {
     const adding = this.#define(added, brokers);
     const reopening = this.#define(reopened, brokers);
     return () => {
-      // What is disabled is not opened once more before.
+      // A broker that becomes disabled is not opened once more before.
       for (const id of disabled) this.#attempt(id, () => this.#switch(id, false));
       for (const id of removed) this.#attempt(id, () => manager.removeBroker(id));
       for (const definition of reopening) {

@@ -97,7 +97,7 @@ export class MarketDataServer implements AsyncDisposable {
     owned.use(services.authenticator);
     await http.listen();
     const { logger, logins, manager, metrics } = services;
-    // What adapters do is in their own names.
+    // Faults of adapters are in their own names, so their clock is the one that was given.
     const { clock = systemClock } = options;
     const brokers = new ConfiguredBrokers({
       manager,
@@ -185,7 +185,7 @@ interface ChangingParts {
   readonly proxies: TrustedProxies;
 }
 
-/** What the parts of the gateway are built from. */
+/** The parts of the gateway are built from these. */
 interface Building {
   readonly options: MarketDataServerOptions;
   readonly settings: Settings;

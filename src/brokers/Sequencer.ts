@@ -26,7 +26,7 @@ export interface Hole<Item> {
 export class Sequencer<Item> {
   readonly #maxHeld: number;
   #lastId: number | null = null;
-  /** What is behind this number must not be missing. */
+  /** No message behind this number may be missing. */
   #known = Number.POSITIVE_INFINITY;
   /** Ascending by number, all above `#lastId + 1`. */
   #held: Numbered<Item>[] = [];

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Clock } from '../shared/clock.ts';
 
-/** What a file contains, as far as changes are noticed. */
+/** Two files with the same fingerprint have the same contents, as far as changes are noticed. */
 export type Fingerprint = string;
 /** The fingerprint of a file that can't be read. */
 export const ABSENT: Fingerprint = 'absent';
@@ -53,7 +53,7 @@ export class FileWatch implements Disposable {
   #regularly: Disposable | null = null;
   #later: Disposable | null = null;
   #isLooking = false;
-  /** What was found when it was last looked, if that was not expected, and since when it has been so. */
+  /** The unexpected contents that the last look found, and since when they have been so; null if there were none. */
   #found: { readonly text: string; readonly sinceMs: number } | null = null;
 
   constructor(options: FileWatchOptions) {
@@ -66,7 +66,7 @@ export class FileWatch implements Disposable {
     this.#found = null;
     if (this.#regularly === null) return;
     this.#watchFolders();
-    // What changed just before the folders were watched anew is not reported.
+    // No watch reports a change that came just before the folders were watched anew.
     this.#lookAfter(SETTLE_MS);
   }
 

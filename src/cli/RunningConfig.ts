@@ -15,7 +15,7 @@ export interface RunningConfigOptions {
   readonly context: CommandContext;
 }
 
-/** What a changed configuration is given to, and where that is logged. */
+/** The running gateway takes a changed configuration through this. */
 interface Running {
   readonly server: RunningServer;
   readonly logger: Logger;

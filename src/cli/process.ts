@@ -33,7 +33,7 @@ export interface RunningParts {
   readonly bus: { readonly engine: string; readonly state: string };
 }
 
-/** What came of reading the configuration again. `unchanged`: nothing of it was to be applied. */
+/** The outcome of reading the configuration again. `unchanged`: nothing of it was to be applied. */
 export type ReloadOutcome = 'applied' | 'unchanged' | 'refused';
 
 /** A started gateway. MarketDataServer is one. */

@@ -15,9 +15,9 @@ export interface BrokerDifference {
 
 /** The difference between two configurations. Settings are dotted paths, without their values. */
 export interface ConfigDifference {
-  /** What can be applied while the gateway runs. A broker that was added or removed is one path. */
+  /** These settings can be applied while the gateway runs. A broker that was added or removed is one path. */
   readonly applicable: readonly string[];
-  /** What takes a restart. */
+  /** These settings take a restart. */
   readonly restart: readonly string[];
   readonly brokers: BrokerDifference;
 }

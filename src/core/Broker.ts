@@ -211,7 +211,7 @@ export class Broker implements AsyncDisposable {
     } else if (shared !== null) {
       this.#shared?.reopen(shared);
     }
-    // Whoever loses an account of its own may be served by the shared one.
+    // A client that loses an account of its own may be served by the shared one.
     if (this.#shared !== null) this.#switch(this.#shared);
     if (!usesSameCredentials(former, definition)) for (const onWorthless of this.#holds) onWorthless();
     const create = definition.clients?.create ?? null;

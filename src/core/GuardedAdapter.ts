@@ -10,7 +10,7 @@ import type { FaultOwner } from '../shared/faultScope.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
 
-/** What the core uses of an adapter. */
+/** The core uses these members of an adapter. */
 export type Adapter = Omit<BaseBroker, 'id' | 'traits' | keyof AsyncDisposable>;
 
 export interface GuardedAdapterOptions {

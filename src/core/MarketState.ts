@@ -106,7 +106,7 @@ export class MarketState {
     };
   }
 
-  /** What is kept of a stream of trades, candles or statuses; null if it has not begun. */
+  /** The log of a stream of trades, candles or statuses; null if it has not begun. */
   log(key: StreamKey): ReplayLog | null {
     return this.#options.logs.get(key);
   }

@@ -49,7 +49,7 @@ export class NumberedStream {
     this.#sequence = sequence;
   }
 
-  /** Where the numbering stands: the next event has the next number. */
+  /** The numbering stands here: the next event has the next number. */
   get place(): StreamStart {
     return { epoch: this.#epoch, sequence: this.#sequence };
   }
@@ -75,7 +75,7 @@ export class NumberedStream {
  * stream is running already, have their numbers below its first one.
  */
 export const PAST_ROOM = 100_000;
-/** What was sent can be resumed for this long, and so long a stream that was closed may go on in its epoch. */
+/** Clients can resume what they were sent within this time, and a closed stream may go on in its epoch for as long. */
 export const KEPT_MS = 120_000;
 
 /** Remembers where closed streams stood, so that one that is opened again soon goes on with its numbering. */
@@ -88,7 +88,7 @@ export class Numberings {
     this.#clock = clock;
   }
 
-  /** Where a stream begins. What it missed while it was closed has its numbers in between. */
+  /** Returns where a stream begins. Events that it missed while it was closed have their numbers in between. */
   start(address: StreamAddress): StreamStart {
     const key = streamKey(address);
     const room = hasPast(address.type) ? PAST_ROOM : 0;

@@ -73,7 +73,7 @@ export class OpenSubscription implements Disposable {
     }
   }
 
-  /** Of symbols whose past is still owed it is sent first. */
+  /** Symbols whose past is still owed are sent it first. */
   #join(broker: string, part: PartOfBroker): void {
     const { names, owned, scope, unreported } = part;
     if (scope === null) return;

@@ -166,7 +166,7 @@ export class StatusViewer implements Subscriber {
     if (state !== null) this.#receiver.deliver(state);
   }
 
-  /** What the subscriber gets of a status, now that it sees it. */
+  /** Sees a status, and returns what the subscriber gets of it. */
   eventsOf(source: SharedEvent): readonly SharedEvent[] {
     const { gap, state } =
       this.#what === 'all' ? this.#view.see(source, false) : { ...this.#view.gapIn(source), state: null };

@@ -36,7 +36,7 @@ export interface SymbolSubscriptionOptions extends OpenSubscriptionOptions {
   readonly cursors: ReadonlyMap<string, Cursor>;
   /** Gets the live events. */
   readonly receiver: Subscriber;
-  /** What the subscriber asked for of the past is to be sent first. */
+  /** The subscriber is to be sent first what it asked for of the past. */
   readonly isPastOwed: boolean;
   /** Called when the subscriber has been told what is sent of the past. */
   readonly onReported: () => void;
@@ -77,7 +77,7 @@ export class SymbolSubscription implements Disposable {
     this.#owned.dispose();
   }
 
-  /** Who resumes is told of gaps, even if it asked for no statuses. */
+  /** A client that resumes is told of gaps, even if it asked for no statuses. */
   get #tellsGaps(): boolean {
     const { replayOf, request } = this.#options;
     return request.resume !== null && replayOf === undefined;
@@ -141,7 +141,7 @@ export class SymbolSubscription implements Disposable {
     }
   }
 
-  /** Of ticks and books the newest is enough. */
+  /** The newest tick or book is enough. */
   #joinNewest(type: FeedType, key: StreamKey, begin: (isResumed: boolean) => void): void {
     const cursor = this.#cursorOf(type, null);
     if (this.#replay === null) {

@@ -4,7 +4,7 @@ import { SHARED, streamKey } from '../market/marketData.ts';
 import type { FeedStatus } from '../market/marketData.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
 
-/** What a status says, and where it stands in its stream; by default in none. */
+/** The content of a status, and its place in its stream; by default it stands in none. */
 export type OwnStatus = Pick<FeedStatus, 'broker' | 'symbol' | 'state'> & Partial<FeedStatus>;
 
 /** The place of an event that belongs to no stream. */

@@ -162,7 +162,7 @@ export type FeedGap = {
   readonly type: MarketDataType;
 };
 
-/** What comes before the live events of a symbol, for a subscription that asked for `resume` or `options.history`. */
+/** Tells a subscription that asked for `resume` or `options.history` what comes before the live events of a symbol. */
 export type FeedReplay = {
   readonly __typename?: 'FeedReplay';
   /** False if less could be had than was asked for. */
@@ -184,7 +184,7 @@ export type FeedState =
   /** No data has arrived for unusually long. */
   | 'stale';
 
-/** What a subscriber must know about the feed itself. It is sent to those who ask for STATUS, and, if it carries `replay` or a `gap` behind a given cursor, to those who gave `resume` too. */
+/** The state of a feed, and what a subscriber must know about it. It is sent to those who ask for STATUS, and, if it carries `replay` or a `gap` behind a given cursor, to those who gave `resume` too. */
 export type FeedStatus = MarketData & {
   readonly __typename?: 'FeedStatus';
   /** The id of the broker that the event came through. */
@@ -239,7 +239,7 @@ export type InstrumentConnection = {
   readonly __typename?: 'InstrumentConnection';
   /** The instruments of this page, in the order of their symbols. */
   readonly edges: ReadonlyArray<InstrumentEdge>;
-  /** What lies before and after this page. */
+  /** Tells whether there is more before and after this page. */
   readonly pageInfo: PageInfo;
   /** How many instruments match on all pages. */
   readonly totalCount: Scalars['Int']['output'];
@@ -261,7 +261,7 @@ export type LoginRenewal = {
   readonly expiresAt: Maybe<Scalars['Timestamp']['output']>;
 };
 
-/** What every event has. Fields that only some events have are on the types that implement this. */
+/** Every event has these fields. Those that only some events have are on the types that implement this. */
 export type MarketData = {
   /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
@@ -367,7 +367,7 @@ export type OrderBook = MarketData & {
   readonly type: MarketDataType;
 };
 
-/** What lies before and after a page of a list. */
+/** Tells whether there is more before and after a page of a list. */
 export type PageInfo = {
   readonly __typename?: 'PageInfo';
   /** The cursor of the last item; null if the page is empty. */

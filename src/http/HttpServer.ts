@@ -69,7 +69,7 @@ const CLIENTS_AT_ONCE = 100;
 const MS_PER_CLIENT = 4;
 /** Closing the clients takes at most this part of the shutdown; the last one needs some time to answer. */
 const SPREAD_PART = 1 / 2;
-/** What is still open after this part of it is cut off. */
+/** Connections that are still open after this part of it are cut off. */
 const CUT_OFF_PART = 9 / 10;
 
 const TIMEOUTS = {

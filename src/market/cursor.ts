@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { StreamAddress } from './marketData.ts';
 
-/** Where a stream's numbering begins: the epoch, and the number before that of its first event. */
+/** The beginning of a stream's numbering: the epoch, and the number before that of its first event. */
 export interface StreamStart {
   readonly epoch: string;
   readonly sequence: number;
@@ -50,7 +50,7 @@ export function streamMark({ broker, symbol, type, interval }: Omit<StreamAddres
   return hash.digest('base64url').slice(0, MARK_LENGTH);
 }
 
-/** What all cursors of one epoch of a stream begin with; sequence and place follow. */
+/** Returns the text that all cursors of one epoch of a stream begin with; sequence and place follow. */
 export function cursorPrefix(stream: string, epoch: string): string {
   return VERSION + stream + epoch;
 }

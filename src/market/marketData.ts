@@ -128,7 +128,7 @@ export interface FeedGap {
   readonly to: Timestamp | null;
 }
 
-/** What comes before the live events of a symbol, for a subscription that asked for `resume` or for history. */
+/** Tells a subscription that asked for `resume` or for history what comes before the live events of a symbol. */
 export interface FeedReplay {
   /** Whether everything since the given cursors is sent before the live events; null if none of them is of this symbol. */
   readonly recovered: boolean | null;

@@ -113,7 +113,7 @@ export interface ClientSubscriptionOptions {
   /** The subscription that this one replaces. */
   readonly former: ClientSubscription | undefined;
   readonly resume: SubscribeMessage['resume'];
-  /** What brings the past of the symbol's streams together; null if none was asked for. */
+  /** Brings the past of the symbol's streams together; null if none was asked for. */
   readonly replay: SymbolReplay | null;
 }
 

@@ -21,7 +21,7 @@ export class CandleSequencer {
   #sentAt = Number.NEGATIVE_INFINITY;
   #firstAt: number | null = null;
   #isForgiven = false;
-  /** What opens behind this candle must not be missing. */
+  /** No candle that opens behind this one may be missing. */
   #knownAt: number | null = null;
 
   /**
@@ -54,7 +54,7 @@ export class CandleSequencer {
   /** Returns true if the candle is to be published. */
   accept({ openAt, sentAt, closed }: CandlePlace): boolean {
     if (openAt <= this.#closedAt || openAt < this.#openAt) return false;
-    // What is known of history is not published from there.
+    // History is not published up to the candle that its readers know already.
     const isKnown = this.#firstAt === null && this.#knownAt !== null && openAt <= this.#knownAt;
     if (isKnown && sentAt === null) return false;
     if (!closed && openAt === this.#openAt && sentAt !== null && sentAt <= this.#sentAt) return false;

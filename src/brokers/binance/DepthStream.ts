@@ -233,7 +233,7 @@ export class DepthStream extends MarketStream {
     this.#stop();
     this.#stuck.accepted(verdict.diffs.at(-1)?.sentAt);
     this.#publishBook(snapshot, verdict.diffs);
-    // Whoever got it may have found it to be wrong: then it is being fetched anew.
+    // A receiver may have found it to be wrong: then it is being fetched anew.
     if (!this.#sequencer.isSynced) return true;
     this.setCondition({ kind: 'live' });
     this.#scheduleRefresh();

@@ -1,6 +1,6 @@
 import type { Numbered } from '../Sequencer.ts';
 
-/** What happens to a message on its way. */
+/** This happens to a message on its way. */
 export interface WireFaults {
   readonly isLost: boolean;
   readonly isDoubled: boolean;
@@ -35,7 +35,7 @@ export class FaultyWire<Item> {
     return [...copies, ...this.arrive()];
   }
 
-  /** What was late arrives now. */
+  /** Messages that were late arrive now. */
   arrive(): readonly Numbered<Item>[] {
     const late = this.#late;
     this.#late = [];

@@ -166,7 +166,7 @@ export class MockFeed {
     }
   }
 
-  /** What is missing before a trade is seen in the venue's own ids, and whether subscribers have it from history. */
+  /** The venue's own ids show what is missing before a trade, and whether subscribers have it from history. */
   #publishTrade(trade: TradeDraft): void {
     const missing = this.#missingBefore(trade);
     if (missing < 0) return;

@@ -6,7 +6,7 @@ import { MockFeed } from './MockFeed.ts';
 import type { MockSymbol, SymbolStep } from './MockSymbol.ts';
 
 export const LOST = 'The connection to the venue was lost.';
-/** What is late arrives after this time, if nothing follows that could overtake it. */
+/** A late message arrives after this time, if nothing follows that could overtake it. */
 const LATEST_MS = 2_000;
 
 /** One beat of the broker's timer. */
@@ -18,7 +18,7 @@ export interface Beat {
   readonly due: number;
 }
 
-/** What is true of the symbol from one change of the schedule to the next. */
+/** The standing of a symbol holds from one change of the schedule to the next. */
 export interface SymbolStanding {
   readonly isConnected: boolean;
   readonly isHalted: boolean;
@@ -215,7 +215,7 @@ export class SymbolFeeds {
     return { kind: 'stale', reason: `Nothing has come of ${symbol} for ${Math.round(broker.staleAfterMs / 1_000)} s.` };
   }
 
-  /** What happens to the messages of this time. A fault that was over before a message could come happens to the next. */
+  /** Applies the schedule to the messages of this time. A fault that was over before a message could come hits the next one. */
   #trouble(atMs: number): Trouble {
     const { schedule, symbol } = this.#options;
     const isOn = (kind: FaultKind): boolean =>

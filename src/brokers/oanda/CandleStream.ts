@@ -91,7 +91,7 @@ export class CandleStream implements CandleMaker {
     if (this.#firstMs !== null) return;
     this.#firstMs = openMs;
     this.#closedMs = Math.max(openMs, this.#closedMs);
-    // What is being fetched reaches back to that candle then.
+    // The request that runs is made anew, so that it reaches back to that candle.
     if (this.#history !== null) this.begin();
   }
 

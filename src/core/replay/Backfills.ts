@@ -10,7 +10,7 @@ import { placeOf } from './KeptEvents.ts';
 import type { PastEvents } from './KeptEvents.ts';
 import type { ReplayLog } from './ReplayLog.ts';
 
-/** What a log lacks. */
+/** A log lacks these events. */
 export interface MissingPast {
   /** Everything behind this place; null: nothing in particular. */
   readonly behind: number | null;
@@ -33,7 +33,7 @@ export interface BackfillRequest {
   readonly onFilled: (place: number) => void;
 }
 
-/** What came of a request. */
+/** The outcome of a request. */
 export type Backfilled =
   /** The log has what the venue has, up to this place; NaN if that proved nothing. */
   | { readonly kind: 'filled'; readonly next: number }
@@ -126,7 +126,7 @@ export class Backfills {
     if (behind !== null) {
       const lengthMs = CANDLE_INTERVALS[interval];
       const nowMs = this.#clock.now();
-      // Of a very old place the newest are worth more than the oldest.
+      // If the place is very old, the newest are worth more than the oldest.
       const oldestMs = Math.floor(nowMs / lengthMs) * lengthMs - (MAX_CANDLES - 2) * lengthMs;
       const fromMs = Math.ceil((behind + 1) / lengthMs) * lengthMs;
       const isTooOld = fromMs < oldestMs;

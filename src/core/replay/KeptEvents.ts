@@ -28,7 +28,7 @@ export interface PastEvents {
 
 /** The stream has begun, and nothing has come yet. */
 interface Tail {
-  /** What is missing between the last event and the first that comes has its numbers there. */
+  /** Events that are missing between the last one and the first that comes have their numbers there. */
   readonly room: Room;
   /** The place that comes next if nothing is missing; null if that is not known. */
   readonly next: number | null;

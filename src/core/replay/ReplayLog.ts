@@ -48,7 +48,7 @@ export class ReplayLog {
     this.#events = this.#newEvents(options.start);
   }
 
-  /** What is kept. */
+  /** The events that are kept. */
   get events(): Omit<KeptEvents, 'append' | 'drop' | 'fillIn' | 'forgetBeforeLast' | 'reopen'> {
     return this.#events;
   }

@@ -87,7 +87,7 @@ export class ReplayLogs implements Disposable {
     }
   }
 
-  /** What subscribers are still to be sent goes last. */
+  /** Events that subscribers are still to be sent go last. */
   #shrink(): void {
     if (this.#isShrinking) return;
     this.#isShrinking = true;

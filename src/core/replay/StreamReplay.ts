@@ -59,7 +59,7 @@ const FAILURE_PAUSE = { baseMs: 500, maxMs: 2_000, random: () => 1 };
 /** Events that are sent in one turn of the event loop. */
 const CHUNK = 64;
 
-/** Where a subscriber goes on, and what is true of it. */
+/** The place from which a subscriber goes on, and what is known of it. */
 interface Beginning extends ReplayPart {
   /** Events behind this number are sent. */
   readonly behind: number;
@@ -156,7 +156,7 @@ export class StreamReplay implements Disposable, ReadyStream {
       return behind === null ? null : { behind, last: 0 };
     }
     const { behind, isAll } = log.events.positionOfLast(history);
-    // What the venue had is all that there is.
+    // The venue has given all that it has.
     if (!isAll && !this.#isFetched) return { behind: null, last: history };
     const torn = log.events.tornBehind(behind);
     return torn === null ? null : { behind: torn, last: 0 };

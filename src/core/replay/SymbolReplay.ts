@@ -1,6 +1,6 @@
 import type { FeedReplay } from '../../market/marketData.ts';
 
-/** What one stream of a symbol contributes. */
+/** The contribution of one stream to the outcome of its symbol. */
 export interface ReplayPart {
   /** Null if no cursor of the stream was given. */
   readonly recovered: boolean | null;

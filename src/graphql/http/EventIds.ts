@@ -49,7 +49,7 @@ export class EventIds implements EventWriter {
     return Buffer.from(texts.join(''));
   }
 
-  /** What ends the event: its id, if that has changed. */
+  /** Returns the end of the event, with its id if that has changed. */
   #end(events: readonly SharedEvent[]): string {
     let hasChanged = false;
     for (const { event } of events) if (this.#note(event)) hasChanged = true;
