@@ -15,7 +15,7 @@ export interface RigOptions {
   readonly symbols?: SymbolSpread;
 }
 
-/** What one phase did, and what it cost the server. */
+/** The work of one phase, and its cost for the server. */
 export interface Phase {
   readonly events: number;
   readonly delivered: number;

@@ -26,7 +26,7 @@ interface Operation {
 }
 type Json = Record<string, unknown>;
 
-/** What the gateway by default allows one subscription: five types of 200 symbols. */
+/** The gateway by default allows one subscription as many: five types of 200 symbols. */
 const MAX_STREAMS = 1_000;
 /** An id that no operation has. */
 const NOBODY = '\0';
@@ -84,7 +84,7 @@ class Operations {
     this.#operations.set(id, operation);
     const { query, variable } = operation.document;
     const variables = isJson(payload.variables) ? payload.variables : {};
-    // Where a stream has two cursors, the last one counts: streams without an event keep the one that they began with.
+    // The last one of a stream's cursors counts, so streams without an event keep the one that they began with.
     const given = variables[variable];
     const cursors = [...(Array.isArray(given) ? given : []), ...operation.cursors.values()];
     return {

@@ -2,7 +2,7 @@ import type { Gateway } from './world/Gateway.ts';
 import type { Sample } from './world/samples.ts';
 
 const EVERY_MS = 5_000;
-/** What the gateway keeps for those who come back fills in two minutes, and what else it keeps soon after. */
+/** The memory for clients who come back has filled after two minutes, and everything else soon after. */
 const WARM_UP_MS = 240_000;
 /** A shorter life says nothing about growth. */
 const LIFE_MS = 600_000;

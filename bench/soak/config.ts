@@ -16,7 +16,7 @@ export function mockSettings({ symbols, seed, ticksPerSecond }: MockBrokerSettin
   return Object.entries(symbols).map(([symbol, price]) => ({ symbol, price, seed, ticksPerSecond }));
 }
 
-/** What the gateway is told, without its port. */
+/** The gateway's configuration, without its port. */
 export function configOf(
   lines: Readonly<Record<Line, { readonly port: number }>>,
   mock: MockBrokerSettings,

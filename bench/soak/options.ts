@@ -5,7 +5,7 @@ export interface SoakOptions {
   readonly seed: number;
   readonly totalMs: number;
   readonly clients: number;
-  /** Where violations are written to. */
+  /** Violations are written to this folder. */
   readonly out: string;
   /** A trade is taken away from one client, to prove that the oracle notices. */
   readonly plant: boolean;

@@ -179,7 +179,7 @@ function reportOf({ options, seats, violations, costs }: Measured): string {
     seats.reduce((total, seat) => total + of(seat), 0);
   const total = (phase: Phase, of: keyof Cost): number => costs[phase].reduce((all, cost) => all + cost[of], 0);
   const perEvent = (phase: Phase): number => (total(phase, 'cpuS') * 1e6) / total(phase, 'events');
-  /** What is left of the CPU time if events cost what they cost without connections. */
+  /** The rest of the CPU time, if events cost what they cost without connections. */
   const perConnection = (phase: Phase): string => {
     const rest = total(phase, 'cpuS') * 1e6 - perEvent('calm') * total(phase, 'events');
     return (rest / total(phase, 'connects')).toFixed(0);

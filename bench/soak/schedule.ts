@@ -1,7 +1,7 @@
 import type { Random } from '../../src/shared/random.ts';
 import { seededRandom } from '../../src/shared/random.ts';
 
-/** What happens to a venue itself, in its own process. `forMs`: until then it lasts. */
+/** A fault of a venue itself, in its own process. It lasts for `forMs`. */
 export type VenueFault =
   | { readonly kind: 'reset' | 'fin' | 'goingAway' | 'malformed' }
   | { readonly kind: 'silence' | 'refuse' | 'mute' | 'shortLives' | 'late' | 'halt'; readonly forMs: number }
@@ -17,14 +17,14 @@ export type VenueFault =
 
 export type Line = 'binanceSocket' | 'binanceRest' | 'oandaStream' | 'oandaRest';
 
-/** What happens to the line between the gateway and a venue. */
+/** A fault of the line between the gateway and a venue. */
 export type LineFault =
   | { readonly kind: 'cut'; readonly line: Line; readonly afterBytes: number }
   | { readonly kind: 'finish'; readonly line: Line }
   | { readonly kind: 'blackhole' | 'refuse'; readonly line: Line; readonly forMs: number }
   | { readonly kind: 'delay'; readonly line: Line; readonly byMs: number; readonly forMs: number };
 
-/** What happens to a client, or what it does. */
+/** A fault of a client or its line. */
 export type ClientFault =
   | { readonly kind: 'cut'; readonly afterBytes: number }
   | { readonly kind: 'die' }

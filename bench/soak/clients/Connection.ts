@@ -1,6 +1,6 @@
 import type { Seen } from './events.ts';
 
-/** What a client tells its owner about one connection. */
+/** A connection reports to its owner through this. */
 export interface Listener {
   /** The subscription was accepted. */
   onOpen(): void;

@@ -11,7 +11,7 @@ import type { ResumableListener } from './resumableConnection.ts';
 import type { StreamListener } from './streamConnection.ts';
 import type { Wish } from './wishes.ts';
 
-/** What happens to a client, in order. */
+/** The history of a client, in order. */
 export type Observation =
   | { readonly kind: 'connecting'; readonly resumes: readonly string[] | null }
   | { readonly kind: 'open' | 'paused' | 'reading' }
@@ -32,7 +32,7 @@ export interface SoakClientOptions {
   readonly retryMs?: readonly [number, number];
 }
 
-/** What its connections go through. */
+/** Its connections go through this proxy. */
 export interface ClientLine {
   cut(afterBytes: number): void;
   silent: boolean;
@@ -117,7 +117,7 @@ export class SoakClient {
         if (this.wish.credentials === null || this.wish.protocol !== 'graphql-ws') return 0;
         this.#connection?.setCredentials(false);
         this.#after(fault.forMs, () => {
-          // What comes of it may come before the answer.
+          // Its first events may come before the answer.
           this.#options.observe({ kind: 'credentials', held: true });
           this.#connection?.setCredentials(true);
         });

@@ -4,7 +4,7 @@ import type { FeedType } from './events.ts';
 export const PROTOCOLS = ['raw', 'graphql-ws', 'batch', 'sse', 'multipart', 'resumable'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
-/** What a client wants for all its life, over however many connections. */
+/** A client keeps the same wish for all its life, over however many connections. */
 export interface Wish {
   readonly protocol: Protocol;
   readonly broker: string;

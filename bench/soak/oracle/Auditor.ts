@@ -208,7 +208,7 @@ export class Auditor {
         this.#fail(symbol, text);
       },
       hole: (hole) => {
-        // Who neither asks for statuses nor resumes is not told of gaps.
+        // A client that neither asks for statuses nor resumes is not told of gaps.
         if (!wish.status && this.#resumes === null) return;
         const text = this.#symbols.get(symbol)?.wasClosed === true ? `${hole.text} (CLOSED meanwhile)` : hole.text;
         gaps.find({ ...hole, text, sinceMs: this.#atMs });

@@ -19,7 +19,7 @@ const AHEAD = 600;
 const EARLIER = 1_000;
 
 /**
- * What the mock venue makes: the n-th step of a symbol's market is the same in every life of the gateway, so it can be
+ * The events of the mock venue: the n-th step of a symbol's market is the same in every life of the gateway, so it can be
  * made here too. Only the times are not known.
  */
 export class MockTape {

@@ -20,7 +20,7 @@ export class Oracle {
   readonly #mock = new Map<string, MockTape>();
   /** By account and symbol, then by time. */
   readonly #oanda = new Map<string, Map<string, OandaPrice>>();
-  /** What the first client that saw a candle was told about it. */
+  /** Each candle as the first client saw it. */
   readonly #candles = new Map<string, string>();
   #watermarkMs = 0;
   #prunedMs = nowMs();
@@ -29,7 +29,7 @@ export class Oracle {
     for (const settings of mock) this.#mock.set(settings.symbol, new MockTape(settings));
   }
 
-  /** What came before this moment can be judged: everything that the venues made until then is known. */
+  /** Events before this moment can be judged: everything that the venues made until then is known. */
   get watermarkMs(): number {
     return this.#watermarkMs;
   }
@@ -43,7 +43,7 @@ export class Oracle {
     if (atMs - this.#prunedMs > KEPT_MS / 10) this.#prune(atMs - KEPT_MS);
   }
 
-  /** Of Binance. */
+  /** The trades and candles of Binance. */
   tape(symbol: string): Tape {
     const known = this.#binance.get(symbol) ?? new Tape();
     this.#binance.set(symbol, known);
@@ -61,7 +61,7 @@ export class Oracle {
     return trade === null ? null : { ...trade, timeMs: null };
   }
 
-  /** What an account of OANDA was quoted at that time. */
+  /** The quote of an account of OANDA at that time. */
   price(account: string, symbol: string, time: string): OandaPrice | null {
     return this.#prices(account, symbol).get(time) ?? null;
   }

@@ -1,7 +1,7 @@
 import type { MadeTrade } from '../world/venueMessages.ts';
 import { StateLine } from './StateLine.ts';
 
-/** What a trade is, whoever tells of it. */
+/** The content of a trade, which is the same whatever it came over. */
 export type TapedTrade = Omit<MadeTrade, 'symbol'>;
 
 /** Everything that is known of one symbol at one venue. */

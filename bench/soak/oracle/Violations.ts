@@ -4,7 +4,7 @@ import { join } from 'node:path';
 export interface Violation {
   readonly client: string;
   readonly text: string;
-  /** What the client wants, and the last that happened to it. */
+  /** The client's wish, and the last that happened to it. */
   readonly details: readonly string[];
 }
 
@@ -23,7 +23,7 @@ const FAULTS = 25;
 const PRINTED = 16;
 const WIDTH = 400;
 
-/** What the oracle has found to be wrong: printed, and written to a file. */
+/** Prints everything that the oracle has found to be wrong, and writes it to a file. */
 export class Violations {
   readonly #options: ViolationsOptions;
   readonly file: string;

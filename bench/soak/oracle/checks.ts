@@ -6,7 +6,7 @@ import { topText } from '../world/venueMessages.ts';
 import type { Hole } from './gaps.ts';
 import type { Oracle } from './Oracle.ts';
 
-/** What a check needs to know. */
+/** A check needs to know this. */
 export interface CheckContext {
   readonly oracle: Oracle;
   readonly wish: Wish;
@@ -35,7 +35,7 @@ export class SequenceCheck {
     this.#context = context;
   }
 
-  /** Of ticks, books and candles in progress the newest may be sent again. */
+  /** The newest tick, book or candle in progress may be sent again. */
   begin(): void {
     this.#last.clear();
   }
@@ -68,7 +68,7 @@ export class TradeCheck implements StreamCheck {
     if (!goesOn || this.#hasBegunAnew()) this.#lastId = null;
   }
 
-  /** What comes next has nothing to do with what came before. */
+  /** Forgets what came before: the next event has nothing to do with it. */
   restart(): void {
     this.#lastId = null;
   }

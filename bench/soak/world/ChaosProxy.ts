@@ -5,7 +5,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 /** Changes what goes to the client of one connection. */
 export type Tamper = (bytes: Buffer) => Buffer;
 
-/** What goes on later, in order: nothing overtakes it. */
+/** These pieces go on later, in order: nothing overtakes them. */
 interface Delayed {
   readonly queue: { readonly bytes: Buffer; readonly dueMs: number }[];
   timer: NodeJS.Timeout | null;

@@ -21,7 +21,7 @@ const KEPT = 100;
 /** Carries out the schedule, and remembers what it did and until when that explains anything. */
 export class Disturber {
   readonly #options: DisturberOptions;
-  /** What was done, as text, oldest first. */
+  /** The faults so far, as text, oldest first. */
   readonly history: string[] = [];
   readonly counts = new Map<string, number>();
   /** How often the mock broker was made anew while the gateway went on. */
@@ -162,7 +162,7 @@ export class Disturber {
 
   #disturbAll(forMs: number): void {
     for (const broker of ['binance', 'mock-binance', 'oanda']) this.#disturb(broker, forMs);
-    // What a client is told while the gateway stands still says nothing.
+    // A client learns nothing while the gateway stands still.
     for (const client of this.#options.clients) {
       this.#disturbClient(client.name, nowMs() + forMs);
     }

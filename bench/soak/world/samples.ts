@@ -1,4 +1,4 @@
-/** What the gateway says about itself at a moment. */
+/** The gateway's own figures at a moment. */
 export interface Sample {
   readonly atMs: number;
   readonly rssMb: number;
@@ -7,7 +7,7 @@ export interface Sample {
   /** Events written to clients since its start. */
   readonly events: number;
   readonly connections: number;
-  /** What keeps the event loop alive, without client connections: servers, timers, connections to venues. */
+  /** The number of things that keep the event loop alive, without client connections: servers, timers, connections to venues. */
   readonly resources: number;
   readonly timers: number;
 }

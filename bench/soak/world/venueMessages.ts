@@ -39,7 +39,7 @@ export interface MadePrice {
   readonly book: string;
 }
 
-/** What the venues have made in one step: all of it before this moment was reported. */
+/** The venues have made this in one step; everything before this moment was reported. */
 export interface VenueReport {
   readonly atMs: number;
   readonly trades: readonly MadeTrade[];
@@ -53,7 +53,7 @@ export interface Account {
   readonly token: string;
 }
 
-/** What the venue process says first. */
+/** The first message of the venue process. */
 export interface VenueStarted {
   readonly binancePort: number;
   readonly oandaRestPort: number;
