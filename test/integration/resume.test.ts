@@ -138,16 +138,6 @@ describe('a client that comes back with its last cursors, over GraphQL', () => {
     expect(all).toEqual(span(all));
   });
 
-  it('shares the encodings of those who never left, whatever its cursors are', async () => {
-    const clients = await Promise.all([1, 2, 3].map(() => TransportWsClient.connect(gateway.urls.graphql)));
-    clients[0]?.subscribe('a', DOCUMENT);
-    await waitFor(() => tradesOf(clients[0] ?? expect.fail()).length > 3);
-    const [cursor] = tradesOf(clients[0] ?? expect.fail()).map((event) => event['cursor']);
-    for (const client of clients.slice(1)) client.subscribe('a', DOCUMENT, { resume: [cursor] });
-    await waitFor(() => clients.every((client) => tradesOf(client).length > 20));
-    for (const client of clients) client.socket.terminate();
-  });
-
   it.each([
     ['a text that is no cursor', ['x']],
     ['an empty text', ['']],

@@ -112,6 +112,16 @@ describe('subscriptions', () => {
     expect(one.encoder).not.toBe(three.encoder);
   });
 
+  it('share a shape with those who come back, whatever their cursors are', () => {
+    const shapes = new SharedShapes({ schema, errors });
+    const text = 'subscription ($r: [String!]) { marketData(symbols: ["A"], resume: $r) { symbol cursor } }';
+    using stayed = shapes.use({ ...document(text), variableValues: {} });
+    using back = shapes.use({ ...document(text), variableValues: { r: ['1abcdefghABCDEFGHIJKL7'] } });
+    using other = shapes.use({ ...document(text), variableValues: { r: ['1abcdefghABCDEFGHIJKL8'] } });
+    expect(back.encoder).toBe(stayed.encoder);
+    expect(other.encoder).toBe(stayed.encoder);
+  });
+
   it('do not share a shape if the variable of the symbols also shapes the answer', () => {
     const shapes = new SharedShapes({ schema, errors });
     const text =
