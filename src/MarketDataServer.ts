@@ -232,15 +232,18 @@ function buildServices({
   const scheduler = owned.use(new FlushScheduler(clock));
   const index = new SubscriptionIndex(scheduler);
   const manager = owned.use(buildManager({ ...options, clock }, { index, metrics, bus: owned.use(new MemoryBus()) }));
-  const subscriptions = new Subscriptions({
-    manager,
-    index,
-    clock,
-    get symbolsPerSubscription() {
-      return settings.config.limits.symbolsPerSubscription;
-    },
-    admission,
-  });
+  const subscriptions = owned.use(
+    new Subscriptions({
+      manager,
+      index,
+      clock,
+      logger,
+      get symbolsPerSubscription() {
+        return settings.config.limits.symbolsPerSubscription;
+      },
+      admission,
+    }),
+  );
   const logins = owned.use(new ClientLogins({ auth: config.auth, clock, logger, metrics }));
   const sessions = owned.use(buildSessions(settings, clock));
   return {

@@ -16,12 +16,14 @@ import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import type { FeedType } from '../market/marketData.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { OperationAdmission } from '../shared/AdmissionControl.ts';
 
 export interface SubscriptionsOptions {
   readonly manager: BrokerManager;
   readonly index: SubscriptionIndex;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly symbolsPerSubscription: number;
   readonly admission: OperationAdmission;
 }
@@ -40,14 +42,18 @@ export interface StatusOpening extends Omit<SubscriptionOpening, 'routes' | 'req
 }
 
 /** The one entrance to live market data, for every client protocol. */
-export class Subscriptions {
+export class Subscriptions implements Disposable {
   readonly #options: SubscriptionsOptions;
   readonly #statuses = new StatusCache();
   readonly #backfills: Backfills;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
-    this.#backfills = new Backfills(options.clock);
+    this.#backfills = new Backfills(options);
+  }
+
+  [Symbol.dispose](): void {
+    this.#backfills[Symbol.dispose]();
   }
 
   /**

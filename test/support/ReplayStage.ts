@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import type { Adapter } from '../../src/core/GuardedAdapter.ts';
 import { keyOf } from '../../src/core/BrokerManager.ts';
 import { MarketState } from '../../src/core/MarketState.ts';
@@ -68,7 +69,11 @@ export class ReplayStage implements Disposable {
   readonly clock = new FakeClock(START_MS);
   readonly index = new SubscriptionIndex(dispatchAtOnce);
   readonly venue: PastVenue;
-  readonly backfills = new Backfills(this.clock);
+  readonly logLines: string[] = [];
+  readonly backfills = new Backfills({
+    clock: this.clock,
+    logger: pino({ level: 'error' }, { write: (line: string) => void this.logLines.push(line) }),
+  });
   readonly known: number[] = [];
   readonly #logs: ReplayLogs;
   readonly #state: MarketState;
@@ -184,6 +189,7 @@ export class ReplayStage implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.backfills[Symbol.dispose]();
     this.#logs[Symbol.dispose]();
   }
 }

@@ -70,7 +70,7 @@ export abstract class ScriptedGateway {
     for (const [id, script] of Object.entries(brokers)) this.#add(id, script);
     this.services = {
       manager,
-      subscriptions: new Subscriptions({ ...core, manager, symbolsPerSubscription, admission }),
+      subscriptions: new Subscriptions({ ...core, logger, manager, symbolsPerSubscription, admission }),
       queries: new Queries(manager),
       ...clientServices({ ...options, manager, scheduler: this.#scheduler, clock, metrics }),
       clock,

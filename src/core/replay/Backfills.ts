@@ -6,6 +6,8 @@ import type { Clock } from '../../shared/clock.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import { FairPool } from '../../shared/FairPool.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
+import { logFault } from '../../shared/logger.ts';
+import type { Logger } from '../../shared/logger.ts';
 import { placeOf } from './KeptEvents.ts';
 import type { PastEvents } from './KeptEvents.ts';
 import type { ReplayLog } from './ReplayLog.ts';
@@ -60,16 +62,19 @@ interface Waiting {
 
 /**
  * Fetches what logs lack from the venue's history: once for all who ask for the same stream, and for few streams at a
- * time.
+ * time. Once disposed of, it makes no more requests, and those who wait are told so.
  */
-export class Backfills {
+export class Backfills implements Disposable {
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #waiting = new Map<StreamKey, Waiting>();
   readonly #running = new Map<StreamKey, Promise<Backfilled>>();
   readonly #pool = new FairPool(AT_ONCE);
+  #isClosed = false;
 
-  constructor(clock: Clock) {
+  constructor({ clock, logger }: { readonly clock: Clock; readonly logger: Logger }) {
     this.#clock = clock;
+    this.#logger = logger;
   }
 
   /** Resolves when the venue has answered, and the log has been filled. Never rejects. */
@@ -93,11 +98,16 @@ export class Backfills {
     return outcome;
   }
 
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+  }
+
   async #run(request: BackfillRequest): Promise<Backfilled> {
     const { key } = request.log;
     using _place = await this.#pool.take(request.asker, 1);
     const missing = this.#waiting.get(key)?.missing ?? request.missing;
     this.#waiting.delete(key);
+    if (this.#isClosed) return { kind: 'failed', isFinal: true };
     const asking = this.#ask({ ...request, missing });
     this.#running.set(key, asking);
     const outcome = await asking;
@@ -115,7 +125,9 @@ export class Backfills {
       return { kind: 'filled', next };
     } catch (thrown) {
       // The venue refuses, can't be reached, or has no history: the subscribers are told what is missing.
-      const { details, retryable } = GatewayError.from(thrown);
+      const error = GatewayError.from(thrown);
+      logFault(this.#logger, error, 'the history of a stream could not be used');
+      const { details, retryable } = error;
       return { kind: 'failed', isFinal: !retryable || (details.retryAfterMs ?? 0) > SOON_MS };
     }
   }

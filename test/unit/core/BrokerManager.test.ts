@@ -10,6 +10,7 @@ import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex
 import { decimal } from '../../../src/market/decimal.ts';
 import type { MarketData, MarketDataType, OrderBookDraft, TickDraft } from '../../../src/market/marketData.ts';
 import { fromEpochMs } from '../../../src/market/timestamp.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { levels } from '../../support/events.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
@@ -64,6 +65,7 @@ class Gateway {
     admission: { admitOperation: () => undefined },
     index: this.index,
     clock: this.clock,
+    logger: silentLogger(),
     symbolsPerSubscription: 3,
   });
 

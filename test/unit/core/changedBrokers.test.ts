@@ -12,6 +12,7 @@ import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex
 import { decimal } from '../../../src/market/decimal.ts';
 import type { FeedType, MarketData, Scope } from '../../../src/market/marketData.ts';
 import { fromEpochMs } from '../../../src/market/timestamp.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
 import { Metrics } from '../../../src/shared/metrics.ts';
 import { ASKER } from '../../support/asker.ts';
 import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
@@ -58,6 +59,7 @@ class Gateway implements AsyncDisposable {
     admission: { admitOperation: () => undefined },
     index: this.#index,
     clock: this.clock,
+    logger: silentLogger(),
     symbolsPerSubscription: 10,
   });
 

@@ -101,6 +101,7 @@ class Venue {
     admission: { admitOperation: () => undefined },
     index: this.index,
     clock: this.clock,
+    logger: silentLogger(),
     symbolsPerSubscription: 10,
   });
   readonly queries = new Queries(this.manager);

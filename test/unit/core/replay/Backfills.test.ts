@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { GatewayError } from '../../../../src/shared/errors.ts';
 import { ReplayStage } from '../../../support/ReplayStage.ts';
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at);
@@ -57,4 +58,28 @@ it('a failure is that of all who waited, and the next one asks anew', async () =
   const next = stage.join({ cursor: stage.cursorOf(30) });
   await stage.clock.advance(0);
   expect(next.outcomes).toMatchObject([{ complete: true }]);
+});
+
+it('a fault of our own is logged, and a refusal of the venue is not', async () => {
+  using stage = new ReplayStage();
+  stage.stand('live');
+  stage.venue.failure = new GatewayError('BROKER_UNAVAILABLE', 'The venue is away.');
+  stage.join({ cursor: stage.cursorOf(30) });
+  await stage.clock.advance(0);
+  expect(stage.venue.asked).toHaveLength(1);
+  expect(stage.logLines).toEqual([]);
+  stage.venue.failure = new Error('broken') as never;
+  stage.join({ cursor: stage.cursorOf(40) });
+  await stage.clock.advance(0);
+  expect(stage.logLines).toEqual([expect.stringContaining('broken')]);
+});
+
+it('nothing is asked for after the end', async () => {
+  using stage = new ReplayStage();
+  stage.stand('live');
+  stage.venue.has = stage.past(1, 50);
+  stage.join({ cursor: stage.cursorOf(30) });
+  stage.backfills[Symbol.dispose]();
+  await stage.clock.advance(0);
+  expect(stage.venue.asked).toEqual([]);
 });
