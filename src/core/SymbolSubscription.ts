@@ -312,10 +312,8 @@ export class SymbolSubscription implements Disposable {
     const { since, ...worst } = worstOf(own);
     const given = this.#cursorOf('status', null);
     // It stands where the subscriber is: behind the last status that it has.
-    const place =
-      given !== null
-        ? { sequence: given.sequence, cursor: given.text }
-        : latest !== null && { sequence: latest.sequence, cursor: latest.cursor };
+    const last = given === null ? latest : { sequence: given.sequence, cursor: given.text };
+    const place = last === null ? {} : { sequence: last.sequence, cursor: last.cursor };
     const known = since === null ? worst : { ...worst, since };
     subscriber.deliver(ownStatus({ broker, symbol, ...known, ...place, ...content }, clock.now()));
   }
