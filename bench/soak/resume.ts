@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../src/shared/random.ts';
 import { configOf, mockSettings } from './config.ts';
 import { SoakClient } from './clients/SoakClient.ts';
+import { PLAIN_WISH } from './clients/wishes.ts';
 import type { Wish } from './clients/wishes.ts';
 import type { SoakOptions } from './options.ts';
 import { Auditor } from './oracle/Auditor.ts';
@@ -206,17 +207,10 @@ function reportOf({ options, seats, violations, costs }: Measured): string {
 
 function wishOf(n: number): Wish {
   return {
+    ...PLAIN_WISH,
     protocol: 'graphql-ws',
     broker: n % 2 === 0 ? 'mock-binance' : 'binance',
     symbols: ['BTCUSDT'],
     types: ['trade', 'candle'],
-    status: true,
-    interval: '1s',
-    depth: 10,
-    book: 'snapshot',
-    throttleMs: 0,
-    history: 0,
-    resume: true,
-    credentials: null,
   };
 }

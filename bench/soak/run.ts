@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../src/shared/random.ts';
 import { configOf, mockSettings } from './config.ts';
 import { SoakClient } from './clients/SoakClient.ts';
-import { wishOf } from './clients/wishes.ts';
+import { PLAIN_WISH, wishOf } from './clients/wishes.ts';
 import type { Wish } from './clients/wishes.ts';
 import { frameThief } from './frameThief.ts';
 import { MemoryWatch } from './MemoryWatch.ts';
@@ -191,18 +191,11 @@ export async function soak(options: SoakOptions, print: (line: string) => void):
 
 /** The client from which a trade is taken away. */
 const ROBBED: Wish = {
+  ...PLAIN_WISH,
   protocol: 'raw',
   broker: 'mock-binance',
   symbols: ['BTCUSDT'],
   types: ['trade'],
-  status: true,
-  interval: '1s',
-  depth: 10,
-  book: 'snapshot',
-  throttleMs: 0,
-  history: 0,
-  resume: true,
-  credentials: null,
 };
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

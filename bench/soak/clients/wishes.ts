@@ -22,6 +22,18 @@ export interface Wish {
   readonly credentials: { readonly accountId: string; readonly token: string } | null;
 }
 
+/** The parts of a wish that a client leaves as they are. */
+export const PLAIN_WISH = {
+  status: true,
+  interval: '1s',
+  depth: 10,
+  book: 'snapshot',
+  throttleMs: 0,
+  history: 0,
+  resume: true,
+  credentials: null,
+} as const satisfies Partial<Wish>;
+
 export interface Choices {
   readonly binanceSymbols: readonly string[];
   readonly mockSymbols: readonly string[];
