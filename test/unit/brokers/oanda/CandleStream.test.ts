@@ -5,9 +5,9 @@ import type { VenueCandle } from '../../../../src/brokers/oanda/restReplies.ts';
 import { SecondsStream } from '../../../../src/brokers/oanda/SecondsStream.ts';
 import { decimal } from '../../../../src/market/decimal.ts';
 import type { CandleDraft } from '../../../../src/market/marketData.ts';
-import { silentLogger } from '../../../../src/shared/logger.ts';
 import { Metrics } from '../../../../src/shared/metrics.ts';
 import { FakeClock } from '../../../support/FakeClock.ts';
+import { brokerContext } from '../../../support/ScriptedBroker.ts';
 
 const MINUTE = 60_000;
 const START = Date.UTC(2026, 0, 2, 3);
@@ -41,14 +41,9 @@ function context() {
     onLive: () => void told.push('live'),
   };
   const broker = {
-    id: 'oanda',
-    clock,
-    metrics,
+    ...brokerContext('oanda', { onEvent() {}, onFeed() {}, onStatus() {}, onActivity() {}, onCatalog() {} }, clock),
     random: () => 0.5,
-    logger: silentLogger(),
-    staleAfterMs: 10_000,
-    reconnect: { baseMs: 500, maxMs: 30_000 },
-    sink: { onEvent() {}, onFeed() {}, onStatus() {}, onActivity() {}, onCatalog() {} },
+    metrics,
   };
   const counted = async () => (await metrics.gaps.get()).values.map(({ labels, value }) => [labels['type'], value]);
   return { clock, told, listener, broker, counted };

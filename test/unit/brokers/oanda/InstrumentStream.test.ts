@@ -5,9 +5,8 @@ import { InstrumentStream } from '../../../../src/brokers/oanda/InstrumentStream
 import type { VenueCandle } from '../../../../src/brokers/oanda/restReplies.ts';
 import type { VenuePrice } from '../../../../src/brokers/oanda/streamMessages.ts';
 import type { FeedEventDraft } from '../../../../src/market/marketData.ts';
-import { silentLogger } from '../../../../src/shared/logger.ts';
-import { Metrics } from '../../../../src/shared/metrics.ts';
 import { FakeClock } from '../../../support/FakeClock.ts';
+import { brokerContext } from '../../../support/ScriptedBroker.ts';
 import { priceOf } from './prices.ts';
 
 const TICK: Feed = { symbol: 'EUR_USD', type: 'tick', interval: null };
@@ -37,21 +36,19 @@ function open(...feeds: Feed[]) {
     confirmer: { ask: (question) => void questions.push(question) },
     onUndelivered: () => void told.push('another stream is wanted'),
     broker: {
-      id: 'oanda',
-      clock,
-      metrics: new Metrics(),
+      ...brokerContext(
+        'oanda',
+        {
+          onEvent: (feed, event) =>
+            void told.push(`${NAMES.get(feed)} ${seconds(event)}${'closed' in event && event.closed ? ' closed' : ''}`),
+          onFeed: (feed, condition: FeedCondition) => void told.push(`${NAMES.get(feed)} is ${condition.kind}`),
+          onStatus() {},
+          onActivity() {},
+          onCatalog() {},
+        },
+        clock,
+      ),
       random: () => 0.5,
-      logger: silentLogger(),
-      staleAfterMs: 10_000,
-      reconnect: { baseMs: 500, maxMs: 30_000 },
-      sink: {
-        onEvent: (feed, event) =>
-          void told.push(`${NAMES.get(feed)} ${seconds(event)}${'closed' in event && event.closed ? ' closed' : ''}`),
-        onFeed: (feed, condition: FeedCondition) => void told.push(`${NAMES.get(feed)} is ${condition.kind}`),
-        onStatus() {},
-        onActivity() {},
-        onCatalog() {},
-      },
     },
   });
   stream.setFeeds(new Set(feeds));

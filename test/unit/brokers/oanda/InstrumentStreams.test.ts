@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Feed } from '../../../../src/brokers/BaseBroker.ts';
 import { InstrumentStreams, VenueClock } from '../../../../src/brokers/oanda/InstrumentStreams.ts';
-import { silentLogger } from '../../../../src/shared/logger.ts';
-import { Metrics } from '../../../../src/shared/metrics.ts';
 import { FakeClock } from '../../../support/FakeClock.ts';
+import { brokerContext } from '../../../support/ScriptedBroker.ts';
 import { priceOf } from './prices.ts';
 
 describe("the venue's time", () => {
@@ -61,20 +60,18 @@ it('all instruments are stale while heartbeats come late, and live again when th
     outage: () => null,
     onUndelivered: () => undefined,
     broker: {
-      id: 'oanda',
-      clock,
-      metrics: new Metrics(),
+      ...brokerContext(
+        'oanda',
+        {
+          onEvent() {},
+          onFeed: (feed, condition) => void told.push(`${feed.symbol} ${condition.kind}`),
+          onStatus() {},
+          onActivity() {},
+          onCatalog() {},
+        },
+        clock,
+      ),
       random: () => 0.5,
-      logger: silentLogger(),
-      staleAfterMs: 10_000,
-      reconnect: { baseMs: 500, maxMs: 30_000 },
-      sink: {
-        onEvent() {},
-        onFeed: (feed, condition) => void told.push(`${feed.symbol} ${condition.kind}`),
-        onStatus() {},
-        onActivity() {},
-        onCatalog() {},
-      },
     },
   });
   streams.setFeeds(new Map(feeds.map((feed) => [feed.symbol, [feed]])));

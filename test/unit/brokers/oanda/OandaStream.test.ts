@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { OandaBudgets } from '../../../../src/brokers/oanda/OandaBudgets.ts';
 import { OandaStream } from '../../../../src/brokers/oanda/OandaStream.ts';
-import { silentLogger } from '../../../../src/shared/logger.ts';
 import { Metrics } from '../../../../src/shared/metrics.ts';
 import { FakeClock } from '../../../support/FakeClock.ts';
+import { brokerContext } from '../../../support/ScriptedBroker.ts';
 import { FakeLineFeeds } from './FakeLineFeeds.ts';
 
 function start(...names: string[]) {
@@ -16,14 +16,13 @@ function start(...names: string[]) {
   const stream = new OandaStream(
     {
       broker: {
-        id: 'oanda',
-        clock,
-        metrics,
+        ...brokerContext(
+          'oanda',
+          { onEvent() {}, onFeed() {}, onStatus() {}, onCatalog() {}, onActivity: () => void (activity += 1) },
+          clock,
+        ),
         random: () => 0.5,
-        logger: silentLogger(),
-        staleAfterMs: 10_000,
-        reconnect: { baseMs: 500, maxMs: 30_000 },
-        sink: { onEvent() {}, onFeed() {}, onStatus() {}, onCatalog() {}, onActivity: () => void (activity += 1) },
+        metrics,
       },
       budget,
       target: (wanted) => ({ url: `http://venue/?instruments=${[...wanted].join(',')}`, headers: {} }),
