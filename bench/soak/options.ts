@@ -14,7 +14,7 @@ export interface SoakOptions {
 }
 
 export const USAGE = `npm run soak -- [soak|resume] [options]
-  --minutes 5     how long it runs (soak and resume)
+  --minutes 5     how long it runs (resume: how long clients are cut; measuring comes after)
   --hours N       the same in hours
   --seed N        the same seed gives the same schedule of faults and the same clients (default: of the clock)
   --clients N     how many clients (soak: 24, resume: 500)
