@@ -2,6 +2,7 @@ import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { FeedAuditor } from '../support/FeedAuditor.ts';
 import { GatewayProcess } from '../support/GatewayProcess.ts';
+import { residentBytes } from '../support/metricOf.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { StandInBinance } from '../venues/binance/StandInBinance.ts';
 
@@ -56,11 +57,6 @@ async function gatewayOf(
   const http = await gateway.listening();
   const urls = { http, raw: `${http}/ws`, graphql: `${http}/graphql` };
   return Object.assign(gateway, { urls });
-}
-
-async function residentBytes(http: string): Promise<number> {
-  const metrics = await (await fetch(`${http}/metrics`)).text();
-  return Number(/^process_resident_memory_bytes (\d+)/m.exec(metrics)?.[1]);
 }
 
 describe('a venue that sends what is too large', () => {
