@@ -56,6 +56,8 @@ export const openWebSocket: OpenWebSocket = (url, listener) => {
   // First of all: an error without a listener ends the process.
   socket.on('error', (error) => {
     end ??= { reason: describeFailure(error), retryAfterMs: 0 };
+    // A close frame with the reason is on its way. Otherwise ws would read on until the other side answers that.
+    socket.terminate();
   });
   socket.on('unexpected-response', (_request, response) => {
     const { date = '', 'retry-after': retryAfter } = response.headers;

@@ -1,11 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { MarketDataServer } from '../../src/MarketDataServer.ts';
+import { systemClock } from '../../src/shared/clock.ts';
+import type { Clock } from '../../src/shared/clock.ts';
 import { FeedAuditor } from '../support/FeedAuditor.ts';
 import { startGateway, standInBroker } from '../support/startGateway.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { StandInBinance } from '../venues/binance/StandInBinance.ts';
+import type { StandInOptions } from '../venues/binance/StandInBinance.ts';
 
 const FEED = { broker: 'binance', symbol: 'BTCUSDT', types: ['tick', 'trade', 'candle', 'orderbook'] } as const;
+
+/** Timers of the better part of a day fire after a second or so, and all others when they should. */
+const shortDays: Clock = {
+  ...systemClock,
+  after: (ms, task) => systemClock.after(ms < 20 * 3_600_000 ? ms : ms / 82_800, task),
+};
 
 /** A venue that is busy, a gateway, and an auditor over each protocol. */
 class Scene implements AsyncDisposable {
@@ -22,11 +31,14 @@ class Scene implements AsyncDisposable {
     this.#stack = stack;
   }
 
-  static async start(): Promise<Scene> {
+  static async start(clock = systemClock, options: Partial<StandInOptions> = {}): Promise<Scene> {
     await using stack = new AsyncDisposableStack();
-    const venue = stack.use(await StandInBinance.start({ klinePeriodMs: 100, klineCloseDelayMs: [10, 200] }));
+    const venue = stack.use(
+      await StandInBinance.start({ klinePeriodMs: 100, klineCloseDelayMs: [10, 200], ...options }),
+    );
     const gateway = stack.use(
       await startGateway({
+        clock,
         config: {
           brokers: { binance: standInBroker(venue) },
           feeds: { staleAfterMs: 1_000, reconnect: { baseMs: 20, maxMs: 100 } },
@@ -130,6 +142,28 @@ describe('both protocols, under traffic of all four types', () => {
     for (const { received } of scene.auditors) {
       expect(received.filter(({ kind }) => kind === 'snapshot')).toHaveLength(1);
     }
+  });
+
+  it('notice nothing while the venue ends each connection after its day: the next one delivers before', async () => {
+    await using scene = await Scene.start(shortDays, { socket: { lifetimeMs: 2_000 } });
+    const before = scene.auditors.map(({ states }) => states.length);
+    let fewest = Infinity;
+    let most = 0;
+    await waitFor(() => {
+      const connections = scene.venue.subscribers('btcusdt@trade').size;
+      fewest = Math.min(fewest, connections);
+      most = Math.max(most, connections);
+      return scene.venue.handshakes >= 4;
+    }, 'four connections');
+    await scene.trades(20);
+    await scene.settle();
+    expect([fewest, most]).toEqual([1, 2]);
+    expect(scene.auditors.map(({ states }) => states.length)).toEqual(before);
+    for (const { received } of scene.auditors) {
+      expect(received.filter(({ kind }) => kind === 'snapshot')).toHaveLength(1);
+    }
+    expect(scene.venue.requests.filter(({ path }) => path.endsWith('rades'))).toEqual([]);
+    expect(await scene.metric('tickgraph_reconnects_total{broker="binance"}')).toEqual([]);
   });
 
   it('are told that changes of the book were lost, and get it anew', async () => {

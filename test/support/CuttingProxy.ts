@@ -8,6 +8,7 @@ export class CuttingProxy implements AsyncDisposable {
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   /** The next connection breaks after it has carried so many bytes of its client. */
   #nextCarries = Infinity;
+  #isFrozen = false;
   /** Connections that were cut. */
   cuts = 0;
 
@@ -34,6 +35,11 @@ export class CuttingProxy implements AsyncDisposable {
     for (const pair of this.#pairs) this.#break(pair);
   }
 
+  /** From now on nothing passes, in either direction; neither side is told. */
+  freeze(): void {
+    this.#isFrozen = true;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.cut();
     this.#server.close();
@@ -46,11 +52,14 @@ export class CuttingProxy implements AsyncDisposable {
     let left = this.#nextCarries;
     this.#nextCarries = Infinity;
     near.on('data', (bytes: Buffer) => {
+      if (this.#isFrozen) return;
       left -= bytes.length;
       if (left < 0) this.#break(pair);
       else far.write(bytes);
     });
-    far.on('data', (bytes: Buffer) => near.write(bytes));
+    far.on('data', (bytes: Buffer) => {
+      if (!this.#isFrozen) near.write(bytes);
+    });
     for (const socket of pair) {
       socket.on('error', () => undefined);
       socket.on('close', () => {

@@ -30,6 +30,9 @@ export interface AuditedFeed {
   readonly interval?: '1s' | '1m';
 }
 
+/** A gateway, in this process or another one. */
+type Gateway = Pick<MarketDataServer, 'urls'>;
+
 /** The levels of each side that an auditor asks for. */
 const DEPTH = 10;
 const DOCUMENT = `subscription ($broker: ID!, $symbol: String!, $types: [MarketDataType!]!, $options: MarketDataOptions!) {
@@ -57,7 +60,7 @@ export class FeedAuditor implements AsyncDisposable {
   }
 
   /** One over the raw protocol. */
-  static async raw(gateway: MarketDataServer, { broker, symbol, types, interval = '1s' }: AuditedFeed) {
+  static async raw(gateway: Gateway, { broker, symbol, types, interval = '1s' }: AuditedFeed) {
     const client = await RawClient.connect(gateway.urls.raw);
     const read = incremental(client.messages, (message) => fromRaw(message, symbol));
     await client.subscribe(broker, [symbol], types, { interval, depth: DEPTH, book: 'delta' });
@@ -65,7 +68,7 @@ export class FeedAuditor implements AsyncDisposable {
   }
 
   /** One over GraphQL. */
-  static async graphql(gateway: MarketDataServer, { broker, symbol, types, interval = '1s' }: AuditedFeed) {
+  static async graphql(gateway: Gateway, { broker, symbol, types, interval = '1s' }: AuditedFeed) {
     const client = await TransportWsClient.connect(gateway.urls.graphql.replace('http', 'ws'));
     const read = incremental(client.messages, ({ payload }) => fromGraphql(payload));
     client.subscribe('audit', DOCUMENT, {

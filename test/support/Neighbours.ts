@@ -17,7 +17,7 @@ export class Neighbours implements AsyncDisposable {
   }
 
   /** Resolves when each client has received something. */
-  static async of({ urls }: MarketDataServer): Promise<Neighbours> {
+  static async of({ urls }: Pick<MarketDataServer, 'urls'>): Promise<Neighbours> {
     const socket = await TransportWsClient.connect(urls.graphql.replace('http', 'ws'));
     socket.subscribe('n', SEQUENCES);
     const stream = await SseClient.subscribe(urls.graphql, SEQUENCES);

@@ -103,6 +103,23 @@ describe('openWebSocket', () => {
     expect(told).toEqual(['open', `text ${4 * 1024 * 1024}`]);
   });
 
+  it('ends at once on a frame that is too large, though the other side goes on sending it and never closes', async () => {
+    const url = await serveWebSocket((webSocket, { socket }) => {
+      webSocket.pause();
+      // The header of a text frame of a TiB, and as much of it as is taken.
+      socket.write(Buffer.from([0x81, 127, 0, 0, 1, 0, 0, 0, 0, 0]));
+      const fill = (): void => {
+        while (!socket.destroyed && socket.write(Buffer.alloc(65_536)));
+      };
+      socket.on('drain', fill);
+      fill();
+    });
+    const { told, ends } = connect(url);
+    await waitFor(() => ends.length > 0, 'the end', 2_000);
+    expect(told).toEqual(['open']);
+    expect(ends).toEqual([{ reason: 'The connection failed (WS_ERR_UNSUPPORTED_MESSAGE_LENGTH).', retryAfterMs: 0 }]);
+  });
+
   it.each([
     ['resets at once', (_: IncomingMessage, socket: Duplex) => void (socket as Socket).resetAndDestroy()],
     ['ends at once', (_: IncomingMessage, socket: Duplex) => void socket.end()],

@@ -107,6 +107,11 @@ export class Faults {
     }
   }
 
+  /** Writes these bytes to every socket as they are: a frame that no WebSocket library would send. */
+  malformedFrame(bytes: Buffer): void {
+    for (const socket of this.#targets.hub.sockets) socket.writeBytes(bytes);
+  }
+
   /** Sends this text as a payload of `stream`, wrapped for connections that have it so. */
   malformedPayload(stream: string, payload: string): void {
     this.#targets.hub.publish(stream, () => payload);

@@ -112,6 +112,11 @@ export class StandInSocket implements ControlTarget {
     this.#write(bytes);
   }
 
+  /** Writes these bytes in place of a frame, whatever they are. */
+  writeBytes(bytes: Buffer): void {
+    this.#options.tcp.write(bytes);
+  }
+
   /** Sends a market message, wrapped as the connection has it. The payload's text is not changed. */
   deliver(stream: string, payload: string): void {
     if (this.muted) return;
