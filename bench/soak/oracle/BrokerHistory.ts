@@ -154,7 +154,8 @@ export class LifeFollower {
       this.#life = { number: Math.max(number, former.number + 1), latest: next.latest };
       return true;
     }
-    this.#life = { number, latest: Math.max(number, Math.min(next.latest, former.latest)) };
+    // The past of a new adapter may not contradict anything, so it may have turned without a sign.
+    this.#life = { number, latest: Math.max(number, next.latest) };
     return false;
   }
 }
