@@ -5,8 +5,10 @@ const EVERY_MS = 5_000;
 /** The memory for clients who come back has filled after two minutes, and everything else soon after. */
 const WARM_UP_MS = 240_000;
 /** A shorter life says nothing about growth. */
-const LIFE_MS = 600_000;
+const LIFE_MS = 900_000;
 const GROWTH = 1.05;
+/** A small heap moves by so much from one collection to the next. */
+const HEAP_SLACK_MB = 2;
 const MEDIAN_OF = 6;
 
 export interface MemoryVerdict {
@@ -17,6 +19,19 @@ export interface MemoryVerdict {
   /** Null if the last life was too short. */
   readonly isFine: boolean | null;
   readonly text: string;
+}
+
+/** Judges a life of the gateway by its memory after garbage collections: when it was warm, and at the end. */
+export function judgeMemory(
+  livedMs: number,
+  warm: Sample | null,
+  end: Sample | null,
+): Pick<MemoryVerdict, 'isFine' | 'text'> {
+  const life = `the last life of ${Math.round(livedMs / 1_000)} s`;
+  if (livedMs < LIFE_MS) return { isFine: null, text: `${life} is too short to judge memory by` };
+  if (warm === null || end === null) return { isFine: false, text: `${life} could not be measured` };
+  const isFine = end.rssMb <= warm.rssMb * GROWTH && end.heapMb <= warm.heapMb * GROWTH + HEAP_SLACK_MB;
+  return { isFine, text: isFine ? `memory is as it was in ${life}` : `memory has grown by more than 5 % in ${life}` };
 }
 
 /** Samples the gateway's memory, handles and timers, and compares the end of its last life with what it was when warm. */
@@ -48,13 +63,7 @@ export class MemoryWatch {
     const end = livedMs < LIFE_MS ? await this.#gateway.sample() : await this.#measured();
     const warm = this.#warm;
     const cpuPerEventUs = (this.#cpuS * 1e6) / Math.max(1, this.#events);
-    if (warm === null || end === null || livedMs < LIFE_MS) {
-      const text = `the last life of ${Math.round(livedMs / 1_000)} s is too short to judge memory by`;
-      return { warm, end, cpuPerEventUs, isFine: null, text };
-    }
-    const isFine = end.rssMb <= warm.rssMb * GROWTH && end.heapMb <= warm.heapMb * GROWTH + 2;
-    const text = isFine ? 'memory is as it was' : 'memory has grown by more than 5 %';
-    return { warm, end, cpuPerEventUs, isFine, text };
+    return { warm, end, cpuPerEventUs, ...judgeMemory(livedMs, warm, end) };
   }
 
   async #sample(): Promise<void> {

@@ -3,7 +3,8 @@ import type { SoakResult } from './run.ts';
 
 /** The result as tables in Markdown. */
 export function soakReport({ seed, totalMs }: SoakOptions, result: SoakResult): string {
-  const { connects, errors, events, faults, gapsTold, lives, memory, resumes, violations, clients } = result;
+  const { connects, errors, events, faults, gapsTold, lives, memory, resumes, statesTold, violations, clients } =
+    result;
   const { warm, end, cpuPerEventUs } = memory;
   const mb = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(1));
   const rows: (readonly [string, string | number])[] = [
@@ -30,6 +31,10 @@ export function soakReport({ seed, totalMs }: SoakOptions, result: SoakResult): 
     table(
       ['fault', 'times'],
       [...faults].toSorted(([a], [b]) => a.localeCompare(b)),
+    ),
+    table(
+      ['told to clients', 'times'],
+      [...statesTold].toSorted(([a], [b]) => a.localeCompare(b)),
     ),
     ...(errors.size === 0 ? [] : [table(['error in the log of the gateway', 'times'], [...errors])]),
     ...(violations.kinds.size === 0 ? [] : [table(['violation', 'times'], [...violations.kinds])]),

@@ -9,6 +9,7 @@ import { PLAIN_WISH } from './clients/wishes.ts';
 import type { Wish } from './clients/wishes.ts';
 import type { SoakOptions } from './options.ts';
 import { Auditor } from './oracle/Auditor.ts';
+import { BrokerHistory } from './oracle/BrokerHistory.ts';
 import { Oracle } from './oracle/Oracle.ts';
 import { Violations } from './oracle/Violations.ts';
 import { table } from './report.ts';
@@ -77,18 +78,19 @@ export async function resumeSoak(options: SoakOptions, print: (line: string) => 
   const gateway = owned.use(
     await Gateway.start({
       folder,
-      config: configOf(lines, MOCK),
+      config: () => configOf(lines, MOCK),
       onFault: (text) => {
         violations.add({ client: 'the gateway', text, details: gateway.log.slice(-40) });
       },
     }),
   );
+  const brokers = new BrokerHistory();
   const random = seededRandom(seed);
   const seats = Array.from({ length: options.clients }, (_, n) => {
     const wish = wishOf(n);
     const name = `client ${n} (${wish.broker})`;
     const calm = { disturbedUntilMs: () => Infinity, clientDisturbedUntilMs: () => Infinity };
-    const auditor = new Auditor({ name, wish, oracle, violations, calm, life: () => gateway.lives });
+    const auditor = new Auditor({ name, wish, oracle, violations, calm, history: brokers });
     const client = new SoakClient({
       name,
       wish,
@@ -135,8 +137,10 @@ export async function resumeSoak(options: SoakOptions, print: (line: string) => 
   await sleep(totalMs / 2);
   history.push(`${new Date().toISOString()} the gateway is restarted`);
   print('the gateway is restarted');
+  const hasBegun = brokers.begins('mock-binance', nowMs());
   await gateway.stop('SIGTERM');
   await gateway.start();
+  hasBegun(nowMs());
   await sleep(totalMs / 2);
   clearInterval(cutting);
   await sleep(5_000);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../src/shared/random.ts';
-import { configOf, mockSettings } from './config.ts';
+import { EditedConfig, MOCK_BROKERS, mockSettings, STANDING_FAULTS, STEADY_BROKERS } from './config.ts';
 import { SoakClient } from './clients/SoakClient.ts';
 import { PLAIN_WISH, wishOf } from './clients/wishes.ts';
 import type { Wish } from './clients/wishes.ts';
@@ -12,6 +12,7 @@ import { MemoryWatch } from './MemoryWatch.ts';
 import type { MemoryVerdict } from './MemoryWatch.ts';
 import type { SoakOptions } from './options.ts';
 import { Auditor } from './oracle/Auditor.ts';
+import { BrokerHistory } from './oracle/BrokerHistory.ts';
 import { Oracle } from './oracle/Oracle.ts';
 import { Violations } from './oracle/Violations.ts';
 import { scheduleOf } from './schedule.ts';
@@ -45,6 +46,8 @@ export interface SoakResult {
   readonly gapsTold: number;
   readonly lives: number;
   readonly errors: ReadonlyMap<string, number>;
+  /** How often clients were told which state, by broker. */
+  readonly statesTold: ReadonlyMap<string, number>;
   readonly memory: MemoryVerdict;
   readonly clients: readonly ClientResult[];
 }
@@ -86,15 +89,14 @@ export async function soak(options: SoakOptions, print: (line: string) => void):
   owned.defer(() => {
     rmSync(folder, { recursive: true });
   });
-  const gateway = owned.use(
-    await Gateway.start({
-      folder,
-      config: configOf(lines, MOCK),
-      onFault: (text) => {
-        violations.add({ client: 'the gateway', text, details: gateway.log.slice(-40) });
-      },
-    }),
-  );
+  const config = new EditedConfig(lines, MOCK);
+  const brokers = new BrokerHistory(STANDING_FAULTS);
+  const onFault = (text: string): void => {
+    violations.add({ client: 'the gateway', text, details: gateway.log.slice(-40) });
+  };
+  const begun = MOCK_BROKERS.map((broker) => brokers.begins(broker, nowMs()));
+  const gateway = owned.use(await Gateway.start({ folder, config: () => config.settings, onFault }));
+  for (const hasBegun of begun) hasBegun(nowMs());
   const memory = new MemoryWatch(gateway);
   memory.start();
 
@@ -106,7 +108,7 @@ export async function soak(options: SoakOptions, print: (line: string) => void):
     accounts,
   };
   const clients: SoakClient[] = [];
-  const disturber = new Disturber({ gateway, venues, lines, clients });
+  const disturber = new Disturber({ gateway, venues, lines, clients, config, brokers, onFault });
   history.of = disturber.history;
   const seats: Seat[] = [];
   // Nothing happens to the one that is stolen from, so that nothing else explains what it lacks.
@@ -114,8 +116,9 @@ export async function soak(options: SoakOptions, print: (line: string) => void):
     const isRobbed = n === options.clients;
     const wish = isRobbed ? ROBBED : wishOf(n, random, choices);
     const name = `client ${n} (${wish.protocol})`;
-    const life = (): number => gateway.lives + disturber.mockLives;
-    const auditor = new Auditor({ name, wish, oracle, violations, life, calm: disturber.calmOf(name) });
+    const calm = disturber.calmOf(name);
+    const judged = { name, wish, oracle, violations, history: brokers, calm };
+    const auditor = new Auditor({ ...judged, steadyBrokers: STEADY_BROKERS });
     const line = owned.use(await ChaosProxy.to(gateway.port, isRobbed ? frameThief('"type":"trade"') : null));
     const client = new SoakClient({
       name,
@@ -179,6 +182,7 @@ export async function soak(options: SoakOptions, print: (line: string) => void):
     gapsTold: sum(seats, ({ auditor }) => auditor.gapsTold),
     lives: gateway.lives,
     errors: gateway.errors,
+    statesTold: statesOf(seats),
     memory: verdict,
     clients: seats.map(({ client, auditor }) => ({
       name: client.name,
@@ -197,6 +201,17 @@ const ROBBED: Wish = {
   symbols: ['BTCUSDT'],
   types: ['trade'],
 };
+
+function statesOf(seats: readonly Seat[]): ReadonlyMap<string, number> {
+  const states = new Map<string, number>();
+  for (const { auditor, client } of seats) {
+    for (const [state, count] of auditor.statesTold) {
+      const key = `${client.wish.broker} ${state}`;
+      states.set(key, (states.get(key) ?? 0) + count);
+    }
+  }
+  return states;
+}
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((total, item) => total + of(item), 0);

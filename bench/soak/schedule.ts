@@ -32,12 +32,28 @@ export type ClientFault =
   | { readonly kind: 'delay'; readonly byMs: number; readonly forMs: number }
   | { readonly kind: 'withdraw'; readonly forMs: number };
 
+/** An edit of the configuration file. What it removes and disables is there again after `forMs`. */
+export type Edit =
+  | {
+      readonly kind: 'brokers';
+      readonly removed: readonly string[];
+      readonly disabled: readonly string[];
+      readonly reopened: readonly string[];
+      readonly forMs: number;
+    }
+  /** The broker that is not there at the start is added. */
+  | { readonly kind: 'add' }
+  /** Settings that concern no broker. */
+  | { readonly kind: 'others' }
+  | { readonly kind: 'invalid' };
+
 export type Fault =
   | { readonly at: 'venue'; readonly fault: VenueFault }
   | { readonly at: 'line'; readonly fault: LineFault }
   /** The n-th client, counted around. */
   | { readonly at: 'client'; readonly client: number; readonly fault: ClientFault }
   | { readonly at: 'broker'; readonly broker: 'binance' | 'mock-binance' | 'oanda'; readonly forMs: number }
+  | { readonly at: 'config'; readonly edit: Edit }
   | { readonly at: 'gateway'; readonly fault: 'restart' | 'kill' }
   | { readonly at: 'gateway'; readonly fault: 'suspend'; readonly forMs: number };
 
@@ -61,8 +77,9 @@ const STORM_SHARE = 0.6;
 const START_MS = 4_000;
 const START_SHARE = 0.2;
 const BETWEEN_MS: readonly [number, number] = [200, 2_600];
+const EDIT_EVERY_MS: readonly [number, number] = [5_000, 14_000];
 const RESTART_EVERY_MS = 80_000;
-/** Memory is compared within the last life of the gateway, so restarts end early in a long run. */
+/** Memory is compared within the last life of the gateway, so restarts end early in a run of more than ten minutes. */
 const RESTARTS_SHARE = 0.3;
 
 /** The whole schedule of a run: the same for the same options. */
@@ -77,7 +94,12 @@ export function scheduleOf({ seed, totalMs, clients, symbols, restarts }: Schedu
     for (let atMs = Math.max(cycle, startMs); atMs < endMs; atMs += pick.between(...BETWEEN_MS)) {
       planned.push({ atMs, what: drawn(pick, clients, symbols) });
     }
+    const firstMs = cycle === 0 ? START_MS * 2 : cycle;
+    for (let atMs = firstMs; atMs < endMs; atMs += pick.between(...EDIT_EVERY_MS)) {
+      planned.push({ atMs, what: { at: 'config', edit: edit(pick) } });
+    }
   }
+  planned.push({ atMs: startMs, what: { at: 'config', edit: { kind: 'add' } } });
   if (restarts) {
     const untilMs = totalMs > 600_000 ? totalMs * RESTARTS_SHARE : totalMs * 0.7;
     for (let atMs = RESTART_EVERY_MS / 2; atMs < untilMs; atMs += RESTART_EVERY_MS * pick.share(0.6, 1.2)) {
@@ -120,6 +142,25 @@ function drawn(pick: Picker, clients: number, symbols: readonly string[]): Fault
       forMs: pick.between(500, 5_000),
     };
   return { at: 'gateway', fault: 'suspend', forMs: pick.between(200, 2_800) };
+}
+
+/** An account of OANDA is not opened with other settings: its credentials would have to be given again. */
+const REOPENED: readonly string[] = ['binance', 'mock-binance', 'mock-late', 'mock-faulty'];
+const EDITED: readonly string[] = [...REOPENED, 'oanda'];
+
+function edit(pick: Picker): Edit {
+  const kind = pick.share(0, 1);
+  if (kind < 0.12) return { kind: 'invalid' };
+  if (kind < 0.22) return { kind: 'others' };
+  const lot: Record<'removed' | 'disabled' | 'reopened', string[]> = { removed: [], disabled: [], reopened: [] };
+  // Each broker gets one thing at most, and at least one of them gets something.
+  const first = pick.of(EDITED);
+  for (const broker of EDITED) {
+    if (broker !== first && !pick.chance(0.2)) continue;
+    const reopens = REOPENED.includes(broker) && pick.chance(0.4);
+    lot[reopens ? 'reopened' : pick.of(['removed', 'disabled'] as const)].push(broker);
+  }
+  return { kind: 'brokers', ...lot, forMs: pick.between(1_000, 7_000) };
 }
 
 function venueFault(pick: Picker, symbols: readonly string[]): VenueFault {

@@ -61,10 +61,11 @@ class Edited implements AsyncDisposable {
   }
 }
 
-/** A client of one broker: the sequences of its ticks, and the states that it was told with their reasons. */
+/** A client of one broker: the sequences of its ticks, the ids of its trades, and the states that it was told with their reasons. */
 interface Watcher extends AsyncDisposable {
   readonly broker: string;
   readonly sequences: () => readonly number[];
+  readonly trades: () => readonly number[];
   readonly states: () => readonly string[];
   readonly reasons: () => readonly unknown[];
   /** How its connection was closed, if it was. */
@@ -73,11 +74,12 @@ interface Watcher extends AsyncDisposable {
 
 async function rawWatcher(url: string, broker: string): Promise<Watcher> {
   const client = await RawClient.connect(url);
-  await client.subscribe(broker, ['BTCUSDT']);
+  await client.subscribe(broker, ['BTCUSDT'], ['tick', 'trade']);
   const statuses = () => client.messages.filter(({ type, symbol }) => type === 'status' && symbol !== undefined);
   return {
     broker,
     sequences: () => client.data('tick').map(({ sequence }) => Number(sequence)),
+    trades: () => client.data('trade').map(({ tradeId }) => Number(tradeId)),
     states: () => statuses().map(({ status }) => String(status)),
     reasons: () => statuses().map(({ message }) => message),
     closed: () => client.closed,
@@ -90,14 +92,16 @@ interface GraphqlEvent {
   readonly sequence: number;
   readonly state?: string;
   readonly reason?: string | null;
+  readonly tradeId?: string;
+  readonly gap?: object | null;
 }
 
 async function graphqlWatcher(url: string, broker: string): Promise<Watcher> {
   const client = await TransportWsClient.connect(`${url.replace('http', 'ws')}/graphql`);
   client.subscribe(
     's',
-    `subscription { marketData(broker: "${broker}", symbols: ["BTCUSDT"], types: [TICK, STATUS]) {
-      __typename sequence ... on FeedStatus { state reason } } }`,
+    `subscription { marketData(broker: "${broker}", symbols: ["BTCUSDT"], types: [TICK, TRADE, STATUS]) {
+      __typename sequence ... on Trade { tradeId } ... on FeedStatus { state reason gap { type } } } }`,
   );
   const events = (): GraphqlEvent[] =>
     client.of('s').map(({ payload }) => (payload as { data: { marketData: GraphqlEvent } }).data.marketData);
@@ -108,7 +112,8 @@ async function graphqlWatcher(url: string, broker: string): Promise<Watcher> {
       events()
         .filter(({ __typename }) => __typename === 'Tick')
         .map(({ sequence }) => sequence),
-    states: () => statuses().map(({ state }) => String(state).toLowerCase()),
+    trades: () => events().flatMap(({ tradeId }) => (tradeId === undefined ? [] : [Number(tradeId)])),
+    states: () => statuses().map(({ gap, state }) => (gap === null ? String(state).toLowerCase() : 'gap')),
     reasons: () => statuses().map(({ reason }) => reason),
     closed: () => client.closed ?? client.of('s').find(({ type }) => type !== 'next') ?? null,
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
@@ -126,6 +131,20 @@ function expectNoHole(watchers: readonly Watcher[]): void {
     const sequences = watcher.sequences();
     const [first = 0] = sequences;
     expect(sequences).toEqual(sequences.map((_, at) => first + at));
+  }
+}
+
+function withoutGaps(states: readonly string[]): readonly string[] {
+  return states.filter((state) => state !== 'gap');
+}
+
+/** Every trade, once and in the order of the venue. */
+function expectEveryTrade(watchers: readonly Watcher[]): void {
+  for (const { trades } of watchers) {
+    const ids = trades();
+    const [first = 0] = ids;
+    expect(ids.length).toBeGreaterThan(10);
+    expect(ids).toEqual(ids.map((_, at) => first + at));
   }
 }
 
@@ -167,10 +186,13 @@ describe('a configuration file that is edited while 100 clients of both protocol
     await moreTicks([...of('steady', 'reopened'), newcomer]);
 
     expectNoHole(of('steady', 'reopened'));
+    expectEveryTrade(of('steady'));
     for (const [at, watcher] of watchers.entries()) {
       const news = watcher.states().slice(statesBefore[at]?.length);
       const expected = { steady: [], reopened: ['recovering', 'live'], removed: ['closed'], disabled: ['closed'] };
-      expect(news, watcher.broker).toEqual(Reflect.get(expected, watcher.broker));
+      expect(withoutGaps(news), watcher.broker).toEqual(Reflect.get(expected, watcher.broker));
+      // A mock market that is opened anew begins anew.
+      expect(news.includes('gap'), watcher.broker).toBe(watcher.broker === 'reopened');
       expect(watcher.closed()).toBeNull();
     }
     for (const { reasons } of of('removed')) {
@@ -181,7 +203,10 @@ describe('a configuration file that is edited while 100 clients of both protocol
     await edited.edit(yaml(BROKERS));
     await moreTicks(watchers);
     expectNoHole(watchers);
-    for (const { states } of of('removed', 'disabled')) expect(states().slice(-2)).toEqual(['recovering', 'live']);
+    expectEveryTrade(of('steady'));
+    for (const { states } of of('removed', 'disabled')) {
+      expect(withoutGaps(states()).slice(-2)).toEqual(['recovering', 'live']);
+    }
   }, 20_000);
 
   it('changes nothing if it is not valid, says why with the line, and shows no secret', async () => {

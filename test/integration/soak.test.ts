@@ -6,6 +6,7 @@ import type { Seen, SeenData } from '../../bench/soak/clients/events.ts';
 import type { Observation } from '../../bench/soak/clients/SoakClient.ts';
 import type { Wish } from '../../bench/soak/clients/wishes.ts';
 import { Auditor } from '../../bench/soak/oracle/Auditor.ts';
+import { BrokerHistory } from '../../bench/soak/oracle/BrokerHistory.ts';
 import { Oracle } from '../../bench/soak/oracle/Oracle.ts';
 import { Violations } from '../../bench/soak/oracle/Violations.ts';
 import { soak } from '../../bench/soak/run.ts';
@@ -104,7 +105,7 @@ function findings(events: readonly Seen[], wish = WISH): readonly string[] {
   oracle.take({ atMs: START_MS, trades, ticks: states, books: states, prices });
   const violations = new Violations({ seed: 0, folder: out, print: () => undefined, history: () => [] });
   const calm = { disturbedUntilMs: () => 0, clientDisturbedUntilMs: () => 0 };
-  const auditor = new Auditor({ name: 'it', wish, oracle, violations, calm, life: () => 1 });
+  const auditor = new Auditor({ name: 'it', wish, oracle, violations, calm, history: new BrokerHistory() });
   const seen: Observation[] = [{ kind: 'connecting', resumes: null }, { kind: 'open' }];
   for (const event of events) seen.push({ kind: 'event', event });
   for (const observation of seen) auditor.note(observation, START_MS + 10_000);

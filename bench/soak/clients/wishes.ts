@@ -1,4 +1,5 @@
 import type { Random } from '../../../src/shared/random.ts';
+import { MOCK_BROKERS } from '../config.ts';
 import type { FeedType } from './events.ts';
 
 export const PROTOCOLS = ['raw', 'graphql-ws', 'batch', 'sse', 'multipart', 'resumable'] as const;
@@ -49,12 +50,9 @@ export function wishOf(n: number, random: Random, choices: Choices): Wish {
   // A session goes with a socket.
   const takesCredentials = protocol === 'raw' || protocol === 'graphql-ws';
   const isOanda = takesCredentials && random() < 0.35;
-  const broker = isOanda ? 'oanda' : random() < 0.65 ? 'binance' : 'mock-binance';
-  const offered = {
-    binance: choices.binanceSymbols,
-    'mock-binance': choices.mockSymbols,
-    oanda: choices.oandaSymbols,
-  }[broker];
+  const broker = isOanda ? 'oanda' : random() < 0.5 ? 'binance' : mockBroker(random);
+  const offered =
+    broker === 'oanda' ? choices.oandaSymbols : broker === 'binance' ? choices.binanceSymbols : choices.mockSymbols;
   const account = isOanda ? choices.accounts[n % choices.accounts.length] : undefined;
   const types = TYPES.filter((type) => (type !== 'trade' || !isOanda) && random() < 0.6);
   const resume = protocol === 'resumable' || random() < 0.6;
@@ -72,6 +70,10 @@ export function wishOf(n: number, random: Random, choices: Choices): Wish {
     resume,
     credentials: account === undefined ? null : { accountId: account.id, token: account.token },
   };
+}
+
+function mockBroker(random: Random): string {
+  return MOCK_BROKERS[Math.floor(random() * MOCK_BROKERS.length)] ?? 'mock-binance';
 }
 
 function some(symbols: readonly string[], random: Random): readonly string[] {

@@ -2,6 +2,7 @@ import { assertNever } from '../../../src/shared/errors.ts';
 import type { FeedType, Seen, SeenStatus } from '../clients/events.ts';
 import type { Observation } from '../clients/SoakClient.ts';
 import type { Wish } from '../clients/wishes.ts';
+import type { BrokerHistory } from './BrokerHistory.ts';
 import { CandleCheck } from './CandleCheck.ts';
 import { SequenceCheck, StateCheck, TradeCheck } from './checks.ts';
 import type { CheckContext } from './checks.ts';
@@ -17,7 +18,9 @@ export interface AuditorOptions {
   readonly oracle: Oracle;
   readonly violations: Violations;
   readonly calm: Calm;
-  readonly life: () => number;
+  readonly history: BrokerHistory;
+  /** Nothing but the schedule can harm these brokers. */
+  readonly steadyBrokers?: readonly string[];
 }
 
 interface Noted {
@@ -27,6 +30,10 @@ interface Noted {
 
 /** How much of what happened to a client is shown with a violation. */
 const SHOWN = 40;
+/** Trouble is told so long after it, also by a client that reads late. */
+const EXCUSE_MS = 8_000;
+/** The gateway closes a connection with these only if it ends, is out of step with the client, or refuses a login. */
+const CUT_OFF = /^(1001|1003|1008|1011|44\d\d)\b/;
 /** A stream of which nothing has come so long after the connection is late. */
 const BEGIN_MS = 20_000;
 
@@ -60,8 +67,9 @@ export class Auditor {
   #isOpen = false;
   #openMs = 0;
   #hasCredentials = true;
-  #lifeOfConnection = 0;
   events = 0;
+  /** How often the client was told each state, or a gap. */
+  readonly statesTold = new Map<string, number>();
 
   constructor(options: AuditorOptions) {
     this.#options = options;
@@ -123,13 +131,14 @@ export class Auditor {
         this.#see(observation.event);
         break;
       case 'fault':
-        this.#fail('', observation.text);
+        this.#judgeFault(observation.text);
         break;
       case 'credentials':
         this.#hasCredentials = observation.held;
         if (!observation.held) this.#restart();
         break;
       case 'end':
+        if (CUT_OFF.test(observation.why) && !this.#isExcused()) this.#fail('', `cut off: ${observation.why}`);
         this.#isOpen = false;
         for (const { gaps } of this.#symbols.values()) gaps.forgive();
         break;
@@ -140,7 +149,6 @@ export class Auditor {
 
   #begin(resumes: readonly string[] | null): void {
     this.#resumes = resumes;
-    const { life } = this.#options;
     this.#hasCredentials = true;
     for (const audit of this.#symbols.values()) {
       for (const check of audit.checks.values()) check.begin(resumes !== null);
@@ -148,7 +156,6 @@ export class Auditor {
       audit.isReplayTold = false;
       audit.begun.clear();
     }
-    this.#lifeOfConnection = life();
   }
 
   /** The streams begin anew, as is known to the client. */
@@ -171,6 +178,8 @@ export class Auditor {
     if (!this.#hasCredentials) this.#fail(event.symbol, `${event.type} after the credentials were withdrawn`);
     if (this.#resumes !== null && this.#resumes.length > 0 && !audit.isReplayTold)
       this.#fail(event.symbol, `${event.type} before the outcome of the resumption`);
+    if (this.#options.history.wasOut(event))
+      this.#fail(event.symbol, `${event.type} while ${broker} was out of service`);
     audit.begun.add(event.type);
     audit.sequences.see(event);
     audit.checks.get(event.type)?.see(event);
@@ -179,6 +188,8 @@ export class Auditor {
 
   #seeStatus({ symbol, state, gap, replay }: SeenStatus, audit: SymbolAudit): void {
     const { wish } = this.#options;
+    const kind = gap === null ? state : 'gap';
+    if (kind !== null && replay === null) this.statesTold.set(kind, (this.statesTold.get(kind) ?? 0) + 1);
     if (gap !== null) {
       audit.gaps.tell(gap);
       if (!wish.types.includes(gap.type)) this.#fail(symbol, `a gap of ${gap.type}, which was not asked for`);
@@ -190,20 +201,36 @@ export class Auditor {
     if (state === null || gap !== null || replay !== null) return;
     audit.timeliness.state(state, this.#atMs);
     audit.wasClosed ||= state === 'closed';
-    // A mock broker that was out of service begins anew.
-    if (state === 'closed' && wish.broker === 'mock-binance') {
-      for (const check of audit.checks.values()) check.restart();
-    }
+    if (state !== 'live' && audit.begun.size > 0 && this.#isUnexplained())
+      this.#fail(symbol, `${state.toUpperCase()}, although nothing happened to ${wish.broker}`);
+  }
+
+  #judgeFault(text: string): void {
+    const { history, wish } = this.#options;
+    if (text.includes('UNKNOWN_BROKER') && history.mayBeUnknown(wish.broker, this.#atMs)) return;
+    this.#fail('', text);
+  }
+
+  /** Nothing that was done to the broker explains trouble now. */
+  #isUnexplained(): boolean {
+    const { calm, steadyBrokers = [], wish } = this.#options;
+    if (!steadyBrokers.includes(wish.broker) || this.#isExcused()) return false;
+    return this.#atMs - calm.disturbedUntilMs(wish.broker) > EXCUSE_MS;
+  }
+
+  /** The client itself, or the whole gateway, was in trouble just now. */
+  #isExcused(): boolean {
+    return this.#atMs - this.#options.calm.clientDisturbedUntilMs() < EXCUSE_MS;
   }
 
   #audit(symbol: string): SymbolAudit {
-    const { oracle, wish, life, calm } = this.#options;
+    const { oracle, wish, history, calm } = this.#options;
     const gaps = new Gaps();
     const context: CheckContext = {
       oracle,
       wish,
       symbol,
-      life,
+      history,
       fail: (text) => {
         this.#fail(symbol, text);
       },
@@ -224,7 +251,7 @@ export class Auditor {
       checks: new Map(wish.types.map((type) => [type, make[type]()])),
       sequences: new SequenceCheck(context),
       gaps,
-      timeliness: new Timeliness({ wish, calm }),
+      timeliness: new Timeliness({ wish, calm, history }),
       begun: new Set(),
       wasClosed: false,
       isReplayTold: false,
@@ -236,7 +263,7 @@ export class Auditor {
     const recent = [...this.#recentStatuses.filter((noted) => !this.#recent.includes(noted)), ...this.#recent].map(
       ({ atMs, observation }) => `${new Date(atMs).toISOString()} ${told(observation)}`,
     );
-    const state = `life ${this.#lifeOfConnection}, resumed with ${JSON.stringify(this.#resumes)}`;
+    const state = `resumed with ${JSON.stringify(this.#resumes)}`;
     violations.add({ client: `${name} ${symbol}`, text, details: [JSON.stringify(wish), state, ...recent] });
   }
 }

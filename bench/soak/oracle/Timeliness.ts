@@ -1,5 +1,6 @@
 import type { FeedState, FeedType } from '../clients/events.ts';
 import type { Wish } from '../clients/wishes.ts';
+import type { BrokerHistory } from './BrokerHistory.ts';
 
 /** Whether anything else explains that a client is behind, or a feed not live. Times as of `nowMs`. */
 export interface Calm {
@@ -12,6 +13,7 @@ export interface Calm {
 export interface TimelinessOptions {
   readonly wish: Wish;
   readonly calm: Calm;
+  readonly history: BrokerHistory;
 }
 
 interface Behind {
@@ -26,6 +28,9 @@ const RECOVERY_MS = 30_000;
 const BOOK_RECOVERY_MS = 100_000;
 /** A client that can read again has read what waits for it within this time. */
 const CATCH_UP_MS = 8_000;
+
+/** What is certain of a broker is told within this time. */
+const TOLD_MS = 3_000;
 
 /** Judges whether one client is told in time how the feeds of a symbol are. */
 export class Timeliness {
@@ -56,10 +61,16 @@ export class Timeliness {
 
   /** Returns what is wrong at this moment. */
   judge(behind: readonly Behind[], nowMs: number): readonly string[] {
-    const { calm, wish } = this.#options;
+    const { calm, wish, history } = this.#options;
     if (!wish.status) return [];
     const disturbedMs = Math.max(this.#disturbedMs, calm.clientDisturbedUntilMs());
     if (nowMs - disturbedMs < CATCH_UP_MS) return [];
+    const expected = history.expected(wish.broker, nowMs);
+    if (expected !== null && expected.state !== this.#state && nowMs - expected.sinceMs > TOLD_MS) {
+      this.#disturbedMs = nowMs;
+      const seconds = Math.round((nowMs - expected.sinceMs) / 1_000);
+      return [`${this.#state.toUpperCase()}, but for ${seconds} s it is ${expected.state.toUpperCase()}`];
+    }
     if (this.#state === 'live') return this.#silences(behind, nowMs, disturbedMs);
     const calmMs = Math.max(this.#sinceMs, disturbedMs, calm.disturbedUntilMs(wish.broker));
     const limitMs = wish.types.includes('orderbook') ? BOOK_RECOVERY_MS : RECOVERY_MS;

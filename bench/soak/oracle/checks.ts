@@ -3,6 +3,8 @@ import { levelsOf } from '../clients/events.ts';
 import type { SeenData } from '../clients/events.ts';
 import type { Wish } from '../clients/wishes.ts';
 import { topText } from '../world/venueMessages.ts';
+import { LifeFollower } from './BrokerHistory.ts';
+import type { BrokerHistory } from './BrokerHistory.ts';
 import type { Hole } from './gaps.ts';
 import type { Oracle } from './Oracle.ts';
 
@@ -13,8 +15,8 @@ export interface CheckContext {
   readonly symbol: string;
   readonly fail: (text: string) => void;
   readonly hole: (hole: Omit<Hole, 'sinceMs'>) => void;
-  /** How often the gateway has been started: a mock venue begins anew with each. */
-  readonly life: () => number;
+  /** A mock venue begins anew with each adapter of its broker. */
+  readonly history: BrokerHistory;
 }
 
 /** Judges the events of one type and symbol that one client is sent, in order. */
@@ -56,16 +58,20 @@ export class SequenceCheck {
 /** Trades come once each, in the order of their ids, and none is missing that is not told. */
 export class TradeCheck implements StreamCheck {
   readonly #context: CheckContext;
+  readonly #lives: LifeFollower;
   #lastId: number | null = null;
   #lastMs = 0;
-  #life = 0;
+  /** Nothing has come on this connection. */
+  #isFirst = true;
 
   constructor(context: CheckContext) {
     this.#context = context;
+    this.#lives = new LifeFollower(context.history);
   }
 
   begin(goesOn: boolean): void {
-    if (!goesOn || this.#hasBegunAnew()) this.#lastId = null;
+    if (!goesOn) this.#lastId = null;
+    this.#isFirst = true;
   }
 
   /** Forgets what came before: the next event has nothing to do with it. */
@@ -73,8 +79,9 @@ export class TradeCheck implements StreamCheck {
     this.#lastId = null;
   }
 
-  see({ broker, fields, symbol, time }: SeenData): void {
+  see(event: SeenData): void {
     const { fail, oracle } = this.#context;
+    const { broker, fields, symbol, time } = event;
     const id = Number(fields['tradeId']);
     const timeMs = Date.parse(time);
     const known = oracle.trade(broker, symbol, id);
@@ -86,12 +93,14 @@ export class TradeCheck implements StreamCheck {
       if (told !== `${price} ${size} ${side}`) fail(`trade ${id}: ${told}, but it was ${price} ${size} ${side}`);
       if (madeMs !== null && madeMs !== timeMs) fail(`trade ${id}: at ${time}, but it was ${isoOf(madeMs)}`);
     }
-    const last = this.#hasBegunAnew() ? null : this.#lastId;
+    const isAnew = broker !== 'binance' && this.#lives.turns(event, () => id <= (this.#lastId ?? 0));
+    if (isAnew) this.#beginAnew(timeMs);
+    const last = this.#lastId;
     if (last !== null && id <= last) fail(`trade ${id} comes ${id === last ? 'twice' : `after ${last}`}`);
     else if (last !== null && id > last + 1) this.#missing(last, id, { broker, timeMs });
     this.#lastId = id;
     this.#lastMs = timeMs;
-    this.#life = this.#context.life();
+    this.#isFirst = false;
   }
 
   behindSinceMs(): number | null {
@@ -115,25 +124,30 @@ export class TradeCheck implements StreamCheck {
     });
   }
 
-  #hasBegunAnew(): boolean {
-    const { life, wish } = this.#context;
-    return wish.broker !== 'binance' && this.#life !== life();
+  /** Nobody knows what a market lacks that numbers its trades anew, so a client that watches is told of a gap. */
+  #beginAnew(timeMs: number): void {
+    if (this.#lastId !== null && !this.#isFirst) {
+      const text = `trades are numbered anew after ${this.#lastId}`;
+      this.#context.hole({ type: 'trade', text, fromMs: this.#lastMs, toMs: timeMs, slackMs: 0 });
+    }
+    this.#lastId = null;
   }
 }
 
 /** Each state of a book, or of the best prices, is one that the venue had, and none is older than the one before. */
 export class StateCheck implements StreamCheck {
   readonly #context: CheckContext;
+  readonly #lives: LifeFollower;
   readonly #of: 'books' | 'ticks';
   readonly #bids = new Map<string, string>();
   readonly #asks = new Map<string, string>();
   #place = 0;
-  #life = 0;
   #lastTime: string | null = null;
   #hasSnapshot = false;
 
   constructor(context: CheckContext, of: 'books' | 'ticks') {
     this.#context = context;
+    this.#lives = new LifeFollower(context.history);
     this.#of = of;
   }
 
@@ -162,14 +176,14 @@ export class StateCheck implements StreamCheck {
     return wish.broker === 'binance' ? oracle.tape(symbol)[this.#of].nextAtMs(this.#place) : Date.parse(time);
   }
 
-  #seeState({ broker, symbol, time, type }: SeenData, text: string): void {
-    const { fail, life, oracle } = this.#context;
-    if (broker !== 'binance' && this.#life !== life()) this.#place = 0;
-    this.#life = life();
+  #seeState(event: SeenData, text: string): void {
+    const { fail, oracle } = this.#context;
+    const { broker, symbol, time, type } = event;
     const tape = broker === 'binance' ? oracle.tape(symbol) : null;
     const mock = oracle.mock(symbol);
     const find = (from: number): number | null =>
       tape === null ? (mock?.find(this.#of, text, from) ?? null) : tape[this.#of].find(text, from);
+    if (broker !== 'binance' && this.#lives.turns(event, () => find(this.#place) === null)) this.#place = 0;
     const place = find(this.#place);
     if (place === null) {
       const earlier = find(0);

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { logLines } from '../../../test/support/logLines.ts';
 import { ADMIN_KEY } from '../config.ts';
+import { nowMs } from './venueMessages.ts';
 import { parseSample } from './samples.ts';
 import type { Sample } from './samples.ts';
 
@@ -19,13 +20,21 @@ const FLAGS = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--inspec
 const START_MS = 30_000;
 /** `server.shutdownTimeoutMs`, and what a busy machine adds. */
 const STOP_MS = 10_000;
+/** The file is read every five seconds at the latest. */
+const EDIT_MS = 15_000;
+/** What the log says of a configuration file that was read again. */
+const RELOADS: ReadonlyMap<string, 'valid' | 'invalid'> = new Map([
+  ['the configuration has changed', 'valid'],
+  ['the configuration was read again', 'valid'],
+  ['the configuration is not valid; the gateway goes on with the one it has', 'invalid'],
+]);
 const KEPT_LINES = 400;
 const ALARMING: readonly unknown[] = ['error', 'fatal', 50, 60];
 
 export interface GatewayOptions {
   readonly folder: string;
-  /** Everything but the port. */
-  readonly config: Readonly<Record<string, unknown>>;
+  /** Everything but the port, as it is at present. */
+  readonly config: () => Readonly<Record<string, unknown>>;
   /** Called when it ended without being told to, or did not end as it should. */
   readonly onFault: (text: string) => void;
 }
@@ -41,6 +50,7 @@ export class Gateway implements AsyncDisposable {
   #inspector: string | null = null;
   #lines: string[] = [];
   #rest = '';
+  #onReload: ((outcome: 'valid' | 'invalid') => void) | null = null;
   /** Lines of the level error or above, without those that repeat. */
   readonly errors = new Map<string, number>();
 
@@ -69,9 +79,9 @@ export class Gateway implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const { config, folder } = this.#options;
-    const file = join(folder, 'config.yaml');
-    writeFileSync(file, JSON.stringify({ ...config, server: { port: this.port } }));
+    const { folder } = this.#options;
+    const file = this.#file;
+    writeFileSync(file, this.#text);
     const env = { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE };
     const child = spawn(process.execPath, [...FLAGS, LAUNCHER, 'serve', '--config', file], {
       cwd: folder,
@@ -116,6 +126,27 @@ export class Gateway implements AsyncDisposable {
     const [code] = await exited;
     clearTimeout(timer);
     if (signal === 'SIGTERM' && code !== 0) this.#options.onFault(`the gateway ended with ${String(code)} on SIGTERM`);
+  }
+
+  /**
+   * Replaces the configuration file by the present one, or by one that is not valid, and resolves when the log says what came
+   * of it. False if it says nothing in time, or something else.
+   */
+  async edit(what: 'valid' | 'invalid'): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => {
+      resolve(false);
+    }, EDIT_MS);
+    this.#onReload = (outcome) => {
+      resolve(outcome === what);
+    };
+    const text = what === 'valid' ? this.#text : `{ "brokers": { "binance": null }, "unknown": ${nowMs()} }`;
+    writeFileSync(`${this.#file}.new`, text);
+    renameSync(`${this.#file}.new`, this.#file);
+    const done = await promise;
+    this.#onReload = null;
+    clearTimeout(timer);
+    return done;
   }
 
   suspend(suspended: boolean): void {
@@ -170,13 +201,23 @@ export class Gateway implements AsyncDisposable {
     await this.stop('SIGTERM');
   }
 
+  get #file(): string {
+    return join(this.#options.folder, 'config.yaml');
+  }
+
+  get #text(): string {
+    return JSON.stringify({ ...this.#options.config(), server: { port: this.port } });
+  }
+
   #read(text: string): void {
     const whole = this.#rest + text;
     const end = whole.lastIndexOf('\n') + 1;
     this.#rest = whole.slice(end);
     for (const line of logLines(whole.slice(0, end))) {
-      if (!ALARMING.includes(line['level'])) continue;
       const key = String(line['msg']);
+      const outcome = RELOADS.get(key);
+      if (outcome !== undefined) this.#onReload?.(outcome);
+      if (outcome !== undefined || !ALARMING.includes(line['level'])) continue;
       this.errors.set(key, (this.errors.get(key) ?? 0) + 1);
     }
     this.#lines.push(

@@ -239,7 +239,8 @@ export class KlineStream extends MarketStream {
   #release(): void {
     const held = this.#held;
     this.#held = [];
-    for (const update of held) this.#pass(update);
+    // The final update of one may come behind the first of the next, or not at all.
+    for (const update of held) this.#passInOrder(update);
   }
 
   #endHistory(): void {

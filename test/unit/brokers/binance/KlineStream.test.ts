@@ -77,6 +77,25 @@ describe('candles', () => {
     expect(rest.asked.find(({ what }) => what === 'candles')?.args[0]).toMatchObject({ interval: '1m', fromMs: START });
   });
 
+  it('that wait for what was missed are closed too if their ends come behind the beginning of the next', async () => {
+    const { socket, rest, reconnect, clock, candles } = await startCandles(feed);
+    send(socket, 'btcusdt@kline_1m', minute(0, true, 60_100));
+    socket.drop();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    rest.candles = async () => {
+      await promise;
+      return [0, 1].map((index) => historicCandle(START + index * MINUTE, true));
+    };
+    const next = await reconnect();
+    for (const data of [minute(2), minute(3), minute(2, true, 60_300), minute(4)]) send(next, 'btcusdt@kline_1m', data);
+    resolve();
+    await clock.advance(0);
+    // Whoever goes on behind 07:00 would take it for closed behind 08:00.
+    expect(candles().slice(1)).toEqual(['1m 05:00 closed', '1m 06:00', '1m 06:00 closed', '1m 07:00']);
+    send(next, 'btcusdt@kline_1m', minute(3, true, 60_900));
+    expect(candles().slice(5)).toEqual(['1m 07:00 closed', '1m 08:00']);
+  });
+
   it('that come before the subscription is acknowledged wait for what was missed', async () => {
     const { socket, sockets, rest, clock, candles } = await startCandles(feed);
     send(socket, 'btcusdt@kline_1m', minute(0, true));
