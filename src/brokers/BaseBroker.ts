@@ -29,7 +29,7 @@ export interface Feed {
   readonly askers?: Askers;
   /**
    * The place of the last trade (its id) or closed candle (its open time) that was published, whatever adapter it came
-   * from. Null or left out: there was none.
+   * from; before the first, that up to which subscribers were given the venue's history. Null or left out: there was none.
    */
   readonly lastPlace?: number | null;
 }

@@ -202,7 +202,10 @@ export class BrokerAccount implements AsyncDisposable {
   /** See BaseBroker.continueBehind. */
   continueBehind(key: StreamKey, place: number): void {
     const stream = this.#streams.get(key);
-    if (stream !== undefined) this.#broker?.continueBehind(stream, place);
+    if (stream === undefined) return;
+    // An adapter that is made before the first event has to know it, too.
+    stream.continueBehind(place);
+    this.#broker?.continueBehind(stream, place);
   }
 
   /** The stream's book can't be right: the adapter has to start it again. */

@@ -150,6 +150,7 @@ export class VenueFeed extends NumberedStream implements Feed {
   last: FeedEventDraft | null = null;
   /** False once the feed has ended, whatever the adapter still sends. */
   isOpen = true;
+  #pastPlace: number | null = null;
 
   constructor({ address, start, channel, received }: VenueFeedOptions) {
     super(address, start);
@@ -177,10 +178,17 @@ export class VenueFeed extends NumberedStream implements Feed {
     return this.last?.time ?? null;
   }
 
+  /** Subscribers were given the venue's history up to this place. It counts until the feed has published something. */
+  continueBehind(place: number): void {
+    this.#pastPlace = Math.min(place, this.#pastPlace ?? place);
+  }
+
+  /** Or that up to which subscribers have the venue's history, if the feed has published nothing. */
   get lastPlace(): number | null {
     const { last } = this;
-    if (last?.type === 'trade') return Number(last.tradeId);
-    if (last?.type !== 'candle') return null;
+    if (last === null) return this.#pastPlace;
+    if (last.type === 'trade') return Number(last.tradeId);
+    if (last.type !== 'candle') return null;
     // The one before a candle in progress was the last to be closed.
     return toEpochMs(last.openTime) - (last.closed ? 0 : CANDLE_INTERVALS[last.interval]);
   }

@@ -168,3 +168,27 @@ it('passes all changes of one turn of the event loop to the adapter as one wante
   expect(setWanted.mock.calls.map(([feeds]) => [...feeds].map(({ type }) => type))).toEqual([types]);
   await account.close();
 });
+
+it('tells an adapter that is made before the first event up to where subscribers have the past', async () => {
+  const behind = vi.spyOn(ScriptedBroker.prototype, 'continueBehind').mockReturnValue();
+  const { clock, account, made } = start();
+  account.want(WISH, ASKER);
+  await clock.advance(0);
+  const key = account.keyOf(WISH);
+  account.continueBehind(key, 20);
+  account.continueBehind(key, 22);
+  const anew = async (): Promise<readonly unknown[]> => {
+    behind.mockClear();
+    account.setEnabled(false);
+    account.setEnabled(true);
+    await clock.advance(0);
+    return behind.mock.calls.map(([, place]) => place);
+  };
+  // Nothing may be missing for any of them.
+  expect(await anew()).toEqual([20]);
+  const adapter = made.at(-1);
+  adapter?.sink.onEvent(adapter.feed('trade BTCUSDT'), { ...TRADE, tradeId: '30' });
+  expect(await anew()).toEqual([30]);
+  await account.close();
+  behind.mockRestore();
+});
