@@ -65,6 +65,15 @@ interface Place {
 
 /** The JSON text of a value in which one to three members were dropped, renamed, repeated, or given another value. */
 function mutatedJson(original: unknown): fc.Arbitrary<string> {
+  return mutatedTree(original).map(toText);
+}
+
+/** The same as a value, without what only JSON text can hold. */
+export function mutatedValue(original: unknown): fc.Arbitrary<unknown> {
+  return mutatedTree(original);
+}
+
+function mutatedTree(original: unknown): fc.Arbitrary<unknown> {
   return fc.array(fc.tuple(fc.nat(), fc.nat(), change), { minLength: 1, maxLength: 3 }).map((changes) => {
     const root = { value: structuredClone(original) };
     for (const [where, other, what] of changes) {
@@ -72,7 +81,7 @@ function mutatedJson(original: unknown): fc.Arbitrary<string> {
       const place = places[where % places.length];
       if (place !== undefined) apply(what, place, places[other % places.length] ?? place);
     }
-    return toText(root.value);
+    return root.value;
   });
 }
 
