@@ -65,15 +65,11 @@ interface Place {
 
 /** The JSON text of a value in which one to three members were dropped, renamed, repeated, or given another value. */
 function mutatedJson(original: unknown): fc.Arbitrary<string> {
-  return mutatedTree(original).map(toText);
+  return mutatedValue(original).map(toText);
 }
 
-/** The same as a value, without what only JSON text can hold. */
+/** The same as a value. */
 export function mutatedValue(original: unknown): fc.Arbitrary<unknown> {
-  return mutatedTree(original);
-}
-
-function mutatedTree(original: unknown): fc.Arbitrary<unknown> {
   return fc.array(fc.tuple(fc.nat(), fc.nat(), change), { minLength: 1, maxLength: 3 }).map((changes) => {
     const root = { value: structuredClone(original) };
     for (const [where, other, what] of changes) {

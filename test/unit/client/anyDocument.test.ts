@@ -48,9 +48,9 @@ const wish = fc
     fc.constantFrom('', ' fragment F on Tick { bid }', '\nfragment cursor on Trade { price }'),
   )
   .map(([operation, field, given, resume, between, selections, fragment]) => {
-    const given$ = given.map(([key, value]) => `${key}: ${value}`);
-    if (resume !== null) given$.splice(1, 0, `resume: ${resume}`);
-    return `${operation}${between}{${between}${field}(${given$.join(between)})${between}${selections}${between}}${fragment}`;
+    const written = given.map(([key, value]) => `${key}: ${value}`);
+    if (resume !== null) written.splice(1, 0, `resume: ${resume}`);
+    return `${operation}${between}{${between}${field}(${written.join(between)})${between}${selections}${between}}${fragment}`;
   });
 
 /** All fields of a document with their place, and how often each is there. */
@@ -88,7 +88,9 @@ function expectSameAndMore(query: string): boolean {
   const [had, has] = [fieldsOf(before), fieldsOf(after)];
   for (const [place, count] of had) expect(has.get(place) ?? 0, place).toBeGreaterThanOrEqual(count);
   const more = [...has].flatMap(([place, count]) => Array<string>(count - (had.get(place) ?? 0)).fill(place));
-  expect(more.map((place) => place.split('/').at(-1)?.split(':')[0]).toSorted()).toEqual(changed.added.toSorted());
+  expect(more.map((place) => place.split('/').at(-1)?.split(':')[0] ?? '').toSorted()).toEqual(
+    changed.added.toSorted(),
+  );
   expect(more.every((place) => /marketData(Batch)?\/[^/]*$/.test(place) && place.split('/').length === 2)).toBe(true);
   const variables = after.definitions.flatMap((node) =>
     node.kind === Kind.OPERATION_DEFINITION ? (node.variableDefinitions ?? []) : [],

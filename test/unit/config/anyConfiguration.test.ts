@@ -136,7 +136,7 @@ describe('environment variables of any names and values', () => {
       '!!js/undefined',
       'null',
     ),
-    fc.constantFrom(...['oanda', 'mock-binance', 'tcp://10.0.0.1:80', '/etc/tickgraph/x', '['.repeat(5_000), `"}\n{`]),
+    fc.constantFrom('oanda', 'mock-binance', 'tcp://10.0.0.1:80', '/etc/tickgraph/x', '['.repeat(5_000), `"}\n{`),
     fc.string({ maxLength: 20, unit: 'binary' }),
     fc.json({ maxDepth: 3 }),
   );
