@@ -46,13 +46,13 @@ const NONSENSE: readonly unknown[] = [
 
 type Change =
   | { readonly kind: 'drop' | 'rename' | 'repeat' | 'swapCase' | 'wrap' | 'retype' | 'borrow' }
+  | { readonly kind: 'negate' | 'zero' | 'enlarge' }
   | { readonly kind: 'replace'; readonly by: unknown };
 
 const change: fc.Arbitrary<Change> = fc.oneof(
-  {
-    arbitrary: fc.constantFrom(...NONSENSE).map((by): Change => ({ kind: 'replace', by })),
-    weight: 4,
-  },
+  { arbitrary: fc.constantFrom(...NONSENSE).map((by): Change => ({ kind: 'replace', by })), weight: 2 },
+  // Nonsense of the right type is what a careless parser takes.
+  { arbitrary: fc.constantFrom('negate', 'zero', 'enlarge').map((kind): Change => ({ kind })), weight: 2 },
   fc.constantFrom('drop', 'rename', 'repeat', 'swapCase', 'wrap', 'retype', 'borrow').map((kind): Change => ({ kind })),
 );
 
@@ -141,6 +141,15 @@ function apply(what: Change, { within, key }: Place, other: Place): void {
       break;
     case 'borrow':
       Reflect.set(within, key, structuredClone(Reflect.get(other.within, other.key)));
+      break;
+    case 'negate':
+      Reflect.set(within, key, typeof value === 'number' ? -value : `-${String(value)}`);
+      break;
+    case 'zero':
+      Reflect.set(within, key, typeof value === 'number' ? 0 : '0');
+      break;
+    case 'enlarge':
+      Reflect.set(within, key, typeof value === 'number' ? value * 1_000 : `9${String(value)}`);
       break;
     case 'replace':
       Reflect.set(within, key, structuredClone(what.by));

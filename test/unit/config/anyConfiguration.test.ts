@@ -80,7 +80,7 @@ describe('a file that was valid, and was then changed at random', () => {
         expectJudged(result);
         expectNoSecret(result);
       }),
-      { numRuns: 700 },
+      { numRuns: 400 },
     );
   });
 
@@ -100,7 +100,7 @@ describe('a file that was valid, and was then changed at random', () => {
         expectJudged(parseConfig(value, 'a test'));
         expectJudged(load({ yaml: stringify(value) }));
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 });
@@ -154,7 +154,7 @@ describe('environment variables of any names and values', () => {
           expect(Object.hasOwn(env, source) || /^(defaults|config\.yaml)(:|$)/.test(source), source).toBe(true);
         }
       }),
-      { numRuns: 700 },
+      { numRuns: 300 },
     );
   });
 

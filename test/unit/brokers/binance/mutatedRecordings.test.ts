@@ -270,7 +270,7 @@ describe.runIf(hasRecordings)('frames that were recorded, and then changed at ra
         expect(unheard).toEqual([]);
         expect(stage.book).not.toBeNull();
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 });

@@ -70,7 +70,7 @@ describe.runIf(hasRecordings)('replies that were recorded, and then changed at r
         }
         BinanceErrorBody.safeParse(parseJson(text));
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
     expect(accepted).toBeGreaterThan(0);
   });
@@ -94,7 +94,7 @@ describe.runIf(hasRecordings)('replies that were recorded, and then changed at r
           for (const step of [tickSize, lotSize]) expect(step ?? '1').toMatch(/^(?=.*[1-9])\d+(\.\d+)?$/);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 250 },
     );
   });
 });

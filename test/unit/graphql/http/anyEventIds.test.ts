@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { readCursors } from '../../../../src/core/subscription.ts';
 import { EventIds, lastCursors } from '../../../../src/graphql/http/EventIds.ts';
-import { cursorPrefix, formatCursor } from '../../../../src/market/cursor.ts';
+import { cursorPrefix, formatCursor, NO_EPOCH } from '../../../../src/market/cursor.ts';
 import type { Cursor } from '../../../../src/market/cursor.ts';
 import { GatewayError } from '../../../../src/shared/errors.ts';
 import { mutatedText } from '../../../support/mutations.ts';
@@ -13,6 +13,15 @@ const cursor = fc
     formatCursor(cursorPrefix(stream, epoch), sequence, timeMs === null ? null : { timeMs, tradeId: null }),
   );
 const valid = fc.array(cursor, { minLength: 1, maxLength: 5 }).map((cursors) => cursors.join(','));
+
+/** Those of no stream mean nothing, and are left out. */
+function withoutStrays(header: string): string {
+  const isStray = (text: string): boolean => text.slice(9).startsWith(NO_EPOCH);
+  return header
+    .split(',')
+    .filter((text) => !isStray(text))
+    .join(',');
+}
 
 /** The cursors in a header; null if it is refused, which the client is told in a short sentence. */
 function read(header: string): readonly Cursor[] | null {
@@ -45,7 +54,7 @@ it('any other header is refused, or is read as what it says and no more', () => 
     fc.property(any, (header) => {
       const cursors = read(header);
       if (cursors === null) return;
-      expect(cursors.map(({ text }) => text).join(',')).toBe(header);
+      expect(cursors.map(({ text }) => text).join(',')).toBe(withoutStrays(header));
       // What goes on from there has room for all of them.
       expect(new EventIds(cursors).extraBytes).toBeGreaterThan(0);
     }),
