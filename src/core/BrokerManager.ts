@@ -1,4 +1,4 @@
-import type { EventBus } from '../bus/EventBus.ts';
+import type { BusHealth, EventBus } from '../bus/EventBus.ts';
 import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type { MarketDataType, Scope, StreamKey } from '../market/marketData.ts';
@@ -14,7 +14,8 @@ import { BrokerWatcher } from './brokerInfo.ts';
 import type { BrokerInfo } from './brokerInfo.ts';
 import { Broker } from './Broker.ts';
 import type { BrokerDefinition } from './Broker.ts';
-import type { BrokerAccount, WantedStream } from './BrokerAccount.ts';
+import type { BrokerAccount } from './BrokerAccount.ts';
+import type { WantedStream } from './NumberedStream.ts';
 import type { Adapter } from './GuardedAdapter.ts';
 import { MarketState } from './MarketState.ts';
 import { routeBySymbol, routeToBroker, unasked } from './routeSymbols.ts';
@@ -68,7 +69,7 @@ export class BrokerManager implements AsyncDisposable {
         this.#rebuildCrossedBook(key, broker);
       },
     });
-    this.#busSubscription = options.bus.subscribe((key, start) => this.state.receive(key, start));
+    this.#busSubscription = options.bus.subscribe(this.state);
   }
 
   /** Adds a broker. One that was removed goes on where it is still wanted. */
@@ -118,6 +119,10 @@ export class BrokerManager implements AsyncDisposable {
       this.#brokers.delete(id);
       this.#brokers.set(id, broker);
     }
+  }
+
+  get busHealth(): BusHealth {
+    return this.#options.bus.health;
   }
 
   /** See `feeds.staleAfterMs` of the configuration. */
