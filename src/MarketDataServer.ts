@@ -106,7 +106,7 @@ export class MarketDataServer implements AsyncDisposable {
       clock,
       logger,
       metrics,
-      binanceHosts: new BinanceHosts({ clock, random: systemRandom }),
+      binanceHosts: new BinanceHosts({ clock, random: systemRandom, pauses: manager.fleet }),
       oandaBudgets: new OandaBudgets({ clock }),
       feeds: () => settings.config.feeds,
     });

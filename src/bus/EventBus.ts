@@ -46,6 +46,10 @@ export interface EventBus extends AsyncDisposable {
 export interface Fleet {
   /** Takes part in the fleet for one broker. The member follows at first. */
   join(broker: string, member: FleetMember): FleetSeat;
+  /** Tells the others that a venue's host wants no requests for so long. */
+  announcePause(host: string, durationMs: number): void;
+  /** Calls the listener for each pause that another gateway announces, and for those that are in force. */
+  onPause(listener: (host: string, durationMs: number) => void): void;
 }
 
 /** What the fleet asks of a gateway for one broker. */

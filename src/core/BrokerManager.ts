@@ -1,4 +1,4 @@
-import type { BusHealth, EventBus } from '../bus/EventBus.ts';
+import type { BusHealth, EventBus, Fleet } from '../bus/EventBus.ts';
 import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type { MarketDataType, Scope, StreamKey } from '../market/marketData.ts';
@@ -119,6 +119,11 @@ export class BrokerManager implements AsyncDisposable {
       this.#brokers.delete(id);
       this.#brokers.set(id, broker);
     }
+  }
+
+  /** The gateways that share their upstreams with this one; null if it is alone. */
+  get fleet(): Fleet | null {
+    return this.#options.bus.fleet;
   }
 
   get busHealth(): BusHealth {

@@ -9,6 +9,7 @@ import { randomId } from '../../shared/random.ts';
 import type { BusHealth, Channel, EventBus, Fleet, FleetMember, FleetSeat, StreamReceiver } from '../EventBus.ts';
 import { NO_RECEIVER } from '../MemoryBus.ts';
 import { BrokerSeat } from './BrokerSeat.ts';
+import { Pauses } from './Pauses.ts';
 import { RedisLink } from './RedisLink.ts';
 
 export interface RedisBusOptions {
@@ -28,6 +29,7 @@ const STATES: readonly BusHealth['state'][] = ['ok', 'connecting', 'lost'];
 export class RedisBus implements EventBus, Fleet {
   readonly #options: RedisBusOptions;
   readonly #link: RedisLink;
+  readonly #pauses: Pauses;
   readonly #seats = new Map<string, BrokerSeat>();
   readonly #node = randomId();
   #receiver = NO_RECEIVER;
@@ -45,12 +47,14 @@ export class RedisBus implements EventBus, Fleet {
         logger.info('the bus is connected to Redis');
         this.#setHealth({ engine: 'redis', state: 'ok', reason: null });
         for (const seat of this.#seats.values()) seat.connected();
+        void this.#pauses.read();
       },
       onLost: (reason) => {
         logger.warn({ reason }, 'the bus has lost Redis; it reconnects by itself');
         this.#setHealth({ engine: 'redis', state: 'lost', reason: 'The connection to Redis is lost.' });
       },
     });
+    this.#pauses = new Pauses({ ...options, link: this.#link });
     this.#setHealth(this.#health);
   }
 
@@ -97,6 +101,14 @@ export class RedisBus implements EventBus, Fleet {
     });
     this.#seats.set(broker, seat);
     return seat;
+  }
+
+  announcePause(host: string, durationMs: number): void {
+    this.#pauses.announce(host, durationMs);
+  }
+
+  onPause(listener: (host: string, durationMs: number) => void): void {
+    this.#pauses.listen(listener);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
