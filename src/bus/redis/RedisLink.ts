@@ -16,6 +16,7 @@ export interface RedisLinkOptions {
   readonly onLost: (reason: string) => void;
 }
 
+type Listener = (message: string) => void;
 type Client = ReturnType<typeof createRedisClient>;
 
 /** Batches that Redis has not answered yet; more are dropped, because late market data is worth nothing. */
@@ -31,6 +32,8 @@ export class RedisLink implements AsyncDisposable {
   readonly #commands: Client;
   readonly #subscriber: Client;
   readonly #ready = new Set<Client>();
+  /** Subscriptions that could not be made, to be made when the connection is there. The client itself restores others. */
+  readonly #refused = new Map<Listener, string>();
   #inFlight = 0;
   #isClosed = false;
 
@@ -51,12 +54,16 @@ export class RedisLink implements AsyncDisposable {
   }
 
   /** Calls the listener for each message on exactly this channel. Resolves once Redis knows; never rejects. */
-  async subscribe(channel: string, listener: (message: string) => void): Promise<void> {
-    // A subscription that fails is remembered and made when the connection is there.
-    await this.#subscriber.subscribe(channel, listener).catch(() => undefined);
+  async subscribe(channel: string, listener: Listener): Promise<void> {
+    try {
+      await this.#subscriber.subscribe(channel, listener);
+    } catch {
+      this.#refused.set(listener, channel);
+    }
   }
 
-  async unsubscribe(channel: string, listener: (message: string) => void): Promise<void> {
+  async unsubscribe(channel: string, listener: Listener): Promise<void> {
+    this.#refused.delete(listener);
     await this.#subscriber.unsubscribe(channel, listener).catch(() => undefined);
   }
 
@@ -103,8 +110,7 @@ export class RedisLink implements AsyncDisposable {
 
   #watch(client: Client): void {
     client.on('ready', () => {
-      this.#ready.add(client);
-      if (this.isReady) this.#options.onReady();
+      void this.#greet(client);
     });
     client.on('error', (error: Error) => {
       this.#lose(client, error.message);
@@ -112,6 +118,20 @@ export class RedisLink implements AsyncDisposable {
     client.on('end', () => {
       this.#lose(client, 'closed');
     });
+  }
+
+  /** The connection is there. */
+  async #greet(client: Client): Promise<void> {
+    if (client === this.#subscriber) await this.#subscribeRefused();
+    if (this.#isClosed || !client.isReady) return;
+    this.#ready.add(client);
+    if (this.isReady) this.#options.onReady();
+  }
+
+  async #subscribeRefused(): Promise<void> {
+    const refused = [...this.#refused];
+    this.#refused.clear();
+    await Promise.all(refused.map(([listener, channel]) => this.subscribe(channel, listener)));
   }
 
   #lose(client: Client, reason: string): void {

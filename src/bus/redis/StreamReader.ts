@@ -172,8 +172,12 @@ export class StreamReader implements Disposable {
   /** Subscribers get what they lack of it. */
   #goOn(events: readonly MarketData[], start: StreamStart): void {
     const last = this.#last;
-    const from = last === null ? events.length : indexBehind(events, last);
-    const [past, missed] = [events.slice(0, from), events.slice(from)];
+    // An open candle is no part of the past: it is the newest value.
+    const newest = events.at(-1);
+    const open = newest?.type === 'candle' && !newest.closed ? newest : null;
+    const kept = open === null ? events : events.slice(0, -1);
+    const from = last === null ? kept.length : indexBehind(kept, last);
+    const [past, missed] = [kept.slice(0, from), kept.slice(from)];
     const [first] = missed;
     if (start.epoch !== this.#epoch) {
       const sequence = past.at(-1)?.sequence ?? (first === undefined ? start.sequence : first.sequence - 1);
@@ -183,6 +187,7 @@ export class StreamReader implements Disposable {
       this.#options.onGap({ from: last.time, to: first.time });
     }
     for (const event of missed) this.#pass(event);
+    if (open !== null && (last === null || indexBehind([open], last) === 0)) this.#pass(open);
     this.#last ??= past.at(-1) ?? null;
   }
 
