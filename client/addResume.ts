@@ -35,8 +35,10 @@ export function addResume(query: string): ResumableDocument | null {
     ({ text, depth, next }) => depth === 1 && /^marketData(Batch)?$/.test(text) && next === '(',
   );
   const close = closing(tokens, ')', field);
-  const end = closing(tokens, '}', close);
-  if (operation?.text !== 'subscription' || another || !field || !close || !end) return null;
+  const begin = closing(tokens, '{', close);
+  const end = closing(tokens, '}', begin);
+  if (operation?.text !== 'subscription' || another || !field || !close || !begin || !end) return null;
+  if (!isOwn(tokens, close, begin)) return null;
 
   const selected = new Set(
     between(tokens, close, end)
@@ -58,7 +60,8 @@ export function addResume(query: string): ResumableDocument | null {
   const variable = unusedName(query, 'resume');
   // The cursors of a list are one level deeper than its brackets. A list in the document becomes the variable's default.
   const after = asksItself ? (value.text === '[' ? second : value).end : value.start;
-  const bound = `${asksItself ? '' : ' resume: '}$${variable}`;
+  // What follows a text may do so without a space.
+  const bound = `${asksItself ? '' : ' resume: '}$${variable} `;
   const initial = asksItself ? ` = ${query.slice(value.start, after)}` : '';
   const resuming = asking.slice(0, value.start) + bound + asking.slice(after);
   return {
@@ -100,7 +103,13 @@ function isWholeField({ previous, next }: Token): boolean {
   return !/^([:@$]|\.\.\.)$/.test(previous) && !/^[:@]$/.test(next);
 }
 
-/** The bracket that closes what is selected or given at the root. */
+/** Whether nothing but directives stands between the arguments and the selections, so that they are of one field. */
+function isOwn(tokens: readonly Token[], close: Token, begin: Token): boolean {
+  const those = tokens.filter(({ start, depth }) => depth === 1 && start > close.start && start < begin.start);
+  return those.every(({ text, previous }) => /^[@()]$/.test(text) || previous === '@');
+}
+
+/** The next such bracket around what is selected or given at the root. */
 function closing(tokens: readonly Token[], bracket: string, from: Token | undefined): Token | undefined {
   return from && tokens.find(({ text, start, depth }) => text === bracket && depth === 1 && start > from.start);
 }

@@ -50,7 +50,7 @@ function issueFaults(issue: z.core.$ZodIssue, { schema, document, sourceOf }: Fa
     const known = parent === null ? [] : keysOf(parent, valueAt(document, path));
     return issue.keys.map((key) => ({
       source: sourceOf([...path, key]),
-      path: [...path, key].join('.'),
+      path: [...path, shownKey(key, known)].join('.'),
       found: 'an unknown key',
       expected: oneOfKeys(known, key),
     }));
@@ -62,6 +62,17 @@ function issueFaults(issue: z.core.$ZodIssue, { schema, document, sourceOf }: Fa
   const wantsMap = issue.code === 'invalid_type' && ['object', 'record', 'array'].includes(issue.expected);
   const found = describe(valueAt(document, path), wantsMap || mayComeFromFile(path));
   return [{ source: sourceOf(path), path: path.join('.'), found, expected: issue.message }];
+}
+
+const LIKE_A_KEY = /^[A-Za-z_-]{1,24}\d{0,3}$/;
+/** No known key is that much longer when it is mistyped. */
+const MAX_SURPLUS = 4;
+
+/** An unknown key. If a colon was forgotten, its value is a part of it, and may be a secret. */
+function shownKey(key: string, known: readonly string[]): string {
+  const begun = known.find((word) => key.startsWith(word));
+  if (LIKE_A_KEY.test(key) && (begun === undefined || key.length <= begun.length + MAX_SURPLUS)) return key;
+  return `${begun ?? ''}…`;
 }
 
 /** Lists the known keys, and first the closest one if the key looks like a typing error. */

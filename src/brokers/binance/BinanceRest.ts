@@ -26,7 +26,7 @@ import {
   Depth,
   ExchangeInfo,
   ListedName,
-  KlineRows,
+  klineRowsOf,
   RecentTrades,
   BinanceErrorBody,
   ServerTime,
@@ -159,7 +159,7 @@ export class BinanceRest implements AsyncDisposable {
     const symbolOptions: SymbolAskOptions = { ...options, symbol: query.symbol };
     const venueMs = await this.fetchTime(options);
     const bars = await fetchBars(query, async (window) =>
-      (await this.#ask(klinesRequest(window), KlineRows, symbolOptions)).map(toBar),
+      (await this.#ask(klinesRequest(window), klineRowsOf(window.interval), symbolOptions)).map(toBar),
     );
     return toCandles(bars, query.interval, { receivedMs: this.#options.clock.now(), venueMs });
   }

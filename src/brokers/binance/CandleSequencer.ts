@@ -46,6 +46,11 @@ export class CandleSequencer {
     return openAt > (isClosed ? this.#closedAt + lengthMs : this.#openAt);
   }
 
+  /** True if the candle's final update, or that of a later one, was accepted. */
+  isClosed({ openAt }: CandlePlace): boolean {
+    return openAt <= this.#closedAt;
+  }
+
   /** The hole before the next candle is accepted, and no longer waited for. */
   forgiveHole(): void {
     this.#isForgiven = true;

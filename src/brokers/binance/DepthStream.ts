@@ -11,7 +11,8 @@ import type { CheckVerdict, KnownDepth } from './BookCheck.ts';
 import { BookRefresh } from './BookRefresh.ts';
 import { DepthSequencer } from './DepthSequencer.ts';
 import type { DiffRange } from './DepthSequencer.ts';
-import { MarketStream, StuckWatch } from './MarketStream.ts';
+import { MarketStream } from './MarketStream.ts';
+import { StuckWatch } from './StuckWatch.ts';
 import type { StreamOptions } from './StreamContext.ts';
 import type { DepthSnapshot } from './restReplies.ts';
 import { parseDepth, toBookDelta, toBookSnapshot } from './streamMessages.ts';
@@ -106,7 +107,7 @@ export class DepthStream extends MarketStream {
 
   protected handle(data: unknown, receivedAtMs: number): boolean {
     const message = parseDepth(data);
-    if (message === undefined) return false;
+    if (message === undefined || this.isAhead(message.sentAt, receivedAtMs)) return false;
     const { firstId, lastId, sentAt } = message;
     this.noteSent(sentAt, receivedAtMs);
     this.#push({ firstId, lastId, sentAt, delta: toBookDelta(message, this.context.stamp(receivedAtMs)) });

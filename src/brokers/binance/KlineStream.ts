@@ -6,8 +6,10 @@ import type { Feed } from '../BaseBroker.ts';
 import { CandleSequencer, SecondsJoiner } from './CandleSequencer.ts';
 import type { CandlePlace } from './CandleSequencer.ts';
 import { MarketStream } from './MarketStream.ts';
+import { StuckWatch } from './StuckWatch.ts';
 import type { StreamOptions } from './StreamContext.ts';
 import { fromKline, parseCandle } from './streamMessages.ts';
+import type { CandleMessage } from './streamMessages.ts';
 import type { KlineInterval } from './streamNames.ts';
 
 /**
@@ -41,7 +43,8 @@ interface Update {
 export class KlineStream extends MarketStream {
   protected readonly ticks = false;
   readonly #interval: KlineInterval;
-  readonly #sequencer = new CandleSequencer();
+  #sequencer = new CandleSequencer();
+  readonly #stuck = new StuckWatch();
   #joiner: SecondsJoiner | null;
   /** Cancels the fetching of history that is under way. */
   #history: AbortController | null = null;
@@ -78,7 +81,7 @@ export class KlineStream extends MarketStream {
 
   protected handle(data: unknown, receivedAtMs: number): boolean {
     const message = parseCandle(data);
-    if (message === undefined || message.interval !== this.#interval) return false;
+    if (message === undefined || !this.#isOurs(message) || this.isAhead(message.sentAt, receivedAtMs)) return false;
     this.noteSent(message.sentAt, receivedAtMs);
     const candle = fromKline(message, this.#interval, this.context.stamp(receivedAtMs));
     this.#last = candle;
@@ -118,10 +121,17 @@ export class KlineStream extends MarketStream {
   }
 
   protected interrupt(): void {
+    this.#stuck.interrupted();
     this.#interrupted = this.#sequencer.resumeAt !== null;
     this.#endHistory();
     // History will have both what was missed and what waited for it.
     this.#held = [];
+  }
+
+  /** A candle of this length, which begins with a full interval; a halt may cut it short. */
+  #isOurs({ interval, openAt, lastAt }: CandleMessage): boolean {
+    const lengthMs = CANDLE_INTERVALS[this.#interval];
+    return interval === this.#interval && openAt % lengthMs === 0 && lastAt < openAt + lengthMs;
   }
 
   get #isJoined(): boolean {
@@ -163,9 +173,29 @@ export class KlineStream extends MarketStream {
   }
 
   #pass({ place, candle }: Update): void {
-    if (!this.#sequencer.accept(place)) return;
+    if (!this.#sequencer.accept(place)) {
+      if (!this.#isStuck(place)) return;
+      this.#beginAnew(candle);
+      this.#sequencer.accept(place);
+    }
+    this.#stuck.accepted();
     this.#emit(candle);
     if (this.#joiner !== null) for (const joined of this.#joiner.add(candle)) this.#emit(joined);
+  }
+
+  /** True if one candle with wrong times has made all that followed look old. */
+  #isStuck(place: CandlePlace): boolean {
+    // History has what is known, and a final update may come again and again.
+    if (place.sentAt === null || this.#sequencer.isClosed(place)) return false;
+    return this.#stuck.ignored(this.context.broker.clock.monotonic());
+  }
+
+  #beginAnew(next: CandleDraft): void {
+    this.setCondition({ kind: 'recovering', reason: `The times of the candles of ${this.symbol} begin anew.` });
+    const since = this.#sequencer.resumeAt;
+    this.#sequencer = new CandleSequencer();
+    if (since !== null) this.#reportMissing(since, next);
+    this.setCondition({ kind: 'live' });
   }
 
   #emit(candle: CandleDraft): void {

@@ -30,6 +30,8 @@ const LONGEST_PATIENCE_MS = 600_000;
 const UNREADABLE_IN_A_ROW = 5;
 /** Nothing waits that long on its way: messages that seem older are a recording that is played. */
 const LATEST_MS = 86_400_000;
+/** What is from further ahead makes no sense. */
+const MAX_AHEAD_MS = 86_400_000;
 /** A wall clock that is set moves by more than this between two samples; one that is corrected slowly does not. */
 const WALL_JUMP_MS = 250;
 /** The venue's time is known with this accuracy. */
@@ -322,6 +324,11 @@ export abstract class MarketStream implements Disposable {
     };
   }
 
+  /** No clock is wrong by so much: the time of this message makes no sense, and would make all that follow look old. */
+  protected isAhead(venueMs: number, receivedAtMs: number): boolean {
+    return venueMs >= receivedAtMs + MAX_AHEAD_MS;
+  }
+
   /** Notes the venue's time of a message. */
   protected noteSent(venueMs: number, receivedAtMs: number): void {
     this.#ageMs = receivedAtMs - venueMs;
@@ -358,41 +365,5 @@ export abstract class MarketStream implements Disposable {
     if (this.#reported !== null && isSameCondition(condition, this.#reported)) return;
     this.#reported = condition;
     for (const feed of this.#feeds) this.context.broker.sink.onFeed(feed, condition);
-  }
-}
-
-const STUCK_AFTER_MS = 10_000;
-/** The times of one event that two connections deliver differ by less than this. */
-const MARGIN_MS = 1_000;
-
-/**
- * Notices that the venue's numbering began anew (a relisting, a reset): what comes looks old by its number, and yet it is
- * newer by the venue's time, or nothing else has come for long.
- */
-export class StuckWatch {
-  #ignoredSince: number | null = null;
-  #newestMs = Number.POSITIVE_INFINITY;
-  #marginMs = MARGIN_MS;
-
-  /**
-   * Something was taken. `venueMs`: the venue's time of it; without one, as of what was fetched, what follows can't be
-   * judged by its time.
-   */
-  accepted(venueMs = Number.POSITIVE_INFINITY): void {
-    this.#ignoredSince = null;
-    this.#newestMs = venueMs;
-    this.#marginMs = MARGIN_MS;
-  }
-
-  /** Another connection follows the one that is lost: nothing that it delivers is newer, and old by its number. */
-  interrupted(): void {
-    this.#ignoredSince = null;
-    this.#marginMs = 0;
-  }
-
-  /** Notes that one more was ignored as old, at this monotonic time. Returns true if our place must be wrong. */
-  ignored(nowMs: number, venueMs = Number.NEGATIVE_INFINITY): boolean {
-    this.#ignoredSince ??= nowMs;
-    return venueMs > this.#newestMs + this.#marginMs || nowMs - this.#ignoredSince > STUCK_AFTER_MS;
   }
 }

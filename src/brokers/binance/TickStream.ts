@@ -2,7 +2,8 @@ import { compare } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import type { TickDraft } from '../../market/marketData.ts';
 import type { AskOptions } from '../../transport/RequestQueue.ts';
-import { MarketStream, StuckWatch } from './MarketStream.ts';
+import { MarketStream } from './MarketStream.ts';
+import { StuckWatch } from './StuckWatch.ts';
 import { parseTick, toBinanceTick } from './streamMessages.ts';
 
 /** Best bid and ask. Only the newest counts, so nothing that was missed is fetched. */

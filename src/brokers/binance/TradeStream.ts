@@ -4,7 +4,8 @@ import type { AskOptions } from '../../transport/RequestQueue.ts';
 import type { Feed } from '../BaseBroker.ts';
 import { Sequencer } from '../Sequencer.ts';
 import type { SequencerVerdict } from '../Sequencer.ts';
-import { MarketStream, StuckWatch } from './MarketStream.ts';
+import { MarketStream } from './MarketStream.ts';
+import { StuckWatch } from './StuckWatch.ts';
 import type { StreamOptions } from './StreamContext.ts';
 import type { TradeMode } from './streamNames.ts';
 import { parseAggregateTrade, parseTrade, toTrade } from './streamMessages.ts';
@@ -58,7 +59,7 @@ export class TradeStream extends MarketStream {
 
   protected handle(data: unknown, receivedAtMs: number): boolean {
     const message = this.#parse(data);
-    if (message === undefined) return false;
+    if (message === undefined || this.isAhead(Math.max(message.tradedAt, message.sentAt), receivedAtMs)) return false;
     this.noteSent(message.tradedAt, receivedAtMs);
     this.#lastTradedMs = message.tradedAt;
     const trade = toTrade(message, this.context.stamp(receivedAtMs));

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { isDecimal, add, compare, isZero, midpoint, subtract } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import type { Instrument } from '../../market/instrument.ts';
+import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft, CandleInterval, PriceLevel, TickDraft, TradeDraft } from '../../market/marketData.ts';
 import { fromEpochMicros, fromEpochMs } from '../../market/timestamp.ts';
-import { lastMsOf, toVenueMs } from './streamMessages.ts';
+import { isRange, lastMsOf, toVenueMs } from './streamMessages.ts';
 
 /**
  * The REST host sends these replies. Unknown members are ignored everywhere, and members that are not used are not checked:
@@ -16,6 +17,9 @@ const amount = z.custom<Decimal>(
   (value) => typeof value === 'string' && !value.startsWith('-') && isDecimal(value),
   'not a decimal amount',
 );
+
+/** Nothing is traded, wanted or offered for nothing. */
+const price = amount.refine((value) => !isZero(value), 'a price of zero');
 
 const id = z.int().nonnegative();
 const epochMs = z.int().min(0).transform(toVenueMs);
@@ -85,7 +89,7 @@ export type SymbolInfo = z.infer<typeof SymbolInfo>;
 export const ListedName = z.object({ symbol: z.string().min(1).max(64) });
 
 /** Price and quantity; very old payloads have a third element. */
-const Level = z.tuple([amount, amount]).rest(z.unknown());
+const Level = z.tuple([price, amount]).rest(z.unknown());
 
 /**
  * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#order-book
@@ -103,7 +107,7 @@ export type Depth = z.infer<typeof Depth>;
  *     {"id":1111468873,"price":"60650.00000000","qty":"0.02924000","quoteQty":"1773.40600000","time":1634942949263,
  *      "isBuyerMaker":true,"isBestMatch":true}
  */
-const RecentTrade = z.object({ id, price: amount, qty: amount, time: epochMs, isBuyerMaker: z.boolean() });
+const RecentTrade = z.object({ id, price, qty: amount, time: epochMs, isBuyerMaker: z.boolean() });
 /** The reply of /api/v3/trades, oldest first. */
 export const RecentTrades = z.array(RecentTrade);
 export type RecentTrade = z.infer<typeof RecentTrade>;
@@ -114,7 +118,7 @@ export type RecentTrade = z.infer<typeof RecentTrade>;
  *
  *     {"a":202790190,"p":"7139.89000000","q":"0.06702300","f":222825297,"l":222825297,"T":1577977823305,"m":false,"M":true}
  */
-const AggregateTrade = z.object({ a: id, p: amount, q: amount, T: epochMs, m: z.boolean() });
+const AggregateTrade = z.object({ a: id, p: price, q: amount, T: epochMs, m: z.boolean() });
 /** The reply of /api/v3/aggTrades, oldest first. */
 export const AggregateTrades = z.array(AggregateTrade);
 export type AggregateTrade = z.infer<typeof AggregateTrade>;
@@ -128,11 +132,21 @@ export type AggregateTrade = z.infer<typeof AggregateTrade>;
  *      "281893.08800082",282,"6.35810300","57447.26912415","0"]
  */
 const KlineRow = z
-  .tuple([epochMs, amount, amount, amount, amount, amount, lastInstant, z.unknown(), z.int().nonnegative()])
-  .rest(z.unknown());
+  .tuple([epochMs, price, price, price, price, amount, lastInstant, z.unknown(), z.int().nonnegative()])
+  .rest(z.unknown())
+  .refine(([openMs, open, high, low, close, , lastMs]) => openMs <= lastMs && isRange({ open, high, low, close }), {
+    error: 'a bar that can not be',
+  });
 /** The reply of /api/v3/klines, oldest first. */
 export const KlineRows = z.array(KlineRow);
 export type KlineRow = z.infer<typeof KlineRow>;
+
+/** The same reply to a question for bars of this interval, none of which can be longer. A halt may cut one short. */
+export function klineRowsOf(interval: CandleInterval): typeof KlineRows {
+  const lengthMs = CANDLE_INTERVALS[interval];
+  const error = 'bars of another interval';
+  return KlineRows.refine((rows) => rows.every(([openMs, , , , , , lastMs]) => lastMs < openMs + lengthMs), { error });
+}
 
 /**
  * One symbol's best bid and ask; a side without orders has the price 0. No time, no update id.
@@ -197,8 +211,8 @@ export function toDepthSnapshot({ lastUpdateId, bids, asks }: Depth): DepthSnaps
   return { lastUpdateId, bids: bids.map(toLevel), asks: asks.map(toLevel) };
 }
 
-function toLevel([price, size]: Depth['bids'][number]): PriceLevel {
-  return { price, size };
+function toLevel([at, size]: Depth['bids'][number]): PriceLevel {
+  return { price: at, size };
 }
 
 /** A row of /api/v3/trades as a trade. */

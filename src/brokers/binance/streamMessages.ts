@@ -1,5 +1,5 @@
 import type { DiffRange } from './DepthSequencer.ts';
-import { isDecimal, isZero, midpoint, subtract } from '../../market/decimal.ts';
+import { compare, isDecimal, isZero, midpoint, subtract } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import type {
   CandleDraft,
@@ -188,7 +188,9 @@ export function parseCandle(data: unknown): CandleMessage | undefined {
   const close = price(candle['c']);
   const volume = amount(candle['v']);
   if (open === undefined || high === undefined || low === undefined || close === undefined) return undefined;
-  if (volume === undefined) return undefined;
+  if (volume === undefined || !isRange({ open, high, low, close })) return undefined;
+  // A candle is begun before it is sent, and is final only when it has ended.
+  if (openAt > sentAt || (closed && sentAt < lastAt)) return undefined;
   return { sentAt, openAt, lastAt, interval, open, high, low, close, volume, tradeCount, closed };
 }
 
@@ -206,6 +208,11 @@ export function parseDepth(data: unknown): DepthMessage | undefined {
   const bids = levels(data['b']);
   const asks = levels(data['a']);
   return bids === undefined || asks === undefined ? undefined : { firstId, lastId, sentAt, bids, asks };
+}
+
+/** True if the highest and the lowest price of a candle are that, which holds for whatever really happened. */
+export function isRange({ open, high, low, close }: Pick<CandleMessage, 'open' | 'high' | 'low' | 'close'>): boolean {
+  return [open, close].every((each) => compare(low, each) <= 0 && compare(each, high) <= 0);
 }
 
 function parseReply(frame: Readonly<Record<string, unknown>>): StreamFrame | undefined {

@@ -81,6 +81,8 @@ const CONCURRENCY = 2;
 const REQUESTS_PER_MINUTE = 7_200;
 const PAUSE_MS = 1_000;
 const MAX_SET_ASIDE = 100;
+/** No clock is wrong by so much: a candle that opens later makes no sense. */
+const MAX_AHEAD_MS = 86_400_000;
 /** Bound of the candles that are fetched after an interruption; more are reported as a gap. */
 export const MAX_RECENT_CANDLES = 5_000;
 
@@ -261,9 +263,10 @@ export class OandaRest implements AsyncDisposable {
    * two kinds apart.
    */
   #candles(entries: readonly unknown[], { symbol, interval }: CandleSpecification): readonly VenueCandle[] | null {
+    const endMs = this.#options.clock.now() + MAX_AHEAD_MS;
     const candles = entries.flatMap((entry) => {
       const read = this.#replies.entry(CandleEntry, entry);
-      return read === null ? [] : toVenueCandle(read);
+      return read === null || read.time >= endMs ? [] : toVenueCandle(read);
     });
     const isAligned = candles.every(({ openMs }) => openMs % CANDLE_INTERVALS[interval] === 0);
     if (isAligned && candles.length === entries.length) return candles;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isDecimal, fromUnits, isZero, decimal } from '../../market/decimal.ts';
+import { compare, isDecimal, fromUnits, isZero, decimal } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import { isRecord } from '../../transport/json.ts';
 import { parseVenueTime } from './streamMessages.ts';
@@ -15,11 +15,15 @@ import { assertNever } from '../../shared/errors.ts';
  * the venue adds and drops them without notice. Prices are parsed in streamMessages.ts.
  */
 
-const price = z.custom<Decimal>((value) => typeof value === 'string' && isDecimal(value), 'not a decimal');
+const amount = z.custom<Decimal>(
+  (value) => typeof value === 'string' && !value.startsWith('-') && isDecimal(value),
+  'not a decimal amount',
+);
+const price = amount.refine((value) => !isZero(value), 'a price of zero');
 
 const epochMs = z.string().transform((text, context) => {
   const time = parseVenueTime(text);
-  if (time !== undefined) return time.ms;
+  if (time !== undefined && time.ms >= 0) return time.ms;
   context.addIssue({ code: 'custom', message: 'not a time' });
   return z.NEVER;
 });
@@ -62,7 +66,7 @@ export const InstrumentInfo = z.object({
   displayName: z.string().min(1).optional().catch(undefined),
   displayPrecision: places.optional().catch(undefined),
   tradeUnitsPrecision: places.optional().catch(undefined),
-  minimumTradeSize: price.optional().catch(undefined),
+  minimumTradeSize: amount.optional().catch(undefined),
 });
 export type InstrumentInfo = z.infer<typeof InstrumentInfo>;
 
@@ -86,7 +90,12 @@ export const CandleEntry = z.object({
   complete: z.boolean(),
   volume: z.int().nonnegative(),
   time: epochMs,
-  mid: z.object({ o: price, h: price, l: price, c: price }),
+  mid: z
+    .object({ o: price, h: price, l: price, c: price })
+    .refine(
+      ({ o, h, l, c }) => [o, c].every((each) => compare(l, each) <= 0 && compare(each, h) <= 0),
+      'no range of prices',
+    ),
 });
 type CandleEntry = z.infer<typeof CandleEntry>;
 

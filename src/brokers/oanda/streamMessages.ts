@@ -1,4 +1,4 @@
-import { compare, isDecimal } from '../../market/decimal.ts';
+import { compare, isDecimal, isZero } from '../../market/decimal.ts';
 import type { Decimal } from '../../market/decimal.ts';
 import { isRecord, parseJson } from '../../transport/json.ts';
 import { Big } from 'big.js';
@@ -101,10 +101,10 @@ function ladderOf(value: unknown): VenueLevel[] | undefined {
   const levels: VenueLevel[] = [];
   for (const entry of value) {
     if (!isRecord(entry)) return undefined;
-    const price = decimalOf(entry['price']);
+    const price = amountOf(entry['price']);
     const liquidity = entry['liquidity'] ?? null;
-    const size = liquidity === null ? null : decimalOf(liquidity);
-    if (price === undefined || size === undefined || size?.startsWith('-') === true) return undefined;
+    const size = liquidity === null ? null : amountOf(liquidity);
+    if (price === undefined || isZero(price) || size === undefined) return undefined;
     levels.push({ price, size });
   }
   return levels;
@@ -122,12 +122,14 @@ function inOrder(
   return isSorted ? levels : levels.toSorted(order);
 }
 
-function decimalOf(value: unknown): Decimal | undefined {
-  return typeof value === 'string' && isDecimal(value) ? value : undefined;
+function amountOf(value: unknown): Decimal | undefined {
+  return typeof value === 'string' && isDecimal(value) && !value.startsWith('-') ? value : undefined;
 }
 
+/** No quote is older than the epoch. */
 function timeOf(value: unknown): VenueTime | undefined {
-  return typeof value === 'string' ? parseVenueTime(value) : undefined;
+  const time = typeof value === 'string' ? parseVenueTime(value) : undefined;
+  return time === undefined || time.ms < 0 ? undefined : time;
 }
 
 /** Members that the venue may write as a number: `1000000`, `1000000.0`, or `1.0E7`. */

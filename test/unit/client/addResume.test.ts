@@ -64,6 +64,7 @@ const DOCUMENTS: [string, string][] = [
     'subscription ($of: [String!]!) { marketData(symbols: $of, resume: ["c1", "c)2"]) { symbol } }',
   ],
   ['has one cursor', 'subscription { marketData(symbols: ["A"], resume: "c1") { symbol } }'],
+  ['has no space behind a cursor', 'subscription { marketData(resume:"c1"symbols:"A") { symbol } }'],
   ['has null for cursors', 'subscription { marketData(symbols: ["A"], resume: null) { symbol } }'],
   [
     'uses the word resume elsewhere',
@@ -71,7 +72,11 @@ const DOCUMENTS: [string, string][] = [
   ],
   ['asks for lists', 'subscription { marketDataBatch(symbols: ["A"], everyMs: 50) { symbol } }'],
   [
-    'has a directive between arguments and selections',
+    'has directives on the field',
+    'subscription ($yes: Boolean!) { marketData(symbols: ["A"]) @include(if: $yes) @skip(if: false) { symbol } }',
+  ],
+  [
+    'has the field in a fragment, beside a directive',
     'subscription ($yes: Boolean!) { ... on Subscription @include(if: $yes) { brokerStatus { id } } ...Root } fragment Root on Subscription { marketData(symbols: ["A"]) { symbol } }',
   ],
   ['begins with a byte order mark', '\uFEFFsubscription { marketData(symbols: ["A"]) { symbol } }'],
@@ -97,6 +102,10 @@ describe('addResume', () => {
     ['subscribes to something else', 'subscription { marketData: brokerStatus(broker: "marketData(") { id } }'],
     ['has the field in a comment', 'subscription { brokerStatus { id } # marketData(symbols: ["A"]) { symbol }\n }'],
     ['has the field deeper', 'subscription { brokerStatus { marketData(symbols: ["A"]) { symbol } } }'],
+    [
+      'selects nothing of the field',
+      'subscription { marketData(symbols: ["A"]) @include(if: true) ... on Subscription { brokerStatus { id } } }',
+    ],
     ['is cut off', 'subscription { marketData(symbols: ["A"]) { symbol'],
     ['is cut off in a string', 'subscription { marketData(symbols: ["A) { symbol } }'],
     ['is empty', ''],

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.ts';
 import { maskSecrets } from '../../../src/config/secrets.ts';
-import { valid } from './support.ts';
+import { faultsIn, load, valid } from './support.ts';
 
 it('masks every secret of the effective configuration and nothing else', () => {
   const config = valid(
@@ -33,4 +33,15 @@ it('shows null if there is no secret', () => {
     bus: { redis: { url: null } },
     brokers: { oanda: { token: null, accountId: null } },
   });
+});
+
+it.each([
+  ['a colon that was forgotten', 'brokers: { oanda: { token hunter2-of-oanda } }', 'brokers.oanda.token…'],
+  ['a space that was forgotten', 'brokers: { oanda: { token:hunter2-of-oanda } }', 'brokers.oanda.token…'],
+  ['a quotation mark that was forgotten', 'metrics: { "token": hun,ter2-of-metrics }', 'metrics.…'],
+  ['a letter too many', 'metrics: { tokens: hunter2 }', 'metrics.tokens'],
+])('a secret is not shown as the name of an unknown key because of %s', (_what, yaml, path) => {
+  const result = load({ yaml });
+  expect(result.ok ? [] : result.faults.map((fault) => fault.path)).toContain(path);
+  expect(faultsIn(result).join('\n')).not.toContain('ter2');
 });

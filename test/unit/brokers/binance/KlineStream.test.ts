@@ -8,7 +8,7 @@ const feed = feedOf('BTCUSDT', 'candle', '1m');
 const seconds = feedOf('BTCUSDT', 'candle', '1s');
 const fives = feedOf('BTCUSDT', 'candle', '5s');
 
-const minute = (index: number, x = false, after = 500) =>
+const minute = (index: number, x = false, after = x ? MINUTE : 500) =>
   kline(START + index * MINUTE, { x, E: START + index * MINUTE + after, i: '1m', lengthMs: MINUTE });
 
 async function startCandles(...feeds: [typeof feed, ...(typeof feed)[]]) {
@@ -52,6 +52,44 @@ describe('candles', () => {
     send(socket, 'btcusdt@kline_1m', kline(START));
     expect(candles()).toEqual([]);
     expect(await counter('invalidMessages')).toEqual([{ source: 'binance', value: 1 }]);
+  });
+
+  it.each([
+    ['that begins within an interval', kline(START + 1, { i: '1m', lengthMs: MINUTE, E: START + 500 })],
+    ['that is longer than its interval', kline(START, { i: '1m', lengthMs: MINUTE + 1 })],
+    ['from days ahead', minute(10_000)],
+  ])('%s are malformed, and the next is understood', async (_name, data) => {
+    const { socket, candles, counter } = await startCandles(feed);
+    send(socket, 'btcusdt@kline_1m', data);
+    send(socket, 'btcusdt@kline_1m', minute(0));
+    expect(candles()).toEqual(['1m 04:00']);
+    expect(await counter('invalidMessages')).toEqual([{ source: 'binance', value: 1 }]);
+  });
+
+  it('go on, with a word, when one from ahead has made them look old for ten seconds', async () => {
+    const { socket, clock, candles, conditions } = await startCandles(feed);
+    send(socket, 'btcusdt@kline_1m', minute(0));
+    send(socket, 'btcusdt@kline_1m', minute(30));
+    await clock.advance(1_000);
+    const before = candles().length;
+    send(socket, 'btcusdt@kline_1m', minute(1));
+    await clock.advance(9_000);
+    send(socket, 'btcusdt@kline_1m', minute(1, false, 9_500));
+    expect(candles()).toHaveLength(before);
+    await clock.advance(1_100);
+    send(socket, 'btcusdt@kline_1m', minute(1, false, 10_600));
+    send(socket, 'btcusdt@kline_1m', minute(1, true));
+    expect(candles().slice(before)).toEqual(['1m 05:00', '1m 05:00 closed']);
+    expect(conditions(feed).slice(-3)).toMatchObject([{ kind: 'recovering' }, { kind: 'gap' }, { kind: 'live' }]);
+  });
+
+  it('that were closed may be closed again and again', async () => {
+    const { socket, clock, candles } = await startCandles(feed);
+    for (let times = 0; times < 5; times += 1) {
+      send(socket, 'btcusdt@kline_1m', minute(0, true, MINUTE + times * 5_000));
+      await clock.advance(5_000);
+    }
+    expect(candles()).toEqual(['1m 04:00 closed']);
   });
 
   it('missed in an outage are fetched, each closed once and in order, before the new ones', async () => {
@@ -195,7 +233,7 @@ describe('candles', () => {
       {
         kind: 'gap',
         reason: 'Candles of BTCUSDT since 2026-01-02T03:04:00.000Z may be missing.',
-        to: '2026-01-02T03:06:00.500Z',
+        to: '2026-01-02T03:07:00.000Z',
       },
     ]);
     expect(await counter('gaps')).toEqual([{ broker: 'binance', type: 'candle', value: 1 }]);

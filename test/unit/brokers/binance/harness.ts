@@ -40,7 +40,7 @@ export function catalogOf(...symbols: string[]): InstrumentCatalog {
 }
 
 /** What the venue answers to requests; each may be replaced, and remembers what it was asked. */
-class FakeRest implements Rest {
+export class FakeRest implements Rest {
   readonly asked: { readonly what: string; readonly args: readonly unknown[] }[] = [];
   pausedUntilMs: number | null = null;
   closed = false;
@@ -221,7 +221,18 @@ export const depth = (U: number, u: number, size = '1') => ({
   b: [['10.00', size]],
   a: [],
 });
-export const kline = (t: number, { x = false, E = t + 500, i = '1s', lengthMs = 1_000, c = '10' } = {}) => ({
+interface KlineOptions {
+  readonly x?: boolean;
+  readonly E?: number;
+  readonly i?: string;
+  readonly lengthMs?: number;
+  readonly c?: string;
+}
+
+export const kline = (
+  t: number,
+  { x = false, i = '1s', lengthMs = 1_000, E = t + (x ? lengthMs : 500), c = '10' }: KlineOptions = {},
+) => ({
   e: 'kline',
   E,
   s: 'BTCUSDT',

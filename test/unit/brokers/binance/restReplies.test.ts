@@ -10,6 +10,7 @@ import {
   Depth,
   ExchangeInfo,
   KlineRows,
+  klineRowsOf,
   RecentTrades,
   SymbolInfo,
   WeightLimit,
@@ -46,12 +47,29 @@ describe('restMessages', () => {
     ['too many digits', '1'.repeat(41)],
     ['a number', 1.5],
     ['nothing', ''],
+    ['zero', '0.00000000'],
   ])('refuses a price that is %s', (_name, price) => {
     expect(Depth.safeParse({ lastUpdateId: 1, bids: [[price, '1']], asks: [] }).success).toBe(false);
   });
 
   it.each([[-1], [1.5], [2 ** 60], ['7'], [null]])('refuses the update id %o', (lastUpdateId) => {
     expect(Depth.safeParse({ lastUpdateId, bids: [], asks: [] }).success).toBe(false);
+  });
+
+  it.each([
+    ['a price of zero', [0, '0', '2', '0', '1', '5', 59_999, '', 1]],
+    ['an end before its beginning', [60_000, '1', '2', '1', '1', '5', 59_999, '', 1]],
+    ['a highest price that is not', [0, '1', '2', '1', '3', '5', 59_999, '', 1]],
+    ['a lowest price that is not', [0, '1', '3', '2', '2', '5', 59_999, '', 1]],
+  ])('refuses a bar with %s', (_name, row) => {
+    expect(KlineRows.safeParse([[0, '1', '2', '1', '1', '5', 59_999, '', 1]]).success).toBe(true);
+    expect(KlineRows.safeParse([row]).success).toBe(false);
+  });
+
+  it('refuses bars that are longer than was asked for', () => {
+    const rows = [[0, '1', '2', '1', '1', '5', 60_000, '', 1]];
+    expect(klineRowsOf('5m').safeParse(rows).success).toBe(true);
+    expect(klineRowsOf('1m').safeParse(rows).success).toBe(false);
   });
 
   it('keeps every digit, and ignores what it does not know', () => {

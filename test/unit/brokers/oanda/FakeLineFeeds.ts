@@ -34,9 +34,13 @@ export class FakeLineFeed implements LineFeed {
 
   /** False: it was refused. */
   line(message: object): boolean {
+    return this.text(JSON.stringify(message));
+  }
+
+  text(line: string): boolean {
     if (!this.#alive) throw new Error('a line over a stream that has ended');
     this.#options.listener.onActivity();
-    const accepted = this.#options.listener.onLine(JSON.stringify(message));
+    const accepted = this.#options.listener.onLine(line);
     if (!accepted) this.#options.listener.onInvalid();
     return accepted;
   }

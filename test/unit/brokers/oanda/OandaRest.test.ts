@@ -40,6 +40,15 @@ it.each([
   expect((await metrics.invalidMessages.get()).values).toMatchObject([{ value: 1 }]);
 });
 
+it('a candle that opens in the far future is left out, and the others are read', async () => {
+  const times = ['1767322860', '9999-12-31T23:59:00Z'];
+  const candles = times.map((time) => ({ ...CANDLES[0], time }));
+  await using server = await ScriptedServer.start(() => ({ body: { candles } }));
+  await using rest = restOf(server, new Metrics());
+  const found = await rest.fetchCandles({ symbol: 'EUR_USD', interval: '1m', fromMs: 0, toMs: null, limit: 2 });
+  expect(found.map(({ openTime }) => openTime)).toEqual(['2026-01-02T03:01:00.000Z']);
+});
+
 it.each([0, 1, 2, 3, 4])(
   'the newest candles of an instrument that the venue refuses are none, wherever it stands: %i',
   async (index) => {

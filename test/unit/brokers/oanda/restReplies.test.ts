@@ -112,6 +112,10 @@ describe('candles', () => {
     ['time', { time: 'now' }],
     ['mid', { mid: undefined }],
     ['prices', { mid: { ...entry.mid, c: 10506 } }],
+    ['price above zero', { mid: { ...entry.mid, l: '0' } }],
+    ['highest price', { mid: { ...entry.mid, h: entry.mid.l } }],
+    ['lowest price', { mid: { ...entry.mid, l: entry.mid.h } }],
+    ['time since the epoch', { time: '0001-01-01T00:00:00Z' }],
     ['volume', { volume: 1.5 }],
     ['completeness', { complete: 'yes' }],
   ])('without a %s that makes sense are refused', (_name, fields) => {

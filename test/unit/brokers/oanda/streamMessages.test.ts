@@ -114,6 +114,9 @@ describe('messages of the price stream', () => {
   it.each([
     ['a price without time', PRICE.replace(/"time":"[^"]*",/, '')],
     ['a price that is a number', PRICE.replace('"0.72711"', '0.72711')],
+    ['a price that is negative', PRICE.replace('"0.72711"', '"-0.72711"')],
+    ['a price of zero', PRICE.replace('"0.72711"', '"0.00000"')],
+    ['a price from before the epoch', PRICE.replace('2019-01-31', '0001-01-31')],
     ['a price that is no number', PRICE.replace('"0.72711"', '"NaN"')],
     ['a price of 41 digits', PRICE.replace('"0.72711"', `"${'1'.repeat(41)}"`)],
     ['levels that are none', PRICE.replace('[{"price":"0.72711","liquidity":10000000}]', '[7]')],
