@@ -47,7 +47,7 @@ const DIRECT_MS = 10_000;
 const FENCE_CHARACTERS = 6;
 
 const WAITING = 'Waits for the gateway that is connected to the venue.';
-const NO_REDIS = 'The connection to Redis is lost; another gateway has the data.';
+const NO_REDIS = 'Redis can not be reached; another gateway has the data.';
 const NO_LEADER = 'No gateway is connected to the venue just now; another one takes over.';
 const TAKEN_OVER = 'Another gateway has taken over the connection to the venue.';
 
