@@ -1,3 +1,4 @@
+import dns from 'node:dns';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -5,7 +6,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { FeedAuditor } from '../support/FeedAuditor.ts';
@@ -144,6 +145,29 @@ describe('a venue that can not be reached', () => {
     expect(client.messages.some(({ status, broker }) => status === 'recovering' && broker === 'binance')).toBe(false);
   });
 
+  it('because its name is looked up for long is reported, does not concern another one, and is served once it is known', async () => {
+    await using venue = await StandInBinance.start();
+    const { port } = new URL(venue.restUrl);
+    const slow = { kind: 'binance', websocketUrl: `ws://slow.invalid:${port}`, restUrl: `http://slow.invalid:${port}` };
+    using resolver = new SlowResolver('slow.invalid');
+    await using gateway = await startGateway({
+      config: { brokers: { slow, binance: standInBroker(venue) }, feeds: FEEDS },
+    });
+    await using client = await RawClient.connect(gateway.urls.raw);
+    await client.subscribe('slow', ['BTCUSDT'], ['tick']);
+    await client.waitFor(({ status, broker }) => status === 'recovering' && broker === 'slow');
+    await client.subscribe('binance', ['BTCUSDT'], ['tick']);
+    await venue.waitForSubscription('btcusdt@bookTicker');
+    venue.market('BTCUSDT').tick();
+    await client.waitFor(({ type, broker }) => type === 'data' && broker === 'binance');
+    expect(client.data('tick')).toHaveLength(1);
+
+    resolver.answer('127.0.0.1');
+    await waitFor(() => venue.subscribers('btcusdt@bookTicker').size === 2, 'the connection of the other broker');
+    venue.market('BTCUSDT').tick();
+    await client.waitFor(({ type, broker }) => type === 'data' && broker === 'slow');
+  });
+
   it('because its certificate is nobody’s is never given a request, nor listened to', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tickgraph-tls-'));
     await using stack = new AsyncDisposableStack();
@@ -183,3 +207,42 @@ describe('a venue that can not be reached', () => {
     expect(client.data('tick')).toEqual([]);
   });
 });
+
+type Lookup = (error: null, address: string | { address: string; family: number }[], family: number) => void;
+
+/** Names are looked up by the system, except for one: that one waits for an answer. */
+class SlowResolver implements Disposable {
+  readonly #waiting: (() => void)[] = [];
+  readonly #spy: { mockRestore(): void };
+  #address: string | null = null;
+
+  constructor(slow: string) {
+    const system = dns.lookup;
+    this.#spy = vi.spyOn(dns, 'lookup').mockImplementation(((
+      name: string,
+      options: { all?: boolean },
+      done: Lookup,
+    ) => {
+      if (name !== slow) {
+        Reflect.apply(system, dns, [name, options, done]);
+        return;
+      }
+      const reply = (): void => {
+        const address = this.#address ?? '';
+        if (options.all === true) done(null, [{ address, family: 4 }], 4);
+        else done(null, address, 4);
+      };
+      if (this.#address === null) this.#waiting.push(reply);
+      else setImmediate(reply);
+    }) as typeof dns.lookup);
+  }
+
+  answer(address: string): void {
+    this.#address = address;
+    for (const reply of this.#waiting.splice(0)) reply();
+  }
+
+  [Symbol.dispose](): void {
+    this.#spy.mockRestore();
+  }
+}

@@ -128,10 +128,9 @@ export class KlineStream extends MarketStream {
     this.#held = [];
   }
 
-  /** A candle of this length, which begins with a full interval; a halt may cut it short. */
+  /** A candle of this interval; a halt may cut one short, but nothing makes it longer. */
   #isOurs({ interval, openAt, lastAt }: CandleMessage): boolean {
-    const lengthMs = CANDLE_INTERVALS[this.#interval];
-    return interval === this.#interval && openAt % lengthMs === 0 && lastAt < openAt + lengthMs;
+    return interval === this.#interval && lastAt < openAt + CANDLE_INTERVALS[this.#interval];
   }
 
   get #isJoined(): boolean {

@@ -189,8 +189,6 @@ export function parseCandle(data: unknown): CandleMessage | undefined {
   const volume = amount(candle['v']);
   if (open === undefined || high === undefined || low === undefined || close === undefined) return undefined;
   if (volume === undefined || !isRange({ open, high, low, close })) return undefined;
-  // A candle is begun before it is sent, and is final only when it has ended.
-  if (openAt > sentAt || (closed && sentAt < lastAt)) return undefined;
   return { sentAt, openAt, lastAt, interval, open, high, low, close, volume, tradeCount, closed };
 }
 

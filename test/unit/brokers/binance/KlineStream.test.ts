@@ -55,7 +55,6 @@ describe('candles', () => {
   });
 
   it.each([
-    ['that begins within an interval', kline(START + 1, { i: '1m', lengthMs: MINUTE, E: START + 500 })],
     ['that is longer than its interval', kline(START, { i: '1m', lengthMs: MINUTE + 1 })],
     ['from days ahead', minute(10_000)],
   ])('%s are malformed, and the next is understood', async (_name, data) => {

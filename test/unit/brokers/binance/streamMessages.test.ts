@@ -223,12 +223,6 @@ describe('payloads', () => {
     ['levels that are none', parseDepth, { ...DEPTH, b: [['1']] }],
     ['levels in an object', parseDepth, { ...DEPTH, a: {} }],
     ['a candle that ends before it begins', parseCandle, { ...CANDLE, k: { ...CANDLE.k, T: 1 } }],
-    ['a candle that is sent before it begins', parseCandle, { ...CANDLE, E: CANDLE.k.t - 1 }],
-    [
-      'a candle that is final before its end',
-      parseCandle,
-      { ...CANDLE, E: CANDLE.k.T - 1, k: { ...CANDLE.k, x: true } },
-    ],
     ['a candle whose highest price is not', parseCandle, { ...CANDLE, k: { ...CANDLE.k, h: CANDLE.k.l } }],
     ['a candle whose lowest price is not', parseCandle, { ...CANDLE, k: { ...CANDLE.k, l: CANDLE.k.h } }],
     ['a candle without its bar', parseCandle, { ...CANDLE, k: null }],
