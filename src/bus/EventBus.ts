@@ -20,6 +20,14 @@ export interface StreamReceiver {
   known(key: StreamKey): readonly MarketData[];
 }
 
+/** What other gateways have published of a stream that this one produces now, oldest first. */
+export interface StreamPast {
+  /** The subscribers of this gateway have it, or there are none. */
+  readonly known: readonly MarketData[];
+  /** They don't have it yet, and get it now. */
+  readonly missed: readonly MarketData[];
+}
+
 /** How the bus is. With any state but `ok` the gateway is not ready. */
 export interface BusHealth {
   readonly engine: 'memory' | 'redis';
@@ -37,7 +45,7 @@ export interface EventBus extends AsyncDisposable {
   /** The gateways that share their upstreams over this bus; null if this one is alone. */
   readonly fleet: Fleet | null;
   /** Opens a stream for publishing, whose numbering goes on from `start`, behind these events of the past. */
-  open(key: StreamKey, start: StreamStart, past?: readonly MarketData[]): Channel;
+  open(key: StreamKey, start: StreamStart, past?: StreamPast): Channel;
   /** The receiver gets each stream that starts from now on. Only one receiver is active. */
   subscribe(receiver: StreamReceiver): Disposable;
 }
@@ -71,8 +79,11 @@ export interface FleetSeat extends AsyncDisposable {
    * subscribers go on behind the last event that they have.
    */
   follow(key: StreamKey, goesOn: boolean): Disposable;
-  /** What was last published of a stream that may not be lost, by whichever gateway, oldest first. Never rejects. */
-  tail(key: StreamKey): Promise<readonly MarketData[]>;
+  /**
+   * What was last published of a stream that may not be lost, by whichever gateway. `goesOn`: this gateway has followed it.
+   * Never rejects.
+   */
+  past(key: StreamKey, goesOn: boolean): Promise<StreamPast>;
   /** A book that is followed can't be right: it is asked for again. */
   resync(key: StreamKey): void;
   /** Makes an epoch for a stream of this leader. Later leaders have greater ones. */

@@ -1,5 +1,5 @@
 import type { StreamStart } from '../market/cursor.ts';
-import type { MarketData, StreamKey } from '../market/marketData.ts';
+import type { StreamKey } from '../market/marketData.ts';
 import type { BusHealth, Channel, EventBus, StreamReceiver } from './EventBus.ts';
 
 const DISCARD: Channel = {
@@ -17,8 +17,8 @@ export class MemoryBus implements EventBus {
   readonly health: BusHealth = { engine: 'memory', state: 'ok', reason: null };
   #receiver = NO_RECEIVER;
 
-  open(key: StreamKey, start: StreamStart, past: readonly MarketData[] = []): Channel {
-    return this.#receiver.receive(key, start, past);
+  open(key: StreamKey, start: StreamStart): Channel {
+    return this.#receiver.receive(key, start, []);
   }
 
   subscribe(receiver: StreamReceiver): Disposable {

@@ -1,6 +1,6 @@
-import type { Channel, EventBus, Fleet, FleetSeat } from '../bus/EventBus.ts';
+import type { Channel, EventBus, Fleet, FleetSeat, StreamPast } from '../bus/EventBus.ts';
 import { addressOf, SHARED, streamKey } from '../market/marketData.ts';
-import type { MarketData, Scope, StreamKey } from '../market/marketData.ts';
+import type { Scope, StreamKey } from '../market/marketData.ts';
 import type { Asker } from '../shared/FairQueue.ts';
 import { randomId } from '../shared/random.ts';
 import type { WantedStream } from './NumberedStream.ts';
@@ -23,6 +23,7 @@ export interface ProductionOptions {
   readonly onTurn: (isProducer: boolean) => void;
 }
 
+const NO_PAST: StreamPast = { known: [], missed: [] };
 /** Other gateways, as the client that work is done for. */
 const OTHER_GATEWAYS: Asker = { owner: 'other gateways' };
 
@@ -123,8 +124,8 @@ export class Production implements AsyncDisposable {
 
   #begin(feed: VenueFeed, goesOn: boolean): void {
     if (!this.#isProducer) this.#follow(feed, goesOn);
-    else if (this.#seat !== null && hasPast(feed.type)) void this.#produceBehind(feed, this.#seat);
-    else this.#produce(feed, []);
+    else if (this.#seat !== null && hasPast(feed.type)) void this.#produceBehind(feed, this.#seat, goesOn);
+    else this.#produce(feed, NO_PAST);
   }
 
   #follow(feed: VenueFeed, goesOn: boolean): void {
@@ -156,20 +157,20 @@ export class Production implements AsyncDisposable {
   }
 
   /** Goes on behind what the fleet has published of the stream, whoever produced it. */
-  async #produceBehind(feed: VenueFeed, seat: FleetSeat): Promise<void> {
+  async #produceBehind(feed: VenueFeed, seat: FleetSeat, goesOn: boolean): Promise<void> {
     const pending: Channel = { ...NO_CHANNEL };
     feed.isReady = false;
     feed.channel = pending;
-    const past = await seat.tail(feed.key);
+    const past = await seat.past(feed.key, goesOn);
     // It may have been closed meanwhile, or another gateway leads again.
     if (feed.channel !== pending) return;
     this.#produce(feed, past);
     this.#options.onReady();
   }
 
-  #produce(feed: VenueFeed, past: readonly MarketData[]): void {
+  #produce(feed: VenueFeed, past: StreamPast): void {
     const { bus, numberings } = this.#options;
-    const last = past.at(-1);
+    const last = past.missed.at(-1) ?? past.known.at(-1);
     const start = numberings.startBehind(addressOf(feed.key), last);
     feed.renumber(start);
     feed.channel = bus.open(feed.key, start, past);

@@ -1,5 +1,6 @@
 import { FeedAuditor } from './FeedAuditor.ts';
 import { GatewayProcess } from './GatewayProcess.ts';
+import { CuttingProxy } from './CuttingProxy.ts';
 import { RedisServer } from './RedisServer.ts';
 import { waitFor } from './waitFor.ts';
 import { StandInBinance } from '../venues/binance/StandInBinance.ts';
@@ -18,6 +19,8 @@ export interface FleetGateway {
   readonly process: GatewayProcess;
   readonly url: string;
   readonly auditor: FeedAuditor;
+  /** Its network to Redis. */
+  readonly line: CuttingProxy;
 }
 
 /** A busy venue, a Redis, and gateways that share the connection to the venue over it. */
@@ -60,12 +63,13 @@ export class Fleet implements AsyncDisposable {
   /** Another gateway with a subscriber of its own. The first one leads. */
   async add(): Promise<FleetGateway> {
     const { redis, venue } = this;
+    const line = this.#stack.use(await CuttingProxy.to(redis.port));
     const process = this.#stack.use(
       new GatewayProcess({
         env: {
           HOST: '127.0.0.1',
           PORT: '0',
-          REDIS_URL: redis.url,
+          REDIS_URL: `redis://127.0.0.1:${line.port}`,
           TICKGRAPH_BUS__ENGINE: 'redis',
           TICKGRAPH_BROKERS__BINANCE__WEBSOCKET_URL: venue.websocketUrl,
           TICKGRAPH_BROKERS__BINANCE__REST_URL: venue.restUrl,
@@ -82,7 +86,7 @@ export class Fleet implements AsyncDisposable {
     const raw = `${url.replace('http', 'ws')}/ws`;
     const urls = { http: url, graphql: `${url}/graphql`, raw };
     const auditor = this.#stack.use(await FeedAuditor.raw({ urls }, FEED));
-    const gateway = { process, url, auditor };
+    const gateway = { process, url, auditor, line };
     this.gateways.push(gateway);
     return gateway;
   }

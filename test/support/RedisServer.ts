@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { createClient } from '@redis/client';
 import { waitFor } from './waitFor.ts';
 
 /** The redis-server or valkey-server of this machine; undefined if it has none. */
@@ -42,6 +43,11 @@ export class RedisServer implements AsyncDisposable {
   /** A new one on the same port, which knows nothing. */
   async restart(): Promise<void> {
     await this.kill();
+    await this.begin();
+  }
+
+  /** Begins again after `kill`. */
+  async begin(): Promise<void> {
     this.#child = this.#spawn();
     await this.#accepting();
   }
@@ -53,6 +59,18 @@ export class RedisServer implements AsyncDisposable {
 
   thaw(): void {
     this.#child.kill('SIGCONT');
+  }
+
+  /** The answer to one command, over a connection of its own. */
+  async ask(...command: readonly string[]): Promise<unknown> {
+    const client = createClient({ url: this.url, RESP: 3 });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return await client.sendCommand([...command]);
+    } finally {
+      client.destroy();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

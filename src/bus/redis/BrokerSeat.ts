@@ -5,11 +5,11 @@ import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
 import { randomId } from '../../shared/random.ts';
 import { assertNever } from '../../shared/errors.ts';
-import type { Channel, FleetMember, FleetSeat, StreamReceiver } from '../EventBus.ts';
+import type { Channel, FleetMember, FleetSeat, StreamPast, StreamReceiver } from '../EventBus.ts';
 import { parseControl } from './control.ts';
 import type { ControlMessage } from './control.ts';
 import { FollowedStreams } from './FollowedStreams.ts';
-import { parseFrame } from './frames.ts';
+import { isPlausible, parseFrame } from './frames.ts';
 import { Lease } from './Lease.ts';
 import { KEPT_EVENTS, LedStreams, mayNotBeLost } from './LedStreams.ts';
 import { brokerNames, logName } from './names.ts';
@@ -102,6 +102,9 @@ export class BrokerSeat implements FleetSeat {
       onLost: () => {
         this.#led.end();
       },
+      onTaken: () => {
+        if (this.#isLeading) this.#standDown();
+      },
     });
     this.#setLeading(false);
     void link.subscribe(this.#names.control, this.#onControl);
@@ -141,7 +144,7 @@ export class BrokerSeat implements FleetSeat {
     return this.#followed.follow(key, goesOn);
   }
 
-  async tail(key: StreamKey): Promise<readonly MarketData[]> {
+  async past(key: StreamKey, goesOn: boolean): Promise<StreamPast> {
     const { link, prefix, receiver } = this.#options;
     let kept: readonly MarketData[] = [];
     try {
@@ -150,10 +153,13 @@ export class BrokerSeat implements FleetSeat {
     } catch {
       // What this gateway has itself must do.
     }
-    const known = receiver().known(key).filter(isKept);
+    const own = receiver().known(key).filter(isKept);
     const newest = kept.at(-1);
-    const all = newest === undefined ? known : [...kept, ...known.slice(indexBehind(known, newest))];
-    return rising(all).slice(-KEPT_EVENTS);
+    const all = newest === undefined ? own : [...kept, ...own.slice(indexBehind(own, newest))];
+    const past = rising(all).slice(-KEPT_EVENTS);
+    const last = goesOn ? own.at(-1) : undefined;
+    const from = last === undefined ? past.length : indexBehind(past, last);
+    return { known: past.slice(0, from), missed: past.slice(from) };
   }
 
   resync(key: StreamKey): void {
@@ -162,7 +168,8 @@ export class BrokerSeat implements FleetSeat {
 
   /** Both connections to Redis are there. Whatever was published meanwhile has been missed. */
   connected(): void {
-    this.#lease.try();
+    if (this.#isLeading || this.#leader === 0) this.#lease.try();
+    else this.#lease.postpone();
     this.#followed.lose();
     this.#repeat();
   }
@@ -180,9 +187,13 @@ export class BrokerSeat implements FleetSeat {
   }
 
   readonly #onControl = (text: string): void => {
+    const { clock, metrics, node } = this.#options;
     const message = parseControl(text);
-    if (message === null) this.#options.metrics.invalidMessages.inc({ source: 'bus' });
-    if (message === null || message.node === this.#options.node) return;
+    if (message === null || (message.kind === 'beat' && !isPlausible(message.fence, clock.now()))) {
+      metrics.invalidMessages.inc({ source: 'bus' });
+      return;
+    }
+    if (message.node === node) return;
     switch (message.kind) {
       case 'beat':
         if (message.fence < this.#leader) return;

@@ -6,7 +6,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import { randomId } from '../../shared/random.ts';
 import type { StreamReceiver } from '../EventBus.ts';
-import { parseFrame } from './frames.ts';
+import { isPlausible, parseFrame } from './frames.ts';
 import { channelName } from './names.ts';
 import type { RedisLink } from './RedisLink.ts';
 import { StreamReader } from './StreamReader.ts';
@@ -145,7 +145,7 @@ export class FollowedStreams implements Disposable {
     // What this gateway published while it led may still come back to it.
     if (this.#followed.get(reader.key)?.reader !== reader) return;
     const frame = parseFrame(reader.key, text);
-    if (frame === null) {
+    if (frame === null || !isPlausible(frame.fence, clock.now())) {
       metrics.invalidMessages.inc({ source: 'bus' });
       return;
     }

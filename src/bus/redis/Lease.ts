@@ -7,25 +7,35 @@ export interface LeaseOptions {
   /** Names this gateway, and this life of it. */
   readonly node: string;
   readonly names: BrokerNames;
-  readonly link: Pick<RedisLink, 'run' | 'isReady'>;
+  readonly link: Pick<RedisLink, 'run' | 'isReady' | 'serverMs'>;
   readonly clock: Clock;
   readonly random: Random;
   /** The lease is held from now on, with this fence: greater than that of every tenure before. */
   readonly onHeld: (fence: number) => void;
   /** It is not held any more: nothing may be published under its fence. */
   readonly onLost: () => void;
+  /** Another gateway holds it. */
+  readonly onTaken: () => void;
 }
 
 const TTL_MS = 3_000;
 const RENEW_MS = 1_000;
 /** How often a lease that another gateway holds is tried. */
 const TRY_MS = 500;
+/** An attempt that Redis begins later is void. */
+const PATIENCE_MS = 1_000;
 /** It is given up so long before it ends by the clock of Redis. */
 const MARGIN = 0.1;
 
-// The fence is no less than the time in seconds, so that it rises even if Redis has forgotten the last one.
+// A server that was frozen executes what it finds in its sockets, although whoever sent it has given up: hence the deadline.
+// A holder that was away for a moment may still have it. The fence is no less than the time in seconds, so that it rises
+// even if Redis has forgotten the last one.
 const ACQUIRE = `
-if not redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
+local time = redis.call('time')
+if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[4]) then return -1 end
+local holder = redis.call('get', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
 local fence = redis.call('incr', KEYS[2])
 if fence < tonumber(ARGV[3]) then
   fence = tonumber(ARGV[3])
@@ -79,6 +89,11 @@ export class Lease implements AsyncDisposable {
     this.#asking = this.#ask();
   }
 
+  /** Lets the gateway try first that had it before Redis was away. */
+  postpone(): void {
+    this.#tryAfter(2 * TRY_MS);
+  }
+
   /** Another gateway has a later one: Redis has lost this one. */
   abandon(): void {
     this.#lose();
@@ -104,10 +119,11 @@ export class Lease implements AsyncDisposable {
     const { clock, names, node, random, onHeld } = this.#options;
     const beganMs = clock.monotonic();
     const isRenewal = this.fence !== null;
+    const deadline = String((this.#options.link.serverMs ?? 0) + PATIENCE_MS);
     const seconds = Math.floor(clock.now() / 1_000);
     const answer = isRenewal
       ? await this.#run(RENEW, [names.lease], [node, String(TTL_MS)])
-      : await this.#run(ACQUIRE, [names.lease, names.fence], [node, String(TTL_MS), String(seconds)]);
+      : await this.#run(ACQUIRE, [names.lease, names.fence], [node, String(TTL_MS), String(seconds), deadline]);
     this.#isAsking = false;
     if (!this.#isWanted) {
       if (!isRenewal && typeof answer === 'number' && answer > 0) {
@@ -122,13 +138,17 @@ export class Lease implements AsyncDisposable {
         this.#fence = answer;
         onHeld(answer);
       }
-    } else if (isRenewal && answer === 0) {
+    } else if (answer === 0) {
       this.#lose();
+      if (!isRenewal) this.#options.onTaken();
     }
     this.#checkEnd();
-    const pause = this.#fence === null ? TRY_MS * (0.75 + random() / 2) : RENEW_MS;
+    this.#tryAfter(this.#fence === null ? TRY_MS * (0.75 + random() / 2) : RENEW_MS);
+  }
+
+  #tryAfter(pauseMs: number): void {
     this.#timer?.[Symbol.dispose]();
-    this.#timer = clock.after(pause, () => {
+    this.#timer = this.#options.clock.after(pauseMs, () => {
       this.try();
     });
   }

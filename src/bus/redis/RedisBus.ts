@@ -1,16 +1,26 @@
 import type { StreamStart } from '../../market/cursor.ts';
 import { addressOf, SHARED } from '../../market/marketData.ts';
-import type { MarketData, StreamKey } from '../../market/marketData.ts';
+import type { StreamKey } from '../../market/marketData.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Random } from '../../shared/random.ts';
 import { randomId } from '../../shared/random.ts';
-import type { BusHealth, Channel, EventBus, Fleet, FleetMember, FleetSeat, StreamReceiver } from '../EventBus.ts';
+import type {
+  BusHealth,
+  Channel,
+  EventBus,
+  Fleet,
+  FleetMember,
+  FleetSeat,
+  StreamPast,
+  StreamReceiver,
+} from '../EventBus.ts';
 import { NO_RECEIVER } from '../MemoryBus.ts';
 import { BrokerSeat } from './BrokerSeat.ts';
 import { Pauses } from './Pauses.ts';
 import { RedisLink } from './RedisLink.ts';
+import { startBehind } from './StreamReader.ts';
 
 export interface RedisBusOptions {
   readonly url: string;
@@ -23,6 +33,7 @@ export interface RedisBusOptions {
   readonly metrics: Metrics;
 }
 
+const NO_PAST: StreamPast = { known: [], missed: [] };
 const STATES: readonly BusHealth['state'][] = ['ok', 'connecting', 'lost'];
 
 /** The bus of several gateways: streams that all clients may see are shared over Redis, each from the gateway that leads its broker. */
@@ -71,8 +82,9 @@ export class RedisBus implements EventBus, Fleet {
     return this;
   }
 
-  open(key: StreamKey, start: StreamStart, past: readonly MarketData[] = []): Channel {
-    const local = this.#receiver.receive(key, start, past);
+  open(key: StreamKey, start: StreamStart, { known, missed }: StreamPast = NO_PAST): Channel {
+    const local = this.#receiver.receive(key, startBehind(known, missed, start), known);
+    for (const event of missed) local.publish(event);
     const { broker, scope } = addressOf(key);
     // What flows because of a client's own credentials stays on this gateway.
     return scope === SHARED ? (this.#seats.get(broker)?.open(key, start, local) ?? local) : local;

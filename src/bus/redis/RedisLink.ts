@@ -1,12 +1,12 @@
 import { createClient } from '@redis/client';
 import type { RedisClientOptions } from '@redis/client';
-import type { Logger } from '../../shared/logger.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
 
 export interface RedisLinkOptions {
   /** `redis://` or `rediss://`. */
   readonly url: string;
-  readonly logger: Logger;
+  readonly clock: Clock;
   readonly random: Random;
   /** A write was dropped. */
   readonly onDropped: () => void;
@@ -34,6 +34,8 @@ export class RedisLink implements AsyncDisposable {
   readonly #ready = new Set<Client>();
   /** Subscriptions that could not be made, to be made when the connection is there. The client itself restores others. */
   readonly #refused = new Map<Listener, string>();
+  /** The clock of Redis minus this gateway's monotonic one. */
+  #serverAheadMs: number | null = null;
   #inFlight = 0;
   #isClosed = false;
 
@@ -47,6 +49,11 @@ export class RedisLink implements AsyncDisposable {
   /** Begins to connect. Never rejects: it is tried until it succeeds. */
   start(): void {
     for (const client of [this.#commands, this.#subscriber]) void client.connect().catch(() => undefined);
+  }
+
+  /** The time by the clock of Redis, in milliseconds since the epoch; null while that is not known. */
+  get serverMs(): number | null {
+    return this.#serverAheadMs === null ? null : this.#options.clock.monotonic() + this.#serverAheadMs;
   }
 
   get isReady(): boolean {
@@ -123,9 +130,20 @@ export class RedisLink implements AsyncDisposable {
   /** The connection is there. */
   async #greet(client: Client): Promise<void> {
     if (client === this.#subscriber) await this.#subscribeRefused();
+    else await this.#compareClocks();
     if (this.#isClosed || !client.isReady) return;
     this.#ready.add(client);
     if (this.isReady) this.#options.onReady();
+  }
+
+  async #compareClocks(): Promise<void> {
+    try {
+      const [seconds, microseconds] = await this.#commands.time();
+      const serverMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+      this.#serverAheadMs = serverMs - this.#options.clock.monotonic();
+    } catch {
+      // The connection is lost again.
+    }
   }
 
   async #subscribeRefused(): Promise<void> {

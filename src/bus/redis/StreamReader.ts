@@ -1,7 +1,7 @@
 import { parseCursor } from '../../market/cursor.ts';
 import type { StreamStart } from '../../market/cursor.ts';
 import { addressOf } from '../../market/marketData.ts';
-import type { FeedGap, MarketData, MarketDataType, StreamKey } from '../../market/marketData.ts';
+import type { FeedGap, FeedStatus, MarketData, MarketDataType, StreamKey } from '../../market/marketData.ts';
 import { toEpochMs } from '../../market/timestamp.ts';
 import type { Channel, StreamReceiver } from '../EventBus.ts';
 import type { Frame } from './frames.ts';
@@ -41,7 +41,7 @@ export class StreamReader implements Disposable {
   /** The greatest fence that was seen: those before it lead no more. */
   #fence = 0;
   #last: MarketData | null;
-  /** Subscribers were told something else than what the leader said last. */
+  /** Subscribers have been told something else than what the leader said last, which they have to get again. */
   #isTold = false;
 
   constructor(options: StreamReaderOptions) {
@@ -94,6 +94,7 @@ export class StreamReader implements Disposable {
   /** The book can't be right: subscribers get it again. */
   resync(): void {
     this.#channel.reset();
+    this.#isTold = true;
     this.lose();
   }
 
@@ -114,7 +115,6 @@ export class StreamReader implements Disposable {
 
   #lose(): void {
     this.#place = null;
-    if (this.#type === 'orderbook') this.#channel.reset();
     this.#options.onLost();
     this.#options.ask();
   }
@@ -141,6 +141,10 @@ export class StreamReader implements Disposable {
       this.#channel.reset();
       return;
     }
+    if (this.#isLossless && this.#last !== null && isRepeated(line, this.#last)) {
+      this.#options.onDropped('duplicate', 1);
+      return;
+    }
     this.#last = line;
     this.#channel.publish(line);
   }
@@ -156,17 +160,14 @@ export class StreamReader implements Disposable {
   /** A later value stands for all before it. */
   #replace(latest: MarketData | null, start: StreamStart): void {
     const isSame = start.epoch === this.#epoch;
-    if (isSame && this.#type === 'orderbook') this.#channel.reset();
     if (!isSame) this.#reopen(start, []);
-    const isKnown = isSame && this.#type !== 'orderbook' && latest?.cursor === this.#last?.cursor;
-    if (latest === null || (isKnown && !this.#isTold)) return;
-    this.#isTold = false;
-    // A gap was told when it happened.
-    this.#pass(
-      latest.type === 'status'
-        ? { ...latest, gap: null, feeds: latest.feeds?.map((feed) => ({ ...feed, gap: null })) ?? [] }
-        : latest,
-    );
+    if (latest === null) {
+      // The leader itself does not know the value just now.
+      this.#channel.reset();
+    } else if (!isSame || this.#isTold || latest.cursor !== this.#last?.cursor) {
+      this.#isTold = false;
+      this.#pass(latest.type === 'status' ? withoutGap(latest) : latest);
+    }
   }
 
   /** Subscribers get what they lack of it. */
@@ -180,8 +181,7 @@ export class StreamReader implements Disposable {
     const [past, missed] = [kept.slice(0, from), kept.slice(from)];
     const [first] = missed;
     if (start.epoch !== this.#epoch) {
-      const sequence = past.at(-1)?.sequence ?? (first === undefined ? start.sequence : first.sequence - 1);
-      this.#reopen(first === undefined ? start : { epoch: start.epoch, sequence }, past);
+      this.#reopen(startBehind(past, missed, start), past);
     }
     if (last !== null && first !== undefined && past.length === 0 && !isNext(last, first)) {
       this.#options.onGap({ from: last.time, to: first.time });
@@ -202,6 +202,16 @@ export class StreamReader implements Disposable {
   }
 }
 
+/** Returns where a stream begins behind these events, if others come before those that have not been published yet. */
+export function startBehind(
+  known: readonly MarketData[],
+  missed: readonly MarketData[],
+  start: StreamStart,
+): StreamStart {
+  const [first] = missed;
+  return first === undefined ? start : { epoch: start.epoch, sequence: known.at(-1)?.sequence ?? first.sequence - 1 };
+}
+
 /** Returns the index of the first event that comes behind this one, by whichever leader it was numbered. */
 export function indexBehind(events: readonly MarketData[], last: MarketData): number {
   const epoch = parseCursor(last.cursor)?.epoch;
@@ -209,6 +219,19 @@ export function indexBehind(events: readonly MarketData[], last: MarketData): nu
     parseCursor(event.cursor)?.epoch === epoch ? event.sequence > last.sequence : placeOf(event) > placeOf(last),
   );
   return at === -1 ? events.length : at;
+}
+
+/** The status as it is now: a gap was told when it happened. */
+function withoutGap(status: FeedStatus): FeedStatus {
+  if (status.feeds === undefined) return { ...status, gap: null };
+  return { ...status, gap: null, feeds: status.feeds.map((feed) => ({ ...feed, gap: null })) };
+}
+
+/** The event repeats what another leader has published already, who had come further. */
+function isRepeated(event: MarketData, last: MarketData): boolean {
+  if (parseCursor(event.cursor)?.epoch === parseCursor(last.cursor)?.epoch) return false;
+  // A venue that numbers its trades anew does so in its own time.
+  return placeOf(event) <= placeOf(last) && event.time <= last.time;
 }
 
 /** True if nothing can be missing between two events of a stream. */

@@ -24,6 +24,14 @@ const RESET = '-';
 const NUMBER = /^(?:0|[1-9]\d{0,14})$/;
 const EPOCH = /^[\w-]{12}$/;
 
+/** Fences are about the time in seconds. One far ahead would make every leader to come look old. */
+const MAX_AHEAD_S = 86_400;
+
+/** True if a leader can have this fence. */
+export function isPlausible(fence: number, nowMs: number): boolean {
+  return fence <= nowMs / 1_000 + MAX_AHEAD_S;
+}
+
 /** Writes a frame whose lines have been written by `formatLine`. */
 export function formatFrame({
   fence,
