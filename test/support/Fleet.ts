@@ -8,6 +8,8 @@ import { StandInBinance } from '../venues/binance/StandInBinance.ts';
 export interface FleetOptions {
   /** @default 2 */
   readonly gateways?: number;
+  /** A command that makes a user of Redis, and the user with its password for the URL. @default the default user */
+  readonly login?: { readonly command: readonly string[]; readonly user: string };
   /** Of each gateway, besides what a fleet needs. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -30,6 +32,7 @@ export class Fleet implements AsyncDisposable {
   readonly gateways: FleetGateway[] = [];
   readonly #stack: AsyncDisposableStack;
   readonly #env: Readonly<Record<string, string>>;
+  #user = '';
   #traffic: Disposable | null = null;
 
   private constructor(
@@ -44,12 +47,14 @@ export class Fleet implements AsyncDisposable {
     this.#stack = stack;
   }
 
-  static async start({ gateways = 2, env = {} }: FleetOptions = {}): Promise<Fleet> {
+  static async start({ gateways = 2, env = {}, login }: FleetOptions = {}): Promise<Fleet> {
     await using stack = new AsyncDisposableStack();
     const venue = stack.use(await StandInBinance.start({ klinePeriodMs: 100, klineCloseDelayMs: [10, 200] }));
     const redis = stack.use(await RedisServer.start());
     const fleet = new Fleet(venue, redis, env, stack.move());
+    fleet.#user = login === undefined ? '' : `${login.user}@`;
     try {
+      if (login !== undefined) await redis.ask(...login.command);
       fleet.#traffic = venue.run({ everyMs: 20 });
       for (let n = 0; n < gateways; n += 1) await fleet.add();
       await fleet.untilLive();
@@ -69,7 +74,7 @@ export class Fleet implements AsyncDisposable {
         env: {
           HOST: '127.0.0.1',
           PORT: '0',
-          REDIS_URL: `redis://127.0.0.1:${line.port}`,
+          REDIS_URL: `redis://${this.#user}127.0.0.1:${line.port}`,
           TICKGRAPH_BUS__ENGINE: 'redis',
           TICKGRAPH_BROKERS__BINANCE__WEBSOCKET_URL: venue.websocketUrl,
           TICKGRAPH_BROKERS__BINANCE__REST_URL: venue.restUrl,

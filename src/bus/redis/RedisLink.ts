@@ -166,6 +166,9 @@ function createRedisClient({ url, random }: Pick<RedisLinkOptions, 'url' | 'rand
     url,
     RESP: 3,
     name: 'tickgraph',
+    // Not every server knows these commands, and a user with few rights may not give them.
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
     disableOfflineQueue: true,
     commandsQueueMaxLength: 5_000,
     pingInterval: 1_000,
