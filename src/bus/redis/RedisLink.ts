@@ -17,6 +17,16 @@ export interface RedisLinkOptions {
 }
 
 type Listener = (message: string) => void;
+
+/** A channel, and who listens to it. */
+interface Channel {
+  readonly listeners: Set<Listener>;
+  readonly dispatch: Listener;
+  isSubscribed: boolean;
+  /** Runs while Redis is being told of a change. */
+  settling: Promise<void> | null;
+}
+
 type Client = ReturnType<typeof createRedisClient>;
 
 /** Batches that Redis has not answered yet; more are dropped, because late market data is worth nothing. */
@@ -32,8 +42,7 @@ export class RedisLink implements AsyncDisposable {
   readonly #commands: Client;
   readonly #subscriber: Client;
   readonly #ready = new Set<Client>();
-  /** Subscriptions that could not be made, to be made when the connection is there. The client itself restores others. */
-  readonly #refused = new Map<Listener, string>();
+  readonly #channels = new Map<string, Channel>();
   /** The clock of Redis minus this gateway's monotonic one. */
   #serverAheadMs: number | null = null;
   #inFlight = 0;
@@ -61,17 +70,18 @@ export class RedisLink implements AsyncDisposable {
   }
 
   /** Calls the listener for each message on exactly this channel. Resolves once Redis knows; never rejects. */
-  async subscribe(channel: string, listener: Listener): Promise<void> {
-    try {
-      await this.#subscriber.subscribe(channel, listener);
-    } catch {
-      this.#refused.set(listener, channel);
-    }
+  async subscribe(name: string, listener: Listener): Promise<void> {
+    const channel = this.#channels.get(name) ?? newChannel();
+    this.#channels.set(name, channel);
+    channel.listeners.add(listener);
+    await this.#settle(name, channel);
   }
 
-  async unsubscribe(channel: string, listener: Listener): Promise<void> {
-    this.#refused.delete(listener);
-    await this.#subscriber.unsubscribe(channel, listener).catch(() => undefined);
+  async unsubscribe(name: string, listener: Listener): Promise<void> {
+    const channel = this.#channels.get(name);
+    if (channel === undefined) return;
+    channel.listeners.delete(listener);
+    await this.#settle(name, channel);
   }
 
   /** Sends commands in one write. Returns false if they were dropped. Their answers don't matter. */
@@ -129,8 +139,11 @@ export class RedisLink implements AsyncDisposable {
 
   /** The connection is there. */
   async #greet(client: Client): Promise<void> {
-    if (client === this.#subscriber) await this.#subscribeRefused();
-    else await this.#compareClocks();
+    if (client === this.#subscriber) {
+      await Promise.all([...this.#channels].map(([name, channel]) => this.#settle(name, channel)));
+    } else {
+      await this.#compareClocks();
+    }
     if (this.#isClosed || !client.isReady) return;
     this.#ready.add(client);
     if (this.isReady) this.#options.onReady();
@@ -146,10 +159,29 @@ export class RedisLink implements AsyncDisposable {
     }
   }
 
-  async #subscribeRefused(): Promise<void> {
-    const refused = [...this.#refused];
-    this.#refused.clear();
-    await Promise.all(refused.map(([listener, channel]) => this.subscribe(channel, listener)));
+  /**
+   * Subscribes to the channel, or leaves it, one after the other: the client loses count if both are under way. Resolves
+   * when Redis knows, or is away: then it is done when Redis is back.
+   */
+  #settle(name: string, channel: Channel): Promise<void> {
+    channel.settling ??= this.#change(name, channel);
+    return channel.settling;
+  }
+
+  async #change(name: string, channel: Channel): Promise<void> {
+    try {
+      while (channel.listeners.size > 0 !== channel.isSubscribed) {
+        const isWanted = channel.listeners.size > 0;
+        await (isWanted
+          ? this.#subscriber.subscribe(name, channel.dispatch)
+          : this.#subscriber.unsubscribe(name, channel.dispatch));
+        channel.isSubscribed = isWanted;
+      }
+      if (!channel.isSubscribed) this.#channels.delete(name);
+    } catch {
+      // The connection is lost.
+    }
+    channel.settling = null;
   }
 
   #lose(client: Client, reason: string): void {
@@ -180,4 +212,12 @@ function createRedisClient({ url, random }: Pick<RedisLinkOptions, 'url' | 'rand
     },
   };
   return createClient(options);
+}
+
+function newChannel(): Channel {
+  const listeners = new Set<Listener>();
+  const dispatch = (message: string): void => {
+    for (const listener of listeners) listener(message);
+  };
+  return { listeners, dispatch, isSubscribed: false, settling: null };
 }

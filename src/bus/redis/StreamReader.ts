@@ -41,6 +41,8 @@ export class StreamReader implements Disposable {
   /** The greatest fence that was seen: those before it lead no more. */
   #fence = 0;
   #last: MarketData | null;
+  /** The number behind which subscribers get every event that may not be lost; null until it is known. */
+  #joinedAt: number | null = null;
   /** Subscribers have been told something else than what the leader said last, which they have to get again. */
   #isTold = false;
 
@@ -177,18 +179,32 @@ export class StreamReader implements Disposable {
     const newest = events.at(-1);
     const open = newest?.type === 'candle' && !newest.closed ? newest : null;
     const kept = open === null ? events : events.slice(0, -1);
-    const from = last === null ? kept.length : indexBehind(kept, last);
+    const from = this.#indexOfMissed(kept);
     const [past, missed] = [kept.slice(0, from), kept.slice(from)];
-    const [first] = missed;
-    if (start.epoch !== this.#epoch) {
-      this.#reopen(startBehind(past, missed, start), past);
-    }
-    if (last !== null && first !== undefined && past.length === 0 && !isNext(last, first)) {
-      this.#options.onGap({ from: last.time, to: first.time });
-    }
+    const hasHole = past.length === 0 && this.#lacksBefore(missed.at(0), start.epoch);
+    if (start.epoch !== this.#epoch) this.#reopen(startBehind(past, missed, start), past);
+    if (hasHole) this.#options.onGap({ from: last?.time ?? null, to: missed.at(0)?.time ?? null });
     for (const event of missed) this.#pass(event);
+    this.#joinedAt ??= start.sequence;
     if (open !== null && (last === null || indexBehind([open], last) === 0)) this.#pass(open);
     this.#last ??= past.at(-1) ?? null;
+  }
+
+  /** The index of the first event that subscribers should have got. */
+  #indexOfMissed(events: readonly MarketData[]): number {
+    if (this.#last !== null) return indexBehind(events, this.#last);
+    const joinedAt = this.#joinedAt ?? Number.POSITIVE_INFINITY;
+    // Every leader goes on behind the numbers of the one before.
+    const at = events.findIndex(({ sequence }) => sequence > joinedAt);
+    return at === -1 ? events.length : at;
+  }
+
+  /** The leader does not have what came before this event, which subscribers should have got. */
+  #lacksBefore(first: MarketData | undefined, epoch: string): boolean {
+    if (this.#last !== null) return first !== undefined && !isNext(this.#last, first);
+    if (this.#joinedAt === null) return false;
+    // A leader that knows of no event before its own can't have gone on behind one.
+    return epoch !== this.#epoch || (first !== undefined && first.sequence > this.#joinedAt + 1);
   }
 
   #reopen(start: StreamStart, past: readonly MarketData[]): void {

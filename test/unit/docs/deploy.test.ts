@@ -58,7 +58,7 @@ describe('the alert rules and the dashboard', () => {
   it('ask for every metric of the bus', async () => {
     const text = `${expressions().join('\n')}\n${readFileSync(new URL('../../../docs/scaling.md', import.meta.url), 'utf8')}`;
     for (const name of (await knownMetrics()).keys()) {
-      if (/^tickgraph_bus_/.test(name) && !/_(?:bucket|sum|count)$/.test(name)) expect(text).toContain(name);
+      if (name.startsWith('tickgraph_bus_') && !/_(?:bucket|sum|count)$/.test(name)) expect(text).toContain(name);
     }
   });
 });
