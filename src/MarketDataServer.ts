@@ -1,5 +1,7 @@
 import { collectDefaultMetrics } from 'prom-client';
+import type { EventBus } from './bus/EventBus.ts';
 import { MemoryBus } from './bus/MemoryBus.ts';
+import { RedisBus } from './bus/redis/RedisBus.ts';
 import { BinanceHosts } from './brokers/binance/BinanceHosts.ts';
 import { OandaBudgets } from './brokers/oanda/OandaBudgets.ts';
 import type { ReloadOutcome, RunningParts } from './cli/process.ts';
@@ -104,7 +106,7 @@ export class MarketDataServer implements AsyncDisposable {
       clock,
       logger,
       metrics,
-      binanceHosts: new BinanceHosts({ clock, random: systemRandom }),
+      binanceHosts: new BinanceHosts({ clock, random: systemRandom, pauses: manager.fleet }),
       oandaBudgets: new OandaBudgets({ clock }),
       feeds: () => settings.config.feeds,
     });
@@ -142,7 +144,7 @@ export class MarketDataServer implements AsyncDisposable {
 
   /** The brokers as an anonymous client sees them, and the bus. */
   get parts(): RunningParts {
-    return { brokers: this.manager.brokers(NO_ACCESS), bus: { engine: 'memory', state: 'ok' } };
+    return { brokers: this.manager.brokers(NO_ACCESS), bus: this.manager.busHealth };
   }
 
   /**
@@ -231,7 +233,9 @@ function buildServices({
   collectDefaultMetrics({ register: metrics.registry });
   const scheduler = owned.use(new FlushScheduler(clock));
   const index = new SubscriptionIndex(scheduler);
-  const manager = owned.use(buildManager({ ...options, clock }, { index, metrics, bus: owned.use(new MemoryBus()) }));
+  const manager = owned.use(
+    buildManager({ ...options, clock }, { index, metrics, bus: owned.use(buildBus({ ...options, clock }, metrics)) }),
+  );
   const subscriptions = owned.use(
     new Subscriptions({
       manager,
@@ -270,6 +274,14 @@ function buildServices({
       return settings.config.limits;
     },
   };
+}
+
+function buildBus({ config, logger, clock = systemClock }: MarketDataServerOptions, metrics: Metrics): EventBus {
+  const { engine, redis } = config.bus;
+  if (engine === 'memory' || redis.url === null) return new MemoryBus();
+  const bus = new RedisBus({ ...redis, url: redis.url, clock, random: systemRandom, logger, metrics });
+  bus.start();
+  return bus;
 }
 
 function buildSessions(settings: Settings, clock: Clock): Sessions {
@@ -341,7 +353,7 @@ function buildHttp({ options, settings, entrance, services }: Building & { reado
   const raw = new RawProtocol({ services, heartbeatMs: rawMs, maxPayloadBytes, compression });
   const { health, ready } = createHealth({
     manager,
-    bus: () => ({ engine: 'memory', state: 'ok' }),
+    bus: () => manager.busHealth,
     draining: () => http.draining,
     heldUp: () => admission.isHeldUp,
     clock,

@@ -161,6 +161,12 @@ export abstract class BaseBroker implements AsyncDisposable {
     this.reconcile();
   }
 
+  /**
+   * While another gateway is connected to the venue, this one opens no connection for streams. It still knows the
+   * catalog, and answers requests. Nothing is wanted meanwhile.
+   */
+  standBy(_isStandby: boolean): void {}
+
   protected setCatalog(catalog: InstrumentCatalog): void {
     this.#catalog = catalog;
     this.#catalogTried.resolve();

@@ -1,6 +1,6 @@
 import type { StreamStart } from '../market/cursor.ts';
 import type { StreamKey } from '../market/marketData.ts';
-import type { Channel, EventBus, ReceiveStream } from './EventBus.ts';
+import type { BusHealth, Channel, EventBus, StreamReceiver } from './EventBus.ts';
 
 const DISCARD: Channel = {
   publish: () => undefined,
@@ -8,27 +8,30 @@ const DISCARD: Channel = {
   [Symbol.dispose]: () => undefined,
 };
 
-const discard = (): Channel => DISCARD;
+/** Receives nothing. */
+export const NO_RECEIVER: StreamReceiver = { receive: () => DISCARD, known: () => [] };
 
 /** The bus of a single gateway process: what is published goes straight to the receiver. */
 export class MemoryBus implements EventBus {
-  #receive: ReceiveStream = discard;
+  readonly fleet = null;
+  readonly health: BusHealth = { engine: 'memory', state: 'ok', reason: null };
+  #receiver = NO_RECEIVER;
 
   open(key: StreamKey, start: StreamStart): Channel {
-    return this.#receive(key, start);
+    return this.#receiver.receive(key, start, []);
   }
 
-  subscribe(receive: ReceiveStream): Disposable {
-    this.#receive = receive;
+  subscribe(receiver: StreamReceiver): Disposable {
+    this.#receiver = receiver;
     return {
       [Symbol.dispose]: () => {
-        if (this.#receive === receive) this.#receive = discard;
+        if (this.#receiver === receiver) this.#receiver = NO_RECEIVER;
       },
     };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#receive = discard;
+    this.#receiver = NO_RECEIVER;
     return Promise.resolve();
   }
 }

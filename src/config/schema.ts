@@ -3,9 +3,9 @@ import { LOG_LEVELS } from '../shared/logger.ts';
 import { brokersSchema } from './brokers.ts';
 import {
   flag,
-  isMap,
   listOf,
   network,
+  isMap,
   oneOf,
   origin,
   redisUrl,
@@ -175,16 +175,21 @@ const reconnect = withRule(
   },
 );
 
-const bus = section({
-  /** Both are known, so that `redis` gets the reason why it is refused, and not only a list with one word. */
-  engine: oneOf(['memory', 'redis'])
-    .refine((engine) => engine === 'memory', { error: 'memory: this version has no other bus' })
-    .default('memory'),
-  redis: section({
-    url: redisUrl().nullable().default(null),
-    prefix: text('a prefix of letters, digits, -, _, . and :, 64 at most', /^[\w.:-]{1,64}$/).default('tickgraph'),
-  }).prefault({}),
-});
+const bus = withRule(
+  section({
+    engine: oneOf(['memory', 'redis']).default('memory'),
+    redis: section({
+      url: redisUrl().nullable().default(null),
+      prefix: text('a prefix of letters, digits, -, _, . and :, 64 at most', /^[\w.:-]{1,64}$/).default('tickgraph'),
+      onLoss: oneOf(['stale', 'direct']).default('stale'),
+    }).prefault({}),
+  }),
+  {
+    holds: ({ engine, redis }) => engine !== 'redis' || !isMap(redis) || typeof redis['url'] === 'string',
+    expected: 'memory, or a server in bus.redis.url (REDIS_URL)',
+    at: 'engine',
+  },
+);
 
 /** The whole configuration: every key, its bounds and its default. Units are in the names. */
 export const configSchema = section({

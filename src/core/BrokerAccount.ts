@@ -1,14 +1,7 @@
 import type { BaseBroker, BrokerSink, BrokerStatus, Feed, FeedCondition } from '../brokers/BaseBroker.ts';
 import type { EventBus } from '../bus/EventBus.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
-import type {
-  CandleInterval,
-  FeedEventDraft,
-  FeedType,
-  MarketDataType,
-  Scope,
-  StreamKey,
-} from '../market/marketData.ts';
+import type { FeedEventDraft, MarketDataType, Scope, StreamKey } from '../market/marketData.ts';
 import { streamKey } from '../market/marketData.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
 import type { Clock } from '../shared/clock.ts';
@@ -20,6 +13,8 @@ import type { BrokerStanding, BrokerState } from './brokerInfo.ts';
 import { GuardedAdapter } from './GuardedAdapter.ts';
 import type { Adapter } from './GuardedAdapter.ts';
 import { Numberings, VenueFeed } from './NumberedStream.ts';
+import type { WantedStream } from './NumberedStream.ts';
+import { Production } from './Production.ts';
 import { StatusStreams } from './StatusStreams.ts';
 import { FeedLog } from './FeedLog.ts';
 import { FeedMonitor } from './FeedMonitor.ts';
@@ -43,14 +38,8 @@ export interface BrokerAccountOptions {
   readonly onWanted: () => void;
 }
 
-/** One stream of one symbol that somebody wants. */
-export interface WantedStream {
-  readonly symbol: string;
-  readonly type: FeedType;
-  readonly interval: CandleInterval | null;
-}
-
 const OUT_OF_SERVICE = 'The broker is out of service.';
+const TAKES_OVER = 'This gateway takes over the connection to the venue.';
 const REOPENED = 'The broker is being opened anew with other settings.';
 
 /**
@@ -66,6 +55,7 @@ export class BrokerAccount implements AsyncDisposable {
   readonly #monitor: FeedMonitor;
   readonly #log: FeedLog;
   readonly #numberings: Numberings;
+  readonly #production: Production;
   readonly #streams = new Map<StreamKey, VenueFeed>();
   readonly #statuses: StatusStreams;
   /** Null while the account is disabled. */
@@ -87,12 +77,26 @@ export class BrokerAccount implements AsyncDisposable {
     this.#create = create;
     this.scope = options.scope;
     this.#log = new FeedLog({ ...options, isAway: () => this.#isAway });
-    this.#numberings = new Numberings(options.clock);
+    this.#numberings = new Numberings(options.clock, () => this.#production.epoch());
+    this.#production = new Production({
+      ...options,
+      numberings: this.#numberings,
+      feeds: () => this.#streams.values(),
+      want: (wish, asker) => this.want(wish, asker),
+      onReady: () => {
+        this.#reconcile();
+      },
+      onTurn: (isProducer) => {
+        this.#turn(isProducer);
+      },
+    });
     this.#statuses = new StatusStreams({ ...options, numberings: this.#numberings });
     this.#monitor = new FeedMonitor({
       clock: options.clock,
       staleAfterMs: options.staleAfterMs,
       report: (symbol, status) => {
+        // The statuses of streams that come from another gateway come with them.
+        if (!this.#production.isProducer) return;
         this.#logStatus(symbol, status);
         this.#statuses.publish(symbol, status);
       },
@@ -212,6 +216,10 @@ export class BrokerAccount implements AsyncDisposable {
   resync(key: StreamKey, reason: string): void {
     const stream = this.#streams.get(key);
     if (stream === undefined) return;
+    if (!this.#production.isProducer) {
+      this.#production.resync(key);
+      return;
+    }
     this.#condition(stream, { kind: 'recovering', reason });
     this.#broker?.resync(stream, reason);
   }
@@ -222,14 +230,12 @@ export class BrokerAccount implements AsyncDisposable {
     this.#reconciliation?.[Symbol.dispose]();
     this.#monitor[Symbol.dispose]();
     this.#log[Symbol.dispose]();
-    for (const { linger, channel } of this.#streams.values()) {
-      linger?.[Symbol.dispose]();
-      channel[Symbol.dispose]();
-    }
+    for (const { linger } of this.#streams.values()) linger?.[Symbol.dispose]();
+    this.#endAdapter();
+    const left = this.#production[Symbol.asyncDispose]();
     this.#statuses[Symbol.dispose]();
     this.#streams.clear();
-    this.#endAdapter();
-    await this.#closing;
+    await Promise.all([left, this.#closing]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -243,6 +249,8 @@ export class BrokerAccount implements AsyncDisposable {
       nextSink: () => this.#sink(),
     });
     this.#broker = broker;
+    this.#production.join();
+    broker.standBy(!this.#production.isProducer);
     broker.start();
     // A broker may have become one of another kind under the same id.
     for (const stream of this.#streams.values()) {
@@ -253,6 +261,7 @@ export class BrokerAccount implements AsyncDisposable {
 
   #disable(): void {
     this.#endAdapter();
+    this.#production.leave();
     for (const stream of this.#streams.values()) this.#loseBook(stream);
     this.#monitor.setAll('closed', this.#outOfService);
   }
@@ -277,16 +286,11 @@ export class BrokerAccount implements AsyncDisposable {
   }
 
   #open(key: StreamKey, { symbol, type, interval }: WantedStream): VenueFeed {
-    const { bus, id: broker, metrics } = this.#options;
+    const { id: broker, metrics } = this.#options;
     const address = { scope: this.scope, broker, symbol, type, interval };
-    const start = this.#numberings.start(address);
-    const stream = new VenueFeed({
-      address,
-      start,
-      channel: bus.open(key, start),
-      received: metrics.receivedTally(broker, type),
-    });
+    const stream = new VenueFeed({ address, received: metrics.receivedTally(broker, type) });
     this.#streams.set(key, stream);
+    this.#production.begin(stream);
     this.#monitor.open(stream, outageOf(this.#status));
     if (this.#broker === null) this.#monitor.condition(stream, { kind: 'closed', reason: this.#outOfService });
     this.#reconcile();
@@ -298,10 +302,9 @@ export class BrokerAccount implements AsyncDisposable {
     if (this.#closed || stream.interests > 0) return;
     stream.linger = this.#options.clock.after(this.#options.lingerMs, () => {
       this.#streams.delete(stream.key);
-      this.#numberings.keep(stream);
       stream.isOpen = false;
       this.#monitor.close(stream);
-      stream.channel[Symbol.dispose]();
+      this.#production.end(stream);
       this.#forgetStatus(stream.symbol);
       this.#reconcile();
     });
@@ -312,9 +315,19 @@ export class BrokerAccount implements AsyncDisposable {
     this.#reconciliation ??= this.#options.clock.turn(() => {
       this.#reconciliation = null;
       const broker = this.#broker;
-      broker?.setWanted(new Set([...this.#streams.values()].filter((stream) => isServed(stream, broker))));
+      const { isProducer } = this.#production;
+      const streams = [...this.#streams.values()].filter((stream) => isProducer && stream.isReady);
+      broker?.setWanted(new Set(streams.filter((stream) => isServed(stream, broker))));
       this.#options.onWanted();
     });
+  }
+
+  /** The streams are produced here from now on, or by another gateway. */
+  #turn(isProducer: boolean): void {
+    this.#statuses.clear();
+    this.#broker?.standBy(!isProducer);
+    if (isProducer) this.#monitor.setAnew('recovering', outageOf(this.#status) ?? TAKES_OVER);
+    this.#reconcile();
   }
 
   /** Ignores whatever an adapter reports after it was replaced. */

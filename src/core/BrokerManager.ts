@@ -1,4 +1,4 @@
-import type { EventBus } from '../bus/EventBus.ts';
+import type { BusHealth, EventBus, Fleet } from '../bus/EventBus.ts';
 import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type { MarketDataType, Scope, StreamKey } from '../market/marketData.ts';
@@ -14,7 +14,8 @@ import { BrokerWatcher } from './brokerInfo.ts';
 import type { BrokerInfo } from './brokerInfo.ts';
 import { Broker } from './Broker.ts';
 import type { BrokerDefinition } from './Broker.ts';
-import type { BrokerAccount, WantedStream } from './BrokerAccount.ts';
+import type { BrokerAccount } from './BrokerAccount.ts';
+import type { WantedStream } from './NumberedStream.ts';
 import type { Adapter } from './GuardedAdapter.ts';
 import { MarketState } from './MarketState.ts';
 import { routeBySymbol, routeToBroker, unasked } from './routeSymbols.ts';
@@ -68,7 +69,7 @@ export class BrokerManager implements AsyncDisposable {
         this.#rebuildCrossedBook(key, broker);
       },
     });
-    this.#busSubscription = options.bus.subscribe((key, start) => this.state.receive(key, start));
+    this.#busSubscription = options.bus.subscribe(this.state);
   }
 
   /** Adds a broker. One that was removed goes on where it is still wanted. */
@@ -118,6 +119,15 @@ export class BrokerManager implements AsyncDisposable {
       this.#brokers.delete(id);
       this.#brokers.set(id, broker);
     }
+  }
+
+  /** The gateways that share their upstreams with this one; null if it is alone. */
+  get fleet(): Fleet | null {
+    return this.#options.bus.fleet;
+  }
+
+  get busHealth(): BusHealth {
+    return this.#options.bus.health;
   }
 
   /** See `feeds.staleAfterMs` of the configuration. */

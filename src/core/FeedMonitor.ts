@@ -205,6 +205,12 @@ export class FeedMonitor implements Disposable {
     }
   }
 
+  /** Like `setAll`; everything is reported, because nothing of what was reported before is known any more. */
+  setAnew(phase: FeedState, reason: string): void {
+    this.#reported.clear();
+    this.setAll(phase, reason);
+  }
+
   /** Sets all feeds, whatever they were before. */
   setAll(phase: FeedState, reason: string): void {
     for (const [symbol, feeds] of this.#symbols) {

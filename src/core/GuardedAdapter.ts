@@ -44,7 +44,8 @@ export class GuardedAdapter implements Adapter {
   #owner: FaultOwner | null = null;
   #wanted: ReadonlySet<Feed> = new Set();
   /** The present adapter has not been asked for anything yet. */
-  #isNew = true;
+  #known: ReadonlySet<Feed> = new Set();
+  #isStandby = false;
   /** The catalog of an adapter that failed. */
   #formerCatalog: InstrumentCatalog | null = null;
   #startedAtMs = 0;
@@ -79,11 +80,21 @@ export class GuardedAdapter implements Adapter {
   setWanted(feeds: ReadonlySet<Feed>): void {
     this.#wanted = feeds;
     this.#call((adapter) => {
+      const known = this.#known;
+      this.#known = feeds;
       adapter.setWanted(feeds);
-      if (!this.#isNew) return;
-      this.#isNew = false;
-      // It does not know what the one before it has delivered.
-      for (const feed of feeds) if (typeof feed.lastPlace === 'number') adapter.continueBehind(feed, feed.lastPlace);
+      // It does not know what another one has delivered before.
+      for (const feed of feeds) {
+        if (!known.has(feed) && typeof feed.lastPlace === 'number') adapter.continueBehind(feed, feed.lastPlace);
+      }
+    });
+  }
+
+  /** See BaseBroker. */
+  standBy(isStandby: boolean): void {
+    this.#isStandby = isStandby;
+    this.#call((adapter) => {
+      adapter.standBy(isStandby);
     });
   }
 
@@ -141,11 +152,12 @@ export class GuardedAdapter implements Adapter {
       this.#fail(owner, error);
     };
     this.#owner = owner;
-    this.#isNew = true;
+    this.#known = new Set();
     this.#startedAtMs = clock.monotonic();
     try {
       runOwned(owner, () => {
         this.#adapter = create(nextSink());
+        this.#adapter.standBy(this.#isStandby);
         this.#adapter.start();
       });
     } catch (error) {

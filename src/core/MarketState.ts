@@ -1,7 +1,7 @@
 import type { StreamStart } from '../market/cursor.ts';
 import { addressOf, streamKey } from '../market/marketData.ts';
 import type { StreamKey, MarketData, OrderBookUpdate } from '../market/marketData.ts';
-import type { Channel } from '../bus/EventBus.ts';
+import type { Channel, StreamReceiver } from '../bus/EventBus.ts';
 import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
 import type { SubscriptionIndex } from '../fanout/routing/SubscriptionIndex.ts';
 import { OrderBook } from '../market/OrderBook.ts';
@@ -53,6 +53,12 @@ class StreamState {
       : null;
   }
 
+  /** The last value, which says everything by itself. */
+  get whole(): MarketData | null {
+    const known = this.knownBook;
+    return known === null ? this.#latest : { ...known.latest, ...known.book.top(Infinity), kind: 'snapshot' };
+  }
+
   forget(): void {
     this.#latest = null;
     this.#book = null;
@@ -67,7 +73,7 @@ export interface MarketStateOptions {
 }
 
 /** The state of every open stream. Events come out of the bus into it, and go on to their subscribers. */
-export class MarketState {
+export class MarketState implements StreamReceiver {
   readonly #options: MarketStateOptions;
   readonly #streams = new Map<StreamKey, StreamState>();
 
@@ -79,11 +85,11 @@ export class MarketState {
     return this.#streams.size;
   }
 
-  /** Opens a stream that begins to come out of the bus. Nothing is known of it yet. */
-  receive(key: StreamKey, start: StreamStart): Channel {
+  /** Opens a stream that begins to come out of the bus. Its last value is not known yet. */
+  receive(key: StreamKey, start: StreamStart, past: readonly MarketData[] = []): Channel {
     const { index, logs, onCrossed } = this.#options;
     const state = new StreamState(start.epoch);
-    const log = isLogged(key) ? logs.open(key, start) : null;
+    const log = isLogged(key) ? logs.open(key, start, past) : null;
     this.#streams.set(key, state);
     const { topic, source } = index.open(key);
     return {
@@ -104,6 +110,15 @@ export class MarketState {
         source[Symbol.dispose]();
       },
     };
+  }
+
+  known(key: StreamKey): readonly MarketData[] {
+    const kept = this.log(key)?.events.after(Number.NEGATIVE_INFINITY) ?? [];
+    const { type } = addressOf(key);
+    // The report of a gap is a status, and has its place in the stream of those.
+    const events = kept.map(({ sharedEvent }) => sharedEvent.event).filter((event) => event.type === type);
+    const latest = this.#streams.get(key)?.whole ?? null;
+    return latest === null || latest.cursor === events.at(-1)?.cursor ? events : [...events, latest];
   }
 
   /** The log of a stream of trades, candles or statuses; null if it has not begun. */

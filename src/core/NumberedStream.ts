@@ -19,7 +19,7 @@ import type {
   StreamKey,
 } from '../market/marketData.ts';
 import { CANDLE_INTERVALS, streamKey } from '../market/marketData.ts';
-import { cursorPrefix, formatCursor, streamMark } from '../market/cursor.ts';
+import { cursorPrefix, formatCursor, NO_EPOCH, streamMark } from '../market/cursor.ts';
 import type { StreamStart, VenuePlace } from '../market/cursor.ts';
 import { toEpochMs } from '../market/timestamp.ts';
 import type { Timestamp } from '../market/timestamp.ts';
@@ -36,16 +36,25 @@ export class NumberedStream {
   readonly broker: string;
   readonly symbol: string;
   readonly key: StreamKey;
-  readonly #epoch: string;
-  readonly #prefix: string;
+  readonly #mark: string;
+  #epoch: string;
+  #prefix: string;
   #sequence: number;
 
   constructor(address: StreamAddress, { epoch, sequence }: StreamStart) {
     this.broker = address.broker;
     this.symbol = address.symbol;
     this.key = streamKey(address);
+    this.#mark = streamMark(address);
     this.#epoch = epoch;
-    this.#prefix = cursorPrefix(streamMark(address), epoch);
+    this.#prefix = cursorPrefix(this.#mark, epoch);
+    this.#sequence = sequence;
+  }
+
+  /** The numbering begins anew. */
+  renumber({ epoch, sequence }: StreamStart): void {
+    this.#epoch = epoch;
+    this.#prefix = cursorPrefix(this.#mark, epoch);
     this.#sequence = sequence;
   }
 
@@ -81,11 +90,13 @@ export const KEPT_MS = 120_000;
 /** Remembers where closed streams stood, so that one that is opened again soon goes on with its numbering. */
 export class Numberings {
   readonly #clock: Clock;
+  readonly #newEpoch: () => string;
   /** The stream that was closed first comes first. */
   readonly #closed = new Map<StreamKey, { readonly place: StreamStart; readonly atMs: number }>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, newEpoch: () => string = randomId) {
     this.#clock = clock;
+    this.#newEpoch = newEpoch;
   }
 
   /** Returns where a stream begins. Events that it missed while it was closed have their numbers in between. */
@@ -95,8 +106,19 @@ export class Numberings {
     this.#prune();
     const known = this.#closed.get(key);
     this.#closed.delete(key);
-    if (known === undefined) return { epoch: randomId(), sequence: room };
+    if (known === undefined) return { epoch: this.#newEpoch(), sequence: room };
     return { epoch: known.place.epoch, sequence: known.place.sequence + room };
+  }
+
+  /** Returns where a stream begins behind what another producer has published of it. */
+  startBehind(address: StreamAddress, last: EventHeader | undefined): StreamStart {
+    const start = this.start(address);
+    return last === undefined ? start : { ...start, sequence: last.sequence + PAST_ROOM };
+  }
+
+  /** Other producers go on with all streams. */
+  clear(): void {
+    this.#closed.clear();
   }
 
   /** The stream has been closed. */
@@ -119,14 +141,30 @@ export function hasPast(type: MarketDataType): boolean {
   return type === 'trade' || type === 'candle';
 }
 
+/** The channel of a stream that has none just now. */
+export const NO_CHANNEL: Channel = {
+  publish: () => undefined,
+  reset: () => undefined,
+  [Symbol.dispose]: () => undefined,
+};
+/** A feed is numbered when its channel is opened. */
+const NO_START: StreamStart = { epoch: NO_EPOCH, sequence: 0 };
+/** One stream of one symbol that somebody wants. */
+export interface WantedStream {
+  readonly symbol: string;
+  readonly type: FeedType;
+  readonly interval: CandleInterval | null;
+}
+
 /** More parties than this are not told apart. */
 const MAX_ASKERS = 8;
 
 export interface VenueFeedOptions {
   readonly address: StreamAddress & { readonly type: FeedType };
-  readonly start: StreamStart;
-  /** Publishes the feed's events; the feed owns it. */
-  readonly channel: Channel;
+  /** Where its numbering begins. @default it is numbered when its channel is opened */
+  readonly start?: StreamStart;
+  /** Publishes its events. @default none */
+  readonly channel?: Channel;
   /** Counts the events of all feeds of this kind. */
   readonly received: { count: number };
 }
@@ -138,7 +176,8 @@ export class VenueFeed extends NumberedStream implements Feed {
   readonly type: FeedType;
   readonly interval: CandleInterval | null;
   readonly health = new FeedHealth();
-  readonly channel: Channel;
+  /** Publishes its events. Production opens and closes it. */
+  channel: Channel;
   readonly received: { count: number };
   /** The number of subscriptions that want the feed. */
   interests = 0;
@@ -146,17 +185,19 @@ export class VenueFeed extends NumberedStream implements Feed {
   readonly #askers: Asker[] = [];
   /** Runs after the last subscriber has left. */
   linger: Disposable | null = null;
-  /** Its last event; null if none has come. */
+  /** Its last event, whoever published it; null if none has come. */
   last: FeedEventDraft | null = null;
+  /** False while it is not known yet what another gateway has published of it: the adapter does not get it before. */
+  isReady = true;
   /** False once the feed has ended, whatever the adapter still sends. */
   isOpen = true;
   #pastPlace: number | null = null;
 
-  constructor({ address, start, channel, received }: VenueFeedOptions) {
+  constructor({ address, start = NO_START, channel = NO_CHANNEL, received }: VenueFeedOptions) {
     super(address, start);
+    this.channel = channel;
     this.type = address.type;
     this.interval = address.interval;
-    this.channel = channel;
     this.received = received;
   }
 

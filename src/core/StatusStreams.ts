@@ -36,6 +36,11 @@ export class StatusStreams implements Disposable {
     channel.publish(stream.stamp({ ...stamped, ...status, since: status.since ?? now }));
   }
 
+  /** Another gateway has something to report now. */
+  clear(): void {
+    this[Symbol.dispose]();
+  }
+
   /** Nobody wants the symbol any more. */
   close(symbol: string): void {
     const open = this.#streams.get(symbol);

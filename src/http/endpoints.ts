@@ -10,16 +10,11 @@ import type { Metrics } from '../shared/metrics.ts';
 import { isLoopback, resolveAddress } from './clientAddress.ts';
 import type { TrustedProxies } from './clientAddress.ts';
 
-/** The state of the bus as `/ready` reports it. With any state but `ok` the gateway is not ready. */
-export interface BusHealth {
-  readonly engine: 'memory' | 'redis';
-  readonly state: string;
-}
-
 /** `/health` and `/ready` report about these. */
 export interface HealthOptions {
   readonly manager: Pick<BrokerManager, 'brokers'>;
-  readonly bus: () => BusHealth;
+  /** With any state but `ok` the gateway is not ready. */
+  readonly bus: () => BrokerManager['busHealth'];
   /** True once shutdown has started. */
   readonly draining: () => boolean;
   /** True while the event loop is held up. */

@@ -88,6 +88,37 @@ export class Metrics {
     '1 if the configuration was valid when it was last read, else 0.',
     [],
   );
+  readonly busState = this.#gauge('bus_state', '1 for the state the connection to Redis is in, else 0.', ['state']);
+  readonly busLeader = this.#gauge('bus_leader', '1 if this gateway is connected to the venue for the fleet, else 0.', [
+    'broker',
+  ]);
+  readonly busFramesSent = this.#counter('bus_frames_sent_total', 'Batches of events published to other gateways.', [
+    'broker',
+  ]);
+  readonly busEventsSent = this.#counter('bus_events_sent_total', 'Events published to other gateways.', ['broker']);
+  readonly busEventsReceived = this.#counter('bus_events_received_total', 'Events received from other gateways.', [
+    'broker',
+  ]);
+  readonly busWritesDropped = this.#counter(
+    'bus_writes_dropped_total',
+    'Writes to Redis that were dropped because it was away or too slow.',
+    [],
+  );
+  readonly busLinesDropped = this.#counter(
+    'bus_lines_dropped_total',
+    'Events of other gateways that were not passed on: of a former leader, received before, or behind a hole.',
+    ['broker', 'reason'],
+  );
+  readonly busResyncs = this.#counter(
+    'bus_resyncs_total',
+    'Streams that were asked for again because events of another gateway were missing.',
+    ['broker'],
+  );
+  readonly busLatency = this.#histogram(
+    'bus_latency_seconds',
+    'Seconds from the write to Redis by one gateway to the receipt by another.',
+    'broker',
+  );
   readonly errors = this.#counter('errors_total', 'Errors sent to clients.', ['code']);
   readonly venueLatency = this.#histogram(
     'venue_latency_seconds',

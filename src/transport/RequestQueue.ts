@@ -52,6 +52,8 @@ export interface RequestQueueOptions {
   readonly pace?: SlidingWindow;
   /** @default 4 */
   readonly concurrency?: number;
+  /** Called when the venue has asked for a pause. It must not throw. */
+  readonly onPaused?: (durationMs: number) => void;
   /** Requests of each patience that may wait; one more is refused with RATE_LIMITED. @default 2048 */
   readonly bound?: number;
 }
@@ -198,12 +200,18 @@ export class RequestQueue {
     const isNew = pass === undefined || pass.admittedAtMs > this.#pausedAt;
     const durationMs = isNew ? Math.ceil(this.#pauses.next(askedMs)) : askedMs;
     if (isNew) this.#pausedAt = now;
-    this.#pausedUntil = Math.max(this.#pausedUntil, now + durationMs);
+    this.holdOff(durationMs, reason);
+    if (isNew) this.#options.onPaused?.(durationMs);
+    return durationMs;
+  }
+
+  /** Nothing is sent for this time: the venue has asked somebody else at our address for a pause. */
+  holdOff(durationMs: number, reason = PAUSED): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#now + durationMs);
     this.#pauseReason = reason;
     for (const ticket of this.#tickets.wait) this.#notify(ticket);
     for (const ticket of this.#tickets.fail) this.#refuse(ticket, this.#pausedError(ticket));
     this.#pump();
-    return durationMs;
   }
 
   /** The venue has answered: the next pause follows no other. */

@@ -31,10 +31,15 @@ describe('/health and /ready', () => {
     heldUp = false,
     state = 'ok',
     clock = new FakeClock(),
+  }: {
+    readonly draining?: boolean;
+    readonly heldUp?: boolean;
+    readonly state?: 'ok' | 'lost';
+    readonly clock?: FakeClock;
   } = {}): Promise<HttpServer> {
     const { health, ready } = createHealth({
       manager: { brokers: () => [broker, away] },
-      bus: () => ({ engine: 'memory', state }),
+      bus: () => ({ engine: 'redis', state, reason: null }),
       draining: () => draining,
       heldUp: () => heldUp,
       clock,
@@ -61,11 +66,11 @@ describe('/health and /ready', () => {
         binance: { state: 'CONNECTED', lastMessageAt: '1970-01-01T00:00:00.000Z', reason: null },
         oanda: { state: 'DISCONNECTED', lastMessageAt: null, reason: 'Away.' },
       },
-      bus: { engine: 'memory', state: 'ok' },
+      bus: { engine: 'redis', state: 'ok', reason: null },
     });
   });
 
-  it.each([{ draining: true }, { heldUp: true }, { state: 'lost' }])('are not ready with %j', async (fault) => {
+  it.each([{ draining: true }, { heldUp: true }, { state: 'lost' as const }])('are not ready with %j', async (fault) => {
     await using server = await serveHealth(fault);
     const { status, body } = await request(server.url, '/ready');
     expect([status, JSON.parse(body)]).toMatchObject([503, { status: 'not-ready' }]);

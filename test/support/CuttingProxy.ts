@@ -40,6 +40,12 @@ export class CuttingProxy implements AsyncDisposable {
     this.#isFrozen = true;
   }
 
+  /** What was frozen is cut, and everything passes again. */
+  heal(): void {
+    this.#isFrozen = false;
+    this.cut();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.cut();
     this.#server.close();

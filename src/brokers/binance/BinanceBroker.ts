@@ -124,6 +124,11 @@ export class BinanceBroker extends BaseBroker {
     this.reconcile();
   }
 
+  override standBy(isStandby: boolean): void {
+    this.#sockets.standBy(isStandby);
+    if (this.#isStarted) this.#reportStatus();
+  }
+
   override renewCatalog(): Promise<void> {
     return this.#catalogKeeper.renew();
   }
@@ -245,9 +250,12 @@ export class BinanceBroker extends BaseBroker {
 
   #reportStatus(): void {
     if (this.#closing !== null) return;
-    const { states, silence, openConnections } = this.#sockets;
+    const { isStandby, states, silence, openConnections } = this.#sockets;
     this.countConnections(openConnections);
-    this.setStatus(binanceStatus(states, { catalogKnown: this.catalog !== null, silence }));
+    const isReady = isStandby && this.catalog !== null;
+    this.setStatus(
+      isReady ? { kind: 'connected' } : binanceStatus(states, { catalogKnown: this.catalog !== null, silence }),
+    );
   }
 
   #streamName(feed: Feed): string {

@@ -35,6 +35,8 @@ export class BinanceSockets implements AsyncDisposable {
   /** Runs while one socket is too many. */
   #merging: Disposable | null = null;
   #move: Move | null = null;
+  #isStarted = false;
+  #isStandby = false;
 
   constructor(options: BinanceSocketsOptions) {
     this.#options = options;
@@ -56,7 +58,19 @@ export class BinanceSockets implements AsyncDisposable {
 
   /** Opens the first socket, which stays, so that the venue's state is always known. */
   start(): void {
-    this.#open();
+    this.#isStarted = true;
+    this.#openFirst();
+  }
+
+  get isStandby(): boolean {
+    return this.#isStandby;
+  }
+
+  /** While standing by there is no socket without streams. */
+  standBy(isStandby: boolean): void {
+    this.#isStandby = isStandby;
+    if (isStandby) this.#closeEmpty();
+    else if (this.#isStarted) this.#openFirst();
   }
 
   /** The venue is asked for it by the next `reconcile`. */
@@ -97,6 +111,10 @@ export class BinanceSockets implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #openFirst(): void {
+    if (this.#sockets.length === 0 && !this.#isStandby) this.#open();
   }
 
   #open(): BinanceSocket {
@@ -161,9 +179,7 @@ export class BinanceSockets implements AsyncDisposable {
   }
 
   #closeEmpty(): void {
-    const [first, ...others] = this.#sockets;
-    if (first === undefined) return;
-    const empty = others.filter(({ size }) => size === 0);
+    const empty = this.#sockets.slice(this.#isStandby ? 0 : 1).filter(({ size }) => size === 0);
     this.#sockets = this.#sockets.filter((socket) => !empty.includes(socket));
     for (const socket of empty) {
       if (this.#move?.from === socket) this.#endMove();

@@ -1,8 +1,8 @@
 import { SharedEvent } from '../../fanout/frames/SharedEvent.ts';
-import { cursorPrefix, formatCursor, streamMark } from '../../market/cursor.ts';
+import { cursorPrefix, formatCursor, parseCursor, streamMark } from '../../market/cursor.ts';
 import type { Cursor, StreamStart } from '../../market/cursor.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
-import type { CandleDraft, StreamAddress, StreamKey, TradeDraft } from '../../market/marketData.ts';
+import type { CandleDraft, MarketData, StreamAddress, StreamKey, TradeDraft } from '../../market/marketData.ts';
 import { PAST_ROOM, venuePlace } from '../NumberedStream.ts';
 import { KeptEvents, placeOf } from './KeptEvents.ts';
 import type { KeptEvent, PastEvents } from './KeptEvents.ts';
@@ -23,6 +23,8 @@ const MAX_EVENTS = 1_000;
 const SLACK = 64;
 /** So many are kept while a subscriber waits for what comes before them, or is being sent them. */
 const MAX_HELD_EVENTS = 10_000;
+/** More former epochs are forgotten: none is kept longer than its events. */
+const MAX_FORMER = 8;
 /** The memory of an event beside its encodings. */
 const ENTRY_BYTES = 800;
 /** An event with more encodings than that loses them: they are made again when they are needed. */
@@ -38,6 +40,8 @@ export class ReplayLog {
   readonly #options: ReplayLogOptions;
   #events: KeptEvents;
   #epoch: string;
+  /** Epochs of former producers, and the last number of each. */
+  readonly #former = new Map<string, number>();
   readonly #holds = new Set<() => void>();
   #endedAtMs: number | null = null;
 
@@ -66,18 +70,29 @@ export class ReplayLog {
     return this.#endedAtMs;
   }
 
-  /** The stream begins again. */
-  reopen(start: StreamStart): void {
+  /**
+   * The stream begins, or begins again, behind these events of the past. Another producer numbers it in an epoch of its
+   * own; if it goes on behind events that are kept, those stay.
+   */
+  reopen(start: StreamStart, past: readonly MarketData[] = []): void {
     const { epoch, sequence } = start;
     this.#endedAtMs = null;
-    if (epoch === this.#epoch) {
-      this.#events.reopen({ from: sequence - PAST_ROOM, to: sequence });
-      return;
+    const isBehind = sequence >= Math.floor(this.#events.lastSequence);
+    const goesOn =
+      epoch === this.#epoch || (isBehind && past.some(({ cursor }) => this.knows(parseCursor(cursor)?.epoch)));
+    if (epoch !== this.#epoch) this.#begin({ epoch, sequence: goesOn ? sequence : beforeFirst(start, past) }, goesOn);
+    for (const event of past) {
+      if (event.sequence <= this.#events.lastSequence) continue;
+      this.#note(event);
+      this.append(new SharedEvent(this.key, event));
     }
-    const former = this.#events;
-    this.#epoch = epoch;
-    this.#events = this.#newEvents(start);
-    this.#options.onBytes(-bytesOf(former.after(Number.NEGATIVE_INFINITY)));
+    const from = Math.max(sequence - PAST_ROOM, Math.floor(this.#events.lastSequence));
+    if (from < sequence) this.#events.reopen({ from, to: sequence });
+  }
+
+  /** It has, or had, events of this epoch, and their numbers are in the order of its events. */
+  knows(epoch: string | undefined): boolean {
+    return epoch !== undefined && (epoch === this.#epoch || this.#former.has(epoch));
   }
 
   /** The stream has ended; the log is kept for a while. */
@@ -130,7 +145,9 @@ export class ReplayLog {
    * cursor is of another epoch, or older than what is kept.
    */
   positionOf({ epoch, sequence }: Cursor): number | null {
-    if (epoch !== this.#epoch || sequence < this.#events.since) return null;
+    const last =
+      epoch === this.#epoch ? Number.POSITIVE_INFINITY : (this.#former.get(epoch) ?? Number.NEGATIVE_INFINITY);
+    if (sequence > last || sequence < this.#events.since) return null;
     return Math.min(sequence, this.#events.lastSequence);
   }
 
@@ -145,6 +162,28 @@ export class ReplayLog {
   /** The encodings of these events may have been made meanwhile. */
   settle(entries: Iterable<KeptEvent>): void {
     for (const entry of entries) this.#settle(entry);
+  }
+
+  #begin(start: StreamStart, goesOn: boolean): void {
+    if (goesOn) {
+      this.#former.set(this.#epoch, this.#events.lastSequence);
+      this.#epoch = start.epoch;
+      return;
+    }
+    const before = bytesOf(this.#events.after(Number.NEGATIVE_INFINITY));
+    this.#former.clear();
+    this.#epoch = start.epoch;
+    this.#events = this.#newEvents(start);
+    this.#options.onBytes(-before);
+  }
+
+  /** Remembers by which producer an event of the past was numbered. */
+  #note({ cursor, sequence }: MarketData): void {
+    const epoch = parseCursor(cursor)?.epoch;
+    if (epoch === undefined || epoch === this.#epoch) return;
+    this.#former.set(epoch, sequence);
+    const [oldest] = this.#former.keys();
+    if (this.#former.size > MAX_FORMER && oldest !== undefined) this.#former.delete(oldest);
   }
 
   #newEvents({ sequence }: StreamStart): KeptEvents {
@@ -210,6 +249,11 @@ export class ReplayLog {
   #drop(count: number): void {
     this.#options.onBytes(-bytesOf(this.#events.drop(count)));
   }
+}
+
+/** Returns the number before the first event of a log that begins there, behind these events. */
+export function beforeFirst({ sequence }: StreamStart, [first]: readonly MarketData[]): number {
+  return first === undefined ? sequence : first.sequence - 1;
 }
 
 function bytesOf(entries: readonly KeptEvent[]): number {

@@ -1,9 +1,9 @@
 import type { StreamStart } from '../../market/cursor.ts';
 import { addressOf } from '../../market/marketData.ts';
-import type { StreamKey } from '../../market/marketData.ts';
+import type { MarketData, StreamKey } from '../../market/marketData.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { KEPT_MS } from '../NumberedStream.ts';
-import { ReplayLog } from './ReplayLog.ts';
+import { beforeFirst, ReplayLog } from './ReplayLog.ts';
 
 export interface ReplayLogsOptions {
   readonly clock: Clock;
@@ -45,13 +45,24 @@ export class ReplayLogs implements Disposable {
     return this.#bytes;
   }
 
-  /** The log of a stream that begins. */
-  open(key: StreamKey, start: StreamStart): ReplayLog {
-    const known = this.#logs.get(key);
-    if (known !== undefined) {
-      known.reopen(start);
-      return known;
-    }
+  /** The log of a stream that begins, behind these events of the past. */
+  open(key: StreamKey, start: StreamStart, past: readonly MarketData[] = []): ReplayLog {
+    const log = this.#logs.get(key) ?? this.#make(key, { ...start, sequence: beforeFirst(start, past) });
+    log.reopen(start, past);
+    return log;
+  }
+
+  get(key: StreamKey): ReplayLog | null {
+    return this.#logs.get(key) ?? null;
+  }
+
+  [Symbol.dispose](): void {
+    this.#sweeping[Symbol.dispose]();
+    this.#logs.clear();
+    this.#bytes = 0;
+  }
+
+  #make(key: StreamKey, start: StreamStart): ReplayLog {
     const address = addressOf(key);
     const log = new ReplayLog({
       key,
@@ -65,16 +76,6 @@ export class ReplayLogs implements Disposable {
     });
     this.#logs.set(key, log);
     return log;
-  }
-
-  get(key: StreamKey): ReplayLog | null {
-    return this.#logs.get(key) ?? null;
-  }
-
-  [Symbol.dispose](): void {
-    this.#sweeping[Symbol.dispose]();
-    this.#logs.clear();
-    this.#bytes = 0;
   }
 
   #sweep(): void {

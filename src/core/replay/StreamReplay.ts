@@ -247,7 +247,7 @@ export class StreamReplay implements Disposable, ReadyStream {
       return { behind, hasGap: true, recovered: false, events: log.events.countAfter(behind), complete: false };
     }
     const complete = log.events.isWholeBehind(position);
-    const isKept = cursor.epoch === log.epoch && (!this.#isFetched || log.positionOf(cursor) !== null);
+    const isKept = log.knows(cursor.epoch) && (!this.#isFetched || log.positionOf(cursor) !== null);
     const recovered = complete && isKept;
     return { behind: position, hasGap: false, recovered, events: log.events.countAfter(position), complete };
   }

@@ -8,11 +8,14 @@ const START = { epoch: 'epoch', sequence: 0 };
 function subject() {
   const bus = new MemoryBus();
   const heard: unknown[] = [];
-  const subscription = bus.subscribe((stream: StreamKey) => ({
-    publish: (event) => heard.push([stream, event]),
-    reset: () => heard.push([stream, 'reset']),
-    [Symbol.dispose]: () => heard.push([stream, 'end']),
-  }));
+  const subscription = bus.subscribe({
+    known: () => [],
+    receive: (stream: StreamKey) => ({
+      publish: (event) => heard.push([stream, event]),
+      reset: () => heard.push([stream, 'reset']),
+      [Symbol.dispose]: () => heard.push([stream, 'end']),
+    }),
+  });
   return { bus, heard, subscription };
 }
 

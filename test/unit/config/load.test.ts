@@ -80,7 +80,7 @@ describe('layers', () => {
       sessions: { idleTimeoutMs: 900000 },
       feeds: { staleAfterMs: 10000, reconnect: { baseMs: 500, maxMs: 30000 } },
       graphql: { introspection: true, graphiql: true },
-      bus: { engine: 'memory', redis: { url: null, prefix: 'tickgraph' } },
+      bus: { engine: 'memory', redis: { url: null, prefix: 'tickgraph', onLoss: 'stale' } },
       log: { level: 'info', pretty: 'auto' },
     });
   });
@@ -257,7 +257,6 @@ describe('faults', () => {
       { auth: { apiKeys: [{ id: 'a', sha256: digest, limits: { connections: 0 } }] } },
     ],
     ['bus.engine', { bus: { engine: 'redis' } }],
-    ['bus.engine', { bus: { engine: 'redis', redis: { url: 'redis://redis.example' } } }],
     ['bus.engine', { bus: { engine: 'kafka' } }],
     ['bus.redis.url', { bus: { redis: { url: 'http://x' } } }],
     ['brokers.binance.websocketUrl', { brokers: { binance: { websocketUrl: 'https://x' } } }],

@@ -22,11 +22,14 @@ function start() {
   const bus = new MemoryBus();
   const published: MarketData[] = [];
   const closed: StreamKey[] = [];
-  bus.subscribe((key) => ({
-    publish: (event) => published.push(event),
-    reset: () => undefined,
-    [Symbol.dispose]: () => closed.push(key),
-  }));
+  bus.subscribe({
+    known: () => [],
+    receive: (key) => ({
+      publish: (event) => published.push(event),
+      reset: () => undefined,
+      [Symbol.dispose]: () => closed.push(key),
+    }),
+  });
   const made: ScriptedBroker[] = [];
   const account = new BrokerAccount({
     id: 'binance',

@@ -64,11 +64,14 @@ function start(...faults: readonly (readonly (Method | 'create' | 'fetch')[])[])
   const bus = new MemoryBus();
   const published: MarketData[] = [];
   const logged: string[] = [];
-  bus.subscribe(() => ({
-    publish: (event) => published.push(event),
-    reset: () => undefined,
-    [Symbol.dispose]: () => undefined,
-  }));
+  bus.subscribe({
+    known: () => [],
+    receive: () => ({
+      publish: (event) => published.push(event),
+      reset: () => undefined,
+      [Symbol.dispose]: () => undefined,
+    }),
+  });
   const made: FaultyBroker[] = [];
   let attempts = 0;
   const account = new BrokerAccount({

@@ -126,15 +126,18 @@ class Stage implements AsyncDisposable {
         this.#account.resync(key, 'The book was crossed.');
       },
     });
-    bus.subscribe((key, start) => {
-      const channel = this.#state.receive(key, start);
-      return {
-        ...channel,
-        publish: (event) => {
-          this.#note(key, event);
-          channel.publish(event);
-        },
-      };
+    bus.subscribe({
+      known: () => [],
+      receive: (key, start) => {
+        const channel = this.#state.receive(key, start);
+        return {
+          ...channel,
+          publish: (event) => {
+            this.#note(key, event);
+            channel.publish(event);
+          },
+        };
+      },
     });
     this.#account = new BrokerAccount({
       id: 'binance',

@@ -1,0 +1,147 @@
+import type { StreamStart } from '../../market/cursor.ts';
+import { addressOf, SHARED } from '../../market/marketData.ts';
+import type { MarketData, StreamKey } from '../../market/marketData.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Channel, StreamReceiver } from '../EventBus.ts';
+import { channelName, logName } from './names.ts';
+import { Outgoing } from './Outgoing.ts';
+import type { SentFrame } from './Outgoing.ts';
+import type { RedisLink } from './RedisLink.ts';
+
+export interface LedStreamsOptions {
+  readonly broker: string;
+  readonly prefix: string;
+  readonly link: Pick<RedisLink, 'send'>;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly receiver: () => StreamReceiver;
+  /** The streams that other gateways want. */
+  readonly wanted: () => ReadonlySet<StreamKey>;
+}
+
+/** Events that are kept in Redis of each stream that may not lose any, and how long. */
+export const KEPT_EVENTS = 1_000;
+const KEPT_MS = 130_000;
+
+interface LedStream {
+  readonly key: StreamKey;
+  readonly isLossless: boolean;
+  place: StreamStart;
+}
+
+/** What a leader publishes: to its own subscribers first, then to the gateways that want it. */
+export class LedStreams {
+  readonly #options: LedStreamsOptions;
+  readonly #streams = new Map<StreamKey, LedStream>();
+  /** The numbers of events in the newest frames of each stream that is kept. */
+  readonly #kept = new Map<StreamKey, number[]>();
+  /** Null while nothing may be published to others. */
+  #out: Outgoing | null = null;
+  #announced: ReadonlyMap<StreamKey, number> = new Map();
+
+  constructor(options: LedStreamsOptions) {
+    this.#options = options;
+  }
+
+  /** Publishes to other gateways from now on, as long as `isHeld` says that this tenure lasts. */
+  begin(fence: number, isHeld: () => boolean): void {
+    this.end();
+    this.#announced = new Map();
+    this.#out = new Outgoing({
+      fence,
+      clock: this.#options.clock,
+      send: (frames) => {
+        if (isHeld()) this.#write(frames);
+      },
+    });
+    for (const key of this.#options.wanted()) this.sendSnapshot(key);
+  }
+
+  /** Publishes nothing to other gateways any more. What waits is given up. */
+  end(): void {
+    this.#out?.[Symbol.dispose]();
+    this.#out = null;
+  }
+
+  flush(): void {
+    this.#out?.flush();
+  }
+
+  /** A stream that this gateway produces begins. */
+  open(key: StreamKey, start: StreamStart, local: Channel): Channel {
+    const { type } = addressOf(key);
+    const stream: LedStream = { key, place: start, isLossless: type === 'trade' || type === 'candle' };
+    this.#streams.set(key, stream);
+    if (this.#options.wanted().has(key)) this.sendSnapshot(key);
+    return {
+      publish: (event) => {
+        local.publish(event);
+        stream.place = { epoch: start.epoch, sequence: event.sequence };
+        this.#send(stream, event);
+      },
+      reset: () => {
+        local.reset();
+        this.#send(stream, null);
+      },
+      [Symbol.dispose]: () => {
+        if (this.#streams.get(key) === stream) this.#streams.delete(key);
+        local[Symbol.dispose]();
+      },
+    };
+  }
+
+  /** Sends where the stream stands to all who follow it. */
+  sendSnapshot(key: StreamKey): void {
+    const stream = this.#streams.get(key);
+    if (stream !== undefined) this.#out?.addSnapshot(key, stream.place, this.#options.receiver().known(key));
+  }
+
+  /** The number of the line that comes next, of each stream that others want and that has changed since it was last asked. */
+  newPlaces(): [StreamKey, number][] {
+    const places = this.#out?.places ?? new Map<StreamKey, number>();
+    const wanted = this.#options.wanted();
+    const changed = [...places].filter(([key, place]) => wanted.has(key) && this.#announced.get(key) !== place);
+    this.#announced = places;
+    return changed;
+  }
+
+  #send({ key, isLossless }: LedStream, event: MarketData | null): void {
+    const isKept = isLossless && event !== null && mayNotBeLost(event);
+    if (isKept || this.#options.wanted().has(key)) this.#out?.add(key, event, isKept);
+  }
+
+  #write(frames: readonly SentFrame[]): void {
+    const { broker, link, metrics, prefix, wanted } = this.#options;
+    const commands: string[][] = [];
+    for (const { key, frame, kept, lines } of frames) {
+      // Nothing that flows because of a client's own credentials may leave this gateway.
+      if (addressOf(key).scope !== SHARED) throw new Error('a stream of a client was about to be published');
+      if (kept > 0) {
+        const log = logName(prefix, key);
+        commands.push(['XADD', log, 'MAXLEN', '~', String(this.#framesToKeep(key, kept)), '*', 'f', frame]);
+        commands.push(['PEXPIRE', log, String(KEPT_MS)]);
+      }
+      if (!wanted().has(key)) continue;
+      commands.push(['PUBLISH', channelName(prefix, key), frame]);
+      metrics.busFramesSent.inc({ broker });
+      metrics.busEventsSent.inc({ broker }, lines);
+    }
+    link.send(commands);
+  }
+
+  /** How many of the newest frames of a stream have all events that are to be kept. */
+  #framesToKeep(key: StreamKey, events: number): number {
+    const counts = this.#kept.get(key) ?? [];
+    this.#kept.set(key, counts);
+    counts.push(events);
+    let sum = counts.reduce((all, count) => all + count, 0);
+    while (sum - (counts[0] ?? 0) >= KEPT_EVENTS) sum -= counts.shift() ?? 0;
+    return counts.length;
+  }
+}
+
+/** An open candle is sent again, so only the closed one may not be lost. */
+export function mayNotBeLost(event: MarketData): boolean {
+  return event.type === 'trade' || (event.type === 'candle' && event.closed);
+}

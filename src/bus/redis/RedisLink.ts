@@ -1,0 +1,223 @@
+import { createClient } from '@redis/client';
+import type { RedisClientOptions } from '@redis/client';
+import type { Clock } from '../../shared/clock.ts';
+import type { Random } from '../../shared/random.ts';
+
+export interface RedisLinkOptions {
+  /** `redis://` or `rediss://`. */
+  readonly url: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A write was dropped. */
+  readonly onDropped: () => void;
+  /** Both connections are there, for the first time or again: what was published meanwhile has been missed. */
+  readonly onReady: () => void;
+  /** A connection is lost; it is being restored. */
+  readonly onLost: (reason: string) => void;
+}
+
+type Listener = (message: string) => void;
+
+/** A channel, and who listens to it. */
+interface Channel {
+  readonly listeners: Set<Listener>;
+  readonly dispatch: Listener;
+  isSubscribed: boolean;
+  /** Runs while Redis is being told of a change. */
+  settling: Promise<void> | null;
+}
+
+type Client = ReturnType<typeof createRedisClient>;
+
+/** Batches that Redis has not answered yet; more are dropped, because late market data is worth nothing. */
+const MAX_IN_FLIGHT = 500;
+const MAX_RETRY_MS = 500;
+
+/**
+ * The two connections to Redis: one for commands and for publishing, the other for subscriptions. While one of them is away,
+ * commands fail at once and nothing is kept for later. Both are restored by themselves, for ever.
+ */
+export class RedisLink implements AsyncDisposable {
+  readonly #options: RedisLinkOptions;
+  readonly #commands: Client;
+  readonly #subscriber: Client;
+  readonly #ready = new Set<Client>();
+  readonly #channels = new Map<string, Channel>();
+  /** The clock of Redis minus this gateway's monotonic one. */
+  #serverAheadMs: number | null = null;
+  #inFlight = 0;
+  #isClosed = false;
+
+  constructor(options: RedisLinkOptions) {
+    this.#options = options;
+    this.#commands = createRedisClient(options);
+    this.#subscriber = createRedisClient(options);
+    for (const client of [this.#commands, this.#subscriber]) this.#watch(client);
+  }
+
+  /** Begins to connect. Never rejects: it is tried until it succeeds. */
+  start(): void {
+    for (const client of [this.#commands, this.#subscriber]) void client.connect().catch(() => undefined);
+  }
+
+  /** The time by the clock of Redis, in milliseconds since the epoch; null while that is not known. */
+  get serverMs(): number | null {
+    return this.#serverAheadMs === null ? null : this.#options.clock.monotonic() + this.#serverAheadMs;
+  }
+
+  get isReady(): boolean {
+    return this.#ready.size === 2;
+  }
+
+  /** Calls the listener for each message on exactly this channel. Resolves once Redis knows; never rejects. */
+  async subscribe(name: string, listener: Listener): Promise<void> {
+    const channel = this.#channels.get(name) ?? newChannel();
+    this.#channels.set(name, channel);
+    channel.listeners.add(listener);
+    await this.#settle(name, channel);
+  }
+
+  async unsubscribe(name: string, listener: Listener): Promise<void> {
+    const channel = this.#channels.get(name);
+    if (channel === undefined) return;
+    channel.listeners.delete(listener);
+    await this.#settle(name, channel);
+  }
+
+  /** Sends commands in one write. Returns false if they were dropped. Their answers don't matter. */
+  send(commands: readonly (readonly string[])[]): boolean {
+    if (commands.length === 0) return true;
+    if (!this.#ready.has(this.#commands) || this.#inFlight >= MAX_IN_FLIGHT) {
+      this.#options.onDropped();
+      return false;
+    }
+    const batch = this.#commands.multi();
+    for (const command of commands) batch.addCommand([...command]);
+    this.#inFlight += 1;
+    void this.#settled(batch.execAsPipeline());
+    return true;
+  }
+
+  /** Runs a script on these keys, which all have the same hash tag. Rejects if Redis can't be asked. */
+  run(script: string, keys: readonly string[], values: readonly string[]): Promise<unknown> {
+    return this.#commands.eval(script, { keys: [...keys], arguments: [...values] });
+  }
+
+  /** The newest entries of a Redis Stream, oldest first: the field `f` of each. Rejects if Redis can't be asked. */
+  async tail(key: string, count: number): Promise<readonly string[]> {
+    const entries = await this.#commands.xRevRange(key, '+', '-', { COUNT: count });
+    return (entries ?? []).flatMap(({ message }) => message['f'] ?? []).toReversed();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#ready.clear();
+    for (const client of [this.#commands, this.#subscriber]) if (client.isOpen) client.destroy();
+    await Promise.resolve();
+  }
+
+  async #settled(answers: Promise<unknown>): Promise<void> {
+    try {
+      await answers;
+    } catch {
+      // The connection says itself what is wrong, and whoever reads notices what is missing.
+    }
+    this.#inFlight -= 1;
+  }
+
+  #watch(client: Client): void {
+    client.on('ready', () => {
+      void this.#greet(client);
+    });
+    client.on('error', (error: Error) => {
+      this.#lose(client, error.message);
+    });
+    client.on('end', () => {
+      this.#lose(client, 'closed');
+    });
+  }
+
+  /** The connection is there. */
+  async #greet(client: Client): Promise<void> {
+    if (client === this.#subscriber) {
+      await Promise.all([...this.#channels].map(([name, channel]) => this.#settle(name, channel)));
+    } else {
+      await this.#compareClocks();
+    }
+    if (this.#isClosed || !client.isReady) return;
+    this.#ready.add(client);
+    if (this.isReady) this.#options.onReady();
+  }
+
+  async #compareClocks(): Promise<void> {
+    try {
+      const [seconds, microseconds] = await this.#commands.time();
+      const serverMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+      this.#serverAheadMs = serverMs - this.#options.clock.monotonic();
+    } catch {
+      // The connection is lost again.
+    }
+  }
+
+  /**
+   * Subscribes to the channel, or leaves it, one after the other: the client loses count if both are under way. Resolves
+   * when Redis knows, or is away: then it is done when Redis is back.
+   */
+  #settle(name: string, channel: Channel): Promise<void> {
+    channel.settling ??= this.#change(name, channel);
+    return channel.settling;
+  }
+
+  async #change(name: string, channel: Channel): Promise<void> {
+    try {
+      while (channel.listeners.size > 0 !== channel.isSubscribed) {
+        const isWanted = channel.listeners.size > 0;
+        await (isWanted
+          ? this.#subscriber.subscribe(name, channel.dispatch)
+          : this.#subscriber.unsubscribe(name, channel.dispatch));
+        channel.isSubscribed = isWanted;
+      }
+      if (!channel.isSubscribed) this.#channels.delete(name);
+    } catch {
+      // The connection is lost.
+    }
+    channel.settling = null;
+  }
+
+  #lose(client: Client, reason: string): void {
+    if (this.#isClosed) return;
+    const wasReady = this.isReady;
+    this.#ready.delete(client);
+    if (wasReady) this.#options.onLost(reason);
+  }
+}
+
+/** Its defaults would keep commands for later, take a frozen server for a slow one, and give up after a timeout. */
+function createRedisClient({ url, random }: Pick<RedisLinkOptions, 'url' | 'random'>) {
+  const options: RedisClientOptions = {
+    url,
+    RESP: 3,
+    name: 'tickgraph',
+    // Not every server knows these commands, and a user with few rights may not give them.
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: 5_000,
+    pingInterval: 1_000,
+    commandOptions: { timeout: 2_000 },
+    socket: {
+      connectTimeout: 1_000,
+      socketTimeout: 2_500,
+      reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, MAX_RETRY_MS) * (0.5 + random() / 2),
+    },
+  };
+  return createClient(options);
+}
+
+function newChannel(): Channel {
+  const listeners = new Set<Listener>();
+  const dispatch = (message: string): void => {
+    for (const listener of listeners) listener(message);
+  };
+  return { listeners, dispatch, isSubscribed: false, settling: null };
+}

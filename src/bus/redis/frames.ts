@@ -1,0 +1,117 @@
+import { parseCursor } from '../../market/cursor.ts';
+import type { StreamStart } from '../../market/cursor.ts';
+import { addressOf } from '../../market/marketData.ts';
+import type { MarketData, StreamKey } from '../../market/marketData.ts';
+
+/** One message of a stream between gateways: a header line, then a line for each event. */
+export interface Frame {
+  /** The tenure of the leader that sent it: a later leader has a greater one. */
+  readonly fence: number;
+  /** Numbers the lines of one stream within a tenure. A snapshot has the number of the line that comes next. */
+  readonly first: number;
+  /** When it was sent, in milliseconds since the epoch. */
+  readonly sentMs: number;
+  /** Where the stream stands, if the frame is a snapshot of it: its lines have been published before. */
+  readonly start: StreamStart | null;
+  /** Events; null: the last value no longer holds. */
+  readonly lines: readonly (MarketData | null)[];
+}
+
+/** Another version is ignored. */
+export const WIRE_VERSION = '1';
+/** The line of a reset. */
+const RESET = '-';
+const NUMBER = /^(?:0|[1-9]\d{0,14})$/;
+const EPOCH = /^[\w-]{12}$/;
+
+/** Fences are about the time in seconds. One far ahead would make every leader to come look old. */
+const MAX_AHEAD_S = 86_400;
+
+/** True if a leader can have this fence. */
+export function isPlausible(fence: number, nowMs: number): boolean {
+  return fence <= nowMs / 1_000 + MAX_AHEAD_S;
+}
+
+/** Writes a frame whose lines have been written by `formatLine`. */
+export function formatFrame({
+  fence,
+  first,
+  sentMs,
+  start,
+  lines,
+}: Omit<Frame, 'lines'> & { readonly lines: readonly string[] }): string {
+  const kind = start === null ? 'E' : `S ${start.epoch} ${start.sequence}`;
+  return `${WIRE_VERSION} ${fence} ${first} ${sentMs} ${kind}\n${lines.join('\n')}`;
+}
+
+/** The line of an event, or of a reset (null). */
+export function formatLine(event: MarketData | null): string {
+  return event === null ? RESET : JSON.stringify(event);
+}
+
+/** Reads what came on the channel of a stream. Returns null for anything that is no frame of that stream. */
+export function parseFrame(key: StreamKey, text: string): Frame | null {
+  const [header = '', ...body] = text.split('\n');
+  const [version, fence = '', first = '', sentMs = '', kind, epoch = '', sequence = '', ...rest] = header.split(' ');
+  const isNumbered = NUMBER.test(fence) && NUMBER.test(first) && NUMBER.test(sentMs);
+  if (version !== WIRE_VERSION || !isNumbered || rest.length > 0) return null;
+  const isSnapshot = kind === 'S' && EPOCH.test(epoch) && NUMBER.test(sequence);
+  if (!isSnapshot && kind !== 'E') return null;
+  const lines: (MarketData | null)[] = [];
+  for (const line of body) {
+    if (line === '') continue;
+    const event = line === RESET ? null : parseEvent(key, line);
+    if (event === undefined) return null;
+    lines.push(event);
+  }
+  const start = isSnapshot ? { epoch, sequence: Number(sequence) } : null;
+  return { fence: Number(fence), first: Number(first), sentMs: Number(sentMs), start, lines };
+}
+
+/** Returns undefined if the text is no event of the stream. */
+function parseEvent(key: StreamKey, text: string): MarketData | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isEventOf(key, value) ? value : undefined;
+}
+
+/**
+ * Only gateways may write to Redis, so what is checked is what a wrong channel, an older version or a broken message
+ * would get wrong: which stream it is of, its place, and the members that its type has.
+ */
+function isEventOf(key: StreamKey, value: unknown): value is MarketData {
+  if (!isRecord(value)) return false;
+  const { broker, symbol, type } = addressOf(key);
+  if (value['type'] !== type || value['broker'] !== broker || value['symbol'] !== symbol) return false;
+  const { sequence, cursor } = value;
+  if (!Number.isSafeInteger(sequence) || typeof cursor !== 'string' || parseCursor(cursor)?.sequence !== sequence)
+    return false;
+  return (
+    TEXTS[type].every((name) => typeof value[name] === 'string') &&
+    LISTS[type].every((name) => Array.isArray(value[name]))
+  );
+}
+
+const TIMES = ['time', 'receivedAt'] as const;
+const TEXTS: Readonly<Record<MarketData['type'], readonly string[]>> = {
+  tick: [...TIMES, 'bid', 'ask', 'mid', 'spread'],
+  trade: [...TIMES, 'tradeId', 'price', 'size', 'side'],
+  candle: [...TIMES, 'interval', 'openTime', 'closeTime', 'open', 'high', 'low', 'close', 'volume'],
+  orderbook: [...TIMES, 'kind'],
+  status: [...TIMES, 'state', 'since'],
+};
+const LISTS: Readonly<Record<MarketData['type'], readonly string[]>> = {
+  tick: [],
+  trade: [],
+  candle: [],
+  orderbook: ['bids', 'asks'],
+  status: [],
+};
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,112 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { createClient } from '@redis/client';
+import { waitFor } from './waitFor.ts';
+
+/** The redis-server or valkey-server of this machine; undefined if it has none. */
+export const REDIS = ['redis-server', 'valkey-server']
+  .flatMap((name) => ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'].map((folder) => `${folder}/${name}`))
+  .find((path) => existsSync(path));
+
+/** A real server that keeps nothing on disk, on a port of loopback. Its starter disposes of it. */
+export class RedisServer implements AsyncDisposable {
+  readonly port: number;
+  readonly #args: readonly string[];
+  #child: ChildProcess;
+
+  private constructor(port: number, args: readonly string[]) {
+    this.port = port;
+    this.#args = args;
+    this.#child = this.#spawn();
+  }
+
+  static async start(args: readonly string[] = []): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), args);
+    await server.#accepting();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** It stops at once, without a word to anybody. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
+  }
+
+  /** A new one on the same port, which knows nothing. */
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.begin();
+  }
+
+  /** Begins again after `kill`. */
+  async begin(): Promise<void> {
+    this.#child = this.#spawn();
+    await this.#accepting();
+  }
+
+  /** It keeps its connections and does nothing, until it is thawed. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT');
+  }
+
+  /** The answer to one command, over a connection of its own. */
+  async ask(...command: readonly string[]): Promise<unknown> {
+    const client = createClient({ url: this.url, RESP: 3 });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return await client.sendCommand([...command]);
+    } finally {
+      client.destroy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.thaw();
+    await this.kill();
+  }
+
+  #spawn(): ChildProcess {
+    const own = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--daemonize', 'no'];
+    return spawn(REDIS ?? '', [...own, ...this.#args], { stdio: 'ignore' });
+  }
+
+  async #accepting(): Promise<void> {
+    await waitFor(() => accepts(this.port), 'Redis to accept connections');
+  }
+}
+
+/** A port of loopback that nobody listens at. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+function accepts(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect(port, '127.0.0.1');
+  socket.once('connect', () => {
+    socket.destroy();
+    resolve(true);
+  });
+  socket.once('error', () => {
+    resolve(false);
+  });
+  return promise;
+}

@@ -1,0 +1,280 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { StreamReader } from '../../../src/bus/redis/StreamReader.ts';
+import type { Frame } from '../../../src/bus/redis/frames.ts';
+import type { StreamStart } from '../../../src/market/cursor.ts';
+import type { FeedGap, MarketData, MarketDataType } from '../../../src/market/marketData.ts';
+import { epochOf, keyOfType, numbered } from './streams.ts';
+
+/** A reader, and what its subscribers were given. */
+class Subject {
+  readonly live: MarketData[] = [];
+  readonly past: MarketData[] = [];
+  readonly gaps: Pick<FeedGap, 'from' | 'to'>[] = [];
+  readonly dropped: string[] = [];
+  resets = 0;
+  asked = 0;
+  open = 0;
+  readonly reader: StreamReader;
+
+  constructor(type: MarketDataType, last: MarketData | null = null) {
+    this.reader = new StreamReader({
+      key: keyOfType(type),
+      start: { epoch: epochOf('none'), sequence: 0 },
+      last,
+      receiver: {
+        known: () => [],
+        receive: (_key, _start, past) => {
+          this.open += 1;
+          this.past.push(...past);
+          return {
+            publish: (event) => this.live.push(event),
+            reset: () => (this.resets += 1),
+            [Symbol.dispose]: () => (this.open -= 1),
+          };
+        },
+      },
+      ask: () => (this.asked += 1),
+      onDropped: (reason) => this.dropped.push(reason),
+      onLost: () => undefined,
+      onGap: (gap) => this.gaps.push(gap),
+    });
+  }
+
+  get ids(): readonly number[] {
+    return this.live.map(({ sequence }) => sequence);
+  }
+
+  snapshot(fence: number, first: number, start: StreamStart, lines: readonly MarketData[]): void {
+    this.reader.take({ fence, first, sentMs: 0, start, lines });
+  }
+
+  lines(fence: number, first: number, lines: Frame['lines']): void {
+    this.reader.take({ fence, first, sentMs: 0, start: null, lines });
+  }
+}
+
+const start = (sequence: number, epoch = 'e'): StreamStart => ({ epoch: epochOf(epoch), sequence });
+const trades = (from: number, to: number, epoch = 'e'): MarketData[] =>
+  Array.from({ length: to - from + 1 }, (_, n) => numbered('trade', from + n, { epoch }));
+
+describe('a stream that is followed', () => {
+  it('begins when the leader has said where it stands; a newcomer gets nothing of the past live', () => {
+    const subject = new Subject('trade');
+    subject.lines(1, 1, trades(1, 1));
+    expect([subject.live, subject.dropped, subject.asked]).toEqual([[], ['unsynced'], 1]);
+    subject.snapshot(1, 2, start(3), trades(1, 3));
+    expect([subject.ids, subject.past.length]).toEqual([[], 3]);
+    subject.lines(1, 2, trades(4, 5));
+    expect(subject.ids).toEqual([4, 5]);
+  });
+
+  it('comes once, whatever of it comes twice or in part', () => {
+    const subject = new Subject('trade');
+    subject.snapshot(1, 1, start(0), []);
+    subject.lines(1, 1, trades(1, 3));
+    subject.lines(1, 1, trades(1, 3));
+    subject.lines(1, 3, trades(3, 5));
+    subject.snapshot(1, 6, start(5), trades(1, 5));
+    expect(subject.ids).toEqual([1, 2, 3, 4, 5]);
+    expect(subject.dropped).toEqual(['duplicate', 'duplicate']);
+  });
+
+  it('is asked for again where lines are missing, and what was missed comes in order', () => {
+    const subject = new Subject('trade');
+    subject.snapshot(1, 1, start(0), []);
+    subject.lines(1, 1, trades(1, 2));
+    subject.lines(1, 4, trades(4, 4));
+    expect([subject.ids, subject.asked]).toEqual([[1, 2], 1]);
+    subject.lines(1, 5, trades(5, 5));
+    subject.snapshot(1, 6, start(5), trades(1, 5));
+    subject.lines(1, 6, trades(6, 6));
+    expect([subject.ids, subject.gaps]).toEqual([[1, 2, 3, 4, 5, 6], []]);
+  });
+
+  it('has a gap, told once, if the leader does not have what was missed any more', () => {
+    const subject = new Subject('trade');
+    subject.snapshot(1, 1, start(0), []);
+    subject.lines(1, 1, trades(1, 2));
+    subject.snapshot(1, 9, start(8), trades(6, 8));
+    expect(subject.ids).toEqual([1, 2, 6, 7, 8]);
+    const [two, six] = [trades(2, 2)[0], trades(6, 6)[0]];
+    expect(subject.gaps).toEqual([{ from: two?.time, to: six?.time }]);
+  });
+
+  it('is asked for again if the leader has come further, although nothing more comes', () => {
+    const subject = new Subject('trade');
+    subject.snapshot(1, 1, start(0), []);
+    subject.reader.expect(1, 1);
+    expect(subject.asked).toBe(0);
+    subject.reader.expect(1, 3);
+    expect(subject.asked).toBe(1);
+  });
+
+  it('goes on with the next leader, and nothing of the former one comes any more', () => {
+    const subject = new Subject('trade');
+    subject.snapshot(1, 1, start(0), []);
+    subject.lines(1, 1, trades(1, 3));
+    subject.lines(2, 1, [numbered('trade', 100_005, { epoch: 'f', place: 5 })]);
+    expect(subject.asked).toBe(1);
+    subject.lines(1, 4, trades(4, 4));
+    const since = [4, 5].map((place) => numbered('trade', 100_000 + place, { epoch: 'f', place }));
+    subject.snapshot(2, 2, start(100_005, 'f'), [...trades(1, 3), ...since]);
+    expect(subject.ids).toEqual([1, 2, 3, 100_004, 100_005]);
+    expect([subject.dropped, subject.gaps, subject.open]).toEqual([['unsynced', 'stale'], [], 1]);
+  });
+
+  it('leaves out what another leader repeats for those who have it already', () => {
+    const subject = new Subject('trade', numbered('trade', 9));
+    subject.snapshot(2, 1, start(100_005, 'f'), trades(1, 5));
+    const repeated = [6, 7, 8, 9, 10].map((place) => numbered('trade', 100_000 + place, { epoch: 'f', place }));
+    subject.lines(2, 1, repeated);
+    expect(subject.live.map((event) => (event.type === 'trade' ? event.tradeId : null))).toEqual(['10']);
+  });
+
+  it('does not take the trades of a market that begins anew for repeated ones', () => {
+    const subject = new Subject('trade', numbered('trade', 9));
+    subject.snapshot(2, 1, start(100_005, 'f'), []);
+    const anew = { ...numbered('trade', 100_006, { epoch: 'f', place: 20 }), tradeId: '1' } as MarketData;
+    subject.lines(2, 1, [anew]);
+    expect(subject.live).toEqual([anew]);
+  });
+
+  it('gives the candle in progress to a newcomer, and no closed one', () => {
+    const subject = new Subject('candle');
+    const open = { ...numbered('candle', 3), closed: false } as MarketData;
+    subject.snapshot(1, 1, start(3), [numbered('candle', 1), numbered('candle', 2), open]);
+    expect([subject.ids, subject.past.length]).toEqual([[3], 2]);
+  });
+
+  it.each(['tick', 'orderbook'] as const)(
+    'of type %s comes whole after a hole, and stays if nothing was missed',
+    (type) => {
+      const subject = new Subject(type);
+      subject.snapshot(1, 1, start(0), []);
+      subject.lines(1, 1, [numbered(type, 1)]);
+      subject.reader.lose();
+      subject.snapshot(1, 2, start(1), [numbered(type, 1)]);
+      expect(subject.ids).toEqual([1]);
+      subject.lines(1, 3, [numbered(type, 3)]);
+      subject.snapshot(1, 4, start(3), [numbered(type, 3)]);
+      expect(subject.ids).toEqual([1, 3]);
+    },
+  );
+
+  it('of a book that can not be right comes again, also if it is the same', () => {
+    const subject = new Subject('orderbook');
+    subject.snapshot(1, 1, start(1), [numbered('orderbook', 1)]);
+    const before = subject.resets;
+    subject.reader.resync();
+    expect([subject.resets, subject.asked]).toEqual([before + 1, 1]);
+    subject.snapshot(1, 1, start(1), [numbered('orderbook', 1)]);
+    expect(subject.ids).toEqual([1, 1]);
+  });
+
+  it('has no value if the leader has none', () => {
+    const subject = new Subject('orderbook');
+    subject.snapshot(1, 1, start(1), [numbered('orderbook', 1)]);
+    subject.reader.lose();
+    subject.snapshot(1, 3, start(1), []);
+    subject.lines(1, 3, [null]);
+    expect(subject.resets).toBe(2);
+  });
+
+  it('of statuses is told again after this gateway has told something else, without gaps of the past', () => {
+    const subject = new Subject('status');
+    const gap = { type: 'trade', from: null, to: null } as const;
+    const known = { ...numbered('status', 1), gap } as MarketData;
+    subject.snapshot(1, 1, start(1), [known]);
+    subject.reader.tell(numbered('status', 1));
+    subject.snapshot(1, 1, start(1), [known]);
+    expect(subject.live.map((event) => (event.type === 'status' ? event.gap : undefined))).toEqual([null, null, null]);
+  });
+});
+
+describe('whatever is lost, repeated or led by others', () => {
+  it('subscribers get each trade once and in order, or are told a gap, and have the last one in the end', () => {
+    const step = fc.oneof(
+      {
+        weight: 8,
+        arbitrary: fc.record({ kind: fc.constant('trades' as const), count: fc.integer({ min: 1, max: 5 }) }),
+      },
+      { weight: 2, arbitrary: fc.constant({ kind: 'lost' as const, count: 2 }) },
+      { weight: 1, arbitrary: fc.constant({ kind: 'twice' as const, count: 2 }) },
+      { weight: 1, arbitrary: fc.constant({ kind: 'leader' as const, count: 0 }) },
+      { weight: 1, arbitrary: fc.constant({ kind: 'beat' as const, count: 0 }) },
+      { weight: 1, arbitrary: fc.constant({ kind: 'old' as const, count: 0 }) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 3, max: 50 }), (steps, kept) => {
+        const subject = new Subject('trade');
+        const leader = new Leader(kept);
+        const answer = (): void => {
+          for (; subject.asked > 0; subject.asked = 0) subject.reader.take(leader.snapshot());
+        };
+        subject.reader.take(leader.snapshot());
+        const first = leader.place;
+        for (const { kind, count } of steps) {
+          if (kind === 'leader') leader.change();
+          const frame = kind === 'old' ? leader.old : leader.trade(kind === 'leader' ? 1 : count);
+          if (kind === 'beat') subject.reader.expect(leader.fence, leader.next);
+          else if (kind !== 'lost' && frame !== null) subject.reader.take(frame);
+          if (kind === 'twice' && frame !== null) subject.reader.take(frame);
+          answer();
+        }
+        subject.reader.expect(leader.fence, leader.next);
+        answer();
+        const ids = subject.live.map((event) => (event.type === 'trade' ? Number(event.tradeId) : Number.NaN));
+        const holes = ids.filter((id, at) => id !== (ids[at - 1] ?? first) + 1).length;
+        for (const [at, id] of ids.entries()) expect(id).toBeGreaterThan(ids[at - 1] ?? first);
+        // One more may be told if the leader changes before the first trade.
+        expect(subject.gaps.length - holes).toBeGreaterThanOrEqual(0);
+        expect(subject.gaps.length - holes).toBeLessThanOrEqual(steps.some(({ kind }) => kind === 'leader') ? 1 : 0);
+        expect(ids.at(-1) ?? first).toBe(leader.place);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+/** Leaders that follow one another and publish trades; each knows the newest of them. */
+class Leader {
+  fence = 1;
+  next = 1;
+  place = 10;
+  old: Frame | null = null;
+  #sequence = 10;
+  #epoch = 'a';
+  readonly #kept: number;
+  #log: MarketData[] = [];
+
+  constructor(kept: number) {
+    this.#kept = kept;
+  }
+
+  trade(count: number): Frame {
+    const lines = Array.from({ length: count }, () => {
+      this.place += 1;
+      this.#sequence += 1;
+      return numbered('trade', this.#sequence, { epoch: this.#epoch, place: this.place });
+    });
+    this.#log = [...this.#log, ...lines].slice(-this.#kept);
+    const frame = { fence: this.fence, first: this.next, sentMs: 0, start: null, lines };
+    this.next += count;
+    this.old ??= frame;
+    return frame;
+  }
+
+  /** Another one goes on behind what this one has published. */
+  change(): void {
+    this.fence += 1;
+    this.next = 1;
+    this.#epoch += 'a';
+    this.#sequence += 100_000;
+  }
+
+  snapshot(): Frame {
+    const place = { epoch: epochOf(this.#epoch), sequence: this.#sequence };
+    return { fence: this.fence, first: this.next, sentMs: 0, start: place, lines: this.#log };
+  }
+}
