@@ -70,11 +70,14 @@ describe('/health and /ready', () => {
     });
   });
 
-  it.each([{ draining: true }, { heldUp: true }, { state: 'lost' as const }])('are not ready with %j', async (fault) => {
-    await using server = await serveHealth(fault);
-    const { status, body } = await request(server.url, '/ready');
-    expect([status, JSON.parse(body)]).toMatchObject([503, { status: 'not-ready' }]);
-  });
+  it.each([{ draining: true }, { heldUp: true }, { state: 'lost' as const }])(
+    'are not ready with %j',
+    async (fault) => {
+      await using server = await serveHealth(fault);
+      const { status, body } = await request(server.url, '/ready');
+      expect([status, JSON.parse(body)]).toMatchObject([503, { status: 'not-ready' }]);
+    },
+  );
 
   it('can be requested by GET and HEAD only', async () => {
     await using server = await serveHealth();

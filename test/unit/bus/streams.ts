@@ -44,7 +44,7 @@ function eventOf(type: MarketDataType, place: number): MarketData {
 }
 
 /** The candle that opens so many minutes after the beginning. */
-export function candle(minute: number, closed: boolean): Candle {
+function candle(minute: number, closed: boolean): Candle {
   const openMs = BEGAN_MS + minute * 60_000;
   const price = decimal('100.10');
   return {
