@@ -20,33 +20,28 @@ describe('serve', () => {
 
   it.each([
     [{ TICKGRAPH_BUS__ENGINE: 'redis' }, '', 'TICKGRAPH_BUS__ENGINE'],
-    [{ TICKGRAPH_BUS__ENGINE: 'redis', REDIS_URL: 'redis://127.0.0.1' }, '', 'TICKGRAPH_BUS__ENGINE'],
     [{ TICKGRAPH_BUS: '{ engine: redis }' }, '', 'TICKGRAPH_BUS'],
     [{ TICKGRAPH_BUS__ENGINE: 'redis' }, 'log:\n  level: info\nbus:\n  engine: memory', 'TICKGRAPH_BUS__ENGINE'],
-    [{ REDIS_URL: 'redis://127.0.0.1' }, 'bus:\n  engine: redis', 'config.yaml:2'],
-    [{}, 'bus:\n  redis: { url: "redis://127.0.0.1" }\n  engine: redis', 'config.yaml:3'],
-  ])(
-    'does not start with a bus that there is not yet, and names what asks for it and why: %j, %j',
-    async (...given) => {
-      const [env, yaml, source] = given;
-      for (const command of ['serve', 'check-config']) {
-        const host = new FakeProcess(env, yaml === '' ? {} : { '/etc/tickgraph/config.yaml': yaml });
-        expect(await runCommand([command], host)).toBe(2);
-        expect(host.err.split('\n').slice(0, -1)).toEqual([
-          'tickgraph: the configuration is not valid (1 fault)',
-          `  ${source}: bus.engine: found "redis", expected memory: this version has no other bus`,
-        ]);
-        expect(host.started).toEqual([]);
-      }
-    },
-  );
+    [{}, 'bus:\n  engine: redis', 'config.yaml:2'],
+    [{}, 'bus:\n  redis: { prefix: mine }\n  engine: redis', 'config.yaml:3'],
+  ])('does not start with a bus that has no server, and names what asks for it and why: %j, %j', async (...given) => {
+    const [env, yaml, source] = given;
+    for (const command of ['serve', 'check-config']) {
+      const host = new FakeProcess(env, yaml === '' ? {} : { '/etc/tickgraph/config.yaml': yaml });
+      expect(await runCommand([command], host)).toBe(2);
+      expect(host.err.split('\n').slice(0, -1)).toEqual([
+        'tickgraph: the configuration is not valid (1 fault)',
+        `  ${source}: bus.engine: found "redis", expected memory, or a server in bus.redis.url (REDIS_URL)`,
+      ]);
+      expect(host.started).toEqual([]);
+    }
+  });
 
-  it('names the bus that there is not before a fault of its URL, which would not help', async () => {
+  it('names the URL of a bus that is none', async () => {
     const host = new FakeProcess({ TICKGRAPH_BUS__ENGINE: 'redis', REDIS_URL: 'http://127.0.0.1' });
     expect(await runCommand(['serve'], host)).toBe(2);
     expect(host.err.split('\n').map((line) => line.trim().split(': ')[1])).toEqual([
-      'the configuration is not valid (2 faults)',
-      'bus.engine',
+      'the configuration is not valid (1 fault)',
       'bus.redis.url',
       undefined,
     ]);
