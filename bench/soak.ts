@@ -1,3 +1,4 @@
+import { fleetSoak } from './soak/fleet.ts';
 import { readOptions, USAGE } from './soak/options.ts';
 import type { SoakOptions } from './soak/options.ts';
 import type { Violations } from './soak/oracle/Violations.ts';
@@ -24,6 +25,7 @@ process.exit(violations.all.length > 0 ? 1 : 0);
 
 async function run(chosen: SoakOptions): Promise<{ readonly report: string; readonly violations: Violations }> {
   if (chosen.mode === 'resume') return resumeSoak(chosen, print);
+  if (chosen.mode === 'fleet') return fleetSoak(chosen, print);
   const result = await soak(chosen, print);
   return { report: soakReport(chosen, result), violations: result.violations };
 }

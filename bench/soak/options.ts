@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 export interface SoakOptions {
-  readonly mode: 'soak' | 'resume';
+  readonly mode: 'soak' | 'resume' | 'fleet';
   readonly seed: number;
   readonly totalMs: number;
   readonly clients: number;
@@ -13,11 +13,11 @@ export interface SoakOptions {
   readonly restarts: boolean;
 }
 
-export const USAGE = `npm run soak -- [soak|resume] [options]
+export const USAGE = `npm run soak -- [soak|resume|fleet] [options]
   --minutes 5     how long it runs (resume: how long clients are cut; measuring comes after)
   --hours N       the same in hours
   --seed N        the same seed gives the same schedule of faults and the same clients (default: of the clock)
-  --clients N     how many clients (soak: 24, resume: 500)
+  --clients N     how many clients (soak and fleet: 24, resume: 500)
   --no-restarts   the gateway is never restarted
   --plant         takes one trade away from one client: the run must fail
   --out FOLDER    where violations are written to (bench/results)
@@ -41,13 +41,14 @@ export function readOptions(args: readonly string[]): SoakOptions | null {
   });
   if (values.help) return null;
   const [mode = 'soak', ...rest] = positionals;
-  if ((mode !== 'soak' && mode !== 'resume') || rest.length > 0) throw new TypeError(`soak or resume, not ${mode}`);
+  if ((mode !== 'soak' && mode !== 'resume' && mode !== 'fleet') || rest.length > 0)
+    throw new TypeError(`soak, resume or fleet, not ${mode}`);
   const minutes = values.hours === undefined ? count(values.minutes, 5) : count(values.hours, 1) * 60;
   return {
     mode,
     seed: count(values.seed, Date.now() % 1_000_000),
     totalMs: minutes * 60_000,
-    clients: count(values.clients, mode === 'soak' ? 24 : 500),
+    clients: count(values.clients, mode === 'resume' ? 500 : 24),
     out: values.out,
     plant: values.plant,
     restarts: !values['no-restarts'],

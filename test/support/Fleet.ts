@@ -96,6 +96,11 @@ export class Fleet implements AsyncDisposable {
     return gateway;
   }
 
+  /** The gateway leaves the fleet, as far as this object knows. Whoever removes it ends its process. */
+  remove(gateway: FleetGateway): void {
+    this.gateways.splice(this.gateways.indexOf(gateway), 1);
+  }
+
   gateway(index: number): FleetGateway {
     const gateway = this.gateways[index];
     if (gateway === undefined) throw new RangeError(`there is no gateway ${index}`);
@@ -121,19 +126,29 @@ export class Fleet implements AsyncDisposable {
 
   /** The traffic ends, and what came to these gateways is as it was promised, to the last change of the book. */
   async settle(gateways: readonly FleetGateway[] = this.gateways): Promise<void> {
-    this.#traffic?.[Symbol.dispose]();
+    this.stopTraffic();
     const market = this.venue.market('BTCUSDT');
     market.trade();
-    const [lastTrade] = market.trades({ limit: 1, fromId: null });
+    const { lastTradeId } = this;
     market.depth();
     await waitFor(() => {
       const { bids, asks } = market.book();
       const oracle = JSON.stringify({ bids: bids.slice(0, 10), asks: asks.slice(0, 10) });
       return gateways.every(
-        ({ auditor }) => auditor.tradeIds.at(-1) === lastTrade?.id && JSON.stringify(auditor.book) === oracle,
+        ({ auditor }) => auditor.tradeIds.at(-1) === lastTradeId && JSON.stringify(auditor.book) === oracle,
       );
     }, 'the last trade and the venue’s own book');
     for (const { auditor } of gateways) auditor.check();
+  }
+
+  /** The market stands still from now on. */
+  stopTraffic(): void {
+    this.#traffic?.[Symbol.dispose]();
+  }
+
+  get lastTradeId(): number {
+    const [last] = this.venue.market('BTCUSDT').trades({ limit: 1, fromId: null });
+    return last?.id ?? 0;
   }
 
   /** The connections of the fleet to the venue. */
