@@ -14,6 +14,7 @@ import { Lease } from './Lease.ts';
 import { KEPT_EVENTS, LedStreams, mayNotBeLost } from './LedStreams.ts';
 import { brokerNames, logName } from './names.ts';
 import type { BrokerNames } from './names.ts';
+import type { Batching } from './Outgoing.ts';
 import type { RedisLink } from './RedisLink.ts';
 import { indexBehind } from './StreamReader.ts';
 import { Wanted } from './Wanted.ts';
@@ -30,6 +31,8 @@ export interface BrokerSeatOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  /** See OutgoingOptions. */
+  readonly batching?: Batching;
   readonly onEnd: () => void;
 }
 

@@ -6,7 +6,7 @@ import type { Metrics } from '../../shared/metrics.ts';
 import type { Channel, StreamReceiver } from '../EventBus.ts';
 import { channelName, logName } from './names.ts';
 import { Outgoing } from './Outgoing.ts';
-import type { SentFrame } from './Outgoing.ts';
+import type { Batching, SentFrame } from './Outgoing.ts';
 import type { RedisLink } from './RedisLink.ts';
 
 export interface LedStreamsOptions {
@@ -16,6 +16,8 @@ export interface LedStreamsOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly receiver: () => StreamReceiver;
+  /** See OutgoingOptions. */
+  readonly batching?: Batching;
   /** The streams that other gateways want. */
   readonly wanted: () => ReadonlySet<StreamKey>;
 }
@@ -49,8 +51,8 @@ export class LedStreams {
     this.end();
     this.#announced = new Map();
     this.#out = new Outgoing({
+      ...this.#options,
       fence,
-      clock: this.#options.clock,
       send: (frames) => {
         if (isHeld()) this.#write(frames);
       },

@@ -16,14 +16,22 @@ export interface SentFrame {
 export interface OutgoingOptions {
   readonly fence: number;
   readonly clock: Clock;
+  /** @default 64 events, which wait for 2 ms at most */
+  readonly batching?: Batching;
   /** Sends the frames of a turn, in this order. */
   readonly send: (frames: readonly SentFrame[]) => void;
 }
 
-/** Events wait so long at most, to be sent with those that come meanwhile. */
-const WINDOW_MS = 2;
-/** So many events or characters don't wait. */
-const MAX_LINES = 64;
+/** How events are collected before they are sent. */
+export interface Batching {
+  /** Events wait so long at most, to be sent with those that come meanwhile. */
+  readonly windowMs: number;
+  /** So many events of a stream don't wait. */
+  readonly events: number;
+}
+
+const BATCHING: Batching = { windowMs: 2, events: 64 };
+/** So many characters don't wait either. */
 const MAX_CHARACTERS = 65_536;
 
 interface Stream {
@@ -55,9 +63,10 @@ export class Outgoing implements Disposable {
     stream.lines.push(line);
     stream.characters += line.length;
     this.#waiting.add(key);
-    if (stream.lines.length >= MAX_LINES || stream.characters >= MAX_CHARACTERS) this.flush();
+    const { events, windowMs } = this.#options.batching ?? BATCHING;
+    if (stream.lines.length >= events || stream.characters >= MAX_CHARACTERS) this.flush();
     else
-      this.#timer ??= this.#options.clock.after(WINDOW_MS, () => {
+      this.#timer ??= this.#options.clock.after(windowMs, () => {
         this.flush();
       });
   }

@@ -18,6 +18,7 @@ import type {
 } from '../EventBus.ts';
 import { NO_RECEIVER } from '../MemoryBus.ts';
 import { BrokerSeat } from './BrokerSeat.ts';
+import type { Batching } from './Outgoing.ts';
 import { Pauses } from './Pauses.ts';
 import { RedisLink } from './RedisLink.ts';
 import { startBehind } from './StreamReader.ts';
@@ -31,6 +32,8 @@ export interface RedisBusOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** See OutgoingOptions. */
+  readonly batching?: Batching;
 }
 
 const NO_PAST: StreamPast = { known: [], missed: [] };

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { Fleet } from '../support/Fleet.ts';
+import { GatewayProcess, OFFLINE } from '../support/GatewayProcess.ts';
+import { metricOf } from '../support/metricOf.ts';
+import { RawClient } from '../support/RawClient.ts';
+import { REDIS, RedisServer } from '../support/RedisServer.ts';
+import { waitFor } from '../support/waitFor.ts';
+
+async function ready(url: string): Promise<{ readonly status: number; readonly state: unknown }> {
+  const response = await fetch(`${url}/ready`);
+  const body = (await response.json()) as { bus?: { state?: unknown } };
+  return { status: response.status, state: body.bus?.state };
+}
+
+function gatewayWith(url: string): GatewayProcess {
+  return new GatewayProcess({ env: { ...OFFLINE, TICKGRAPH_BUS__ENGINE: 'redis', REDIS_URL: url } });
+}
+
+describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('a gateway and its Redis', () => {
+  it('starts without Redis, says so, serves what it can, and joins when Redis is there', async () => {
+    await using redis = await RedisServer.start();
+    await redis.kill();
+    await using gateway = gatewayWith(redis.url);
+    const url = await gateway.listening();
+    expect(await ready(url)).toEqual({ status: 503, state: 'connecting' });
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    await using client = await RawClient.connect(url);
+    await client.subscribe('mock-binance', ['BTCUSDT'], ['tick']);
+    await client.waitFor(({ status }) => status === 'stale');
+    await redis.begin();
+    await client.waitFor(({ status }) => status === 'live');
+    await client.waitFor(({ type }) => type === 'data');
+    await waitFor(async () => (await ready(url)).status === 200, 'a gateway that is ready');
+    expect(gateway.logged('the bus is connected to Redis')).toBeDefined();
+  });
+
+  it.each([
+    ['wants a password', ['--requirepass', 'secret']],
+    ['is a replica, which takes no writes', ['--replicaof', '127.0.0.1 1', '--replica-read-only', 'yes']],
+  ])('that %s is reported and tried again, without haste', async (_name, args) => {
+    await using redis = await RedisServer.start(args);
+    await using gateway = gatewayWith(redis.url);
+    const url = await gateway.listening();
+    await using client = await RawClient.connect(url);
+    await client.subscribe('mock-binance', ['BTCUSDT'], ['tick']);
+    await client.waitFor(({ status }) => status === 'stale');
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(client.messages.some(({ type }) => type === 'data')).toBe(false);
+    // Less than 15 % of a core, and less than twenty attempts a second.
+    expect(await metricOf(url, 'process_cpu_user_seconds_total')).toBeLessThan(5);
+    expect(gateway.out.split('\n').length).toBeLessThan(60);
+  });
+
+  it('is left alone with `onLoss: direct` after ten seconds, and one of them leads again afterwards', async () => {
+    await using fleet = await Fleet.start({ gateways: 2, env: { TICKGRAPH_BUS__REDIS__ON_LOSS: 'direct' } });
+    await fleet.trades(10);
+    await fleet.redis.kill();
+    await waitFor(() => fleet.gateway(1).auditor.states.at(-1) === 'stale', 'a follower that is stale');
+    await waitFor(() => fleet.upstreams === 2, 'a connection of its own', 15_000);
+    await fleet.untilLive();
+    await fleet.trades(20);
+    await fleet.redis.begin();
+    await waitFor(() => fleet.upstreams === 1, 'one connection again');
+    await fleet.trades(20);
+    await fleet.untilLive();
+    await fleet.settle();
+    for (const { auditor } of fleet.gateways) expect(auditor.states).not.toContain('gap');
+  }, 40_000);
+
+  it('are restarted one after the other, and clients that resume miss nothing', async () => {
+    await using fleet = await Fleet.start({ gateways: 3 });
+    const ids: number[] = [];
+    let cursor: string | null = null;
+    const stay = async (trades: number, action: () => Promise<void>): Promise<void> => {
+      const url = fleet.gateways.at(-1)?.url ?? '';
+      await using client = await RawClient.connect(url);
+      const resume = cursor === null ? {} : { resume: [cursor] };
+      await client.ask({ action: 'subscribe', broker: 'binance', symbols: ['BTCUSDT'], types: ['trade'], ...resume });
+      await action();
+      await waitFor(() => client.data('trade').length >= trades, 'trades');
+      for (const { tradeId } of client.data('trade')) ids.push(Number(tradeId));
+      cursor = String(client.data('trade').at(-1)?.['cursor']);
+    };
+    for (let round = 0; round < 3; round += 1) {
+      await stay(10, async () => {
+        const [oldest] = fleet.gateways;
+        if (oldest === undefined) return;
+        fleet.remove(oldest);
+        oldest.process.kill('SIGTERM');
+        expect(await oldest.process.exited()).toBe(0);
+        await fleet.add();
+      });
+    }
+    await stay(10, () => Promise.resolve());
+    expect(ids).toEqual(ids.map((_id, at) => (ids[0] ?? 0) + at));
+    expect(fleet.upstreams).toBe(1);
+    await fleet.untilLive();
+    await fleet.settle();
+  }, 40_000);
+});
