@@ -1,4 +1,5 @@
 import type { StreamStart } from '../../market/cursor.ts';
+import { addressOf } from '../../market/marketData.ts';
 import type { MarketData, StreamKey } from '../../market/marketData.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Metrics } from '../../shared/metrics.ts';
@@ -152,7 +153,8 @@ export class BrokerSeat implements FleetSeat {
     let kept: readonly MarketData[] = [];
     try {
       const frames = await link.tail(logName(prefix, key), KEPT_EVENTS);
-      kept = frames.flatMap((text) => parseFrame(key, text)?.lines.filter(isKept) ?? []);
+      const address = addressOf(key);
+      kept = frames.flatMap((text) => parseFrame(address, text)?.lines.filter(isKept) ?? []);
     } catch {
       // What this gateway has itself must do.
     }

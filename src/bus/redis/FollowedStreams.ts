@@ -45,9 +45,11 @@ export class FollowedStreams implements Disposable {
   readonly #asked = new Set<StreamKey>();
   #asking: Disposable | null = null;
   #trouble: Trouble | null = null;
+  readonly #latency: ReturnType<Metrics['busLatency']['labels']>;
 
   constructor(options: FollowedStreamsOptions) {
     this.#options = options;
+    this.#latency = options.metrics.busLatency.labels({ broker: options.broker });
   }
 
   get keys(): readonly StreamKey[] {
@@ -144,13 +146,13 @@ export class FollowedStreams implements Disposable {
     const { broker, clock, metrics, onLeader } = this.#options;
     // What this gateway published while it led may still come back to it.
     if (this.#followed.get(reader.key)?.reader !== reader) return;
-    const frame = parseFrame(reader.key, text);
+    const frame = parseFrame(reader.address, text);
     if (frame === null || !isPlausible(frame.fence, clock.now())) {
       metrics.invalidMessages.inc({ source: 'bus' });
       return;
     }
     metrics.busEventsReceived.inc({ broker }, frame.lines.length);
-    metrics.busLatency.observe({ broker }, Math.max(0, clock.now() - frame.sentMs) / 1_000);
+    this.#latency.observe(Math.max(0, clock.now() - frame.sentMs) / 1_000);
     onLeader(frame.fence);
     reader.take(frame);
   }

@@ -24,7 +24,9 @@ export interface LedStreamsOptions {
 
 /** Events that are kept in Redis of each stream that may not lose any, and how long. */
 export const KEPT_EVENTS = 1_000;
-const KEPT_MS = 130_000;
+const KEPT_MS = 150_000;
+/** How often the end of what is kept is put off. */
+const PUT_OFF_MS = 20_000;
 
 interface LedStream {
   readonly key: StreamKey;
@@ -32,12 +34,22 @@ interface LedStream {
   place: StreamStart;
 }
 
+/** Where the frames of a stream go, and what of it Redis keeps. */
+interface Destination {
+  readonly channel: string;
+  readonly log: string;
+  /** The numbers of events in the newest frames that are kept, and their sum. */
+  readonly counts: number[];
+  sum: number;
+  /** When the end of what is kept was put off, on the monotonic clock. */
+  putOffMs: number;
+}
+
 /** What a leader publishes: to its own subscribers first, then to the gateways that want it. */
 export class LedStreams {
   readonly #options: LedStreamsOptions;
   readonly #streams = new Map<StreamKey, LedStream>();
-  /** The numbers of events in the newest frames of each stream that is kept. */
-  readonly #kept = new Map<StreamKey, number[]>();
+  readonly #destinations = new Map<StreamKey, Destination>();
   /** Null while nothing may be published to others. */
   #out: Outgoing | null = null;
   #announced: ReadonlyMap<StreamKey, number> = new Map();
@@ -49,6 +61,7 @@ export class LedStreams {
   /** Publishes to other gateways from now on, as long as `isHeld` says that this tenure lasts. */
   begin(fence: number, isHeld: () => boolean): void {
     this.end();
+    this.#destinations.clear();
     this.#announced = new Map();
     this.#out = new Outgoing({
       ...this.#options,
@@ -114,32 +127,49 @@ export class LedStreams {
   }
 
   #write(frames: readonly SentFrame[]): void {
-    const { broker, link, metrics, prefix, wanted } = this.#options;
+    const { broker, link, metrics, wanted } = this.#options;
+    const all = wanted();
     const commands: string[][] = [];
+    let [sentFrames, sentEvents] = [0, 0];
     for (const { key, frame, kept, lines } of frames) {
-      // Nothing that flows because of a client's own credentials may leave this gateway.
-      if (addressOf(key).scope !== SHARED) throw new Error('a stream of a client was about to be published');
-      if (kept > 0) {
-        const log = logName(prefix, key);
-        commands.push(['XADD', log, 'MAXLEN', '~', String(this.#framesToKeep(key, kept)), '*', 'f', frame]);
-        commands.push(['PEXPIRE', log, String(KEPT_MS)]);
-      }
-      if (!wanted().has(key)) continue;
-      commands.push(['PUBLISH', channelName(prefix, key), frame]);
-      metrics.busFramesSent.inc({ broker });
-      metrics.busEventsSent.inc({ broker }, lines);
+      const destination = this.#destinations.get(key) ?? this.#destinationOf(key);
+      if (kept > 0) this.#keep(destination, frame, kept, commands);
+      if (!all.has(key)) continue;
+      commands.push(['PUBLISH', destination.channel, frame]);
+      sentFrames += 1;
+      sentEvents += lines;
     }
+    metrics.busFramesSent.inc({ broker }, sentFrames);
+    metrics.busEventsSent.inc({ broker }, sentEvents);
     link.send(commands);
   }
 
-  /** How many of the newest frames of a stream have all events that are to be kept. */
-  #framesToKeep(key: StreamKey, events: number): number {
-    const counts = this.#kept.get(key) ?? [];
-    this.#kept.set(key, counts);
+  #destinationOf(key: StreamKey): Destination {
+    // Nothing that flows because of a client's own credentials may leave this gateway.
+    if (addressOf(key).scope !== SHARED) throw new Error('a stream of a client was about to be published');
+    const { prefix } = this.#options;
+    const made = {
+      channel: channelName(prefix, key),
+      log: logName(prefix, key),
+      counts: [],
+      sum: 0,
+      putOffMs: -Infinity,
+    };
+    this.#destinations.set(key, made);
+    return made;
+  }
+
+  /** Keeps a frame in Redis, and of those before it as many as have the newest events. */
+  #keep(destination: Destination, frame: string, events: number, commands: string[][]): void {
+    const { counts, log } = destination;
     counts.push(events);
-    let sum = counts.reduce((all, count) => all + count, 0);
-    while (sum - (counts[0] ?? 0) >= KEPT_EVENTS) sum -= counts.shift() ?? 0;
-    return counts.length;
+    destination.sum += events;
+    while (destination.sum - (counts[0] ?? 0) >= KEPT_EVENTS) destination.sum -= counts.shift() ?? 0;
+    commands.push(['XADD', log, 'MAXLEN', '~', String(counts.length), '*', 'f', frame]);
+    const now = this.#options.clock.monotonic();
+    if (now - destination.putOffMs < PUT_OFF_MS) return;
+    destination.putOffMs = now;
+    commands.push(['PEXPIRE', log, String(KEPT_MS)]);
   }
 }
 

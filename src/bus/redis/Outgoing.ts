@@ -16,7 +16,7 @@ export interface SentFrame {
 export interface OutgoingOptions {
   readonly fence: number;
   readonly clock: Clock;
-  /** @default 64 events, which wait for 2 ms at most */
+  /** @default 64 events, which wait for 1 ms at most */
   readonly batching?: Batching;
   /** Sends the frames of a turn, in this order. */
   readonly send: (frames: readonly SentFrame[]) => void;
@@ -30,7 +30,7 @@ export interface Batching {
   readonly events: number;
 }
 
-const BATCHING: Batching = { windowMs: 2, events: 64 };
+const BATCHING: Batching = { windowMs: 1, events: 64 };
 /** So many characters don't wait either. */
 const MAX_CHARACTERS = 65_536;
 

@@ -1,7 +1,14 @@
 import { parseCursor } from '../../market/cursor.ts';
 import type { StreamStart } from '../../market/cursor.ts';
 import { addressOf } from '../../market/marketData.ts';
-import type { FeedGap, FeedStatus, MarketData, MarketDataType, StreamKey } from '../../market/marketData.ts';
+import type {
+  FeedGap,
+  FeedStatus,
+  MarketData,
+  MarketDataType,
+  StreamAddress,
+  StreamKey,
+} from '../../market/marketData.ts';
 import { toEpochMs } from '../../market/timestamp.ts';
 import type { Channel, StreamReceiver } from '../EventBus.ts';
 import type { Frame } from './frames.ts';
@@ -33,6 +40,7 @@ type Place = { readonly fence: number; next: number } | null;
  * leader is asked for a snapshot: what subscribers missed of a stream that may not lose anything comes from there.
  */
 export class StreamReader implements Disposable {
+  readonly address: StreamAddress;
   readonly #options: StreamReaderOptions;
   readonly #type: MarketDataType;
   #channel: Channel;
@@ -48,7 +56,8 @@ export class StreamReader implements Disposable {
 
   constructor(options: StreamReaderOptions) {
     this.#options = options;
-    this.#type = addressOf(options.key).type;
+    this.address = addressOf(options.key);
+    this.#type = this.address.type;
     this.#epoch = options.start.epoch;
     this.#last = options.last;
     this.#channel = options.receiver.receive(options.key, options.start, []);

@@ -1,7 +1,6 @@
 import { parseCursor } from '../../market/cursor.ts';
 import type { StreamStart } from '../../market/cursor.ts';
-import { addressOf } from '../../market/marketData.ts';
-import type { MarketData, StreamKey } from '../../market/marketData.ts';
+import type { MarketData, StreamAddress } from '../../market/marketData.ts';
 
 /** One message of a stream between gateways: a header line, then a line for each event. */
 export interface Frame {
@@ -50,7 +49,7 @@ export function formatLine(event: MarketData | null): string {
 }
 
 /** Reads what came on the channel of a stream. Returns null for anything that is no frame of that stream. */
-export function parseFrame(key: StreamKey, text: string): Frame | null {
+export function parseFrame(address: StreamAddress, text: string): Frame | null {
   const [header = '', ...body] = text.split('\n');
   const [version, fence = '', first = '', sentMs = '', kind, epoch = '', sequence = '', ...rest] = header.split(' ');
   const isNumbered = NUMBER.test(fence) && NUMBER.test(first) && NUMBER.test(sentMs);
@@ -60,7 +59,7 @@ export function parseFrame(key: StreamKey, text: string): Frame | null {
   const lines: (MarketData | null)[] = [];
   for (const line of body) {
     if (line === '') continue;
-    const event = line === RESET ? null : parseEvent(key, line);
+    const event = line === RESET ? null : parseEvent(address, line);
     if (event === undefined) return null;
     lines.push(event);
   }
@@ -69,23 +68,22 @@ export function parseFrame(key: StreamKey, text: string): Frame | null {
 }
 
 /** Returns undefined if the text is no event of the stream. */
-function parseEvent(key: StreamKey, text: string): MarketData | undefined {
+function parseEvent(address: StreamAddress, text: string): MarketData | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return undefined;
   }
-  return isEventOf(key, value) ? value : undefined;
+  return isEventOf(address, value) ? value : undefined;
 }
 
 /**
  * Only gateways may write to Redis, so what is checked is what a wrong channel, an older version or a broken message
  * would get wrong: which stream it is of, its place, and the members that its type has.
  */
-function isEventOf(key: StreamKey, value: unknown): value is MarketData {
+function isEventOf({ broker, symbol, type }: StreamAddress, value: unknown): value is MarketData {
   if (!isRecord(value)) return false;
-  const { broker, symbol, type } = addressOf(key);
   if (value['type'] !== type || value['broker'] !== broker || value['symbol'] !== symbol) return false;
   const { sequence, cursor } = value;
   if (!Number.isSafeInteger(sequence) || typeof cursor !== 'string' || parseCursor(cursor)?.sequence !== sequence)

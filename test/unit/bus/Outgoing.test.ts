@@ -15,7 +15,7 @@ function outgoing() {
 const heads = (frames: readonly SentFrame[]): readonly string[] =>
   frames.map(({ frame }) => frame.split('\n')[0] ?? '');
 
-it('events of two milliseconds go out together, and each stream has numbers of its own', async () => {
+it('events that come within a moment go out together, and each stream has numbers of its own', async () => {
   const { clock, sent, out } = outgoing();
   out.add(TICKS, numbered('tick', 1), false);
   out.add(TRADES, numbered('trade', 1), true);

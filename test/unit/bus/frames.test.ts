@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatFrame, formatLine, isPlausible, parseFrame } from '../../../src/bus/redis/frames.ts';
 import { parseControl } from '../../../src/bus/redis/control.ts';
-import { SHARED, streamKey } from '../../../src/market/marketData.ts';
+import { addressOf, SHARED, streamKey } from '../../../src/market/marketData.ts';
 import type { MarketData } from '../../../src/market/marketData.ts';
 import { keyOfType, numbered } from './streams.ts';
 
@@ -13,13 +13,16 @@ describe('frames of a stream', () => {
     const key = keyOfType(type);
     const lines = [numbered(type, 1), null, numbered(type, 2)];
     const frame = { fence: 1_800_000_000, first: 7, sentMs: 1_796_000_000_000, start: null };
-    expect(parseFrame(key, formatFrame({ ...frame, lines: lines.map(formatLine) }))).toEqual({ ...frame, lines });
+    expect(parseFrame(addressOf(key), formatFrame({ ...frame, lines: lines.map(formatLine) }))).toEqual({
+      ...frame,
+      lines,
+    });
   });
 
   it('say where a stream stands, also one of which nothing is known', () => {
     const key = keyOfType('trade');
     const frame = { fence: 5, first: 1, sentMs: 0, start: { epoch: 'abcdefghij-_', sequence: 100_000 } };
-    expect(parseFrame(key, formatFrame({ ...frame, lines: [] }))).toEqual({ ...frame, lines: [] });
+    expect(parseFrame(addressOf(key), formatFrame({ ...frame, lines: [] }))).toEqual({ ...frame, lines: [] });
   });
 
   it.each([
@@ -36,9 +39,9 @@ describe('frames of a stream', () => {
     ['that is cut off', (text: string) => text.slice(0, -1)],
   ])('%s are not read', (_name, change) => {
     const text = formatFrame({ fence: 5, first: 1, sentMs: 0, start: null, lines: [formatLine(numbered('trade', 1))] });
-    expect(parseFrame(keyOfType('trade'), text)).not.toBeNull();
+    expect(parseFrame(addressOf(keyOfType('trade')), text)).not.toBeNull();
     expect(change(text)).not.toBe(text);
-    expect(parseFrame(keyOfType('trade'), change(text))).toBeNull();
+    expect(parseFrame(addressOf(keyOfType('trade')), change(text))).toBeNull();
   });
 
   it('are read or not, whatever the text is, and never thrown over', () => {
@@ -46,7 +49,7 @@ describe('frames of a stream', () => {
     const real = formatFrame({ fence: 5, first: 1, sentMs: 0, start: null, lines: [formatLine(numbered('trade', 1))] });
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json(), cutAndFilled(real)), (text) => {
-        const frame = parseFrame(key, text);
+        const frame = parseFrame(addressOf(key), text);
         for (const line of frame?.lines ?? []) expect(line === null || line.symbol === 'BTCUSDT').toBe(true);
       }),
       { numRuns: 500 },
