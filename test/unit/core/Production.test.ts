@@ -1,0 +1,175 @@
+import { expect, it } from 'vitest';
+import type { EventBus, FleetMember, FleetSeat, StreamPast } from '../../../src/bus/EventBus.ts';
+import { Numberings, PAST_ROOM, VenueFeed } from '../../../src/core/NumberedStream.ts';
+import { Production } from '../../../src/core/Production.ts';
+import { parseCursor } from '../../../src/market/cursor.ts';
+import { addressOf } from '../../../src/market/marketData.ts';
+import type { FeedType, StreamKey } from '../../../src/market/marketData.ts';
+import { FakeClock } from '../../support/FakeClock.ts';
+import { key, trade } from '../../support/events.ts';
+
+/** An account's production, and everything that it asks of the fleet. */
+class Subject {
+  readonly feeds = new Set<VenueFeed>();
+  readonly said: string[] = [];
+  readonly wanted = new Set<string>();
+  readonly production: Production;
+  readonly past = Promise.withResolvers<StreamPast>();
+  member: FleetMember | null = null;
+
+  constructor(scope = 'shared') {
+    const note = (word: string, stream: StreamKey): string => `${word} ${addressOf(stream).type}`;
+    const seat: FleetSeat = {
+      canLead: false,
+      follow: (stream, goesOn) => {
+        this.said.push(note(goesOn ? 'goes on with' : 'follows', stream));
+        return { [Symbol.dispose]: () => this.said.push(note('leaves', stream)) };
+      },
+      past: () => this.past.promise,
+      resync: (stream) => this.said.push(note('resyncs', stream)),
+      epoch: () => 'epoch-of-fla',
+      [Symbol.asyncDispose]: () => {
+        this.said.push('gives up its seat');
+        return Promise.resolve();
+      },
+    };
+    const bus: EventBus = {
+      health: { engine: 'redis', state: 'ok', reason: null },
+      fleet: {
+        join: (_broker, member) => {
+          this.member = member;
+          return seat;
+        },
+        announcePause: () => undefined,
+        onPause: () => undefined,
+      },
+      open: (stream, { sequence }) => {
+        this.said.push(`${note('opens', stream)} at ${sequence}`);
+        return {
+          publish: () => undefined,
+          reset: () => undefined,
+          [Symbol.dispose]: () => this.said.push(note('closes', stream)),
+        };
+      },
+      subscribe: () => ({ [Symbol.dispose]: () => undefined }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    this.production = new Production({
+      id: 'binance',
+      scope,
+      bus,
+      numberings: new Numberings(new FakeClock(), () => this.production.epoch()),
+      feeds: () => this.feeds,
+      want: ({ type }) => {
+        this.wanted.add(type);
+        return { [Symbol.dispose]: () => this.wanted.delete(type) };
+      },
+      onReady: () => this.said.push('is ready'),
+      onTurn: (isProducer) => this.said.push(isProducer ? 'produces' : 'follows'),
+    });
+  }
+
+  begin(type: FeedType): VenueFeed {
+    const address = { ...addressOf(key(type)), type };
+    const feed = new VenueFeed({ address, received: { count: 0 } });
+    this.feeds.add(feed);
+    this.production.begin(feed);
+    return feed;
+  }
+
+  end(feed: VenueFeed): void {
+    this.feeds.delete(feed);
+    this.production.end(feed);
+  }
+
+  /** What was said since the last time. */
+  heard(): readonly string[] {
+    return this.said.splice(0);
+  }
+}
+
+it('a gateway that takes no part in a fleet produces everything itself, and so does the account of a client', () => {
+  const alone = new Subject();
+  alone.begin('tick');
+  expect([alone.production.isProducer, alone.heard()]).toEqual([true, ['opens tick at 0']]);
+  const client = new Subject('a-client');
+  client.production.join();
+  client.begin('tick');
+  expect([client.member, client.heard()]).toEqual([null, ['opens tick at 0']]);
+});
+
+it('a follower follows each stream, and the statuses of a symbol once', () => {
+  const subject = new Subject();
+  subject.production.join();
+  subject.heard();
+  const [tick, trades] = [subject.begin('tick'), subject.begin('trade')];
+  expect(subject.heard()).toEqual(['follows status', 'follows tick', 'follows trade']);
+  subject.production.resync(tick.key);
+  subject.end(tick);
+  subject.end(trades);
+  expect(subject.heard()).toEqual(['resyncs tick', 'leaves tick', 'leaves trade', 'leaves status']);
+});
+
+it('a new leader produces what it has followed: ticks at once, trades behind those that there were', async () => {
+  const subject = new Subject();
+  subject.production.join();
+  const [, trades] = [subject.begin('tick'), subject.begin('trade')];
+  subject.heard();
+  subject.member?.lead();
+  expect(subject.heard()).toEqual(['leaves tick', 'leaves trade', 'leaves status', 'opens tick at 0', 'produces']);
+  expect(trades.isReady).toBe(false);
+  subject.past.resolve({ known: [trade(7)], missed: [trade(8)] });
+  await subject.past.promise;
+  expect(subject.heard()).toEqual([`opens trade at ${8 + PAST_ROOM}`, 'is ready']);
+  expect([trades.isReady, trades.lastPlace, trades.place.epoch]).toEqual([true, 1_008, 'epoch-of-fla']);
+  const { cursor } = trades.number({ ...trade(0), tradeId: '1009' });
+  expect(parseCursor(cursor)?.sequence).toBe(9 + PAST_ROOM);
+});
+
+it('a stream that ends while its past is read, or that another leader takes, leaves nothing behind', async () => {
+  const subject = new Subject();
+  subject.production.join();
+  const [ended, taken] = [subject.begin('trade'), subject.begin('candle')];
+  subject.member?.lead();
+  subject.end(ended);
+  subject.member?.follow();
+  subject.heard();
+  subject.past.resolve({ known: [], missed: [] });
+  await subject.past.promise;
+  expect(subject.heard()).toEqual([]);
+  subject.end(taken);
+  expect(subject.heard()).toEqual(['leaves candle', 'leaves status']);
+});
+
+it('a leader that another one has replaced goes on as a follower, and serves nobody any more', () => {
+  const subject = new Subject();
+  subject.production.join();
+  subject.begin('tick');
+  subject.member?.lead();
+  subject.member?.serve(new Set([key('orderbook'), key('status')]));
+  expect([...subject.wanted]).toEqual(['orderbook']);
+  subject.heard();
+  subject.member?.follow();
+  expect(subject.heard()).toEqual(['closes tick', 'goes on with status', 'goes on with tick', 'follows']);
+  expect([...subject.wanted]).toEqual([]);
+});
+
+it('others are served what they want, no more and no less', () => {
+  const subject = new Subject();
+  subject.production.join();
+  subject.member?.lead();
+  subject.member?.serve(new Set([key('tick'), key('trade')]));
+  subject.member?.serve(new Set([key('trade')]));
+  expect([...subject.wanted]).toEqual(['trade']);
+});
+
+it('who leaves the fleet tells its own subscribers from then on', async () => {
+  const subject = new Subject();
+  subject.production.join();
+  subject.begin('tick');
+  subject.heard();
+  subject.production.leave();
+  expect(subject.heard()).toEqual(['gives up its seat', 'leaves tick', 'leaves status', 'opens tick at 0']);
+  await subject.production[Symbol.asyncDispose]();
+  expect(subject.heard()).toEqual(['closes tick']);
+});
