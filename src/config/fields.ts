@@ -88,13 +88,15 @@ export function publicKey(): z.ZodString {
   return z.string({ error }).refine((pem) => readPublicKey(pem) !== null, { error });
 }
 
+const REDIS_SCHEMES = ['redis:', 'rediss:', 'redis+sentinel:'];
+
 /** The URL of the Redis server. It may contain a password, and is treated as a secret. */
 export function redisUrl(): z.ZodString {
-  const error = 'a URL that begins with redis:// or rediss://';
+  const error = 'a URL that begins with redis://, rediss:// or redis+sentinel://';
   return z
     .string({ error })
     .max(2_048, { error })
-    .refine((value) => ['redis:', 'rediss:'].includes(URL.parse(value)?.protocol ?? ''), { error });
+    .refine((value) => REDIS_SCHEMES.includes(URL.parse(value)?.protocol ?? ''), { error });
 }
 
 /** An origin as browsers send it in the Origin header, a pattern for all hosts below a domain, or `*` for any origin. */

@@ -4,6 +4,7 @@ import { GatewayProcess, OFFLINE } from '../support/GatewayProcess.ts';
 import { metricOf } from '../support/metricOf.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { REDIS, RedisServer } from '../support/RedisServer.ts';
+import { SentinelSet } from '../support/SentinelSet.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 async function ready(url: string): Promise<{ readonly status: number; readonly state: unknown }> {
@@ -63,6 +64,25 @@ describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('a gatew
     await waitFor(() => fleet.upstreams === 1, 'one connection again');
     await fleet.trades(20);
     await fleet.untilLive();
+    await fleet.settle();
+    for (const { auditor } of fleet.gateways) expect(auditor.states).not.toContain('gap');
+  }, 40_000);
+
+  it('go on with the next master if Sentinels have made one, and miss nothing', async () => {
+    await using sentinels = await SentinelSet.start();
+    await using fleet = await Fleet.start({ gateways: 2, env: { REDIS_URL: sentinels.url } });
+    await fleet.trades(20);
+    const [leader, follower] = [fleet.gateway(0), fleet.gateway(1)];
+    const before = leader.auditor.states.length;
+    const began = performance.now();
+    await sentinels.master.kill();
+    await fleet.trades(20, [leader]);
+    const known = follower.auditor.tradeIds.length;
+    await waitFor(() => follower.auditor.tradeIds.length > known + 5, 'trades over the next master', 15_000);
+    expect(performance.now() - began).toBeLessThan(12_000);
+    await fleet.untilLive();
+    expect(leader.auditor.states).toHaveLength(before);
+    expect(fleet.upstreams).toBe(1);
     await fleet.settle();
     for (const { auditor } of fleet.gateways) expect(auditor.states).not.toContain('gap');
   }, 40_000);

@@ -2,9 +2,10 @@ import { createClient } from '@redis/client';
 import type { RedisClientOptions } from '@redis/client';
 import type { Clock } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
+import { isSentinelUrl, Sentinels } from './Sentinels.ts';
 
 export interface RedisLinkOptions {
-  /** `redis://` or `rediss://`. */
+  /** `redis://` or `rediss://`, or of Sentinels that know the server. */
   readonly url: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -39,10 +40,11 @@ const MAX_RETRY_MS = 500;
  */
 export class RedisLink implements AsyncDisposable {
   readonly #options: RedisLinkOptions;
-  readonly #commands: Client;
-  readonly #subscriber: Client;
+  readonly #sentinels: Sentinels | null;
+  #commands: Client;
+  #subscriber: Client;
   readonly #ready = new Set<Client>();
-  readonly #channels = new Map<string, Channel>();
+  #channels = new Map<string, Channel>();
   /** The clock of Redis minus this gateway's monotonic one. */
   #serverAheadMs: number | null = null;
   #inFlight = 0;
@@ -52,12 +54,20 @@ export class RedisLink implements AsyncDisposable {
     this.#options = options;
     this.#commands = createRedisClient(options);
     this.#subscriber = createRedisClient(options);
-    for (const client of [this.#commands, this.#subscriber]) this.#watch(client);
+    this.#sentinels = isSentinelUrl(options.url)
+      ? new Sentinels({
+          ...options,
+          onMaster: (url) => {
+            this.#moveTo(url);
+          },
+        })
+      : null;
   }
 
   /** Begins to connect. Never rejects: it is tried until it succeeds. */
   start(): void {
-    for (const client of [this.#commands, this.#subscriber]) void client.connect().catch(() => undefined);
+    if (this.#sentinels === null) this.#connect();
+    else this.#sentinels.start();
   }
 
   /** The time by the clock of Redis, in milliseconds since the epoch; null while that is not known. */
@@ -111,9 +121,35 @@ export class RedisLink implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    this.#ready.clear();
-    for (const client of [this.#commands, this.#subscriber]) if (client.isOpen) client.destroy();
+    this.#sentinels?.[Symbol.dispose]();
+    this.#disconnect();
     await Promise.resolve();
+  }
+
+  #connect(): void {
+    for (const client of [this.#commands, this.#subscriber]) {
+      this.#watch(client);
+      void client.connect().catch(() => undefined);
+    }
+  }
+
+  #disconnect(): void {
+    this.#ready.clear();
+    for (const client of [this.#commands, this.#subscriber]) {
+      client.removeAllListeners();
+      client.on('error', () => undefined);
+      if (client.isOpen) client.destroy();
+    }
+  }
+
+  /** Another server is the master now. Whoever listens does so there. */
+  #moveTo(url: string): void {
+    if (this.isReady) this.#options.onLost('another server is the master now');
+    this.#disconnect();
+    this.#commands = createRedisClient({ ...this.#options, url });
+    this.#subscriber = createRedisClient({ ...this.#options, url });
+    this.#channels = new Map([...this.#channels].map(([name, { listeners }]) => [name, newChannel(listeners)]));
+    this.#connect();
   }
 
   async #settled(answers: Promise<unknown>): Promise<void> {
@@ -177,7 +213,7 @@ export class RedisLink implements AsyncDisposable {
           : this.#subscriber.unsubscribe(name, channel.dispatch));
         channel.isSubscribed = isWanted;
       }
-      if (!channel.isSubscribed) this.#channels.delete(name);
+      if (!channel.isSubscribed && this.#channels.get(name) === channel) this.#channels.delete(name);
     } catch {
       // The connection is lost.
     }
@@ -195,7 +231,8 @@ export class RedisLink implements AsyncDisposable {
 /** Its defaults would keep commands for later, take a frozen server for a slow one, and give up after a timeout. */
 function createRedisClient({ url, random }: Pick<RedisLinkOptions, 'url' | 'random'>) {
   const options: RedisClientOptions = {
-    url,
+    // That of Sentinels is none of a server: it is replaced as soon as they have answered.
+    ...(isSentinelUrl(url) ? {} : { url }),
     RESP: 3,
     name: 'tickgraph',
     // Not every server knows these commands, and a user with few rights may not give them.
@@ -214,8 +251,7 @@ function createRedisClient({ url, random }: Pick<RedisLinkOptions, 'url' | 'rand
   return createClient(options);
 }
 
-function newChannel(): Channel {
-  const listeners = new Set<Listener>();
+function newChannel(listeners = new Set<Listener>()): Channel {
   const dispatch = (message: string): void => {
     for (const listener of listeners) listener(message);
   };

@@ -301,6 +301,9 @@ describe('faults', () => {
       },
     },
     { bus: { engine: 'memory', redis: { url: 'rediss://user:word@redis.example:6380/1' } } },
+    {
+      bus: { engine: 'redis', redis: { url: 'redis+sentinel://user:word@a.example:26379/main?also=b.example:26379' } },
+    },
     { brokers: { oanda: { token: 'abc', accountId: '101-001-1234567-001', environment: 'live' } } },
     { log: { pretty: false } },
   ])('%j is accepted', (document) => {
