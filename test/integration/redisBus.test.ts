@@ -84,6 +84,20 @@ class LeadingGateway implements AsyncDisposable {
   }
 }
 
+/** A gateway that leads, and one that follows. */
+async function twoGateways() {
+  await using stack = new AsyncDisposableStack();
+  const redis = stack.use(await RedisServer.start());
+  const leader = stack.use(new LeadingGateway(redis));
+  const bus = stack.use(busOf(redis));
+  const receiver = noting();
+  bus.subscribe(receiver);
+  const seat = bus.join('binance', { lead: () => undefined, follow: () => undefined, serve: () => undefined });
+  await waitFor(() => leader.isLeading && bus.health.state === 'ok', 'a leader');
+  const owned = stack.move();
+  return { leader, receiver, redis, seat, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
 describe('the bus of a single gateway', () => {
   promisesOfEveryBus(() => Promise.resolve(new MemoryBus()));
 });
@@ -103,13 +117,8 @@ describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('the bus
   });
 
   it('never leaves a stream mute or orphaned, however often it is wanted and given up', async () => {
-    await using redis = await RedisServer.start();
-    await using leader = new LeadingGateway(redis);
-    await using bus = busOf(redis);
-    const receiver = noting();
-    bus.subscribe(receiver);
-    const seat = bus.join('binance', { lead: () => undefined, follow: () => undefined, serve: () => undefined });
-    await waitFor(() => leader.isLeading && bus.health.state === 'ok', 'a leader');
+    await using pair = await twoGateways();
+    const { leader, receiver, redis, seat } = pair;
     const random = seededRandom(7);
     const keys = Array.from({ length: 5 }, (_, n) => keyFor(`S${n}`));
     const followed = new Map<StreamKey, Disposable>();
@@ -138,13 +147,8 @@ describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('the bus
   });
 
   it('gives a gateway that joins the newest value and then everything, without a hole', async () => {
-    await using redis = await RedisServer.start();
-    await using leader = new LeadingGateway(redis);
-    await using bus = busOf(redis);
-    const receiver = noting();
-    bus.subscribe(receiver);
-    const seat = bus.join('binance', { lead: () => undefined, follow: () => undefined, serve: () => undefined });
-    await waitFor(() => leader.isLeading && bus.health.state === 'ok', 'a leader');
+    await using pair = await twoGateways();
+    const { leader, receiver, seat } = pair;
     const key = keyFor('BTCUSDT');
     const timer = setInterval(() => {
       leader.publish(key);

@@ -34,7 +34,7 @@ interface LedStream {
   place: StreamStart;
 }
 
-/** Where the frames of a stream go, and what of it Redis keeps. */
+/** The channel that the frames of a stream go to, and what of it Redis keeps. */
 interface Destination {
   readonly channel: string;
   readonly log: string;

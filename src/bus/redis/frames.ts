@@ -10,7 +10,7 @@ export interface Frame {
   readonly first: number;
   /** When it was sent, in milliseconds since the epoch. */
   readonly sentMs: number;
-  /** Where the stream stands, if the frame is a snapshot of it: its lines have been published before. */
+  /** The stream stands here, if the frame is a snapshot of it: its lines have been published before. */
   readonly start: StreamStart | null;
   /** Events; null: the last value no longer holds. */
   readonly lines: readonly (MarketData | null)[];
