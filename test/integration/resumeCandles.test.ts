@@ -64,7 +64,8 @@ it.each([
   const closed = (): readonly Data[] => closedOf(second.data('candle'));
   while (closed().every(({ backfilled }) => backfilled)) await trade(scene, clock, 1_000);
   expectJoined([...known, ...second.data('candle')], (opens) => span(opens, lengthMs));
-  expect(closed()[0]?.['backfilled']).toBe(true);
+  // The venue may still close one of them over the new connection; the other can only come from its history.
+  expect(closed().some(({ backfilled }) => backfilled === true)).toBe(true);
   if (interval === '5s') return;
   const bars = scene.venue.market('BTCUSDT').bars({ interval, startMs: null, endMs: null, limit: 60 });
   for (const candle of closed()) {
