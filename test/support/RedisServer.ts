@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createClient } from '@redis/client';
 import { waitFor } from './waitFor.ts';
 
@@ -11,9 +13,10 @@ export const REDIS = ['redis-server', 'valkey-server']
   .flatMap((name) => ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'].map((folder) => `${folder}/${name}`))
   .find((path) => existsSync(path));
 
-/** A real server that keeps nothing on disk, on a port of loopback. Its starter disposes of it. */
+/** A real server in a folder of its own, on a port of loopback. Its starter disposes of it. */
 export class RedisServer implements AsyncDisposable {
   readonly port: number;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'tickgraph-redis-'));
   readonly #args: readonly string[];
   #child: ChildProcess;
 
@@ -44,7 +47,7 @@ export class RedisServer implements AsyncDisposable {
     await once(this.#child, 'exit');
   }
 
-  /** A new one on the same port, which knows nothing. */
+  /** A new one on the same port, which knows nothing but what was saved. */
   async restart(): Promise<void> {
     await this.kill();
     await this.begin();
@@ -80,10 +83,12 @@ export class RedisServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.thaw();
     await this.kill();
+    rmSync(this.#folder, { recursive: true });
   }
 
   #spawn(): ChildProcess {
-    const own = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--daemonize', 'no'];
+    const place = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder];
+    const own = [...place, '--save', '', '--daemonize', 'no'];
     return spawn(REDIS ?? '', [...own, ...this.#args], { stdio: 'ignore' });
   }
 
