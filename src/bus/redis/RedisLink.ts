@@ -33,10 +33,13 @@ type Client = ReturnType<typeof createRedisClient>;
 /** Batches that Redis has not answered yet; more are dropped, because late market data is worth nothing. */
 const MAX_IN_FLIGHT = 500;
 const MAX_RETRY_MS = 500;
+/** So often each connection is looked at, and after so many looks without an answer it is made anew. */
+const LOOK_MS = 500;
+const LOOKS = 5;
 
 /**
  * The two connections to Redis: one for commands and for publishing, the other for subscriptions. While one of them is away,
- * commands fail at once and nothing is kept for later. Both are restored by themselves, for ever.
+ * commands fail at once, nothing is kept for later, and nothing is heard. Both are restored by themselves, for ever.
  */
 export class RedisLink implements AsyncDisposable {
   readonly #options: RedisLinkOptions;
@@ -44,6 +47,10 @@ export class RedisLink implements AsyncDisposable {
   #commands: Client;
   #subscriber: Client;
   readonly #ready = new Set<Client>();
+  /** The looks at each connection since it was asked whether it is there, which it has not answered yet. */
+  readonly #unanswered = new Map<Client, number>();
+  #looking: Disposable | null = null;
+  #url: string;
   #channels = new Map<string, Channel>();
   /** The clock of Redis minus this gateway's monotonic one. */
   #serverAheadMs: number | null = null;
@@ -52,13 +59,14 @@ export class RedisLink implements AsyncDisposable {
 
   constructor(options: RedisLinkOptions) {
     this.#options = options;
+    this.#url = options.url;
     this.#commands = createRedisClient(options);
     this.#subscriber = createRedisClient(options);
     this.#sentinels = isSentinelUrl(options.url)
       ? new Sentinels({
           ...options,
           onMaster: (url) => {
-            this.#moveTo(url);
+            this.#moveTo(url, 'another server is the master now');
           },
         })
       : null;
@@ -66,6 +74,9 @@ export class RedisLink implements AsyncDisposable {
 
   /** Begins to connect. Never rejects: it is tried until it succeeds. */
   start(): void {
+    this.#looking = this.#options.clock.every(LOOK_MS, () => {
+      for (const client of this.#ready) this.#look(client);
+    });
     if (this.#sentinels === null) this.#connect();
     else this.#sentinels.start();
   }
@@ -81,7 +92,7 @@ export class RedisLink implements AsyncDisposable {
 
   /** Calls the listener for each message on exactly this channel. Resolves once Redis knows; never rejects. */
   async subscribe(name: string, listener: Listener): Promise<void> {
-    const channel = this.#channels.get(name) ?? newChannel();
+    const channel = this.#channels.get(name) ?? this.#newChannel();
     this.#channels.set(name, channel);
     channel.listeners.add(listener);
     await this.#settle(name, channel);
@@ -121,6 +132,7 @@ export class RedisLink implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    this.#looking?.[Symbol.dispose]();
     this.#sentinels?.[Symbol.dispose]();
     this.#disconnect();
     await Promise.resolve();
@@ -135,6 +147,7 @@ export class RedisLink implements AsyncDisposable {
 
   #disconnect(): void {
     this.#ready.clear();
+    this.#unanswered.clear();
     for (const client of [this.#commands, this.#subscriber]) {
       client.removeAllListeners();
       client.on('error', () => undefined);
@@ -142,14 +155,39 @@ export class RedisLink implements AsyncDisposable {
     }
   }
 
-  /** Another server is the master now. Whoever listens does so there. */
-  #moveTo(url: string): void {
-    if (this.isReady) this.#options.onLost('another server is the master now');
+  /** Makes both connections anew. Whoever listens does so there. */
+  #moveTo(url: string, reason: string): void {
+    if (this.isReady) this.#options.onLost(reason);
     this.#disconnect();
+    this.#url = url;
     this.#commands = createRedisClient({ ...this.#options, url });
     this.#subscriber = createRedisClient({ ...this.#options, url });
-    this.#channels = new Map([...this.#channels].map(([name, { listeners }]) => [name, newChannel(listeners)]));
+    this.#channels = new Map([...this.#channels].map(([name, { listeners }]) => [name, this.#newChannel(listeners)]));
     this.#connect();
+  }
+
+  /**
+   * Asks the connection whether it is there. Its own timeout never comes while something is written to it, and a command
+   * that has been written is waited for without end. What is counted are looks: time in which this process stood still
+   * says nothing about Redis.
+   */
+  #look(client: Client): void {
+    const looks = this.#unanswered.get(client) ?? 0;
+    if (looks >= LOOKS) {
+      this.#moveTo(this.#url, 'it does not answer');
+      return;
+    }
+    this.#unanswered.set(client, looks + 1);
+    if (looks === 0) void this.#answered(client);
+  }
+
+  async #answered(client: Client): Promise<void> {
+    try {
+      await client.ping();
+    } catch {
+      // The connection says itself that it is lost.
+    }
+    this.#unanswered.delete(client);
   }
 
   async #settled(answers: Promise<unknown>): Promise<void> {
@@ -220,6 +258,15 @@ export class RedisLink implements AsyncDisposable {
     channel.settling = null;
   }
 
+  #newChannel(listeners = new Set<Listener>()): Channel {
+    const dispatch = (message: string): void => {
+      // What is missing could not be asked for, nor can anybody be told that it is wanted.
+      if (!this.isReady) return;
+      for (const listener of listeners) listener(message);
+    };
+    return { listeners, dispatch, isSubscribed: false, settling: null };
+  }
+
   #lose(client: Client, reason: string): void {
     if (this.#isClosed) return;
     const wasReady = this.isReady;
@@ -249,11 +296,4 @@ function createRedisClient({ url, random }: Pick<RedisLinkOptions, 'url' | 'rand
     },
   };
   return createClient(options);
-}
-
-function newChannel(listeners = new Set<Listener>()): Channel {
-  const dispatch = (message: string): void => {
-    for (const listener of listeners) listener(message);
-  };
-  return { listeners, dispatch, isSubscribed: false, settling: null };
 }
