@@ -241,7 +241,12 @@ export class BrokerSeat implements FleetSeat {
     const isNew = fence > this.#leader;
     const isFirst = this.#leader === 0;
     this.#leader = fence;
-    if (this.#isLeading) this.#standDown();
+    if (this.#isLeading) {
+      // It stands down when Redis has said who holds the lease: without it, there would be nobody to follow.
+      this.#lease.abandon();
+      this.#lease.try();
+      return;
+    }
     if (isNew && !isFirst) this.#followed.trouble = { state: 'recovering', reason: TAKEN_OVER };
     if (isNew) this.#repeat();
     this.#followed.trouble = null;
