@@ -4,6 +4,7 @@ import type { MarketData, StreamKey } from '../../market/marketData.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Channel, StreamReceiver } from '../EventBus.ts';
+import { formatFrame, formatLine } from './frames.ts';
 import { channelName, logName } from './names.ts';
 import { Outgoing } from './Outgoing.ts';
 import type { Batching, SentFrame } from './Outgoing.ts';
@@ -27,6 +28,8 @@ export const KEPT_EVENTS = 1_000;
 const KEPT_MS = 150_000;
 /** How often the end of what is kept is put off. */
 const PUT_OFF_MS = 20_000;
+/** What Redis lacks of a stream is sent again so often at most. */
+const COMPLETE_MS = 1_000;
 
 interface LedStream {
   readonly key: StreamKey;
@@ -43,6 +46,8 @@ interface Destination {
   sum: number;
   /** When the end of what is kept was put off, on the monotonic clock. */
   putOffMs: number;
+  /** When all of it was sent, on the same clock. */
+  completedMs: number;
 }
 
 /** What a leader publishes: to its own subscribers first, then to the gateways that want it. */
@@ -50,6 +55,9 @@ export class LedStreams {
   readonly #options: LedStreamsOptions;
   readonly #streams = new Map<StreamKey, LedStream>();
   readonly #destinations = new Map<StreamKey, Destination>();
+  /** Streams of which Redis may not have all that it is to keep. */
+  #incomplete = new Set<StreamKey>();
+  #fence = 0;
   /** Null while nothing may be published to others. */
   #out: Outgoing | null = null;
   #announced: ReadonlyMap<StreamKey, number> = new Map();
@@ -63,6 +71,9 @@ export class LedStreams {
     this.end();
     this.#destinations.clear();
     this.#announced = new Map();
+    this.#fence = fence;
+    // Their events went only to subscribers of this gateway meanwhile.
+    this.#incomplete = new Set(this.#streams.keys());
     this.#out = new Outgoing({
       ...this.#options,
       fence,
@@ -133,7 +144,8 @@ export class LedStreams {
     let [sentFrames, sentEvents] = [0, 0];
     for (const { key, frame, kept, lines } of frames) {
       const destination = this.#destinations.get(key) ?? this.#destinationOf(key);
-      if (kept > 0) this.#keep(destination, frame, kept, commands);
+      if (kept > 0 && this.#isToBeCompleted(key, destination)) this.#keepAll(key, destination, commands);
+      else if (kept > 0) this.#keep(destination, frame, kept, commands);
       if (!all.has(key)) continue;
       commands.push(['PUBLISH', destination.channel, frame]);
       sentFrames += 1;
@@ -141,7 +153,9 @@ export class LedStreams {
     }
     metrics.busFramesSent.inc({ broker }, sentFrames);
     metrics.busEventsSent.inc({ broker }, sentEvents);
-    link.send(commands);
+    link.send(commands, () => {
+      for (const { key, kept } of frames) if (kept > 0) this.#incomplete.add(key);
+    });
   }
 
   #destinationOf(key: StreamKey): Destination {
@@ -154,6 +168,7 @@ export class LedStreams {
       counts: [],
       sum: 0,
       putOffMs: -Infinity,
+      completedMs: -Infinity,
     };
     this.#destinations.set(key, made);
     return made;
@@ -166,10 +181,33 @@ export class LedStreams {
     destination.sum += events;
     while (destination.sum - (counts[0] ?? 0) >= KEPT_EVENTS) destination.sum -= counts.shift() ?? 0;
     commands.push(['XADD', log, 'MAXLEN', '~', String(counts.length), '*', 'f', frame]);
+    this.#putOff(destination, commands);
+  }
+
+  #isToBeCompleted(key: StreamKey, destination: Destination): boolean {
+    const now = this.#options.clock.monotonic();
+    // A Redis that refuses it is not asked with each event.
+    if (!this.#incomplete.has(key) || now - destination.completedMs < COMPLETE_MS) return false;
+    destination.completedMs = now;
+    return this.#incomplete.delete(key);
+  }
+
+  /** Replaces what Redis keeps of a stream by what this gateway has of it: whoever leads next takes it for complete. */
+  #keepAll(key: StreamKey, destination: Destination, commands: string[][]): void {
+    const events = this.#options.receiver().known(key).filter(mayNotBeLost);
+    const place = { fence: this.#fence, first: 1, sentMs: this.#options.clock.now(), start: null };
+    const frame = formatFrame({ ...place, lines: events.map(formatLine) });
+    destination.counts.splice(0, Infinity, events.length);
+    destination.sum = events.length;
+    commands.push(['XADD', destination.log, 'MAXLEN', '1', '*', 'f', frame]);
+    this.#putOff(destination, commands);
+  }
+
+  #putOff(destination: Destination, commands: string[][]): void {
     const now = this.#options.clock.monotonic();
     if (now - destination.putOffMs < PUT_OFF_MS) return;
     destination.putOffMs = now;
-    commands.push(['PEXPIRE', log, String(KEPT_MS)]);
+    commands.push(['PEXPIRE', destination.log, String(KEPT_MS)]);
   }
 }
 

@@ -105,18 +105,18 @@ export class RedisLink implements AsyncDisposable {
     await this.#settle(name, channel);
   }
 
-  /** Sends commands in one write. Returns false if they were dropped. Their answers don't matter. */
-  send(commands: readonly (readonly string[])[]): boolean {
-    if (commands.length === 0) return true;
+  /** Sends commands in one write. `onFailed` is called if they were dropped, lost on the way, or refused. */
+  send(commands: readonly (readonly string[])[], onFailed: () => void = () => undefined): void {
+    if (commands.length === 0) return;
     if (!this.#ready.has(this.#commands) || this.#inFlight >= MAX_IN_FLIGHT) {
       this.#options.onDropped();
-      return false;
+      onFailed();
+      return;
     }
     const batch = this.#commands.multi();
     for (const command of commands) batch.addCommand([...command]);
     this.#inFlight += 1;
-    void this.#settled(batch.execAsPipeline());
-    return true;
+    void this.#settled(batch.execAsPipeline(), onFailed);
   }
 
   /** Runs a script on these keys, which all have the same hash tag. Rejects if Redis can't be asked. */
@@ -190,11 +190,12 @@ export class RedisLink implements AsyncDisposable {
     this.#unanswered.delete(client);
   }
 
-  async #settled(answers: Promise<unknown>): Promise<void> {
+  async #settled(answers: Promise<unknown>, onFailed: () => void): Promise<void> {
     try {
       await answers;
     } catch {
       // The connection says itself what is wrong, and whoever reads notices what is missing.
+      onFailed();
     }
     this.#inFlight -= 1;
   }
