@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { Fleet } from '../support/Fleet.ts';
+import { Fleet, told, untilTold } from '../support/Fleet.ts';
 import type { FleetGateway } from '../support/Fleet.ts';
 import { projectFolder } from '../support/GatewayProcess.ts';
 import { metricOf } from '../support/metricOf.ts';
@@ -10,22 +10,6 @@ import { waitFor } from '../support/waitFor.ts';
 
 const CHANNEL = 'tickgraph:1:{binance}:ch:trade:BTCUSDT';
 const CONTROL = 'tickgraph:1:{binance}:ctl';
-
-/** How many states each subscriber has been told. */
-function told(gateways: readonly FleetGateway[]): readonly number[] {
-  return gateways.map(({ auditor }) => auditor.states.length);
-}
-
-/** Resolves when one of these states has been told since. */
-async function untilTold(gateway: FleetGateway, state: string, since = 0): Promise<number> {
-  const began = performance.now();
-  await waitFor(() => gateway.auditor.states.slice(since).includes(state), `the state ${state}`);
-  return performance.now() - began;
-}
-
-async function untilOneUpstream(fleet: Fleet): Promise<void> {
-  await waitFor(() => fleet.upstreams === 1, 'one connection to the venue');
-}
 
 // CI does not let these tests be skipped: there they fail without a server.
 describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('gateways that share a Redis', () => {
@@ -86,7 +70,7 @@ describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('gateway
     await fleet.trades(40, others);
     frozen?.process.kill('SIGCONT');
     await fleet.trades(20);
-    await untilOneUpstream(fleet);
+    await fleet.untilUpstreams(1);
     await fleet.untilLive();
     await fleet.settle();
   });
@@ -137,7 +121,7 @@ describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('gateway
     await fleet.untilLive(others);
     expect(fleet.upstreams).toBe(2);
     cut?.line.heal();
-    await untilOneUpstream(fleet);
+    await fleet.untilUpstreams(1);
     await fleet.untilLive();
     await fleet.trades(20);
     await fleet.settle();
@@ -218,7 +202,7 @@ describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('gateway
     await fleet.trades(10);
     await fleet.redis.ask('FLUSHALL');
     await fleet.trades(40);
-    await untilOneUpstream(fleet);
+    await fleet.untilUpstreams(1);
     await fleet.untilLive();
     await fleet.settle();
     for (const { auditor } of fleet.gateways) expect(auditor.states).not.toContain('gap');

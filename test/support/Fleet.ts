@@ -25,6 +25,18 @@ export interface FleetGateway {
   readonly line: CuttingProxy;
 }
 
+/** How many states each subscriber has been told. */
+export function told(gateways: readonly FleetGateway[]): readonly number[] {
+  return gateways.map(({ auditor }) => auditor.states.length);
+}
+
+/** Resolves when one of these states has been told since, with the time that it took. */
+export async function untilTold({ auditor }: FleetGateway, state: string, since = 0): Promise<number> {
+  const began = performance.now();
+  await waitFor(() => auditor.states.slice(since).includes(state), `the state ${state}`);
+  return performance.now() - began;
+}
+
 /** A busy venue, a Redis, and gateways that share the connection to the venue over it. */
 export class Fleet implements AsyncDisposable {
   readonly venue: StandInBinance;
@@ -154,6 +166,10 @@ export class Fleet implements AsyncDisposable {
   /** The connections of the fleet to the venue. */
   get upstreams(): number {
     return this.venue.sockets.filter(({ open }) => open).length;
+  }
+
+  async untilUpstreams(count: number): Promise<void> {
+    await waitFor(() => this.upstreams === count, `${count} connections to the venue`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
