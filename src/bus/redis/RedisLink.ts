@@ -1,4 +1,4 @@
-import { createClient } from '@redis/client';
+import { createClient, ErrorReply } from '@redis/client';
 import type { RedisClientOptions } from '@redis/client';
 import type { Clock } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
@@ -205,6 +205,8 @@ export class RedisLink implements AsyncDisposable {
       void this.#greet(client);
     });
     client.on('error', (error: Error) => {
+      // One that answers, even if only that it refuses, is there, and would never be ready again.
+      if (error instanceof ErrorReply && client.isReady) return;
       this.#lose(client, error.message);
     });
     client.on('end', () => {
