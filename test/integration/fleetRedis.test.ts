@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { CuttingProxy } from '../support/CuttingProxy.ts';
 import { Fleet } from '../support/Fleet.ts';
 import { GatewayProcess, OFFLINE } from '../support/GatewayProcess.ts';
-import { metricOf } from '../support/metricOf.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { REDIS, RedisServer } from '../support/RedisServer.ts';
 import { SentinelSet } from '../support/SentinelSet.ts';
 import { waitFor } from '../support/waitFor.ts';
 
-async function ready(url: string): Promise<{ readonly status: number; readonly state: unknown }> {
+async function ready(url: string) {
   const response = await fetch(`${url}/ready`);
-  const body = (await response.json()) as { bus?: { state?: unknown } };
-  return { status: response.status, state: body.bus?.state };
+  const body = (await response.json()) as { bus: { state: unknown; reason: unknown } };
+  return { status: response.status, state: body.bus.state, reason: body.bus.reason };
 }
 
 function gatewayWith(url: string): GatewayProcess {
@@ -23,7 +23,7 @@ describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('a gatew
     await redis.kill();
     await using gateway = gatewayWith(redis.url);
     const url = await gateway.listening();
-    expect(await ready(url)).toEqual({ status: 503, state: 'connecting' });
+    expect(await ready(url)).toMatchObject({ status: 503, state: 'connecting' });
     expect((await fetch(`${url}/health`)).status).toBe(200);
     await using client = await RawClient.connect(url);
     await client.subscribe('mock-binance', ['BTCUSDT'], ['tick']);
@@ -36,20 +36,41 @@ describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('a gatew
   });
 
   it.each([
-    ['wants a password', ['--requirepass', 'secret']],
-    ['is a replica, which takes no writes', ['--replicaof', '127.0.0.1 1', '--replica-read-only', 'yes']],
-  ])('that %s is reported and tried again, without haste', async (_name, args) => {
+    ['wants a password', ['--requirepass', 'secret'], 'Redis wants a password.'],
+    ['is a replica', ['--replicaof', '127.0.0.1 1'], 'Redis takes no writes, because it is a replica.'],
+    ['is full', ['--maxmemory', '1'], 'Redis takes no writes, because its memory is full.'],
+  ])('that %s is reported and asked again, without haste', async (_name, args, reason) => {
     await using redis = await RedisServer.start(args);
-    await using gateway = gatewayWith(redis.url);
+    await using line = await CuttingProxy.to(redis.port);
+    await using gateway = gatewayWith(`redis://127.0.0.1:${line.port}`);
     const url = await gateway.listening();
     await using client = await RawClient.connect(url);
     await client.subscribe('mock-binance', ['BTCUSDT'], ['tick']);
     await client.waitFor(({ status }) => status === 'stale');
+    expect((await ready(url)).reason).toBe(reason);
+    const before = { connections: line.connections, bytes: line.bytes, logged: gateway.out.length };
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     expect(client.messages.some(({ type }) => type === 'data')).toBe(false);
-    // Less than 15 % of a core, and less than twenty attempts a second.
-    expect(await metricOf(url, 'process_cpu_user_seconds_total')).toBeLessThan(5);
-    expect(gateway.out.split('\n').length).toBeLessThan(60);
+    // Two connections, each tried four times a second; or three seats that ask twice a second, and whatever they say.
+    expect(line.connections - before.connections).toBeLessThan(20);
+    expect(line.bytes - before.bytes).toBeLessThan(20_000);
+    expect(gateway.out.slice(before.logged)).toBe('');
+  });
+
+  it('that loads its data for long is reported, and joined when it has', async () => {
+    const slowly = ['--key-load-delay', '50000', '--loading-process-events-interval-bytes', '1024'];
+    await using redis = await RedisServer.start([...slowly, '--rdbcompression', 'no']);
+    await redis.ask('MSET', ...Array.from({ length: 80 }, (_, n) => [`key-${n}`, 'x'.repeat(2_000)]).flat());
+    await redis.ask('SAVE');
+    await redis.restart();
+    await using gateway = gatewayWith(redis.url);
+    const url = await gateway.listening();
+    await waitFor(async () => (await ready(url)).reason === 'Redis is still loading its data.', 'the reason');
+    expect((await ready(url)).status).toBe(503);
+    await using client = await RawClient.connect(url);
+    await client.subscribe('mock-binance', ['BTCUSDT'], ['tick']);
+    await client.waitFor(({ type }) => type === 'data');
+    expect(await ready(url)).toEqual({ status: 200, state: 'ok', reason: null });
   });
 
   it('is left alone with `onLoss: direct` after ten seconds, and one of them leads again afterwards', async () => {

@@ -17,6 +17,8 @@ export class CuttingProxy implements AsyncDisposable {
   cuts = 0;
   /** Connections that were made. */
   connections = 0;
+  /** Bytes that clients have sent. */
+  bytes = 0;
 
   private constructor(port: number) {
     this.#server = createServer((near) => {
@@ -69,6 +71,7 @@ export class CuttingProxy implements AsyncDisposable {
     let left = this.#nextCarries;
     this.#nextCarries = Infinity;
     near.on('data', (bytes: Buffer) => {
+      this.bytes += bytes.length;
       if (begun.length < BEGINNING) begun += bytes.toString('latin1');
       if (this.#isFrozen(begun)) return;
       left -= bytes.length;

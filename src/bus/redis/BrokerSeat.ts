@@ -53,6 +53,7 @@ const FENCE_CHARACTERS = 6;
 const WAITING = 'Waits for the gateway that is connected to the venue.';
 const NO_REDIS = 'Redis can not be reached; another gateway has the data.';
 const NO_LEADER = 'No gateway is connected to the venue just now; another one takes over.';
+const REFUSED = 'Redis refuses what it is asked; no gateway can connect to the venue for the others.';
 const TAKEN_OVER = 'Another gateway has taken over the connection to the venue.';
 
 /**
@@ -290,7 +291,10 @@ export class BrokerSeat implements FleetSeat {
     const { clock, link, member, onLoss } = this.#options;
     if (this.#isLeading) return;
     const silentMs = clock.monotonic() - this.#heardMs;
-    if (silentMs > SILENT_MS) this.#followed.trouble = { state: 'stale', reason: link.isReady ? NO_LEADER : NO_REDIS };
+    if (silentMs > SILENT_MS) {
+      const reason = link.refusal === null ? NO_LEADER : REFUSED;
+      this.#followed.trouble = { state: 'stale', reason: link.isReady ? reason : NO_REDIS };
+    }
     if (onLoss !== 'direct' || link.isReady || silentMs < DIRECT_MS || !this.#canLead) return;
     this.#setLeading(true);
     member.lead();

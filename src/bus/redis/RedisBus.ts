@@ -37,6 +37,15 @@ export interface RedisBusOptions {
 }
 
 const NO_PAST: StreamPast = { known: [], missed: [] };
+const REFUSALS: Readonly<Record<string, string>> = {
+  LOADING: 'Redis is still loading its data.',
+  MISCONF: 'Redis takes no writes, because it can not save them.',
+  NOAUTH: 'Redis wants a password.',
+  NOPERM: 'Redis does not let its user do what the gateway needs.',
+  OOM: 'Redis takes no writes, because its memory is full.',
+  READONLY: 'Redis takes no writes, because it is a replica.',
+  WRONGPASS: 'Redis refuses the user or the password.',
+};
 const STATES: readonly BusHealth['state'][] = ['ok', 'connecting', 'lost'];
 
 /** The bus of several gateways: streams that all clients may see are shared over Redis, each from the gateway that leads its broker. */
@@ -47,7 +56,9 @@ export class RedisBus implements EventBus, Fleet {
   readonly #seats = new Map<string, BrokerSeat>();
   readonly #node = randomId();
   #receiver = NO_RECEIVER;
-  #health: BusHealth = { engine: 'redis', state: 'connecting', reason: 'Redis has not been reached yet.' };
+  #health: BusHealth = { engine: 'redis', state: 'connecting', reason: null };
+  /** Why Redis can't be reached, in its own words; none while it can. */
+  readonly #troubles = new Set<string>();
 
   constructor(options: RedisBusOptions) {
     this.#options = options;
@@ -59,17 +70,23 @@ export class RedisBus implements EventBus, Fleet {
       },
       onReady: () => {
         logger.info('the bus is connected to Redis');
-        this.#setHealth({ engine: 'redis', state: 'ok', reason: null });
+        this.#troubles.clear();
+        this.#setHealth('ok', null);
         for (const seat of this.#seats.values()) seat.connected();
         void this.#pauses.read();
       },
       onLost: (reason) => {
-        logger.warn({ reason }, 'the bus has lost Redis; it reconnects by itself');
-        this.#setHealth({ engine: 'redis', state: 'lost', reason: 'The connection to Redis is lost.' });
+        this.#lose(reason);
+      },
+      onRefused: (reason) => {
+        if (reason !== null) logger.warn({ reason }, 'Redis refuses what the bus asks; it is asked again');
+        if (this.#troubles.size > 0) return;
+        if (reason === null) this.#setHealth('ok', null);
+        else this.#setHealth('lost', refusalOf(reason) ?? 'Redis refuses what it is asked.');
       },
     });
     this.#pauses = new Pauses({ ...options, link: this.#link });
-    this.#setHealth(this.#health);
+    this.#setHealth('connecting', 'Redis has not been reached yet.');
   }
 
   /** Begins to connect. */
@@ -132,8 +149,27 @@ export class RedisBus implements EventBus, Fleet {
     await this.#link[Symbol.asyncDispose]();
   }
 
-  #setHealth(health: BusHealth): void {
-    this.#health = health;
-    for (const state of STATES) this.#options.metrics.busState.set({ state }, state === health.state ? 1 : 0);
+  #lose(reason: string): void {
+    const refusal = refusalOf(reason);
+    const wasReached = this.#troubles.size === 0 && this.#health.state !== 'connecting';
+    // It is tried several times a second.
+    if (!this.#troubles.has(reason)) {
+      const message = wasReached ? 'the bus has lost Redis' : 'the bus can not reach Redis';
+      this.#options.logger.warn({ reason }, `${message}; it reconnects by itself`);
+    }
+    this.#troubles.add(reason);
+    if (refusal !== null) this.#setHealth('lost', refusal);
+    else if (wasReached) this.#setHealth('lost', 'The connection to Redis is lost.');
   }
+
+  #setHealth(state: BusHealth['state'], reason: string | null): void {
+    this.#health = { engine: 'redis', state, reason };
+    for (const each of STATES) this.#options.metrics.busState.set({ state: each }, each === state ? 1 : 0);
+  }
+}
+
+/** What Redis means by the code in its answer; null if that is none of these. */
+function refusalOf(answer: string): string | null {
+  const code = /\b(?:LOADING|MISCONF|NOAUTH|NOPERM|OOM|READONLY|WRONGPASS)\b/.exec(answer)?.[0];
+  return code === undefined ? null : (REFUSALS[code] ?? null);
 }

@@ -13,8 +13,10 @@ export interface RedisLinkOptions {
   readonly onDropped: () => void;
   /** Both connections are there, for the first time or again: what was published meanwhile has been missed. */
   readonly onReady: () => void;
-  /** A connection is lost; it is being restored. */
+  /** A connection is lost, or can't be made, for this reason; it is tried again. */
   readonly onLost: (reason: string) => void;
+  /** Redis refuses what it was asked for this reason, or (null) does not any more. */
+  readonly onRefused: (reason: string | null) => void;
 }
 
 type Listener = (message: string) => void;
@@ -54,6 +56,7 @@ export class RedisLink implements AsyncDisposable {
   #channels = new Map<string, Channel>();
   /** The clock of Redis minus this gateway's monotonic one. */
   #serverAheadMs: number | null = null;
+  #refusal: string | null = null;
   #inFlight = 0;
   #isClosed = false;
 
@@ -90,6 +93,11 @@ export class RedisLink implements AsyncDisposable {
     return this.#ready.size === 2;
   }
 
+  /** Why Redis refused the last script; null if it did not. */
+  get refusal(): string | null {
+    return this.#refusal;
+  }
+
   /** Calls the listener for each message on exactly this channel. Resolves once Redis knows; never rejects. */
   async subscribe(name: string, listener: Listener): Promise<void> {
     const channel = this.#channels.get(name) ?? this.#newChannel();
@@ -120,8 +128,15 @@ export class RedisLink implements AsyncDisposable {
   }
 
   /** Runs a script on these keys, which all have the same hash tag. Rejects if Redis can't be asked. */
-  run(script: string, keys: readonly string[], values: readonly string[]): Promise<unknown> {
-    return this.#commands.eval(script, { keys: [...keys], arguments: [...values] });
+  async run(script: string, keys: readonly string[], values: readonly string[]): Promise<unknown> {
+    try {
+      const answer: unknown = await this.#commands.eval(script, { keys: [...keys], arguments: [...values] });
+      this.#setRefusal(null);
+      return answer;
+    } catch (error) {
+      if (error instanceof ErrorReply) this.#setRefusal(error.message);
+      throw error;
+    }
   }
 
   /** The newest entries of a Redis Stream, oldest first: the field `f` of each. Rejects if Redis can't be asked. */
@@ -157,7 +172,7 @@ export class RedisLink implements AsyncDisposable {
 
   /** Makes both connections anew. Whoever listens does so there. */
   #moveTo(url: string, reason: string): void {
-    if (this.isReady) this.#options.onLost(reason);
+    this.#options.onLost(reason);
     this.#disconnect();
     this.#url = url;
     this.#commands = createRedisClient({ ...this.#options, url });
@@ -270,11 +285,17 @@ export class RedisLink implements AsyncDisposable {
     return { listeners, dispatch, isSubscribed: false, settling: null };
   }
 
+  #setRefusal(reason: string | null): void {
+    if (this.#refusal === reason) return;
+    this.#refusal = reason;
+    this.#options.onRefused(reason);
+  }
+
   #lose(client: Client, reason: string): void {
     if (this.#isClosed) return;
-    const wasReady = this.isReady;
     this.#ready.delete(client);
-    if (wasReady) this.#options.onLost(reason);
+    this.#refusal = null;
+    this.#options.onLost(reason);
   }
 }
 
