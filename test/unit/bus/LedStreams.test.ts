@@ -14,7 +14,7 @@ function leader() {
   const clock = new FakeClock();
   const entries: { readonly events: readonly number[]; readonly isAlone: boolean }[] = [];
   const published: MarketData[] = [];
-  let failed: (() => void) | null = null;
+  let failed: (() => void) | undefined;
   const led = new LedStreams({
     broker: 'binance',
     prefix: 'test',
@@ -23,7 +23,7 @@ function leader() {
     wanted: () => new Set(),
     receiver: () => ({ known: () => published, receive: () => local }),
     link: {
-      send: (commands, onFailed = () => undefined) => {
+      send: (commands, onFailed) => {
         failed = onFailed;
         for (const [name, _log, _maxlen, ...rest] of commands) {
           if (name !== 'XADD') continue;
