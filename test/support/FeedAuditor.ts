@@ -14,6 +14,7 @@ export interface Received {
   readonly reason?: string | null;
   readonly sequence?: number;
   readonly cursor?: string;
+  readonly receivedAt?: string;
   readonly tradeId?: string;
   readonly backfilled?: boolean;
   readonly bid?: string;
