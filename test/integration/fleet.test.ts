@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Fleet, told, untilTold } from '../support/Fleet.ts';
 import type { FleetGateway } from '../support/Fleet.ts';
-import { projectFolder } from '../support/GatewayProcess.ts';
 import { metricOf } from '../support/metricOf.ts';
 import { RawClient } from '../support/RawClient.ts';
 import { REDIS } from '../support/RedisServer.ts';
@@ -179,22 +177,6 @@ describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('gateway
     expect(told(fleet.gateways)).toEqual(before);
     expect(follower.auditor.of('trade').map(({ tradeId }) => tradeId)).not.toContain(undefined);
     await fleet.settle();
-  });
-
-  it('need no more of Redis than the user in the documentation may do', async () => {
-    const page = readFileSync(`${projectFolder}docs/scaling.md`, 'utf8');
-    const command = /^ACL SETUSER .*$/m.exec(page)?.[0].split(' ') ?? [];
-    const user = `${command[2]}:${command.find((word) => word.startsWith('>'))?.slice(1)}`;
-    await using fleet = await Fleet.start({ login: { command, user } });
-    await fleet.redis.ask('ACL', 'LOG', 'RESET');
-    await fleet.trades(20);
-    const third = await fleet.add();
-    await fleet.untilLive();
-    fleet.gateway(0).process.kill('SIGTERM');
-    await fleet.gateway(0).process.exited();
-    await fleet.trades(10, [fleet.gateway(1), third]);
-    expect(await fleet.redis.ask('ACL', 'LOG')).toEqual([]);
-    await fleet.settle([fleet.gateway(1), third]);
   });
 
   it('go on if Redis forgets everything', async () => {
