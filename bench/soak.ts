@@ -1,4 +1,4 @@
-import { fleetSoak } from './soak/fleet.ts';
+import { fleetSoak } from './soak/fleet/run.ts';
 import { readOptions, USAGE } from './soak/options.ts';
 import type { SoakOptions } from './soak/options.ts';
 import type { Violations } from './soak/oracle/Violations.ts';

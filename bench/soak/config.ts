@@ -65,6 +65,23 @@ export function configOf(lines: Ports, mock: MockBrokerSettings): Settings {
   };
 }
 
+/** The configuration of each gateway of a fleet, without its port. */
+export function fleetConfigOf(venuePort: number, redisPort: number): Settings {
+  const venue = { port: venuePort };
+  return {
+    log: { pretty: false, level: 'info' },
+    limits: { connectionsPerAddress: 2_000 },
+    feeds: { staleAfterMs: 3_000, reconnect: { baseMs: 100, maxMs: 1_000 } },
+    bus: { engine: 'redis', redis: { url: `redis://127.0.0.1:${redisPort}` } },
+    brokers: {
+      binance: { kind: 'binance', websocketUrl: at('ws', venue), restUrl: at('http', venue) },
+      oanda: null,
+      'mock-binance': null,
+      'mock-oanda': null,
+    },
+  };
+}
+
 /** A configuration that is edited while the gateway runs. No edit changes what a market does. */
 export class EditedConfig {
   readonly #lines: Ports;

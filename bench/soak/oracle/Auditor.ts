@@ -9,7 +9,7 @@ import type { CheckContext } from './checks.ts';
 import { Gaps } from './gaps.ts';
 import type { Oracle } from './Oracle.ts';
 import { Timeliness } from './Timeliness.ts';
-import type { Calm } from './Timeliness.ts';
+import type { Calm, TimelinessOptions } from './Timeliness.ts';
 import type { Violations } from './Violations.ts';
 
 export interface AuditorOptions {
@@ -21,6 +21,8 @@ export interface AuditorOptions {
   readonly history: BrokerHistory;
   /** Nothing but the schedule can harm these brokers. */
   readonly steadyBrokers?: readonly string[];
+  /** See TimelinessOptions. */
+  readonly silenceMs?: NonNullable<TimelinessOptions['silenceMs']>;
 }
 
 interface Noted {
@@ -224,7 +226,7 @@ export class Auditor {
   }
 
   #audit(symbol: string): SymbolAudit {
-    const { oracle, wish, history, calm } = this.#options;
+    const { oracle, wish, history } = this.#options;
     const gaps = new Gaps();
     const context: CheckContext = {
       oracle,
@@ -251,7 +253,7 @@ export class Auditor {
       checks: new Map(wish.types.map((type) => [type, make[type]()])),
       sequences: new SequenceCheck(context),
       gaps,
-      timeliness: new Timeliness({ wish, calm, history }),
+      timeliness: new Timeliness(this.#options),
       begun: new Set(),
       wasClosed: false,
       isReplayTold: false,

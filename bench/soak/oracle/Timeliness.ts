@@ -14,6 +14,8 @@ export interface TimelinessOptions {
   readonly wish: Wish;
   readonly calm: Calm;
   readonly history: BrokerHistory;
+  /** How long a feed may be live without what the venue has made. @default what suits a gateway whose venues fail */
+  readonly silenceMs?: Readonly<Record<FeedType, number>>;
 }
 
 interface Behind {
@@ -82,10 +84,10 @@ export class Timeliness {
   }
 
   #silences(behind: readonly Behind[], nowMs: number, disturbedMs: number): readonly string[] {
-    const { throttleMs } = this.#options.wish;
+    const { silenceMs = SILENCE_MS, wish } = this.#options;
     const silent = behind.filter(({ type, sinceMs }) => {
       if (sinceMs === null) return false;
-      return nowMs - Math.max(sinceMs, this.#sinceMs, disturbedMs) > SILENCE_MS[type] + throttleMs;
+      return nowMs - Math.max(sinceMs, this.#sinceMs, disturbedMs) > silenceMs[type] + wish.throttleMs;
     });
     if (silent.length > 0) this.#disturbedMs = nowMs;
     return silent.map(({ type, sinceMs }) => {

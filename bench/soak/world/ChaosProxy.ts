@@ -29,17 +29,17 @@ export class ChaosProxy implements AsyncDisposable {
   #refuses = false;
   #silent = false;
 
-  private constructor(port: number, tamper: (() => Tamper) | null) {
+  private constructor(port: () => number, tamper: (() => Tamper) | null) {
     this.#tamper = tamper;
     this.#server = createServer((near) => {
       if (this.#refuses) near.resetAndDestroy();
-      else this.#carry(near, connect(port, '127.0.0.1'));
+      else this.#carry(near, connect(port(), '127.0.0.1'));
     });
   }
 
-  /** `tamper` is made once for each connection. */
-  static async to(port: number, tamper: (() => Tamper) | null = null): Promise<ChaosProxy> {
-    const proxy = new ChaosProxy(port, tamper);
+  /** A port that is a function is asked for at each connection. `tamper` is made once for each connection. */
+  static async to(port: number | (() => number), tamper: (() => Tamper) | null = null): Promise<ChaosProxy> {
+    const proxy = new ChaosProxy(typeof port === 'number' ? () => port : port, tamper);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;

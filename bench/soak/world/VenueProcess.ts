@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 import type { VenueFault } from '../schedule.ts';
 import type { FromVenue, ToVenue, VenueReport, VenueSettings, VenueStarted } from './venueMessages.ts';
 
+/** Called with what the venues have made, and how many WebSockets to Binance are open. */
+type OnReport = (report: VenueReport, sockets: number) => void;
+
 /** Both venues in a process of their own. Whoever starts it disposes of it. */
 export class VenueProcess implements AsyncDisposable {
   readonly started: VenueStarted;
@@ -15,12 +18,12 @@ export class VenueProcess implements AsyncDisposable {
     this.started = started;
   }
 
-  static async start(settings: VenueSettings, onReport: (report: VenueReport) => void): Promise<VenueProcess> {
+  static async start(settings: VenueSettings, onReport: OnReport): Promise<VenueProcess> {
     const file = fileURLToPath(new URL('venue.ts', import.meta.url));
     const child = fork(file, [JSON.stringify(settings)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     const { promise, resolve, reject } = Promise.withResolvers<VenueStarted>();
     child.on('message', (message: FromVenue) => {
-      if ('report' in message) onReport(message.report);
+      if ('report' in message) onReport(message.report, message.sockets);
       else resolve(message.started);
     });
     child.on('exit', (code) => {

@@ -52,7 +52,8 @@ setInterval(() => {
 }, stepMs);
 
 function report(content: Omit<VenueReport, 'atMs'>): void {
-  send({ report: { ...content, atMs: nowMs() } });
+  const sockets = binance.sockets.filter(({ open }) => open).length;
+  send({ report: { ...content, atMs: nowMs() }, sockets });
 }
 
 function step(): Omit<VenueReport, 'atMs'> {

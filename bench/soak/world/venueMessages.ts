@@ -69,7 +69,8 @@ export interface VenueSettings {
 }
 
 export type ToVenue = { readonly fault: VenueFault };
-export type FromVenue = { readonly started: VenueStarted } | { readonly report: VenueReport };
+/** `sockets`: how many WebSockets to Binance are open. */
+export type FromVenue = { readonly started: VenueStarted } | { readonly report: VenueReport; readonly sockets: number };
 
 /** Milliseconds since 1970 with fractions, by a clock that never goes back. */
 export function nowMs(): number {
