@@ -180,7 +180,9 @@ export class LedStreams {
     counts.push(events);
     destination.sum += events;
     while (destination.sum - (counts[0] ?? 0) >= KEPT_EVENTS) destination.sum -= counts.shift() ?? 0;
-    commands.push(['XADD', log, 'MAXLEN', '~', String(counts.length), '*', 'f', frame]);
+    // Until this tenure has as many, what leaders before it have kept stays: in a thousand frames there are enough.
+    const frames = destination.sum < KEPT_EVENTS ? KEPT_EVENTS : counts.length;
+    commands.push(['XADD', log, 'MAXLEN', '~', String(frames), '*', 'f', frame]);
     this.#putOff(destination, commands);
   }
 
