@@ -193,8 +193,8 @@ export class BrokerSeat implements FleetSeat {
   }
 
   readonly #onControl = (text: string): void => {
-    const { clock, metrics, node } = this.#options;
-    const message = parseControl(text);
+    const { broker, clock, metrics, node } = this.#options;
+    const message = parseControl(broker, text);
     if (message === null || (message.kind === 'beat' && !isPlausible(message.fence, clock.now()))) {
       metrics.invalidMessages.inc({ source: 'bus' });
       return;

@@ -82,9 +82,10 @@ function parseEvent(address: StreamAddress, text: string): MarketData | undefine
  * Only gateways may write to Redis, so what is checked is what a wrong channel, an older version or a broken message
  * would get wrong: which stream it is of, its place, and the members that its type has.
  */
-function isEventOf({ broker, symbol, type }: StreamAddress, value: unknown): value is MarketData {
+function isEventOf({ broker, symbol, type, interval }: StreamAddress, value: unknown): value is MarketData {
   if (!isRecord(value)) return false;
   if (value['type'] !== type || value['broker'] !== broker || value['symbol'] !== symbol) return false;
+  if (type === 'candle' && value['interval'] !== interval) return false;
   const { sequence, cursor } = value;
   if (!Number.isSafeInteger(sequence) || typeof cursor !== 'string' || parseCursor(cursor)?.sequence !== sequence)
     return false;
@@ -98,7 +99,7 @@ const TIMES = ['time', 'receivedAt'] as const;
 const TEXTS: Readonly<Record<MarketData['type'], readonly string[]>> = {
   tick: [...TIMES, 'bid', 'ask', 'mid', 'spread'],
   trade: [...TIMES, 'tradeId', 'price', 'size', 'side'],
-  candle: [...TIMES, 'interval', 'openTime', 'closeTime', 'open', 'high', 'low', 'close', 'volume'],
+  candle: [...TIMES, 'openTime', 'closeTime', 'open', 'high', 'low', 'close', 'volume'],
   orderbook: [...TIMES, 'kind'],
   status: [...TIMES, 'state', 'since'],
 };

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatFrame, formatLine, isPlausible, parseFrame } from '../../../src/bus/redis/frames.ts';
-import { parseControl } from '../../../src/bus/redis/control.ts';
+import { cursorPrefix, formatCursor, streamMark } from '../../../src/market/cursor.ts';
 import { addressOf, SHARED, streamKey } from '../../../src/market/marketData.ts';
-import type { MarketData } from '../../../src/market/marketData.ts';
-import { keyOfType, numbered } from './streams.ts';
+import type { MarketData, StreamAddress } from '../../../src/market/marketData.ts';
+import { randomEvents } from '../../support/randomEvents.ts';
+import { epochOf, keyOfType, numbered } from './streams.ts';
 
 const TYPES = ['tick', 'trade', 'candle', 'orderbook', 'status'] as const;
 
@@ -17,6 +18,35 @@ describe('frames of a stream', () => {
       ...frame,
       lines,
     });
+  });
+
+  it('have any events as they were, of whatever symbol, with or without the place of the stream', () => {
+    fc.assert(
+      fc.property(fc.array(fc.option(randomEvents), { minLength: 1 }), header, (events, frame) => {
+        const first = events.find((event) => event !== null) ?? numbered('tick', 1);
+        const address = addressOfEvent(first);
+        const lines = events.map((event) => formatLine(event && { ...first, ...numbersOf(first, event.sequence) }));
+        const read = parseFrame(address, formatFrame({ ...frame, lines }));
+        expect({ ...read, lines: read?.lines.map(formatLine) }).toEqual({ ...frame, lines });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('are read by no stream but their own', () => {
+    fc.assert(
+      fc.property(randomEvents, randomEvents, (event, other) => {
+        const line = formatLine({ ...event, ...numbersOf(event, event.sequence) });
+        const text = formatFrame({ fence: 5, first: 1, sentMs: 0, start: null, lines: [line] });
+        const [own, foreign] = [addressOfEvent(event), addressOfEvent(other)];
+        const isSame = streamKey(own) === streamKey(foreign);
+        expect(parseFrame(own, text)).not.toBeNull();
+        expect(parseFrame(foreign, text) !== null).toBe(isSame);
+        expect(parseFrame({ ...own, broker: `${own.broker}2` }, text)).toBeNull();
+        if (own.type === 'candle')
+          expect(parseFrame({ ...own, interval: own.interval === '1m' ? '5m' : '1m' }, text)).toBeNull();
+      }),
+    );
   });
 
   it('say where a stream stands, also one of which nothing is known', () => {
@@ -36,6 +66,9 @@ describe('frames of a stream', () => {
     ['whose cursor is of another event', (text: string) => text.replace(/"sequence":\d+/, '"sequence":99')],
     ['without a price', (text: string) => text.replace('"price"', '"prize"')],
     ['with a number for a price', (text: string) => text.replace(/"price":"[^"]*"/, '"price":1')],
+    ['without an end of the number of its first line', (text: string) => text.replace(/^1 5 1/, '1 5 1e3')],
+    ['with more in its header', (text: string) => text.replace('E\n', 'E x y z\n')],
+    ['with a snapshot of no epoch', (text: string) => text.replace('E\n', 'S short 1\n')],
     ['that is cut off', (text: string) => text.slice(0, -1)],
   ])('%s are not read', (_name, change) => {
     const text = formatFrame({ fence: 5, first: 1, sentMs: 0, start: null, lines: [formatLine(numbered('trade', 1))] });
@@ -62,41 +95,29 @@ describe('frames of a stream', () => {
   });
 });
 
-describe('messages between gateways', () => {
-  const key = keyOfType('trade');
+/** Whatever the header of a frame may say. */
+const header = fc.record(
+  {
+    fence: fc.nat(),
+    first: fc.nat(),
+    sentMs: fc.nat(),
+    start: fc.option(fc.record({ epoch: fc.constantFrom(epochOf('e'), 'abcdefghij-_'), sequence: fc.nat() })),
+  },
+  { noNullPrototype: true },
+);
 
-  it.each([
-    { kind: 'beat', node: 'a', fence: 1, next: [[key, 2]] },
-    { kind: 'want', node: 'a', keys: [key], isAll: true },
-    { kind: 'leave', node: 'a', keys: [key] },
-    { kind: 'ask', node: 'a', keys: [key] },
-    { kind: 'released', node: 'a' },
-  ])('are read: $kind', (message) => {
-    expect(parseControl(JSON.stringify(message))).toEqual(message);
-  });
+/** The stream that an event is of. */
+function addressOfEvent(event: MarketData): StreamAddress {
+  const { broker, symbol, type } = event;
+  return { scope: SHARED, broker, symbol, type, interval: type === 'candle' ? event.interval : null };
+}
 
-  it.each([
-    [
-      'a stream of a client',
-      { keys: [streamKey({ scope: 'x', broker: 'b', symbol: 's', type: 'tick', interval: null })] },
-    ],
-    ['what is no stream', { keys: ['["shared"]'] }],
-    ['a stream in another notation', { keys: [key.replace(',', ', ')] }],
-    ['an unknown kind', { kind: 'else' }],
-    ['nobody', { node: '' }],
-  ])('about %s are not read', (_name, change) => {
-    const message = { kind: 'ask', node: 'a', keys: [key], ...change };
-    expect(parseControl(JSON.stringify(message))).toBeNull();
-  });
-
-  it('are never thrown over', () => {
-    fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
-        parseControl(text);
-      }),
-    );
-  });
-});
+/** A number that an event can have, with the cursor that belongs to it. */
+function numbersOf(event: MarketData, number: number): Pick<MarketData, 'sequence' | 'cursor'> {
+  const sequence = Math.abs(number) % 10 ** 15;
+  const prefix = cursorPrefix(streamMark(addressOfEvent(event)), epochOf('e'));
+  return { sequence, cursor: formatCursor(prefix, sequence) };
+}
 
 /** A text with a part cut out and another one put there. */
 function cutAndFilled(text: string): fc.Arbitrary<string> {
