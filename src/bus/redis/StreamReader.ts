@@ -49,7 +49,7 @@ export class StreamReader implements Disposable {
   /** The greatest fence that was seen: those before it lead no more. */
   #fence = 0;
   #last: MarketData | null;
-  /** The number behind which subscribers get every event that may not be lost; null until it is known. */
+  /** Subscribers have what may not be lost up to this number, or were told of a gap; null until it is known. */
   #joinedAt: number | null = null;
   /** Subscribers have been told something else than what the leader said last, which they have to get again. */
   #isTold = false;
@@ -104,8 +104,7 @@ export class StreamReader implements Disposable {
 
   /** The book can't be right: subscribers get it again. */
   resync(): void {
-    this.#channel.reset();
-    this.#isTold = true;
+    this.#reset();
     this.lose();
   }
 
@@ -149,7 +148,7 @@ export class StreamReader implements Disposable {
 
   #pass(line: MarketData | null): void {
     if (line === null) {
-      this.#channel.reset();
+      this.#reset();
       return;
     }
     if (this.#isLossless && this.#last !== null && isRepeated(line, this.#last)) {
@@ -157,11 +156,18 @@ export class StreamReader implements Disposable {
       return;
     }
     this.#last = line;
+    this.#isTold = false;
     this.#channel.publish(line);
   }
 
+  #reset(): void {
+    this.#isTold = true;
+    this.#channel.reset();
+  }
+
   #begin({ fence, first, lines }: Frame, start: StreamStart): void {
-    if (this.#place?.next === first && !this.#isTold) return;
+    // One that was asked for before says nothing new.
+    if (this.#place !== null && (first < this.#place.next || (first === this.#place.next && !this.#isTold))) return;
     this.#place = { fence, next: first };
     const events = lines.filter((line) => line !== null);
     if (this.#isLossless) this.#goOn(events, start);
@@ -174,9 +180,8 @@ export class StreamReader implements Disposable {
     if (!isSame) this.#reopen(start, []);
     if (latest === null) {
       // The leader itself does not know the value just now.
-      this.#channel.reset();
+      this.#reset();
     } else if (!isSame || this.#isTold || latest.cursor !== this.#last?.cursor) {
-      this.#isTold = false;
       this.#pass(latest.type === 'status' ? withoutGap(latest) : latest);
     }
   }
@@ -194,7 +199,7 @@ export class StreamReader implements Disposable {
     if (start.epoch !== this.#epoch) this.#reopen(startBehind(past, missed, start), past);
     if (hasHole) this.#options.onGap({ from: last?.time ?? null, to: missed.at(0)?.time ?? null });
     for (const event of missed) this.#pass(event);
-    this.#joinedAt ??= start.sequence;
+    this.#joinedAt = start.sequence;
     if (open !== null && (last === null || indexBehind([open], last) === 0)) this.#pass(open);
     this.#last ??= past.at(-1) ?? null;
   }
