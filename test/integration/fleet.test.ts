@@ -1,16 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { Fleet, told, untilTold } from '../support/Fleet.ts';
 import type { FleetGateway } from '../support/Fleet.ts';
+import { LACKS_REDIS } from '../support/lacksRedis.ts';
 import { metricOf } from '../support/metricOf.ts';
 import { RawClient } from '../support/RawClient.ts';
-import { REDIS } from '../support/RedisServer.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 const CHANNEL = 'tickgraph:1:{binance}:ch:trade:BTCUSDT';
 const CONTROL = 'tickgraph:1:{binance}:ctl';
 
-// CI does not let these tests be skipped: there they fail without a server.
-describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('gateways that share a Redis', () => {
+describe.skipIf(LACKS_REDIS)('gateways that share a Redis', () => {
   it('connect to the venue once, and deliver the same events with the same cursors', async () => {
     await using fleet = await Fleet.start({ gateways: 3 });
     await fleet.trades(50);

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { Fleet } from '../support/Fleet.ts';
 import { projectFolder } from '../support/GatewayProcess.ts';
 import { RawClient } from '../support/RawClient.ts';
-import { REDIS } from '../support/RedisServer.ts';
+import { LACKS_REDIS } from '../support/lacksRedis.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 const PAGE = readFileSync(`${projectFolder}docs/scaling.md`, 'utf8');
@@ -21,8 +21,7 @@ async function executed(fleet: Fleet): Promise<readonly string[]> {
   return [...new Set(names)].filter((name) => !OF_THE_TEST.includes(name.split('|')[0] ?? ''));
 }
 
-// CI does not let this be skipped: there it fails without a server.
-it.skipIf(REDIS === undefined && process.env['CI'] === undefined)(
+it.skipIf(LACKS_REDIS)(
   'gateways do all that they do as the user of the documentation, who may do nothing else',
   async () => {
     await using fleet = await Fleet.start({ login: { command: COMMAND, user: USER } });

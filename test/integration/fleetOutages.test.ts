@@ -4,7 +4,7 @@ import { parseCursor } from '../../src/market/cursor.ts';
 import { Fleet, told, untilTold } from '../support/Fleet.ts';
 import type { FleetGateway } from '../support/Fleet.ts';
 import { metricOf } from '../support/metricOf.ts';
-import { REDIS } from '../support/RedisServer.ts';
+import { LACKS_REDIS } from '../support/lacksRedis.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 const freeze = ({ redis }: Fleet): Promise<void> => {
@@ -24,7 +24,7 @@ function receivedAt({ auditor }: FleetGateway, type: 'tick' | 'orderbook', since
   return events.map((event) => Date.parse(event.receivedAt ?? ''));
 }
 
-describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('gateways without their Redis', () => {
+describe.skipIf(LACKS_REDIS)('gateways without their Redis', () => {
   it.each([
     ['is away for 3 seconds', 3_000, kill, begin],
     ['is away for 12 seconds', 12_000, kill, begin],

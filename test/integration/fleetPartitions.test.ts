@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Fleet, told, untilTold } from '../support/Fleet.ts';
-import { REDIS } from '../support/RedisServer.ts';
+import { LACKS_REDIS } from '../support/lacksRedis.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 /** Of the two connections to Redis, the one that listens. */
@@ -12,7 +12,7 @@ async function untilNotReady(url: string): Promise<void> {
   await waitFor(async () => (await fetch(`${url}/ready`)).status === 503, 'a gateway that is not ready');
 }
 
-describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('one of the two connections to Redis', () => {
+describe.skipIf(LACKS_REDIS)('one of the two connections to Redis', () => {
   it.each([
     ['listens', LISTENS],
     ['speaks', SPEAKS],

@@ -5,7 +5,8 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import { Metrics } from '../../src/shared/metrics.ts';
 import { systemRandom } from '../../src/shared/random.ts';
 import { BinanceHosts } from '../../src/brokers/binance/BinanceHosts.ts';
-import { REDIS, RedisServer } from '../support/RedisServer.ts';
+import { LACKS_REDIS } from '../support/lacksRedis.ts';
+import { RedisServer } from '../support/RedisServer.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 const URL = 'https://data-api.binance.vision';
@@ -20,7 +21,7 @@ function join(redis: RedisServer): { readonly bus: RedisBus; readonly hosts: Bin
   return { bus, hosts };
 }
 
-it.skipIf(REDIS === undefined && process.env['CI'] === undefined)(
+it.skipIf(LACKS_REDIS)(
   'a pause that a venue asks one gateway for holds for all, also for one that joins later',
   async () => {
     await using redis = await RedisServer.start();

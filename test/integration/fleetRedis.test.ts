@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { CuttingProxy } from '../support/CuttingProxy.ts';
 import { Fleet } from '../support/Fleet.ts';
 import { GatewayProcess, OFFLINE } from '../support/GatewayProcess.ts';
+import { LACKS_REDIS } from '../support/lacksRedis.ts';
 import { RawClient } from '../support/RawClient.ts';
-import { REDIS, RedisServer } from '../support/RedisServer.ts';
+import { RedisServer } from '../support/RedisServer.ts';
 import { SentinelSet } from '../support/SentinelSet.ts';
 import { waitFor } from '../support/waitFor.ts';
 
@@ -17,7 +18,7 @@ function gatewayWith(url: string): GatewayProcess {
   return new GatewayProcess({ env: { ...OFFLINE, TICKGRAPH_BUS__ENGINE: 'redis', REDIS_URL: url } });
 }
 
-describe.skipIf(REDIS === undefined && process.env['CI'] === undefined)('a gateway and its Redis', () => {
+describe.skipIf(LACKS_REDIS)('a gateway and its Redis', () => {
   it('starts without Redis, says so, serves what it can, and joins when Redis is there', async () => {
     await using redis = await RedisServer.start();
     await redis.kill();

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { fleetSoak } from '../../bench/soak/fleet/run.ts';
-import { REDIS } from '../support/RedisServer.ts';
+import { LACKS_REDIS } from '../support/lacksRedis.ts';
 
 const out = mkdtempSync(join(tmpdir(), 'tickgraph-soak-test-'));
 afterAll(() => {
   rmSync(out, { recursive: true });
 });
 
-it.skipIf(REDIS === undefined && process.env['CI'] === undefined)(
+it.skipIf(LACKS_REDIS)(
   'a soak of a fleet finds trades that are taken away from one client, and nothing wrong with what others are sent',
   async () => {
     const options = { mode: 'fleet', totalMs: 9_000, restarts: true, out, seed: 2, clients: 12, plant: true } as const;

@@ -4,30 +4,37 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { createClient } from '@redis/client';
 import { waitFor } from './waitFor.ts';
 
-/** The redis-server or valkey-server of this machine; undefined if it has none. */
-export const REDIS = ['redis-server', 'valkey-server']
-  .flatMap((name) => ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'].map((folder) => `${folder}/${name}`))
-  .find((path) => existsSync(path));
+const FOLDERS = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'];
+
+/** The programs of this machine that are a Redis: redis-server, valkey-server, both or none. */
+export const REDIS_PROGRAMS: readonly string[] = ['redis-server', 'valkey-server'].flatMap(
+  (name) => FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? [],
+);
+/** The program that tests run for which any will do; undefined if this machine has none. */
+export const [REDIS] = REDIS_PROGRAMS;
 
 /** A real server in a folder of its own, on a port of loopback. Its starter disposes of it. */
 export class RedisServer implements AsyncDisposable {
   readonly port: number;
   readonly #folder = mkdtempSync(join(tmpdir(), 'tickgraph-redis-'));
   readonly #args: readonly string[];
+  readonly #program: string;
   #child: ChildProcess;
 
-  private constructor(port: number, args: readonly string[]) {
+  private constructor(port: number, program: string, args: readonly string[]) {
     this.port = port;
+    this.#program = program;
     this.#args = args;
     this.#child = this.#spawn();
   }
 
-  static async start(args: readonly string[] = []): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), args);
+  static async start(args: readonly string[] = [], program = REDIS): Promise<RedisServer> {
+    if (program === undefined) throw new Error('there is neither a redis-server nor a valkey-server on this machine');
+    const server = new RedisServer(await freePort(), program, args);
     await server.#accepting();
     return server;
   }
@@ -80,6 +87,21 @@ export class RedisServer implements AsyncDisposable {
     }
   }
 
+  /** Every command that the server is given from now on, as it prints them. */
+  async monitor(): Promise<{ readonly lines: readonly string[] } & Disposable> {
+    const client = createClient({ url: this.url });
+    client.on('error', () => undefined);
+    await client.connect();
+    const lines: string[] = [];
+    await client.monitor((line) => lines.push(line));
+    return {
+      lines,
+      [Symbol.dispose]: () => {
+        client.destroy();
+      },
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.thaw();
     await this.kill();
@@ -89,7 +111,7 @@ export class RedisServer implements AsyncDisposable {
   #spawn(): ChildProcess {
     const place = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder];
     const own = [...place, '--save', '', '--daemonize', 'no'];
-    return spawn(REDIS ?? '', [...own, ...this.#args], { stdio: 'ignore' });
+    return spawn(this.#program, [...own, ...this.#args], { stdio: 'ignore' });
   }
 
   async #accepting(): Promise<void> {

@@ -29,10 +29,10 @@ class Subject {
     clock: this.clock,
     metrics: new Metrics(),
     link: {
-      send: (commands, onFailed = () => undefined) => {
+      send: (commands, onFailed) => {
         if (commands.length === 0) return;
         this.writes.push(commands.map((command) => [...command]));
-        this.fail = onFailed;
+        if (onFailed !== undefined) this.fail = onFailed;
       },
     },
     receiver: () => ({ receive: () => this.channel, known: () => this.published }),
