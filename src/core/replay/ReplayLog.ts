@@ -86,6 +86,8 @@ export class ReplayLog {
       this.#note(event);
       this.append(new SharedEvent(this.key, event));
     }
+    // Its producer goes on behind the past, and publishes what was missed: nobody else may give that other numbers.
+    if (past.length > 0) return;
     const from = Math.max(sequence - PAST_ROOM, Math.floor(this.#events.lastSequence));
     if (from < sequence) this.#events.reopen({ from, to: sequence });
   }

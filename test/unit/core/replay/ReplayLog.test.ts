@@ -71,6 +71,14 @@ class Kept {
     this.log.reopen(this.#place);
   }
 
+  /** Another gateway leads, and goes on behind what is kept. */
+  takeOver(): void {
+    const past = this.#all.map(({ sharedEvent }) => sharedEvent.event);
+    this.#place = { epoch: 'mnopqrstuvwx', sequence: this.#feed.place.sequence + PAST_ROOM };
+    this.#feed = this.#newFeed();
+    this.log.reopen(this.#place, past);
+  }
+
   fillIn(drafts: readonly (TradeDraft | CandleDraft)[], after: number, next: number): void {
     this.log.fillIn({ drafts, after, next });
   }
@@ -224,6 +232,22 @@ describe('a venue that numbers its trades anew', () => {
     kept.publish(...trades([7], 1_000));
     expect(kept.log.events.isWholeBehind(kept.log.events.beforeFirst)).toBe(true);
   });
+});
+
+it('what a new leader has still to publish is left to it: history would give it numbers that other gateways do not know', () => {
+  const kept = new Kept();
+  kept.publish(...trades(range(100, 105)));
+  const [last] = kept.cursors.slice(-1);
+  kept.takeOver();
+  expect(last && kept.log.positionOf(last)).toBe(last?.sequence);
+  expect(kept.log.events.tornBehind(last?.sequence ?? 0)).toBeNull();
+  kept.fillIn(trades(range(104, 108)), 103, 109);
+  expect(kept.ids).toEqual(range(100, 105));
+  kept.publish(...trades(range(106, 110)));
+  expect(kept.ids).toEqual(range(100, 110));
+  expect(kept.log.events.isWholeBehind(last?.sequence ?? 0)).toBe(true);
+  const [first] = kept.cursors.slice(-5);
+  expect(first?.sequence).toBe((last?.sequence ?? 0) + PAST_ROOM + 1);
 });
 
 it('whoever is called because memory is short finds the event that needed it', () => {
