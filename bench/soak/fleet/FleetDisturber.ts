@@ -44,6 +44,8 @@ const STOPPED_LIMIT_MS = 1_500 + 2_000;
 /** A leader that was cut off closes what it does not need any more within this time. */
 const STANDS_DOWN_MS = 4_000;
 const KEPT = 100;
+/** The order in which a gateway makes its connections to Redis. */
+const [COMMANDS, SUBSCRIPTIONS] = [0, 1];
 
 /** Carries out the schedule of a fleet, and remembers until when that explains anything. */
 export class FleetDisturber {
@@ -105,6 +107,18 @@ export class FleetDisturber {
         break;
       case 'a follower is cut off from Redis':
         await this.#cutOff(follower, forMs);
+        break;
+      case 'commands of the leader stand still':
+        await this.#hold(leader, COMMANDS, forMs);
+        break;
+      case 'commands of a follower stand still':
+        await this.#hold(follower, COMMANDS, forMs);
+        break;
+      case 'subscriptions of the leader stand still':
+        await this.#hold(leader, SUBSCRIPTIONS, forMs);
+        break;
+      case 'subscriptions of a follower stand still':
+        await this.#hold(follower, SUBSCRIPTIONS, forMs);
         break;
       case 'Redis is restarted':
       case 'Redis is frozen':
@@ -168,6 +182,15 @@ export class FleetDisturber {
     line.silent = true;
     await sleep(forMs);
     line.silent = false;
+    await sleep(STANDS_DOWN_MS);
+  }
+
+  /** One of a gateway's two connections to Redis stands still, and is not closed. */
+  async #hold(index: number, connection: number, forMs: number): Promise<void> {
+    this.#options.upstreams.excuse(nowMs() + forMs + STANDS_DOWN_MS);
+    const held = this.#member(index).line.hold(connection);
+    await sleep(forMs);
+    held[Symbol.dispose]();
     await sleep(STANDS_DOWN_MS);
   }
 

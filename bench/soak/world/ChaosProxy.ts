@@ -18,6 +18,8 @@ interface Pair {
   readonly delayed: ReadonlyMap<Socket, Delayed>;
   /** The connection breaks when the server has sent so much more. */
   bytesLeft: number;
+  /** It alone is silent. */
+  isHeld: boolean;
 }
 
 /** A network on loopback that breaks, falls silent or slows down when it is told to. */
@@ -68,12 +70,23 @@ export class ChaosProxy implements AsyncDisposable {
   /** While it is silent nothing goes on in either direction; nothing is lost unless the connection ends. */
   set silent(silent: boolean) {
     this.#silent = silent;
-    for (const { near, far } of this.#pairs) {
-      for (const socket of [near, far]) {
-        if (silent) socket.pause();
-        else socket.resume();
-      }
+    for (const pair of this.#pairs) if (!pair.isHeld) setPaused(pair, silent);
+  }
+
+  /** One of the connections is silent until this is disposed of: 0 is the oldest that is open. */
+  hold(index: number): Disposable {
+    const pair = [...this.#pairs][index];
+    if (pair !== undefined) {
+      pair.isHeld = true;
+      setPaused(pair, true);
     }
+    return {
+      [Symbol.dispose]: () => {
+        if (pair === undefined) return;
+        pair.isHeld = false;
+        if (!this.#silent) setPaused(pair, false);
+      },
+    };
   }
 
   /** New connections are reset. */
@@ -94,7 +107,7 @@ export class ChaosProxy implements AsyncDisposable {
 
   #carry(near: Socket, far: Socket): void {
     const delayed = new Map([near, far].map((socket) => [socket, { queue: [], timer: null }]));
-    const pair: Pair = { near, far, delayed, bytesLeft: Infinity };
+    const pair: Pair = { near, far, delayed, bytesLeft: Infinity, isHeld: false };
     this.#pairs.add(pair);
     const tamper = this.#tamper?.() ?? ((bytes: Buffer) => bytes);
     near.on('data', (bytes: Buffer) => {
@@ -113,7 +126,7 @@ export class ChaosProxy implements AsyncDisposable {
       socket.on('error', () => undefined);
       // The other side reads no faster than this one takes.
       socket.on('drain', () => {
-        if (!this.#silent) other.resume();
+        if (!this.#silent && !pair.isHeld) other.resume();
       });
       socket.on('close', () => {
         this.#pairs.delete(pair);
@@ -157,6 +170,13 @@ function release(pair: Pair, delayed: Delayed, to: Socket): void {
 
 function send({ near, far }: Pair, bytes: Buffer, to: Socket): void {
   if (!to.write(bytes)) (to === near ? far : near).pause();
+}
+
+function setPaused({ near, far }: Pair, isPaused: boolean): void {
+  for (const socket of [near, far]) {
+    if (isPaused) socket.pause();
+    else socket.resume();
+  }
 }
 
 function reset({ near, far }: Pair): void {
