@@ -88,4 +88,6 @@ export interface FleetSeat extends AsyncDisposable {
   resync(key: StreamKey): void;
   /** Makes an epoch for a stream of this leader. Later leaders have greater ones. */
   epoch(): string;
+  /** The epoch is one that this leader, or one before it, has made. */
+  knows(epoch: string): boolean;
 }

@@ -90,7 +90,11 @@ export class BrokerAccount implements AsyncDisposable {
         this.#turn(isProducer);
       },
     });
-    this.#statuses = new StatusStreams({ ...options, numberings: this.#numberings });
+    this.#statuses = new StatusStreams({
+      ...options,
+      numberings: this.#numberings,
+      past: (symbol) => this.#production.pastStatuses(symbol),
+    });
     this.#monitor = new FeedMonitor({
       clock: options.clock,
       staleAfterMs: options.staleAfterMs,
@@ -201,6 +205,11 @@ export class BrokerAccount implements AsyncDisposable {
         held = false;
       },
     };
+  }
+
+  /** The epoch is one that a leader of the fleet has made for streams of the account. */
+  knowsEpoch(epoch: string): boolean {
+    return this.#production.knows(epoch);
   }
 
   /** See BaseBroker.continueBehind. */

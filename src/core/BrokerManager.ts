@@ -243,6 +243,11 @@ export class BrokerManager implements AsyncDisposable {
     return this.#find(broker)?.withScope(scope)?.adapter ?? null;
   }
 
+  /** The epoch is one that a leader of the fleet has made for streams of the route's account. */
+  knowsEpoch({ broker, scope }: SymbolRoute, epoch: string): boolean {
+    return this.#find(broker)?.withScope(scope)?.knowsEpoch(epoch) ?? false;
+  }
+
   /** See BaseBroker.continueBehind. */
   continueBehind({ broker, scope }: SymbolRoute, key: StreamKey, place: number): void {
     this.#find(broker)?.withScope(scope)?.continueBehind(key, place);

@@ -1,5 +1,5 @@
 import type { StreamStart } from '../market/cursor.ts';
-import { addressOf, streamKey } from '../market/marketData.ts';
+import { addressOf, isLossless, mayNotBeLost, streamKey } from '../market/marketData.ts';
 import type { StreamKey, MarketData, OrderBookUpdate } from '../market/marketData.ts';
 import type { Channel, StreamReceiver } from '../bus/EventBus.ts';
 import { SharedEvent } from '../fanout/frames/SharedEvent.ts';
@@ -89,7 +89,7 @@ export class MarketState implements StreamReceiver {
   receive(key: StreamKey, start: StreamStart, past: readonly MarketData[] = []): Channel {
     const { index, logs, onCrossed } = this.#options;
     const state = new StreamState(start.epoch);
-    const log = isLogged(key) ? logs.open(key, start, past) : null;
+    const log = isLossless(addressOf(key).type) ? logs.open(key, start, past) : null;
     this.#streams.set(key, state);
     const { topic, source } = index.open(key);
     return {
@@ -142,22 +142,13 @@ export class MarketState implements StreamReceiver {
 
   /** A gap is kept where it is, in the log of the stream that it is in. */
   #keep(log: ReplayLog, sharedEvent: SharedEvent): void {
-    log.append(sharedEvent);
     const { event, key } = sharedEvent;
+    // A status that this gateway tells in between, or tells again, has no place of its own in the stream.
+    if (event.type !== 'status' || event.sequence > log.events.lastSequence) log.append(sharedEvent);
     if (event.type !== 'status' || event.gap === null) return;
     const address = addressOf(key);
     for (const { type, interval, gap } of event.feeds ?? []) {
       if (gap !== null) this.log(streamKey({ ...address, type, interval }))?.appendGap(sharedEvent);
     }
   }
-}
-
-function isLogged(key: StreamKey): boolean {
-  const { type } = addressOf(key);
-  return type === 'trade' || type === 'candle' || type === 'status';
-}
-
-/** An open candle is sent again, so only the closed one may not be lost. */
-function mayNotBeLost(event: MarketData): boolean {
-  return event.type !== 'candle' || event.closed;
 }

@@ -39,6 +39,8 @@ export class Production implements AsyncDisposable {
   #isProducer = true;
   /** Status streams that are followed, by symbol, with the number of feeds that need them. */
   readonly #statuses = new Map<string, { feeds: number; readonly followed: Disposable }>();
+  /** Symbols whose statuses were followed until this gateway became the producer. */
+  readonly #followedStatuses = new Set<string>();
   /** What other gateways want. */
   readonly #served = new Map<StreamKey, Disposable>();
   #leaving: Promise<void> = Promise.resolve();
@@ -96,6 +98,17 @@ export class Production implements AsyncDisposable {
     this.#close(feed);
   }
 
+  /** What the fleet has published of a status stream that is to be produced here; null if there is no fleet. */
+  pastStatuses(symbol: string): Promise<StreamPast> | null {
+    const goesOn = this.#followedStatuses.delete(symbol);
+    return this.#seat?.past(this.#statusKey(symbol), goesOn) ?? null;
+  }
+
+  /** The epoch is one that a leader of the fleet has made. */
+  knows(epoch: string): boolean {
+    return this.#seat?.knows(epoch) ?? false;
+  }
+
   /** Makes an epoch for a stream that is produced here. */
   epoch(): string {
     return this.#seat?.epoch() ?? randomId();
@@ -115,6 +128,8 @@ export class Production implements AsyncDisposable {
   /** Every stream comes from elsewhere now. */
   #turn(isProducer: boolean): void {
     const { feeds, numberings } = this.#options;
+    this.#followedStatuses.clear();
+    if (isProducer) for (const symbol of this.#statuses.keys()) this.#followedStatuses.add(symbol);
     for (const feed of feeds()) this.#close(feed);
     if (!isProducer) this.#serve(new Set());
     this.#isProducer = isProducer;
@@ -132,8 +147,7 @@ export class Production implements AsyncDisposable {
     const seat = this.#seat;
     if (seat === null) return;
     const { symbol, key } = feed;
-    const { id: broker, scope } = this.#options;
-    const statusKey = streamKey({ scope, broker, symbol, type: 'status', interval: null });
+    const statusKey = this.#statusKey(symbol);
     const status = this.#statuses.get(symbol) ?? { feeds: 0, followed: seat.follow(statusKey, goesOn) };
     status.feeds += 1;
     this.#statuses.set(symbol, status);
@@ -144,6 +158,11 @@ export class Production implements AsyncDisposable {
         this.#unfollow(symbol, followed);
       },
     };
+  }
+
+  #statusKey(symbol: string): StreamKey {
+    const { id: broker, scope } = this.#options;
+    return streamKey({ scope, broker, symbol, type: 'status', interval: null });
   }
 
   #unfollow(symbol: string, followed: Disposable): void {

@@ -43,6 +43,8 @@ export interface SymbolSubscriptionOptions extends OpenSubscriptionOptions {
 }
 
 const REASON_OF_GAP = 'Events were lost that neither the gateway nor the venue has any more.';
+/** What another gateway has reported is awaited so long. */
+const STATUS_PATIENCE_MS = 2_000;
 
 /** The streams of one symbol in a subscription, under one scope. Owned by an OpenSubscription. */
 export class SymbolSubscription implements Disposable {
@@ -148,9 +150,11 @@ export class SymbolSubscription implements Disposable {
       begin(false);
       return;
     }
-    const { state } = this.#options.manager;
+    const { manager, route } = this.#options;
+    const isKnown = ({ epoch }: Cursor): boolean =>
+      epoch === manager.state.epoch(key) || manager.knowsEpoch(route, epoch);
     this.#joinReplay(this.#replay, {
-      outcome: () => ({ ...NOTHING_PAST, recovered: cursor === null ? null : cursor.epoch === state.epoch(key) }),
+      outcome: () => ({ ...NOTHING_PAST, recovered: cursor && isKnown(cursor) }),
       begin: () => {
         begin(cursor !== null);
       },
@@ -267,7 +271,27 @@ export class SymbolSubscription implements Disposable {
       }
       return { recovered: cursor && behind !== null, events: missed.length, complete: true };
     };
-    this.#joinReplay(this.#replay, { outcome, begin });
+    const replay = this.#replay;
+    const join = (): void => {
+      this.#joinReplay(replay, { outcome, begin });
+    };
+    // Another gateway may have to be asked for what was reported before.
+    if (cursor !== null && state.latest(key) === null) this.#onceReported(key, join);
+    else join();
+  }
+
+  /** Calls the function once, when there is a status, or after a while. */
+  #onceReported(key: StreamKey, then: () => void): void {
+    const { clock, index } = this.#options;
+    const waiting = this.#owned.use(new DisposableStack());
+    const end = (): void => {
+      if (waiting.disposed) return;
+      waiting.dispose();
+      then();
+    };
+    waiting.use(clock.after(STATUS_PATIENCE_MS, end));
+    // It is known to the state of the market only after this turn's first subscriber has it.
+    waiting.use(index.join(key, { deliver: () => waiting.use(clock.turn(end)) }).membership);
   }
 
   #joinGaps(replay: SymbolReplay): void {

@@ -8,6 +8,16 @@ export type MarketDataType = (typeof MARKET_DATA_TYPES)[number];
 /** The types of events that come from a venue. */
 export type FeedType = Exclude<MarketDataType, 'status'>;
 
+/** Of these types every event counts. Of the others a later one stands for all before it. */
+export function isLossless(type: MarketDataType): boolean {
+  return type === 'trade' || type === 'candle' || type === 'status';
+}
+
+/** An open candle is sent again, so only the closed one may not be lost. */
+export function mayNotBeLost(event: MarketData): boolean {
+  return isLossless(event.type) && (event.type !== 'candle' || event.closed);
+}
+
 /** The length of each candle interval in milliseconds. Candles are aligned to the epoch, in UTC. */
 export const CANDLE_INTERVALS = {
   '1s': 1_000,

@@ -1,5 +1,6 @@
+import { NO_EPOCH, parseCursor } from '../../market/cursor.ts';
 import type { StreamStart } from '../../market/cursor.ts';
-import { addressOf } from '../../market/marketData.ts';
+import { addressOf, mayNotBeLost } from '../../market/marketData.ts';
 import type { MarketData, StreamKey } from '../../market/marketData.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Metrics } from '../../shared/metrics.ts';
@@ -12,7 +13,7 @@ import type { ControlMessage } from './control.ts';
 import { FollowedStreams } from './FollowedStreams.ts';
 import { isPlausible, parseFrame } from './frames.ts';
 import { Lease } from './Lease.ts';
-import { KEPT_EVENTS, LedStreams, mayNotBeLost } from './LedStreams.ts';
+import { KEPT_EVENTS, LedStreams } from './LedStreams.ts';
 import { brokerNames, logName } from './names.ts';
 import type { BrokerNames } from './names.ts';
 import type { Batching } from './Outgoing.ts';
@@ -49,6 +50,8 @@ const REPEAT_MS = 5_000;
 const DIRECT_MS = 10_000;
 /** Epochs begin with the fence in this many characters of base64url. */
 const FENCE_CHARACTERS = 6;
+/** Fences are about the time in seconds. Leaders of so long ago are not told from those of other fleets. */
+const KNOWN_S = 30 * 86_400;
 
 const WAITING = 'Waits for the gateway that is connected to the venue.';
 const NO_REDIS = 'Redis can not be reached; another gateway has the data.';
@@ -138,6 +141,11 @@ export class BrokerSeat implements FleetSeat {
     bytes.writeUIntBE(Math.min(fence, 2 ** 36 - 1) * 2 ** 12, 0, 6);
     const tenure = bytes.toString('base64url').slice(0, FENCE_CHARACTERS);
     return tenure + randomId().slice(FENCE_CHARACTERS);
+  }
+
+  knows(epoch: string): boolean {
+    const fence = Math.floor(Buffer.from(epoch.slice(0, 8), 'base64url').readUIntBE(0, 6) / 2 ** 12);
+    return fence <= this.#leader && fence > this.#leader - KNOWN_S;
   }
 
   /** A stream that this gateway produces. */
@@ -314,8 +322,9 @@ export class BrokerSeat implements FleetSeat {
   }
 }
 
+/** Not what this gateway told its own subscribers before it knew of any leader. */
 function isKept(event: MarketData | null): event is MarketData {
-  return event !== null && mayNotBeLost(event);
+  return event !== null && mayNotBeLost(event) && parseCursor(event.cursor)?.epoch !== NO_EPOCH;
 }
 
 /** Leaves out what two leaders numbered at the same time. */

@@ -1,5 +1,5 @@
 import type { StreamStart } from '../../market/cursor.ts';
-import { addressOf, SHARED } from '../../market/marketData.ts';
+import { addressOf, mayNotBeLost, SHARED } from '../../market/marketData.ts';
 import type { MarketData, StreamKey } from '../../market/marketData.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Metrics } from '../../shared/metrics.ts';
@@ -33,7 +33,6 @@ const COMPLETE_MS = 1_000;
 
 interface LedStream {
   readonly key: StreamKey;
-  readonly isLossless: boolean;
   place: StreamStart;
 }
 
@@ -96,19 +95,18 @@ export class LedStreams {
 
   /** A stream that this gateway produces begins. */
   open(key: StreamKey, start: StreamStart, local: Channel): Channel {
-    const { type } = addressOf(key);
-    const stream: LedStream = { key, place: start, isLossless: type === 'trade' || type === 'candle' };
+    const stream: LedStream = { key, place: start };
     this.#streams.set(key, stream);
     if (this.#options.wanted().has(key)) this.sendSnapshot(key);
     return {
       publish: (event) => {
         local.publish(event);
         stream.place = { epoch: start.epoch, sequence: event.sequence };
-        this.#send(stream, event);
+        this.#send(key, event);
       },
       reset: () => {
         local.reset();
-        this.#send(stream, null);
+        this.#send(key, null);
       },
       [Symbol.dispose]: () => {
         if (this.#streams.get(key) === stream) this.#streams.delete(key);
@@ -132,8 +130,8 @@ export class LedStreams {
     return changed;
   }
 
-  #send({ key, isLossless }: LedStream, event: MarketData | null): void {
-    const isKept = isLossless && event !== null && mayNotBeLost(event);
+  #send(key: StreamKey, event: MarketData | null): void {
+    const isKept = event !== null && mayNotBeLost(event);
     if (isKept || this.#options.wanted().has(key)) this.#out?.add(key, event, isKept);
   }
 
@@ -211,9 +209,4 @@ export class LedStreams {
     destination.putOffMs = now;
     commands.push(['PEXPIRE', destination.log, String(KEPT_MS)]);
   }
-}
-
-/** An open candle is sent again, so only the closed one may not be lost. */
-export function mayNotBeLost(event: MarketData): boolean {
-  return event.type === 'trade' || (event.type === 'candle' && event.closed);
 }

@@ -1,6 +1,6 @@
 import { parseCursor } from '../../market/cursor.ts';
 import type { StreamStart } from '../../market/cursor.ts';
-import { addressOf } from '../../market/marketData.ts';
+import { addressOf, isLossless } from '../../market/marketData.ts';
 import type {
   FeedGap,
   FeedStatus,
@@ -182,26 +182,42 @@ export class StreamReader implements Disposable {
       // The leader itself does not know the value just now.
       this.#reset();
     } else if (!isSame || this.#isTold || latest.cursor !== this.#last?.cursor) {
-      this.#pass(latest.type === 'status' ? withoutGap(latest) : latest);
+      this.#pass(latest);
     }
   }
 
   /** Subscribers get what they lack of it. */
   #goOn(events: readonly MarketData[], start: StreamStart): void {
     const last = this.#last;
-    // An open candle is no part of the past: it is the newest value.
-    const newest = events.at(-1);
-    const open = newest?.type === 'candle' && !newest.closed ? newest : null;
-    const kept = open === null ? events : events.slice(0, -1);
+    const isNew = start.epoch !== this.#epoch;
+    const value = this.#valueIn(events);
+    const kept = value === null ? events : events.slice(0, -1);
     const from = this.#indexOfMissed(kept);
     const [past, missed] = [kept.slice(0, from), kept.slice(from)];
     const hasHole = past.length === 0 && this.#lacksBefore(missed.at(0), start.epoch);
-    if (start.epoch !== this.#epoch) this.#reopen(startBehind(past, missed, start), past);
+    const toCome = value?.type === 'status' ? [...missed, value] : missed;
+    if (isNew) this.#reopen(startBehind(past, toCome, start), past);
     if (hasHole) this.#options.onGap({ from: last?.time ?? null, to: missed.at(0)?.time ?? null });
     for (const event of missed) this.#pass(event);
     this.#joinedAt = start.sequence;
-    if (open !== null && (last === null || indexBehind([open], last) === 0)) this.#pass(open);
+    if (value !== null && (last === null || indexBehind([value], last) === 0)) this.#pass(value);
+    else if (this.#type === 'status' && missed.length === 0 && (isNew || this.#isTold)) this.#repeat(events.at(-1));
     this.#last ??= past.at(-1) ?? null;
+  }
+
+  /** The newest value, if it is no part of the past: an open candle, and the status for those who have none. */
+  #valueIn(events: readonly MarketData[]): MarketData | null {
+    const newest = events.at(-1);
+    if (newest === undefined) return null;
+    if (newest.type === 'status') return this.#last === null ? withoutGap(newest) : null;
+    return newest.type === 'candle' && !newest.closed ? newest : null;
+  }
+
+  /** Subscribers have the status, but were told something else since, or know of no stream any more that it is of. */
+  #repeat(status: MarketData | undefined): void {
+    if (status?.type !== 'status') return;
+    this.#isTold = false;
+    this.#channel.publish(withoutGap(status));
   }
 
   /** The index of the first event that subscribers should have got. */
@@ -215,6 +231,7 @@ export class StreamReader implements Disposable {
 
   /** The leader does not have what came before this event, which subscribers should have got. */
   #lacksBefore(first: MarketData | undefined, epoch: string): boolean {
+    if (this.#type === 'status') return false;
     if (this.#last !== null) return first !== undefined && !isNext(this.#last, first);
     if (this.#joinedAt === null) return false;
     // A leader that knows of no event before its own can't have gone on behind one.
@@ -228,7 +245,7 @@ export class StreamReader implements Disposable {
   }
 
   get #isLossless(): boolean {
-    return this.#type === 'trade' || this.#type === 'candle';
+    return isLossless(this.#type);
   }
 }
 
@@ -272,8 +289,12 @@ function isNext(before: MarketData, event: MarketData): boolean {
   return placeOf(event) === placeOf(before) + 1;
 }
 
-/** The venue's own place: the id of a trade, the time of a candle. Of a candle, the closed one comes last. */
+/**
+ * The venue's own place: the id of a trade, the time of a candle, of which the closed one comes last. Statuses have none,
+ * but every leader numbers them behind those of the leaders before.
+ */
 function placeOf(event: MarketData): number {
   if (event.type === 'trade') return Number(event.tradeId);
-  return event.type === 'candle' ? toEpochMs(event.openTime) + (event.closed ? 1 : 0.5) : Number.NaN;
+  if (event.type === 'candle') return toEpochMs(event.openTime) + (event.closed ? 1 : 0.5);
+  return event.type === 'status' ? event.sequence : Number.NaN;
 }

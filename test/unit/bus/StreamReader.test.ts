@@ -190,6 +190,24 @@ describe('a stream that is followed', () => {
     expect(subject.live.map((event) => (event.type === 'status' ? event.gap : undefined))).toEqual([null, null, null]);
   });
 
+  it('of statuses begins with the newest one, and what was before can be resumed', () => {
+    const subject = new Subject('status');
+    const [one, two, three] = [1, 2, 3].map((n) => numbered('status', n)) as [MarketData, MarketData, MarketData];
+    subject.snapshot(1, 4, start(3), [one, two, three]);
+    expect([subject.ids, subject.past.map(({ sequence }) => sequence)]).toEqual([[3], [1, 2]]);
+  });
+
+  it('of statuses goes on with the next leader: what was missed comes, and is repeated if nothing was', () => {
+    const subject = new Subject('status');
+    const [one, two] = [numbered('status', 1), numbered('status', 2)];
+    const next = numbered('status', 100_003, { epoch: 'f' });
+    subject.snapshot(1, 2, start(1), [one]);
+    subject.snapshot(2, 1, start(100_002, 'f'), [one]);
+    subject.snapshot(3, 1, start(100_003, 'g'), [one, two, next]);
+    expect(subject.ids).toEqual([1, 1, 2, 100_003]);
+    expect(subject.open).toBe(1);
+  });
+
   it('has one gap for one change of the leader in a quiet market, although the first trade is lost on the way', () => {
     const subject = new Subject('trade');
     subject.snapshot(1, 1, start(10), []);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Frame } from '../../../src/bus/redis/frames.ts';
 import { StreamReader } from '../../../src/bus/redis/StreamReader.ts';
+import { isLossless } from '../../../src/market/marketData.ts';
 import type { MarketData, MarketDataType } from '../../../src/market/marketData.ts';
 import { OrderBook } from '../../../src/market/OrderBook.ts';
 import { book } from '../../support/events.ts';
@@ -55,7 +56,7 @@ class Leader {
 
   /** What it knew no longer holds. */
   reset(): Frame {
-    if (this.#type !== 'trade') this.known = [];
+    if (!isLossless(this.#type)) this.known = [];
     return this.#frame([null]);
   }
 
@@ -65,7 +66,7 @@ class Leader {
     this.epoch += 'a';
     this.sequence += 100_000;
     // Its connection to the venue is a new one, so that it has no book yet.
-    if (this.#type !== 'trade') this.known = [];
+    if (!isLossless(this.#type)) this.known = [];
   }
 
   snapshot(): Frame {
@@ -226,6 +227,24 @@ it('trades come once and in order or a gap is told, whatever is lost, late, repe
       expect(scene.gaps).toBeGreaterThanOrEqual(holes);
       expect(scene.gaps).toBeLessThanOrEqual(holes + scene.quietChanges);
       expect([ids.at(-1) ?? first, scene.isInStep, scene.open]).toEqual([scene.leader.place, true, 1]);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+it('statuses come all and in order, and only the newest of them is repeated, whatever is lost, late, or led by others', () => {
+  fc.assert(
+    fc.property(steps, (all) => {
+      const scene = new Scene('status', 1_000);
+      const first = scene.leader.publish(1).lines[0]?.sequence;
+      scene.reader.take(scene.leader.snapshot());
+      for (const step of all) if (step.deed !== 'reset') scene.run(step);
+      scene.settle();
+      const numbers = scene.live.map(({ sequence }) => sequence);
+      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+      const published = scene.leader.known.map(({ sequence }) => sequence);
+      expect([...new Set(numbers)]).toEqual(published.filter((number) => number >= (first ?? 0)));
+      expect([scene.gaps, scene.isInStep, scene.open]).toEqual([0, true, 1]);
     }),
     { numRuns: 1_000 },
   );

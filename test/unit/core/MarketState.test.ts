@@ -4,7 +4,7 @@ import { SubscriptionIndex } from '../../../src/fanout/routing/SubscriptionIndex
 import { ReplayLogs } from '../../../src/core/replay/ReplayLogs.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { dispatchAtOnce } from '../../support/dispatchAtOnce.ts';
-import { book, key, tick, trade } from '../../support/events.ts';
+import { book, key, status, tick, trade } from '../../support/events.ts';
 
 const START = { epoch: 'epoch', sequence: 0 };
 
@@ -76,4 +76,11 @@ it('MarketState neither publishes nor returns a book that is out of step: before
   expect(state.latest(key('orderbook'))).toBeNull();
   stream.publish(change);
   expect(sequences).toEqual([1, 2, 1]);
+});
+
+it('MarketState keeps each status once: one that a gateway tells in between has no number of its own', () => {
+  const { state } = marketState();
+  const statuses = state.receive(key('status'), { ...START, sequence: 0 });
+  for (const sequence of [1, 1, 2, 2]) statuses.publish(status(sequence));
+  expect(state.known(key('status'))).toEqual([status(1), status(2)]);
 });

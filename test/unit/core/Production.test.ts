@@ -25,9 +25,13 @@ class Subject {
         this.said.push(note(goesOn ? 'goes on with' : 'follows', stream));
         return { [Symbol.dispose]: () => this.said.push(note('leaves', stream)) };
       },
-      past: () => this.past.promise,
+      past: (stream, goesOn) => {
+        this.said.push(note(goesOn ? 'asks what it missed of' : 'asks for the past of', stream));
+        return this.past.promise;
+      },
       resync: (stream) => this.said.push(note('resyncs', stream)),
       epoch: () => 'epoch-of-fla',
+      knows: (epoch) => epoch === 'epoch-of-fla',
       [Symbol.asyncDispose]: () => {
         this.said.push('gives up its seat');
         return Promise.resolve();
@@ -116,7 +120,8 @@ it('a new leader produces what it has followed: ticks at once, trades behind tho
   const [, trades] = [subject.begin('tick'), subject.begin('trade')];
   subject.heard();
   subject.member?.lead();
-  expect(subject.heard()).toEqual(['leaves tick', 'leaves trade', 'leaves status', 'opens tick at 0', 'produces']);
+  const left = ['leaves tick', 'leaves trade', 'leaves status'];
+  expect(subject.heard()).toEqual([...left, 'opens tick at 0', 'asks what it missed of trade', 'produces']);
   expect(trades.isReady).toBe(false);
   subject.past.resolve({ known: [trade(7)], missed: [trade(8)] });
   await subject.past.promise;
@@ -139,6 +144,20 @@ it('a stream that ends while its past is read, or that another leader takes, lea
   expect(subject.heard()).toEqual([]);
   subject.end(taken);
   expect(subject.heard()).toEqual(['leaves candle', 'leaves status']);
+});
+
+it('a new leader goes on with the statuses that it has followed, and begins those of other symbols', async () => {
+  const alone = new Subject();
+  expect(alone.production.pastStatuses('BTCUSDT')).toBeNull();
+  const subject = new Subject();
+  subject.production.join();
+  subject.begin('tick');
+  subject.member?.lead();
+  subject.heard();
+  subject.past.resolve({ known: [], missed: [] });
+  for (const symbol of ['BTCUSDT', 'ETHUSDT', 'BTCUSDT']) await subject.production.pastStatuses(symbol);
+  const [goesOn, begins] = ['asks what it missed of status', 'asks for the past of status'];
+  expect(subject.heard()).toEqual([goesOn, begins, begins]);
 });
 
 it('a leader that another one has replaced goes on as a follower, and serves nobody any more', () => {
