@@ -1,18 +1,26 @@
-# The first stage installs the packages. The second contains only what the gateway needs to run.
-FROM node:24-bookworm-slim AS packages
+# The image has what the package has, and the packages that it needs. It is compiled in a stage that is left behind.
+FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY tools ./tools
 # The pinned Node is an optional dependency, which this image does not need.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit && npm cache clean --force
+RUN npm ci --omit=optional --ignore-scripts --no-audit
+COPY tsconfig.json tsconfig.build.json build.ts ./
+COPY schema ./schema
+COPY client ./client
+COPY src ./src
+RUN npm run build && npm ci --omit=dev --omit=optional --ignore-scripts --no-audit
 
 FROM node:24-bookworm-slim
+LABEL org.opencontainers.image.title="tickgraph" \
+  org.opencontainers.image.description="A gateway for live market data: brokers in, GraphQL subscriptions and raw JSON out." \
+  org.opencontainers.image.licenses="Apache-2.0"
 ENV NODE_ENV=production HOST=0.0.0.0
 WORKDIR /app
-COPY --from=packages /app/node_modules ./node_modules
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
 COPY bin ./bin
-COPY schema ./schema
-COPY src ./src
 # The user is given by number, so that platforms can verify that it is not root. The root file system may be read-only.
 USER 10001:10001
 EXPOSE 4000

@@ -13,15 +13,6 @@ export const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 /** A signal that stops the gateway. */
 export type StopSignal = keyof typeof SIGNAL_EXIT_CODES;
 
-const MINIMUM_NODE = [24, 15] as const;
-
-/** A message if this version of Node is too old to run the gateway, otherwise null. */
-export function nodeTooOld(version: string): string | null {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const isRecent = major > MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor >= MINIMUM_NODE[1]);
-  return isRecent ? null : `tickgraph needs Node ${MINIMUM_NODE.join('.')} or newer, and this is Node ${version}.`;
-}
-
 /** The parts of a started gateway that its operator wants to know of. */
 export interface RunningParts {
   readonly brokers: readonly {

@@ -6,7 +6,11 @@ import { GatewayProcess, OFFLINE, projectFolder } from '../support/GatewayProces
 
 describe('the command line in a real process', () => {
   it('is an executable file that knows its version', async () => {
-    await using gateway = new GatewayProcess({ command: `${projectFolder}src/index.ts`, args: ['--version'], env: {} });
+    await using gateway = new GatewayProcess({
+      command: `${projectFolder}bin/tickgraph.cjs`,
+      args: ['--version'],
+      env: {},
+    });
     expect(await gateway.exited()).toBe(0);
     expect(gateway.out).toBe(`${packageJson.version}\n`);
   });

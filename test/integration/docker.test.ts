@@ -1,14 +1,23 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, matchesGlob, resolve } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { parseConfig } from '../../src/config/load.ts';
+import { BuiltProject } from '../support/BuiltProject.ts';
 import { GatewayProcess, OFFLINE, projectFolder } from '../support/GatewayProcess.ts';
 
 const dockerfile = read('Dockerfile').replaceAll(/\\\n\s*/g, '');
 /** The last stage of the Dockerfile, which is the one that runs. */
 const lastStage = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
+
+let built: BuiltProject;
+beforeAll(() => {
+  built = new BuiltProject();
+}, 120_000);
+afterAll(() => {
+  built[Symbol.dispose]();
+});
 
 describe('the image', () => {
   it('copies only what exists and is not ignored', () => {
@@ -34,6 +43,13 @@ describe('the image', () => {
     expect(lastStage).toMatch(/^ENV .*NODE_ENV=production.*$/m);
     expect(lastStage).toMatch(/^ENV .*HOST=0\.0\.0\.0.*$/m);
     expect(command('CMD')[0]).toBe('node');
+  });
+
+  it('builds from what the package is built from', () => {
+    const parts = readdirSync(built.folder).filter((name) => name !== 'node_modules' && name !== 'dist');
+    const copied = copies(dockerfile).flatMap(({ sources }) => sources);
+    const documents = ['README.md', 'CHANGELOG.md', 'config.example.yaml'];
+    expect(parts.filter((name) => !copied.includes(name)).toSorted()).toEqual(documents.toSorted());
   });
 
   it('has every package that a module of the server imports', () => {
@@ -77,6 +93,7 @@ function buildImage(): string {
         recursive: true,
       });
   }
+  cpSync(join(built.folder, 'dist'), join(folder, 'dist'), { recursive: true });
   for (const path of productionPackages()) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     symlinkSync(join(projectFolder, path), join(folder, path));

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -54,7 +54,8 @@ describe('the launcher', () => {
   });
 
   it('comes without a warning of npm ci about every package, whatever Node the system has', async () => {
-    for (const file of ['package.json', 'package-lock.json', '.npmrc']) {
+    mkdirSync(join(folder, 'tools/node'), { recursive: true });
+    for (const file of ['package.json', 'package-lock.json', '.npmrc', 'tools/node/package.json']) {
       copyFileSync(join(projectFolder, file), join(folder, file));
     }
     const { stdout, stderr } = await promisify(execFile)(

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
@@ -54,7 +55,8 @@ export class GraphiqlPage {
 }
 
 async function prepare(): Promise<PreparedPage> {
-  const worker = new Worker(new URL('graphiqlWorker.ts', import.meta.url));
+  // The file beside this one, whether both have been compiled or not.
+  const worker = new Worker(new URL(`graphiqlWorker${extname(import.meta.url)}`, import.meta.url));
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one message that our own worker sends
     const [page] = (await once(worker, 'message')) as [PreparedPage];

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { nodeTooOld } from '../../../src/cli/process.ts';
 import { runCommand } from '../../../src/cli/program.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { valid } from '../config/support.ts';
@@ -82,21 +81,5 @@ describe('a login configuration that can never work', () => {
     expect(await runCommand([command], host)).toBe(2);
     expect(host.err).toContain(`config.yaml:1: ${path}: found `);
     expect(host.started).toEqual([]);
-  });
-});
-
-describe('nodeTooOld', () => {
-  it.each([
-    ['20.19.0', false],
-    ['24.14.9', false],
-    ['24.15.0', true],
-    ['24.21.0', true],
-    ['26.0.0', true],
-  ])('accepts %s: %s', (version, fine) => {
-    expect(nodeTooOld(version) === null).toBe(fine);
-  });
-
-  it('says which version is needed', () => {
-    expect(nodeTooOld('22.1.0')).toBe('tickgraph needs Node 24.15 or newer, and this is Node 22.1.0.');
   });
 });
