@@ -290,7 +290,7 @@ export class SymbolSubscription implements Disposable {
       then();
     };
     waiting.use(clock.after(STATUS_PATIENCE_MS, end));
-    // It is known to the state of the market only after this turn's first subscriber has it.
+    // In a turn of its own: the log has the status when it has been delivered to all.
     waiting.use(index.join(key, { deliver: () => waiting.use(clock.turn(end)) }).membership);
   }
 
