@@ -25,6 +25,13 @@ export default {
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     { name: 'client-alone', severity: 'error', from: { path: '^client/' }, to: { pathNot: '^client/' } },
+    {
+      name: 'web-uses-the-client-only',
+      severity: 'error',
+      from: { path: '^web/' },
+      to: { path: '^(src|test|bench)/' },
+    },
+    { name: 'not-the-page', severity: 'error', from: { path: '^(src|client)/' }, to: { path: '^web/' } },
     { name: 'not-the-client', severity: 'error', from: { path: '^src/' }, to: { path: '^client/' } },
     ...Object.entries(layers).map(([layer, allowed]) =>
       only(`layer-${layer}`, `^src/${layer}/`, [
@@ -51,7 +58,7 @@ export default {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
-      extensions: ['.ts', '.mjs', '.js'],
+      extensions: ['.ts', '.tsx', '.mjs', '.js'],
       exportsFields: ['exports'],
       conditionNames: ['node', 'import', 'default'],
     },

@@ -9,6 +9,7 @@ COPY tsconfig.json tsconfig.build.json build.ts ./
 COPY schema ./schema
 COPY client ./client
 COPY src ./src
+COPY web ./web
 RUN npm run build && npm ci --omit=dev --omit=optional --ignore-scripts --no-audit
 
 FROM node:24-bookworm-slim

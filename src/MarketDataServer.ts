@@ -26,11 +26,13 @@ import { SubscriptionIndex } from './fanout/routing/SubscriptionIndex.ts';
 import { FlushScheduler } from './fanout/routing/FlushScheduler.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
 import { addressForLimits, isSecure, TrustedProxies } from './http/clientAddress.ts';
+import { dashboardHandlers, findDashboard } from './http/dashboard.ts';
 import { createHealth, indexPage, createMetricsEndpoint } from './http/endpoints.ts';
 import type { MetricsEndpointOptions } from './http/endpoints.ts';
 import { ClientConnections } from './http/ClientConnections.ts';
 import { HttpServer } from './http/HttpServer.ts';
 import type { UpgradeHandler } from './http/HttpServer.ts';
+import type { RequestHandler } from './http/respond.ts';
 import { RawProtocol } from './raw/RawProtocol.ts';
 import { AdmissionControl, socketsForClients } from './shared/AdmissionControl.ts';
 import { systemClock } from './shared/clock.ts';
@@ -363,7 +365,7 @@ function buildHttp({ options, settings, entrance, services }: Building & { reado
     host,
     port,
     requestHandlers: new Map([
-      ['/', indexPage],
+      ...buildPages(),
       [
         '/graphql',
         (request, response) => {
@@ -402,6 +404,12 @@ function buildHttp({ options, settings, entrance, services }: Building & { reado
     logger,
   });
   return http;
+}
+
+/** Without the built files of the dashboard `/` is a page with links. */
+function buildPages(): ReadonlyMap<string, RequestHandler> {
+  const folder = findDashboard();
+  return folder === null ? new Map([['/', indexPage]]) : dashboardHandlers(folder);
 }
 
 function buildMetrics(

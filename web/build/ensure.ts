@@ -1,0 +1,25 @@
+import { existsSync, globSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const BUILT = `${root}dist/web/index.html.br`;
+/** What the page is made of. */
+const SOURCES = ['web/**/*', 'client/*.ts', 'package-lock.json'];
+
+/**
+ * Builds the dashboard where it is missing or older than its sources. Where the tools for that are not installed, whatever is
+ * there stays. `say` is told when a build begins, for that takes a second or two.
+ */
+export async function ensureDashboard(say: (line: string) => void): Promise<void> {
+  if (!isOutdated()) return;
+  const vite = await import('vite').catch(() => null);
+  if (vite === null) return;
+  say('Building the dashboard (dist/web), which takes a second or two.');
+  await vite.build({ configFile: `${root}web/build/vite.config.ts` });
+}
+
+function isOutdated(): boolean {
+  if (!existsSync(BUILT)) return true;
+  const builtMs = statSync(BUILT).mtimeMs;
+  return globSync(SOURCES, { cwd: root }).some((file) => statSync(`${root}${file}`).mtimeMs > builtMs);
+}

@@ -1,0 +1,56 @@
+import { computed, signal } from '@preact/signals';
+import { pageClock } from '../ui/clock.ts';
+import { brokers } from './brokers.ts';
+import { search } from './instruments.ts';
+import type { Instrument } from './instruments.ts';
+
+/** A person who still types is not answered yet. */
+const TYPING_MS = 120;
+
+/** What somebody types into the search box, and what was found for it. */
+export class InstrumentSearch {
+  readonly text = signal('');
+  readonly found = signal<readonly Instrument[]>([]);
+  /** The place of the instrument that Enter takes. */
+  readonly active = signal(0);
+  readonly #isAnswered = signal(false);
+  readonly isOpen = computed(() => this.text.value !== '' && this.#isAnswered.value);
+  #typing: Disposable | null = null;
+
+  get chosen(): Instrument | undefined {
+    return this.found.value[this.active.value];
+  }
+
+  type(text: string): void {
+    this.#typing?.[Symbol.dispose]();
+    this.text.value = text;
+    const wanted = text.trim();
+    if (wanted === '') {
+      this.found.value = [];
+      this.#isAnswered.value = false;
+      return;
+    }
+    this.#typing = pageClock.after(TYPING_MS, () => {
+      void this.#find(wanted);
+    });
+  }
+
+  /** Moves on to the next instrument, or back. */
+  step(by: 1 | -1): void {
+    const { length } = this.found.value;
+    if (length > 0) this.active.value = (this.active.value + by + length) % length;
+  }
+
+  close(): void {
+    this.type('');
+  }
+
+  async #find(wanted: string): Promise<void> {
+    const results = await search(wanted, brokers.peek() ?? []);
+    // An answer may be late, and another text be wanted by then.
+    if (this.text.peek().trim() !== wanted) return;
+    this.found.value = results;
+    this.active.value = 0;
+    this.#isAnswered.value = true;
+  }
+}
