@@ -19,26 +19,43 @@ const MAX_SYMBOLS = 10_000;
 
 const brokerId = text('a broker id of lower-case letters, digits, - and _, 64 at most', /^[a-z0-9][a-z0-9_-]{0,63}$/);
 
+function enabled(): z.ZodDefault<z.ZodBoolean> {
+  return flag().default(true).describe('False takes the broker out of service. Its clients are told CLOSED.');
+}
+
 const binance = section({
   kind: z.literal('binance'),
-  enabled: flag().default(true),
-  /** `individual`: the venue's stream `trade`; `aggregate`: its stream `aggTrade`. */
-  trades: oneOf(['individual', 'aggregate']).default('individual'),
-  websocketUrl: url('wss:', 'ws:').default('wss://data-stream.binance.vision'),
-  restUrl: url('https:', 'http:').default('https://data-api.binance.vision'),
+  enabled: enabled(),
+  trades: oneOf(['individual', 'aggregate'])
+    .default('individual')
+    .describe("`individual`: the venue's stream `trade`. `aggregate`: its stream `aggTrade`."),
+  websocketUrl: url('wss:', 'ws:').default('wss://data-stream.binance.vision').describe('The URL of its live data.'),
+  restUrl: url('https:', 'http:').default('https://data-api.binance.vision').describe('The URL for its requests.'),
 });
 
 const oanda = withRule(
   section({
     kind: z.literal('oanda'),
-    enabled: flag().default(true),
-    environment: oneOf(['practice', 'live']).default('practice'),
-    /** Replaces the URL of the environment. */
-    streamUrl: url('https:', 'http:').nullable().default(null),
-    restUrl: url('https:', 'http:').nullable().default(null),
-    /** With both, one account serves every client. Without them, each client sends its own credentials. */
-    token: secretText('a token without white space').nullable().default(null),
-    accountId: secretText('an account id without white space').nullable().default(null),
+    enabled: enabled(),
+    environment: oneOf(['practice', 'live'])
+      .default('practice')
+      .describe('Which of the environments of OANDA the accounts belong to.'),
+    streamUrl: url('https:', 'http:')
+      .nullable()
+      .default(null)
+      .describe('Replaces the URL of the environment for live data.'),
+    restUrl: url('https:', 'http:')
+      .nullable()
+      .default(null)
+      .describe('Replaces the URL of the environment for requests.'),
+    token: secretText('a token without white space')
+      .nullable()
+      .default(null)
+      .describe('With `accountId`: one account serves every client. Null: each client sends its own credentials.'),
+    accountId: secretText('an account id without white space')
+      .nullable()
+      .default(null)
+      .describe('The account for `token`.'),
   }),
   {
     holds: ({ token, accountId }) => (token === null) === (accountId === null),
@@ -70,16 +87,17 @@ function faultOf<Kind extends keyof typeof FAULTS>(kind: Kind) {
   return withRule(
     section({
       kind: z.literal(kind),
-      /** Since the broker's start. */
-      afterMs: wholeNumber(0, WEEK_MS),
-      forMs: wholeNumber(1, WEEK_MS).default(FAULTS[kind]),
-      /** From one beginning to the next; null: it comes once. */
-      everyMs: wholeNumber(100, WEEK_MS).nullable().default(null),
-      /** Null: every symbol. */
+      afterMs: wholeNumber(0, WEEK_MS).describe("When it begins, after the broker's start."),
+      forMs: wholeNumber(1, WEEK_MS).default(FAULTS[kind]).describe('How long it lasts.'),
+      everyMs: wholeNumber(100, WEEK_MS)
+        .nullable()
+        .default(null)
+        .describe('From one beginning to the next. Null: it comes once.'),
       symbols: listOf(text('a symbol', /^[!-~]{1,64}$/), 'a list of symbols', MAX_SYMBOLS)
         .min(1, { error: 'at least one symbol; without the key, every symbol is concerned' })
         .nullable()
-        .default(null),
+        .default(null)
+        .describe('The symbols that it concerns. Null: every symbol.'),
     }),
     {
       holds: ({ forMs, everyMs }) => typeof everyMs !== 'number' || typeof forMs !== 'number' || everyMs >= forMs,
@@ -126,8 +144,10 @@ function withListedSymbols<Section extends z.ZodObject>(settings: Section): Sect
 function mockSettings(defaults: { seed: number; ticksPerSecond: number; symbols: Readonly<Record<string, string>> }) {
   const symbolsExpected = `a map of 1 to ${MAX_SYMBOLS} symbols, each with its first price`;
   return {
-    enabled: flag().default(true),
-    seed: wholeNumber(0, 4_294_967_295).default(defaults.seed),
+    enabled: enabled(),
+    seed: wholeNumber(0, 4_294_967_295)
+      .default(defaults.seed)
+      .describe('The same seed gives the same data in the same order.'),
     symbols: z
       .record(text('a symbol of at most 64 characters without white space', /^[!-~]{1,64}$/), mockPrice(), {
         error: symbolsExpected,
@@ -135,10 +155,14 @@ function mockSettings(defaults: { seed: number; ticksPerSecond: number; symbols:
       .refine((symbols) => Object.keys(symbols).length > 0 && Object.keys(symbols).length <= MAX_SYMBOLS, {
         error: symbolsExpected,
       })
-      .prefault({ ...defaults.symbols }),
-    ticksPerSecond: numberBetween(0.01, 10_000).default(defaults.ticksPerSecond),
-    /** How it misbehaves, so that clients can be tested. */
-    faults: listOf(fault, 'a list of faults', MAX_FAULTS).default([]),
+      .prefault({ ...defaults.symbols })
+      .describe('Its symbols, each with its first price. They replace the default ones.'),
+    ticksPerSecond: numberBetween(0.01, 10_000)
+      .default(defaults.ticksPerSecond)
+      .describe('Ticks of each symbol in a second.'),
+    faults: listOf(fault, 'a list of faults', MAX_FAULTS)
+      .default([])
+      .describe('How it misbehaves, so that clients can be tested ([faults.md](faults.md)).'),
   };
 }
 
@@ -153,8 +177,9 @@ const mockOanda = withListedSymbols(
   section({
     kind: z.literal('mock-oanda'),
     ...mockSettings({ seed: 2, ticksPerSecond: 4, symbols: { EUR_USD: '1.08452', USD_JPY: '149.832' } }),
-    /** If true, clients must send the token `mock-token` and the account `mock-account`. */
-    requiresAuthentication: flag().default(true),
+    requiresAuthentication: flag()
+      .default(true)
+      .describe('Clients must send the token `mock-token` and the account `mock-account`.'),
   }),
 );
 

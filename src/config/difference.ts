@@ -78,7 +78,8 @@ function settingsOf({ enabled: _enabled, ...settings }: BrokerConfig): object {
   return settings;
 }
 
-function isApplicable(path: string): boolean {
+/** True if a change of the setting is applied while the gateway runs. */
+export function isApplicable(path: string): boolean {
   return APPLICABLE.some((top) => path === top || path.startsWith(`${top}.`));
 }
 

@@ -22,7 +22,7 @@ const MAX_SLIP = 3;
 export const CONFIG_VARIABLE = `${PREFIX}CONFIG`;
 
 /** Variables that hosting platforms set. Empty ones are ignored, and a TICKGRAPH_ variable takes precedence. */
-const PLATFORM_VARIABLES: readonly (readonly [string, Path])[] = [
+export const PLATFORM_VARIABLES: readonly (readonly [string, Path])[] = [
   ['HOST', ['server', 'host']],
   ['PORT', ['server', 'port']],
   ['LOG_LEVEL', ['log', 'level']],
@@ -191,7 +191,7 @@ export function variablePart(key: string): string {
 }
 
 /** The variable for the setting at the path. */
-function variableFor(path: Path): string {
+export function variableFor(path: Path): string {
   return PREFIX + path.map(variablePart).join('__');
 }
 
