@@ -17,7 +17,7 @@ const credentialsSchema = z.object({
 
 /**
  * Keeps credentials encrypted in memory, with keys that exist only in this process and off the JavaScript heap. Text
- * that passed through JavaScript on its way here can't be wiped; SECURITY.md says what remains of it and for how
+ * that passed through JavaScript on its way here can't be wiped; docs/security.md says what remains of it and for how
  * long.
  */
 export class CredentialVault {

@@ -56,7 +56,7 @@ export interface HttpServerOptions {
   readonly unreadTimeoutMs: number;
   /** How long a shutdown may take. */
   readonly shutdownTimeoutMs: number;
-  /** How long a connection stays open between two requests. A proxy in front should close it first (README). */
+  /** How long a connection stays open between two requests. A proxy in front should close it first (docs/operating.md). */
   readonly keepAliveTimeoutMs: number;
   readonly clock: Clock;
   /** @default the system's */

@@ -27,7 +27,7 @@ interface ReceivedTally {
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * Every metric of the gateway; the README lists them. Each gateway has a registry of its own, so that two of them in one process
+ * Every metric of the gateway; docs/operating.md lists them. Each gateway has a registry of its own, so that two of them in one process
  * do not interfere. Label values come from small fixed sets: never an id, a symbol that a client sent, or the text of an error.
  */
 export class Metrics {

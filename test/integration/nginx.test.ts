@@ -11,17 +11,17 @@ import { TransportWsClient } from '../support/TransportWsClient.ts';
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
 );
-if (NGINX === undefined) console.warn('skipped: the proxy of the README, for there is no nginx on this machine');
+if (NGINX === undefined) console.warn('skipped: the proxy of docs/operating.md, for there is no nginx on this machine');
 
 const TICKS = 'subscription { marketData(broker: "mock-binance", symbols: ["BTCUSDT"]) { ... on Tick { bid } } }';
 
-describe.skipIf(NGINX === undefined)('behind nginx as the README configures it, on another port than 80', async () => {
+describe.skipIf(NGINX === undefined)('behind nginx as docs/operating.md configures it, on another port than 80', async () => {
   const owned = new AsyncDisposableStack();
   afterAll(() => owned.disposeAsync());
   const gateway = owned.use(
     await startGateway({
       config: {
-        // As beside it in the README.
+        // As beside it on that page.
         server: { trustedProxies: ['127.0.0.1/32'], allowedOrigins: ['https://app.example.com'] },
         brokers: { 'mock-binance': { kind: 'mock-binance', ticksPerSecond: 20 } },
       },

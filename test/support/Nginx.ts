@@ -16,7 +16,7 @@ export const NGINX = ['/usr/sbin/nginx', '/usr/bin/nginx', '/usr/local/sbin/ngin
 type Adapt = (configuration: string) => string;
 
 /**
- * A real nginx in front of a gateway, configured as the README says, on a free port of loopback. Its starter disposes of
+ * A real nginx in front of a gateway, configured as docs/operating.md says, on a free port of loopback. Its starter disposes of
  * it.
  */
 export class Nginx implements AsyncDisposable {
@@ -55,11 +55,11 @@ export class Nginx implements AsyncDisposable {
   }
 }
 
-/** The README's block and its map. Everything else is what lets an unprivileged user run it in a folder of its own. */
+/** The block of docs/operating.md and its map. Everything else is what lets an unprivileged user run it in a folder of its own. */
 function configuration(folder: string, port: number, gatewayUrl: string): string {
-  const readme = readFileSync(join(projectFolder, 'README.md'), 'utf8');
-  const [, block = ''] = /```nginx\n([^]*?)```/.exec(readme) ?? [];
-  const [, map = ''] = /`(map \$http_upgrade [^`]*)`/.exec(readme) ?? [];
+  const page = readFileSync(join(projectFolder, 'docs/operating.md'), 'utf8');
+  const [, block = ''] = /```nginx\n([^]*?)```/.exec(page) ?? [];
+  const [, map = ''] = /`(map \$http_upgrade [^`]*)`/.exec(page) ?? [];
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${join(folder, name)};`,
   );

@@ -203,11 +203,11 @@ describe('the configuration of nginx', () => {
     expect(upstreams).toEqual(gateways.map(([name]) => `${name}:${server.port}`));
   });
 
-  it('does so as the README says, but for the addresses that clients claim', () => {
+  it('does so as the page on operating says, but for the addresses that clients claim', () => {
     const own = new Set(proxying(nginx));
-    const readme = proxying(/```nginx\n([^]*?)```/.exec(read('README.md'))?.[1] ?? '');
-    expect(readme.length).toBeGreaterThan(6);
-    const missing = readme.filter((directive) => !own.has(directive));
+    const told = proxying(/```nginx\n([^]*?)```/.exec(read('docs/operating.md'))?.[1] ?? '');
+    expect(told.length).toBeGreaterThan(6);
+    const missing = told.filter((directive) => !own.has(directive));
     expect(missing).toEqual([
       'proxy_pass http://127.0.0.1:4000',
       'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for',

@@ -17,7 +17,7 @@ function gateway(): ReturnType<typeof startGateway> {
   });
 }
 
-/** An nginx with the file of deploy/ in place of the README's block, in front of these gateways. */
+/** An nginx with the file of deploy/ in place of the block of docs/operating.md, in front of these gateways. */
 function before(...urls: readonly string[]): Promise<Nginx> {
   return Nginx.before('http://127.0.0.1:1', (configuration) => {
     const [listen = ''] = /listen [^;]+;/.exec(configuration) ?? [];

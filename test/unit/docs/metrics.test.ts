@@ -147,8 +147,8 @@ it('the panels of the dashboard have places and numbers of their own', () => {
   }
 });
 
-it('the README lists every metric with its labels, and no other', () => {
-  const told = names(read('README.md'), /^\| `(tickgraph_\w+(?:\{[\w,]+\})?)` +\|/gm);
+it('the page on operating lists every metric with its labels, and no other', () => {
+  const told = names(read('docs/operating.md'), /^\| `(tickgraph_\w+(?:\{[\w,]+\})?)` +\|/gm);
   const all = own.map((name) => (labelsOf(name).length === 0 ? name : `${name}{${labelsOf(name).join(',')}}`));
   expect(told.toSorted()).toEqual(all.toSorted());
 });
