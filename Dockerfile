@@ -26,8 +26,7 @@ COPY bin ./bin
 USER 10001:10001
 EXPOSE 4000
 STOPSIGNAL SIGTERM
-# This checks the port from the environment. A port that only a configuration file sets needs its own health check.
-HEALTHCHECK --interval=15s --timeout=5s --start-period=10s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.TICKGRAPH_SERVER__PORT || process.env.PORT || 4000) + '/health').then((response) => process.exit(response.ok ? 0 : 1), () => process.exit(1))"]
+# It reads the same configuration as the gateway, so it knows the port, also from a file that TICKGRAPH_CONFIG names.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=10s CMD ["node", "bin/tickgraph.cjs", "health"]
 # In the list form node is process 1 and gets the signals itself.
 CMD ["node", "--max-semi-space-size=16", "bin/tickgraph.cjs", "serve"]

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { checkConfig } from './checkConfig.ts';
+import { health } from './health.ts';
 import { EXIT_CODES } from './process.ts';
 import { serve } from './serve.ts';
 import type { CommandContext } from './process.ts';
@@ -42,6 +43,13 @@ function commands(context: CommandContext, done: (code: number) => void): Comman
     .argument('[file]', 'the YAML file (default: TICKGRAPH_CONFIG, or else ./config.yaml if it exists)')
     .action((file: string | undefined) => {
       done(checkConfig(file ?? null, context));
+    });
+  program
+    .command('health')
+    .description('ask the gateway of this configuration whether it serves, and end with 0 if it does')
+    .option('-c, --config <file>', 'the YAML file (default: TICKGRAPH_CONFIG, or else ./config.yaml if it exists)')
+    .action(async ({ config }: { config?: string }) => {
+      done(await health(config ?? null, context));
     });
   return program;
 }

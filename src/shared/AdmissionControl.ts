@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { cpuUsage } from 'node:process';
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
 import type { Clock } from './clock.ts';
 import { GatewayError } from './errors.ts';
@@ -151,8 +150,7 @@ export class AdmissionControl implements Disposable {
 }
 
 function threadBusyMs(): number {
-  // Node 22 knows what all threads have used. The others have little to do.
-  const { system, user } = 'threadCpuUsage' in process ? process.threadCpuUsage() : cpuUsage();
+  const { system, user } = process.threadCpuUsage();
   return (system + user) / 1_000;
 }
 

@@ -1,4 +1,14 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, matchesGlob, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -60,25 +70,30 @@ describe('the image', () => {
 
   it('serves, is reported healthy, stops on its signal, and writes nothing', async () => {
     const folder = buildImage();
+    const configFolder = mkdtempSync(join(tmpdir(), 'tickgraph-config-'));
     try {
       const before = files(folder);
       const [, ...args] = command('CMD');
       await using gateway = new GatewayProcess({ args, cwd: folder, env: { ...OFFLINE, NODE_ENV: 'production' } });
       const { port } = new URL(await gateway.listening());
-      expect(await healthCheck(folder, port)).toBe(0);
+      const byFile = join(configFolder, 'config.yaml');
+      writeFileSync(byFile, `server: { port: ${port} }\n`);
+      for (const env of [{ PORT: port }, { TICKGRAPH_CONFIG: byFile }]) expect(await healthCheck(folder, env)).toBe(0);
       gateway.child.kill('SIGTERM');
       expect(await gateway.exited()).toBe(0);
-      expect(await healthCheck(folder, port)).toBe(1);
+      expect(await healthCheck(folder, { PORT: port })).toBe(1);
       expect(files(folder)).toEqual(before);
     } finally {
       rmSync(folder, { recursive: true });
+      rmSync(configFolder, { recursive: true });
     }
   });
 });
 
-async function healthCheck(folder: string, port: string): Promise<number | string> {
+/** HOST is what the image sets. */
+async function healthCheck(folder: string, env: Readonly<Record<string, string>>): Promise<number | string> {
   const [, ...args] = command('HEALTHCHECK.*CMD');
-  await using check = new GatewayProcess({ args, cwd: folder, env: { PORT: port } });
+  await using check = new GatewayProcess({ args, cwd: folder, env: { HOST: '0.0.0.0', ...env } });
   return await check.exited();
 }
 

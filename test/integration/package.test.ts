@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient } from 'graphql-ws';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -55,12 +57,15 @@ async function firstTick(url: string): Promise<unknown> {
 
 describe('the package', () => {
   it('has what users need, and nothing else', () => {
-    const kinds = new Set(files.map((path) => path.replace(/^((?:dist\/)?[^/]+)\/.*(?<!package)(\.[^.]+)$/, '$1/*$2')));
+    const [page, rest] = [/^dist\/web\//, /^((?:dist\/)?[^/]+)\/.*(?<!package)(\.[^.]+)$/];
+    expect(files).toContain('dist/web/index.html.br');
+    const kinds = new Set(files.filter((path) => !page.test(path)).map((path) => path.replace(rest, '$1/*$2')));
     expect([...kinds].toSorted()).toEqual([
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
       'bin/*.cjs',
+      'client/*.ts',
       'config.example.yaml',
       'dist/client/*.js',
       'dist/client/*.ts',
@@ -69,7 +74,21 @@ describe('the package', () => {
       'dist/src/*.js',
       'package.json',
     ]);
-    expect(files.filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))).toEqual([]);
+    expect(files.filter((path) => path.startsWith('dist/src/') && path.endsWith('.ts'))).toEqual([]);
+  });
+
+  it('does not bring a Node along, which would take over the scripts of the project that installs it', () => {
+    expect(existsSync(join(folder, 'node_modules/.bin/node'))).toBe(false);
+    expect(existsSync(join(folder, 'node_modules/.bin/tickgraph'))).toBe(true);
+  });
+
+  it('declares its files as package managers and bundlers expect', async () => {
+    const { messages, pkg } = await publint({
+      pkgDir: join(folder, 'node_modules/tickgraph'),
+      strict: true,
+      pack: false,
+    });
+    expect(messages.map((message) => formatMessage(message, pkg ?? {}))).toEqual([]);
   });
 
   it('serves outside of the repository, by its command', async () => {

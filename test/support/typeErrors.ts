@@ -33,7 +33,7 @@ export function typeErrors(blocks: readonly CodeBlock[]): readonly string[] {
 
 /** The project's own options, with what a browser has. */
 function compilerOptions(strict: boolean): ts.CompilerOptions {
-  const { config } = ts.readConfigFile(join(projectFolder, 'tsconfig.json'), ts.sys.readFile) as {
+  const { config } = ts.readConfigFile(join(projectFolder, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
     readonly config: { readonly compilerOptions: object };
   };
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, projectFolder);

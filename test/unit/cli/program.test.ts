@@ -83,3 +83,17 @@ describe('a login configuration that can never work', () => {
     expect(host.started).toEqual([]);
   });
 });
+
+describe('health', () => {
+  it('ends with 1 and a reason if nobody knows where the gateway listens', async () => {
+    const host = new FakeProcess({ PORT: '0' });
+    expect(await runCommand(['health'], host)).toBe(1);
+    expect(host.err).toContain('server.port is 0');
+  });
+
+  it('asks loopback about a gateway that listens on all addresses', async () => {
+    const host = new FakeProcess({ PORT: '1', HOST: '::' });
+    expect(await runCommand(['health'], host)).toBe(1);
+    expect(host.err).toContain('http://[::1]:1/health');
+  });
+});
