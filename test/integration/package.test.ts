@@ -35,7 +35,7 @@ beforeAll(async () => {
 
 afterAll(() => {
   rmSync(folder, { recursive: true });
-});
+}, 60_000);
 
 /** A gateway that is started by its command, in the other project. */
 function gateway(node = process.execPath): GatewayProcess {
