@@ -365,7 +365,7 @@ function buildHttp({ options, settings, entrance, services }: Building & { reado
     host,
     port,
     requestHandlers: new Map([
-      ...buildPages(),
+      ...buildPages(logger),
       [
         '/graphql',
         (request, response) => {
@@ -407,9 +407,14 @@ function buildHttp({ options, settings, entrance, services }: Building & { reado
 }
 
 /** Without the built files of the dashboard `/` is a page with links. */
-function buildPages(): ReadonlyMap<string, RequestHandler> {
+function buildPages(logger: Logger): ReadonlyMap<string, RequestHandler> {
   const folder = findDashboard();
-  return folder === null ? new Map([['/', indexPage]]) : dashboardHandlers(folder);
+  try {
+    if (folder !== null) return dashboardHandlers(folder);
+  } catch (error) {
+    logger.warn({ err: error, folder }, 'the dashboard could not be read');
+  }
+  return new Map([['/', indexPage]]);
 }
 
 function buildMetrics(

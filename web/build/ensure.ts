@@ -1,8 +1,8 @@
-import { existsSync, globSync, statSync } from 'node:fs';
+import { existsSync, globSync, renameSync, rmSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const BUILT = `${root}dist/web/index.html.br`;
+const BUILT = `${root}dist/web`;
 /** What the page is made of. */
 const SOURCES = ['web/**/*', 'client/*.ts', 'package-lock.json'];
 
@@ -15,11 +15,20 @@ export async function ensureDashboard(say: (line: string) => void): Promise<void
   const vite = await import('vite').catch(() => null);
   if (vite === null) return;
   say('Building the dashboard (dist/web), which takes a second or two.');
-  await vite.build({ configFile: `${root}web/build/vite.config.ts` });
+  // A gateway that starts meanwhile gets the old files or the new ones, never some of each.
+  const outDir = `${BUILT}.${process.pid}`;
+  try {
+    await vite.build({ configFile: `${root}web/build/vite.config.ts`, build: { outDir } });
+    rmSync(BUILT, { recursive: true, force: true });
+    renameSync(outDir, BUILT);
+  } finally {
+    rmSync(outDir, { recursive: true, force: true });
+  }
 }
 
 function isOutdated(): boolean {
-  if (!existsSync(BUILT)) return true;
-  const builtMs = statSync(BUILT).mtimeMs;
+  const page = `${BUILT}/index.html.br`;
+  if (!existsSync(page)) return true;
+  const builtMs = statSync(page).mtimeMs;
   return globSync(SOURCES, { cwd: root }).some((file) => statSync(`${root}${file}`).mtimeMs > builtMs);
 }

@@ -33,7 +33,6 @@ export default defineConfig({
   logLevel: 'warn',
   plugins: [compressed()],
   build: {
-    outDir: fileURLToPath(new URL('../../dist/web/', import.meta.url)),
     emptyOutDir: true,
     target: 'es2023',
     // What is inlined as a data: URL would need another permission in the page's policy.

@@ -34,14 +34,15 @@ export class FeedHealth {
   #gaps = 0;
 
   take(event: MarketData, { atMs, wallMs }: Arrival): void {
-    this.#count += 1;
+    const isOfThePast = 'backfilled' in event && event.backfilled;
+    if (!isOfThePast) this.#count += 1;
     if (event.__typename === 'FeedStatus') {
       this.#states.set(event.symbol, { state: event.state, reason: event.reason });
       if (event.gap !== null || event.replay?.complete === false) this.#gaps += 1;
       return;
     }
     this.#lastAtMs = atMs;
-    if ('backfilled' in event && event.backfilled) return;
+    if (isOfThePast) return;
     const receivedMs = Date.parse(event.receivedAt);
     // An event that was kept for the beginning says nothing about the way that a new one takes.
     if (wallMs - receivedMs > RATE_WINDOW_MS) return;

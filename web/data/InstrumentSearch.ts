@@ -2,7 +2,7 @@ import { computed, signal } from '@preact/signals';
 import { pageClock } from '../ui/clock.ts';
 import { brokers } from './brokers.ts';
 import { search } from './instruments.ts';
-import type { Instrument } from './instruments.ts';
+import type { Instrument, SearchResult } from './instruments.ts';
 
 /** A person who still types is not answered yet. */
 const TYPING_MS = 120;
@@ -11,6 +11,7 @@ const TYPING_MS = 120;
 export class InstrumentSearch {
   readonly text = signal('');
   readonly found = signal<readonly Instrument[]>([]);
+  readonly silent = signal<SearchResult['silent']>([]);
   /** The place of the instrument that Enter takes. */
   readonly active = signal(0);
   readonly #isAnswered = signal(false);
@@ -46,10 +47,11 @@ export class InstrumentSearch {
   }
 
   async #find(wanted: string): Promise<void> {
-    const results = await search(wanted, brokers.peek() ?? []);
+    const { found, silent } = await search(wanted, brokers.peek() ?? []);
     // An answer may be late, and another text be wanted by then.
     if (this.text.peek().trim() !== wanted) return;
-    this.found.value = results;
+    this.found.value = found;
+    this.silent.value = silent;
     this.active.value = 0;
     this.#isAnswered.value = true;
   }

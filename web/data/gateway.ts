@@ -16,6 +16,8 @@ export const generation = signal(0);
 export const connections = signal(0);
 /** Whether the gateway demands logins. */
 export const needsLogin = signal(false);
+/** Whether a login that somebody gave was refused. */
+export const wasRefused = signal(false);
 
 /** The gateway closes a connection with it that has no valid login, or names a session that there is no more. */
 const FORBIDDEN = 4403;
@@ -114,6 +116,7 @@ export function watchSilence(): void {
 }
 
 function refuse(): void {
+  wasRefused.value = login !== null;
   login = null;
   link.value = 'refused';
   needsLogin.value = true;

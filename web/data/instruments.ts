@@ -1,6 +1,8 @@
 import { ask } from './ask.ts';
+import type { Answer } from './ask.ts';
 import { isOpen } from './brokers.ts';
 import type { Broker } from './brokers.ts';
+import { rank } from './rank.ts';
 import type { Listed } from './viewLink.ts';
 
 export interface Instrument extends Listed {
@@ -21,12 +23,26 @@ const WELL_KNOWN = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT', 'BNBUSDT', 'XRPUSDT', 'EUR_
 const RESULTS_PER_BROKER = 8;
 const MAX_RESULTS = 20;
 
-/** Searches all brokers. Those that can't answer are left out. */
-export async function search(text: string, brokers: readonly Broker[]): Promise<readonly Instrument[]> {
+/** What was found, and which brokers could not be searched. */
+export interface SearchResult {
+  readonly found: readonly Instrument[];
+  readonly silent: readonly { readonly broker: string; readonly reason: string }[];
+}
+
+/** Searches all brokers that are in service. */
+export async function search(text: string, brokers: readonly Broker[]): Promise<SearchResult> {
   const answers = await Promise.all(
-    brokers.filter(({ enabled }) => enabled).map(({ id }) => find(id, text, RESULTS_PER_BROKER)),
+    brokers
+      .filter(({ enabled }) => enabled)
+      .map(async ({ id }) => ({ id, answer: await askFor(id, text, RESULTS_PER_BROKER) })),
   );
-  return rank(text, answers.flat()).slice(0, MAX_RESULTS);
+  return {
+    found: rank(
+      text,
+      answers.flatMap(({ answer }) => (answer.ok ? nodes(answer.data) : [])),
+    ).slice(0, MAX_RESULTS),
+    silent: answers.flatMap(({ id, answer }) => (answer.ok ? [] : [{ broker: id, reason: answer.problem.message }])),
+  };
 }
 
 /** The instruments that a page without a link begins with. */
@@ -38,19 +54,8 @@ export async function firstInstruments(brokers: readonly Broker[]): Promise<read
   return lists.flat();
 }
 
-/** The symbols that begin with the text come before those that only contain it, and short ones before long ones. */
-export function rank(text: string, found: readonly Instrument[]): readonly Instrument[] {
-  const wanted = text.toUpperCase();
-  const distance = ({ symbol }: Instrument): number => {
-    const plain = symbol.toUpperCase();
-    if (plain === wanted || plain.replaceAll('_', '') === wanted) return 0;
-    return plain.startsWith(wanted) ? 1 : 2;
-  };
-  return found.toSorted((a, b) => distance(a) - distance(b) || a.symbol.length - b.symbol.length);
-}
-
 async function few(broker: string): Promise<readonly Instrument[]> {
-  const answer = await ask<Found>('query', FIRST, { broker, search: null, first: RESULTS_PER_BROKER });
+  const answer = await askFor(broker, null, RESULTS_PER_BROKER);
   if (!answer.ok) return [];
   if (answer.data.instruments.totalCount <= FEW) return nodes(answer.data);
   const known = await Promise.all(WELL_KNOWN.map((symbol) => find(broker, symbol, 20)));
@@ -58,8 +63,12 @@ async function few(broker: string): Promise<readonly Instrument[]> {
 }
 
 async function find(broker: string, text: string, first: number): Promise<readonly Instrument[]> {
-  const answer = await ask<Found>('query', FIRST, { broker, search: text, first });
+  const answer = await askFor(broker, text, first);
   return answer.ok ? nodes(answer.data) : [];
+}
+
+function askFor(broker: string, text: string | null, first: number): Promise<Answer<Found>> {
+  return ask('query', FIRST, { broker, search: text, first });
 }
 
 function nodes({ instruments }: Found): readonly Instrument[] {

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { link, logIn } from '../data/gateway.ts';
+import { link, logIn, wasRefused } from '../data/gateway.ts';
 import { formText } from '../ui/formText.ts';
 
 /** Asks for a login where the gateway demands one. It is kept in memory, and gone with the page. */
@@ -32,7 +32,7 @@ export function LoginDialog(): JSX.Element {
         <fieldset>
           <legend>Log in with</legend>
           <label>
-            <input type="radio" name="kind" value="token" checked /> a token (JWT)
+            <input type="radio" name="kind" value="token" defaultChecked /> a token (JWT)
           </label>
           <label>
             <input type="radio" name="kind" value="apiKey" /> an API key
@@ -42,6 +42,11 @@ export function LoginDialog(): JSX.Element {
           Token or key
           <input name="secret" type="password" autocomplete="off" required />
         </label>
+        {wasRefused.value ? (
+          <p class="problem" role="alert">
+            The gateway does not accept this login, or it has ended.
+          </p>
+        ) : null}
         <button type="submit" class="primary">
           Log in
         </button>

@@ -30,7 +30,7 @@ export function QuotePanel({ listed }: { readonly listed: Listed }): JSX.Element
         else watch(listed);
       }}
     >
-      {isOnList ? '★ Watched' : '☆ Watch'}
+      {isOnList ? '★' : '☆'} <span>Watch{isOnList ? 'ed' : ''}</span>
     </button>
   );
   const title = (

@@ -67,11 +67,11 @@ function takesKey(search: InstrumentSearch, { key, shiftKey }: KeyboardEvent, ch
 }
 
 function Results({ search, choose }: { readonly search: InstrumentSearch; readonly choose: Choose }): JSX.Element {
-  const { text, found, active, isOpen } = search;
+  const { text, found, silent, active, isOpen } = search;
   const isEmpty = found.value.length === 0;
   return (
-    <>
-      <ul id="found" role="listbox" aria-label="Instruments" hidden={!isOpen.value || isEmpty}>
+    <div class="found" hidden={!isOpen.value}>
+      <ul id="found" role="listbox" aria-label="Instruments" hidden={isEmpty}>
         {found.value.map((instrument, i) => (
           <li
             key={keyOf(instrument)}
@@ -91,12 +91,15 @@ function Results({ search, choose }: { readonly search: InstrumentSearch; readon
           </li>
         ))}
       </ul>
-      {isOpen.value && isEmpty ? (
-        <p class="none" role="status">
-          No broker lists “{text.value}”.
-        </p>
-      ) : null}
-    </>
+      <div role="status">
+        {isOpen.value && isEmpty ? <p class="none">No broker lists “{text.value}”.</p> : null}
+        {silent.value.map(({ broker, reason }) => (
+          <p key={broker} class="none reason">
+            {broker} can't be searched: {reason}
+          </p>
+        ))}
+      </div>
+    </div>
   );
 }
 
