@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/buildDashboard.ts'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     // Real servers, real sockets and a browser share the machine: two files at a time keep deadlines honest.

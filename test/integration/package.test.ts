@@ -72,6 +72,7 @@ describe('the package', () => {
       'dist/package.json',
       'dist/schema/*.graphql',
       'dist/src/*.js',
+      ...['br', 'css', 'gz', 'html', 'js', 'svg'].map((form) => `dist/web/*.${form}`),
       'package.json',
     ]);
     expect(files.filter((path) => path.startsWith('dist/src/') && path.endsWith('.ts'))).toEqual([]);
