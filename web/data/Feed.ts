@@ -13,6 +13,8 @@ export interface FeedOptions {
   readonly request: MarketDataRequest;
   /** Takes everything that came since the last frame: of ticks and books the newest, of trades all that fit. */
   readonly draw: (events: readonly MarketData[]) => void;
+  /** It draws no more often than this: what is expensive to draw need not be so in every frame. */
+  readonly everyMs: number;
 }
 
 /** What waits for the next frame. The oldest go first, which a tape or a chart would drop anyway. */
@@ -47,6 +49,8 @@ export class Feed implements Disposable {
   readonly #owned = new DisposableStack();
   #unsubscribe: (() => void) | null = null;
   #retry: Disposable | null = null;
+  #drawnAtMs = -Infinity;
+  #pause: Disposable | null = null;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -65,6 +69,7 @@ export class Feed implements Disposable {
     );
     this.#owned.defer(() => {
       this.#close();
+      this.#pause?.[Symbol.dispose]();
       frames.cancel(this.#draw);
     });
   }
@@ -111,7 +116,19 @@ export class Feed implements Disposable {
     this.#waiting.set(bufferKey(event), event);
     const [oldest] = this.#waiting.keys();
     if (this.#waiting.size > MAX_WAITING && oldest !== undefined) this.#waiting.delete(oldest);
-    frames.request(this.#draw);
+    this.#askToDraw();
+  }
+
+  #askToDraw(): void {
+    if (this.#pause !== null) return;
+    const pauseMs = this.#drawnAtMs + this.#options.everyMs - pageClock.monotonic();
+    if (pauseMs <= 0) frames.request(this.#draw);
+    else {
+      this.#pause = pageClock.after(pauseMs, () => {
+        this.#pause = null;
+        frames.request(this.#draw);
+      });
+    }
   }
 
   #fail(problem: Problem | null): void {
@@ -128,6 +145,7 @@ export class Feed implements Disposable {
   readonly #draw = (): void => {
     const events = [...this.#waiting.values()];
     this.#waiting.clear();
+    this.#drawnAtMs = pageClock.monotonic();
     if (events.length > 0) this.#options.draw(events);
   };
 }

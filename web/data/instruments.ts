@@ -57,7 +57,9 @@ export async function firstInstruments(brokers: readonly Broker[]): Promise<read
 async function few(broker: string): Promise<readonly Instrument[]> {
   const answer = await askFor(broker, null, RESULTS_PER_BROKER);
   if (!answer.ok) return [];
-  if (answer.data.instruments.totalCount <= FEW) return nodes(answer.data);
+  if (answer.data.instruments.totalCount <= FEW) {
+    return nodes(answer.data).toSorted((a, b) => fame(a) - fame(b));
+  }
   const known = await Promise.all(WELL_KNOWN.map((symbol) => find(broker, symbol, 20)));
   return known.flatMap((found, i) => found.filter(({ symbol }) => symbol === WELL_KNOWN[i]));
 }
@@ -65,6 +67,12 @@ async function few(broker: string): Promise<readonly Instrument[]> {
 async function find(broker: string, text: string, first: number): Promise<readonly Instrument[]> {
   const answer = await askFor(broker, text, first);
   return answer.ok ? nodes(answer.data) : [];
+}
+
+/** The place among what people look at first. */
+function fame({ symbol }: Instrument): number {
+  const place = WELL_KNOWN.indexOf(symbol);
+  return place === -1 ? WELL_KNOWN.length : place;
 }
 
 function askFor(broker: string, text: string | null, first: number): Promise<Answer<Found>> {

@@ -6,7 +6,7 @@ export type TapeRow =
   | { readonly kind: 'gap'; readonly key: string; readonly gap: FeedGap; readonly reason: string | null };
 
 /** So many lines are kept; those that are older fall off. */
-const TAPE_ROWS = 100;
+const TAPE_ROWS = 60;
 
 /**
  * Puts new events onto the tape, newest first. A trade that is on it already is not put there again, and a gap in the trades gets a

@@ -33,6 +33,7 @@ function Book({ listed: { broker, symbol } }: { readonly listed: Listed }): JSX.
   const ladder = useSignal<Ladder | null>(null);
   const feed = useFeed(() => ({
     request,
+    everyMs: 50,
     draw: (events) => {
       const book = events.findLast((event) => event.__typename === 'OrderBook');
       const status = events.findLast((event) => event.__typename === 'FeedStatus');

@@ -41,6 +41,7 @@ function Chart({ listed: { broker, symbol } }: { readonly listed: Listed }): JSX
   const place = useRef<HTMLDivElement>(null);
   const feed = useFeed(() => ({
     request,
+    everyMs: 100,
     draw: (events) => {
       candles.value = mergeCandles(
         candles.peek(),

@@ -15,6 +15,7 @@ export function QuotePanel({ listed }: { readonly listed: Listed }): JSX.Element
   const tick = useSignal<Tick | null>(null);
   const feed = useFeed(() => ({
     request,
+    everyMs: 100,
     draw: (events) => {
       tick.value = events.findLast((event) => event.__typename === 'Tick') ?? tick.peek();
     },

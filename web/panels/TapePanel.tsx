@@ -36,6 +36,7 @@ function Tape({ listed: { broker, symbol } }: { readonly listed: Listed }): JSX.
   const rows = useSignal<readonly TapeRow[]>([]);
   const feed = useFeed(() => ({
     request,
+    everyMs: 50,
     draw: (events) => {
       const ours = events.filter((event) => event.__typename === 'Trade' || event.__typename === 'FeedStatus');
       rows.value = mergeTape(rows.peek(), ours);

@@ -35,6 +35,7 @@ export function WatchGroup({
   const known = useSignal<ReadonlyMap<string, Watched>>(new Map());
   const feed = useFeed(() => ({
     request,
+    everyMs: 100,
     draw: (events) => {
       const next = new Map(known.peek());
       const atMs = pageClock.monotonic();

@@ -41,7 +41,7 @@ export function WatchPanel(): JSX.Element {
       >
         {brokers.length === 0 ? <p class="waiting">Search for a symbol, and press Shift + Enter to watch it.</p> : null}
         {brokers.map((broker) => {
-          const symbols = (groups.get(broker) ?? []).map(({ symbol }) => symbol).toSorted();
+          const symbols = (groups.get(broker) ?? []).map(({ symbol }) => symbol);
           return <WatchGroup key={JSON.stringify([broker, symbols])} broker={broker} symbols={symbols} />;
         })}
       </div>

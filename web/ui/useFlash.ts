@@ -3,7 +3,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Decimal } from '../../client/index.ts';
 import { compareDecimals } from '../data/decimals.ts';
 
-const FLASH_MS = 450;
+const FLASH_MS = 350;
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 /** Lets an element flash when its value rises or falls, and sets `data-move` to say so without colour or motion. */
