@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
+import axe from 'axe-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Browser } from 'playwright-core';
 import { DashboardPage, lacksChromium, launchBrowser } from '../support/DashboardPage.ts';
@@ -13,7 +12,6 @@ const MOCKS = {
   'mock-oanda': { kind: 'mock-oanda', ticksPerSecond: 10 },
   'other-mock': { kind: 'mock-binance', seed: 7, symbols: { SOLUSDT: '142.10', BNBUSDT: '612.40' } },
 };
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 describe.skipIf(lacksChromium !== null)('the dashboard', { timeout: 60_000 }, () => {
   let browser: Browser;
@@ -194,7 +192,7 @@ describe.skipIf(lacksChromium !== null)('the dashboard', { timeout: 60_000 }, ()
       await dashboard.screenshot(`dashboard-${colorScheme}-${width}`);
       const overhang = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
       expect(overhang).toBeLessThanOrEqual(0);
-      await page.evaluate(AXE);
+      await page.evaluate(axe.source);
       const violations = await page.evaluate(
         'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))',
       );
