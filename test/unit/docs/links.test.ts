@@ -37,6 +37,23 @@ describe('links in the pages', () => {
   });
 });
 
+describe('files that pages name', () => {
+  const named = LINKED_PAGES.filter((page) => page !== 'CHANGELOG.md').flatMap((page) =>
+    [...textOf(page).matchAll(/`((?:src|test|docs|deploy|bench|schema|bin|client|tools)\/[\w./-]*\w)\/?`/g)].map(
+      ([, path = '']) => ({ page, path }),
+    ),
+  );
+
+  it('are found', () => {
+    expect(named.length).toBeGreaterThan(30);
+  });
+
+  it.each(named)('$page names $path, which is there', ({ path }) => {
+    // Results are written by commands, and git ignores them.
+    if (!path.startsWith('bench/results')) expect(existsSync(join(projectFolder, path))).toBe(true);
+  });
+});
+
 describe('every page of docs/', () => {
   it.each(LINKED_PAGES.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md'))(
     '%s is in the index, and in the README',
