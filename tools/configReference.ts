@@ -136,9 +136,12 @@ function expectationOf(schema: Schema): string {
   return [expected, ...(hasOwnTable ? [] : [`each ${expectationOf(item)}`]), ...mostOf(schema)].join(', ');
 }
 
-/** Messages are plain text; in Markdown some characters would mean something. */
+/** Messages are plain text. In Markdown some characters would mean something, and URLs would become links. */
 function escaped(text: string): string {
-  return text.replaceAll(/[*_<]/g, String.raw`\$&`);
+  return text
+    .split(/([\w+]+:\/\/[\w.*-]*)/)
+    .map((part) => (part.includes('://') ? `\`${part}\`` : part.replaceAll(/[*_<]/g, String.raw`\$&`)))
+    .join('');
 }
 
 /** How many items a list may have. */

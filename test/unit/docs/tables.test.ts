@@ -42,7 +42,7 @@ describe('the GraphQL guide', () => {
     const shared = Object.keys(marketData.getFields());
     const types = schema.getPossibleTypes(marketData).map(({ name }) => name);
     const told = rowsOf('docs/graphql.md', 'Events').filter(([name = '']) => /^[A-Z]/.test(name));
-    expect(told.map(([name]) => name).toSorted()).toEqual(types.toSorted());
+    expect(told.map(([name = '']) => name).toSorted()).toEqual(types.toSorted());
     for (const [name = '', fields = ''] of told) {
       const type = schema.getType(name);
       const own = isObjectType(type) ? Object.keys(type.getFields()).filter((field) => !shared.includes(field)) : [];
@@ -65,7 +65,7 @@ describe('the GraphQL guide', () => {
     const without = entities.filter((type) => !type.name.startsWith('__') && type.getFields()['id'] === undefined);
     const roots = ['Query', 'Mutation', 'Subscription', 'PageInfo', 'BrokerAuthentication', 'LoginRenewal'];
     const names = without.map(({ name }) => name).filter((name) => !roots.includes(name));
-    const told = [...textOf('docs/graphql.md').matchAll(/^ +(\w+): \(\) => null,$/gm)].map(([, name]) => name);
+    const told = [...textOf('docs/graphql.md').matchAll(/^ +(\w+): \(\) => null,$/gm)].map(([, name = '']) => name);
     expect(told.toSorted()).toEqual(names.toSorted());
   });
 
@@ -106,7 +106,7 @@ describe('the page on operating', () => {
       readonly groups: readonly { readonly rules: readonly { readonly alert: string }[] }[];
     };
     const alerts = groups.flatMap(({ rules }) => rules.map(({ alert }) => alert));
-    const told = [...textOf('docs/operating.md').matchAll(/`(Tickgraph\w+)`/g)].map(([, name]) => name);
+    const told = [...textOf('docs/operating.md').matchAll(/`(Tickgraph\w+)`/g)].map(([, name = '']) => name);
     expect([...new Set(told)].toSorted()).toEqual(alerts.toSorted());
   });
 });
