@@ -25,7 +25,7 @@ import { GOING_AWAY } from './fanout/client/closeReason.ts';
 import { SubscriptionIndex } from './fanout/routing/SubscriptionIndex.ts';
 import { FlushScheduler } from './fanout/routing/FlushScheduler.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
-import { addressForLimits, isSecure, TrustedProxies } from './http/clientAddress.ts';
+import { addressForLimits, isLocal, isSecure, TrustedProxies } from './http/clientAddress.ts';
 import { dashboardHandlers, findDashboard } from './http/dashboard.ts';
 import { createHealth, indexPage, createMetricsEndpoint } from './http/endpoints.ts';
 import type { MetricsEndpointOptions } from './http/endpoints.ts';
@@ -260,7 +260,11 @@ function buildServices({
     keyConnections: new KeyConnections(),
     sessions,
     authenticator: buildAuthenticator(settings, { manager, sessions, clock, logger }),
-    clientOf: (request) => ({ address: addressForLimits(request, proxies), secure: isSecure(request, proxies) }),
+    clientOf: (request) => ({
+      address: addressForLimits(request, proxies),
+      secure: isSecure(request, proxies),
+      local: isLocal(request, proxies),
+    }),
     holdConnection: (request) => connections.hold(request),
     get allowInsecureCredentials() {
       return settings.config.server.allowInsecureCredentials;

@@ -8,6 +8,7 @@ import type {
   TickDraft,
   TradeDraft,
 } from '../market/marketData.ts';
+import type { ProvokedFault } from '../market/mockFault.ts';
 import type { Timestamp } from '../market/timestamp.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
@@ -248,6 +249,15 @@ export abstract class BaseBroker implements AsyncDisposable {
 
   /** The venue's book just now, `depth` levels a side at most; null if it has none. Throws BROKER_UNAVAILABLE. */
   abstract fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null>;
+
+  /**
+   * Misbehaves from now on as asked. Throws BAD_REQUEST for a venue that is not made up, UNKNOWN_SYMBOL, and LIMIT_EXCEEDED
+   * if too many faults are on.
+   */
+  provoke(_fault: ProvokedFault): Promise<void> {
+    const message = `Broker ${this.id} has a real venue: only mock brokers misbehave on demand.`;
+    return Promise.reject(new GatewayError('BAD_REQUEST', message));
+  }
 
   /** Ends every connection and timer; resolves when nothing is left. May be called again. */
   abstract close(): Promise<void>;

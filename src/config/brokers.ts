@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { decimal } from '../market/decimal.ts';
+import { FAULT_LENGTHS_MS } from '../market/mockFault.ts';
+import type { FaultKind } from '../market/mockFault.ts';
 import {
   flag,
   isMap,
@@ -72,23 +74,12 @@ function mockPrice(): ReturnType<typeof priceBetween> {
 const WEEK_MS = 604_800_000;
 const MAX_FAULTS = 100;
 
-/** The faults of a mock broker, each with the time for which it is on unless `forMs` says otherwise. */
-const FAULTS = {
-  silence: 15_000,
-  disconnect: 3_000,
-  gap: 1_000,
-  duplicate: 1_000,
-  outOfOrder: 1_000,
-  crossedBook: 1_000,
-  halt: 5_000,
-} as const;
-
-function faultOf<Kind extends keyof typeof FAULTS>(kind: Kind) {
+function faultOf<Kind extends FaultKind>(kind: Kind) {
   return withRule(
     section({
       kind: z.literal(kind),
       afterMs: wholeNumber(0, WEEK_MS).describe("When it begins, after the broker's start."),
-      forMs: wholeNumber(1, WEEK_MS).default(FAULTS[kind]).describe('How long it lasts.'),
+      forMs: wholeNumber(1, WEEK_MS).default(FAULT_LENGTHS_MS[kind]).describe('How long it lasts.'),
       everyMs: wholeNumber(100, WEEK_MS)
         .nullable()
         .default(null)
@@ -101,7 +92,7 @@ function faultOf<Kind extends keyof typeof FAULTS>(kind: Kind) {
     }),
     {
       holds: ({ forMs, everyMs }) => typeof everyMs !== 'number' || typeof forMs !== 'number' || everyMs >= forMs,
-      expected: `no less than forMs, which is ${FAULTS[kind]} by default`,
+      expected: `no less than forMs, which is ${FAULT_LENGTHS_MS[kind]} by default`,
       at: 'everyMs',
     },
   );
@@ -119,7 +110,8 @@ const fault = z.discriminatedUnion(
     faultOf('halt'),
   ],
   {
-    error: ({ code }) => (code === 'invalid_union' ? `one of: ${Object.keys(FAULTS).join(', ')}` : 'a map of settings'),
+    error: ({ code }) =>
+      code === 'invalid_union' ? `one of: ${Object.keys(FAULT_LENGTHS_MS).join(', ')}` : 'a map of settings',
   },
 );
 

@@ -2,6 +2,7 @@ import type { BaseBroker, BrokerSink, BrokerTraits } from '../brokers/BaseBroker
 import type { BrokerCredentials, CredentialSource } from '../market/credentials.ts';
 import { SHARED } from '../market/marketData.ts';
 import type { Scope, StreamKey } from '../market/marketData.ts';
+import type { ProvokedFault } from '../market/mockFault.ts';
 import { GatewayError } from '../shared/errors.ts';
 import type { Metrics } from '../shared/metrics.ts';
 import type { SealedCredentials } from './CredentialVault.ts';
@@ -143,6 +144,18 @@ export class Broker implements AsyncDisposable {
     const account = this.#account(scope);
     if (account === null) throw authenticationRequired(this.id);
     return account;
+  }
+
+  /**
+   * Makes the account that serves a client with this scope misbehave. Throws like `require`, BAD_REQUEST if the data is not made
+   * up, and what BrokerAccount.provoke throws.
+   */
+  async provoke(fault: ProvokedFault, scope: Scope | null): Promise<void> {
+    if (!this.synthetic) {
+      const message = `Broker ${this.id} has a real venue: only mock brokers misbehave on demand.`;
+      throw new GatewayError('BAD_REQUEST', message);
+    }
+    await this.require(scope).provoke(fault);
   }
 
   /** The account with exactly this scope, or null. */

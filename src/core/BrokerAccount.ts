@@ -3,8 +3,10 @@ import type { EventBus } from '../bus/EventBus.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type { FeedEventDraft, MarketDataType, Scope, StreamKey } from '../market/marketData.ts';
 import { streamKey } from '../market/marketData.ts';
+import type { ProvokedFault } from '../market/mockFault.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
 import type { Clock } from '../shared/clock.ts';
+import { GatewayError } from '../shared/errors.ts';
 import type { Asker } from '../shared/FairQueue.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
@@ -231,6 +233,17 @@ export class BrokerAccount implements AsyncDisposable {
     }
     this.#condition(stream, { kind: 'recovering', reason });
     this.#broker?.resync(stream, reason);
+  }
+
+  /** See BaseBroker.provoke. Throws BROKER_UNAVAILABLE too, if the events are not made here. */
+  async provoke(fault: ProvokedFault): Promise<void> {
+    const { id } = this.#options;
+    if (!this.#production.isProducer) {
+      const message = `Another gateway of the fleet makes the data of broker ${id}: ask that one.`;
+      throw new GatewayError('BROKER_UNAVAILABLE', message);
+    }
+    if (this.#broker === null) throw new GatewayError('BROKER_DISABLED', `Broker ${id} is out of service.`);
+    await this.#broker.provoke(fault);
   }
 
   /** Closes the connections and forgets everything. */

@@ -1,6 +1,7 @@
 import type { BaseBroker, BrokerSink, BrokerTraits, CandleQuery, Feed } from '../brokers/BaseBroker.ts';
 import type { InstrumentCatalog } from '../market/instrument.ts';
 import type { CandleDraft, OrderBookDraft, TickDraft, TradeDraft } from '../market/marketData.ts';
+import type { ProvokedFault } from '../market/mockFault.ts';
 import { Backoff } from '../shared/backoff.ts';
 import type { Clock } from '../shared/clock.ts';
 import { GatewayError } from '../shared/errors.ts';
@@ -137,6 +138,10 @@ export class GuardedAdapter implements Adapter {
 
   fetchOrderBook(symbol: string, depth: number, asker?: Asker): Promise<OrderBookDraft | null> {
     return this.#ask((adapter) => adapter.fetchOrderBook(symbol, depth, asker));
+  }
+
+  provoke(fault: ProvokedFault): Promise<void> {
+    return this.#ask((adapter) => adapter.provoke(fault));
   }
 
   /** Resolves when nothing is left of any adapter. Never rejects. */

@@ -11,6 +11,8 @@ export interface ClientAddress {
   readonly address: string;
   /** True if nobody in between can read along: the client is on this machine, or TLS ends in front of the gateway. */
   readonly secure: boolean;
+  /** True if the client itself, and not only a proxy, is on this machine. */
+  readonly local: boolean;
 }
 
 /** A principal says who a client is to the gateway itself. `expiresAtMs` is in wall milliseconds. */
@@ -49,7 +51,7 @@ export function messageRate({ messagesPerSecond, subscriptionsPerConnection }: L
 /** The principal of a client that does not log in. */
 export const ANONYMOUS: Principal = { kind: 'anonymous' };
 
-/** The only role: it may enable and disable brokers. */
+/** The only role: it may enable and disable brokers, and make mock brokers misbehave. */
 export const ADMIN = 'admin';
 
 /** True if the principal's login grants the role. */
@@ -90,6 +92,18 @@ export function refusePlainText({ secure }: ClientAddress, isAllowed: boolean): 
   throw new GatewayError(
     'FORBIDDEN',
     'Logins, sessions and credentials are not accepted over plain text from another machine: use TLS (https, wss) in front of the gateway.',
+  );
+}
+
+/**
+ * Throws FORBIDDEN unless the client may make mock brokers misbehave: an administrator may, and where nobody has to log in
+ * (`loginRequired` is false) whoever is on the same machine, too.
+ */
+export function refuseProvoking(principal: Principal, { local }: ClientAddress, loginRequired: boolean): void {
+  if (hasRole(principal, ADMIN) || (local && !loginRequired)) return;
+  throw new GatewayError(
+    'FORBIDDEN',
+    `This needs a login with the role ${ADMIN}${loginRequired ? '' : ', or a client on the same machine'}.`,
   );
 }
 

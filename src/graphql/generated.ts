@@ -308,12 +308,31 @@ export type MarketDataType =
   /** Single executions: events of the type Trade. */
   | 'trade';
 
+/** A way in which a mock broker misbehaves on demand, so that you can see what your own client shows then. The other brokers are not touched. */
+export type MockFaultKind =
+  /** The book has a bid at its best ask, for 1 s if `forMs` is left out. The crossed book is sent to nobody: subscribers are told RECOVERING, then LIVE with a new snapshot. */
+  | 'crossedBook'
+  /** The connection is lost, for 3 s if `forMs` is left out. Subscribers are told RECOVERING, then LIVE; trades and closed candles that they missed come with `backfilled: true`. */
+  | 'disconnect'
+  /** Every message comes twice, for 1 s if `forMs` is left out. The gateway mends this: subscribers get each event once. */
+  | 'duplicate'
+  /** Trades, changes of books and candles are lost for good, for 1 s if `forMs` is left out. Subscribers are told a FeedStatus with `gap`, or that a book is RECOVERING; ticks go on. */
+  | 'gap'
+  /** The market closes, for 5 s if `forMs` is left out. Subscribers are told CLOSED, then LIVE; meanwhile `Instrument.tradable` is false. */
+  | 'halt'
+  /** Of two messages that follow each other, the second comes first, for 1 s if `forMs` is left out. The gateway mends this: subscribers get events in their order. */
+  | 'outOfOrder'
+  /** Nothing comes, though the connection stays, for 15 s if `forMs` is left out. Subscribers are told STALE after `feeds.staleAfterMs` of the configuration (10 s by default), and LIVE with the next event. */
+  | 'silence';
+
 export type Mutation = {
   readonly __typename?: 'Mutation';
   /** Gives a broker this client's own credentials. They are checked with the venue before this answers. */
   readonly authenticateBroker: BrokerAuthentication;
   /** Forgets this client's credentials for a broker, and closes what was opened with them. Returns false if there were none. */
   readonly deauthenticateBroker: Scalars['Boolean']['output'];
+  /** Makes a mock broker misbehave at once, for all its subscribers, and answers with the broker's state then. Requires the role `admin`, or, where nobody has to log in, a client on the same machine as the gateway; others get FORBIDDEN. A broker with a real venue is refused with BAD_REQUEST. For a broker that clients open with their own credentials, it concerns those who gave the same ones as you. */
+  readonly provokeFault: Broker;
   /** Replaces the login of this socket by a newer token of the same client, before the old one ends. Only over WebSocket. */
   readonly renewLogin: LoginRenewal;
   /** Enables or disables a broker without a restart. Requires the role `admin`. */
@@ -329,6 +348,14 @@ export type MutationAuthenticateBrokerArgs = {
 
 export type MutationDeauthenticateBrokerArgs = {
   broker: Scalars['ID']['input'];
+};
+
+
+export type MutationProvokeFaultArgs = {
+  broker: Scalars['ID']['input'];
+  forMs?: InputMaybe<Scalars['Int']['input']>;
+  kind: MockFaultKind;
+  symbols?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
 
 
@@ -648,6 +675,7 @@ export type ResolversTypes = {
   MarketData: ResolverTypeWrapper<MarketDataModel>;
   MarketDataOptions: MarketDataOptions;
   MarketDataType: null;
+  MockFaultKind: null;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   OrderBook: ResolverTypeWrapper<OrderBookModel>;
   PageInfo: ResolverTypeWrapper<PageInfo>;
@@ -816,9 +844,12 @@ export type MarketDataResolvers<ContextType = GraphqlContext, ParentType extends
 
 export type MarketDataTypeResolvers = { CANDLE: 'candle', ORDERBOOK: 'orderbook', STATUS: 'status', TICK: 'tick', TRADE: 'trade' };
 
+export type MockFaultKindResolvers = { CROSSED_BOOK: 'crossedBook', DISCONNECT: 'disconnect', DUPLICATE: 'duplicate', GAP: 'gap', HALT: 'halt', OUT_OF_ORDER: 'outOfOrder', SILENCE: 'silence' };
+
 export type MutationResolvers<ContextType = GraphqlContext, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
   authenticateBroker?: Resolver<ResolversTypes['BrokerAuthentication'], ParentType, ContextType, RequireFields<MutationAuthenticateBrokerArgs, 'broker' | 'credentials'>>;
   deauthenticateBroker?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<MutationDeauthenticateBrokerArgs, 'broker'>>;
+  provokeFault?: Resolver<ResolversTypes['Broker'], ParentType, ContextType, RequireFields<MutationProvokeFaultArgs, 'broker' | 'kind'>>;
   renewLogin?: Resolver<ResolversTypes['LoginRenewal'], ParentType, ContextType, RequireFields<MutationRenewLoginArgs, 'token'>>;
   setBrokerEnabled?: Resolver<ResolversTypes['Broker'], ParentType, ContextType, RequireFields<MutationSetBrokerEnabledArgs, 'broker' | 'enabled'>>;
 };
@@ -927,6 +958,7 @@ export type Resolvers<ContextType = GraphqlContext> = {
   LoginRenewal?: LoginRenewalResolvers<ContextType>;
   MarketData?: MarketDataResolvers<ContextType>;
   MarketDataType?: MarketDataTypeResolvers;
+  MockFaultKind?: MockFaultKindResolvers;
   Mutation?: MutationResolvers<ContextType>;
   OrderBook?: OrderBookResolvers<ContextType>;
   PageInfo?: PageInfoResolvers<ContextType>;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { networkOf } from '../core/client.ts';
+import { isForLoopback } from './origin.ts';
 
 /** The proxies whose X-Forwarded-For and X-Forwarded-Proto headers are believed (`server.trustedProxies`). */
 export class TrustedProxies {
@@ -75,6 +76,16 @@ export function isSecure(request: IncomingMessage, proxies: TrustedProxies): boo
       .every((hop) => hop.trim().toLowerCase() === 'https');
   }
   return isLoopback(peer) && resolveAddress(request, proxies) !== null && proto === undefined;
+}
+
+/**
+ * True if the client itself is on this machine. A proxy on this machine forwards for others, and a browser on it shows pages of
+ * others, so the peer's address alone does not decide.
+ */
+export function isLocal(request: IncomingMessage, proxies: TrustedProxies): boolean {
+  const address = resolveAddress(request, proxies);
+  const { origin, host } = request.headers;
+  return address !== null && isLoopback(address) && isForLoopback({ origin, host });
 }
 
 /** True for 127.0.0.0/8 and ::1. */

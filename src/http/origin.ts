@@ -44,9 +44,22 @@ function isWeb({ scheme }: Origin): boolean {
   return scheme === 'http' || scheme === 'https';
 }
 
+/** True for localhost, the names below it, and loopback addresses. */
 function isLoopbackName(hostname: string): boolean {
   if (hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]') return true;
   return isIPv4(hostname) && hostname.startsWith('127.');
+}
+
+/**
+ * True if the names in a request's Host and Origin headers are ones of this machine. A browser on this machine also sends requests
+ * for foreign pages, even to a name of theirs that resolves to this machine.
+ */
+export function isForLoopback({ origin, host }: Pick<OriginRequest, 'origin' | 'host'>): boolean {
+  return [origin, host === undefined ? undefined : `http://${host}`].every((text) => {
+    if (text === undefined) return true;
+    const named = parseOrigin(text);
+    return named !== null && isWeb(named) && isLoopbackName(named.host);
+  });
 }
 
 const METHODS = 'GET, POST';

@@ -12,7 +12,7 @@ const schema = loadSchema();
 /** Subscribes with graphql-js itself, which knows nothing of outboxes and shared encodings. */
 async function pull(gateway: GraphqlGateway, query: string, queueBytes = 1_000_000) {
   const { services } = gateway;
-  const address = { address: '127.0.0.1', secure: true };
+  const address = { address: '127.0.0.1', secure: true, local: true };
   const client = await ConnectedClient.admit({ services, address, evidence: null, sessionToken: null });
   const document = parse(query);
   const contextValue: GraphqlContext = {

@@ -37,6 +37,8 @@ export interface ScriptedGatewayOptions {
   readonly idleTimeoutMs?: number;
   /** If true, connections count as protected from eavesdroppers. @default true */
   readonly secure?: boolean;
+  /** If true, clients count as being on the same machine. @default true */
+  readonly local?: boolean;
   readonly allowInsecureCredentials?: boolean;
   /** Replaces the real services, or parts of them, for the protocol. */
   readonly wrap?: (services: Services) => Services;

@@ -26,6 +26,8 @@ export interface ClientServicesOptions {
   readonly idleTimeoutMs?: number;
   /** If true, connections count as protected from eavesdroppers. */
   readonly secure?: boolean;
+  /** If true, clients count as being on the same machine. @default true */
+  readonly local?: boolean;
   readonly allowInsecureCredentials?: boolean;
 }
 
@@ -55,6 +57,7 @@ export function clientServices(options: ClientServicesOptions): ClientServices {
     auth,
     idleTimeoutMs = 900_000,
     secure = true,
+    local = true,
     allowInsecureCredentials = false,
   } = options;
   const sessions = new Sessions({ clock, idleTimeoutMs });
@@ -81,7 +84,7 @@ export function clientServices(options: ClientServicesOptions): ClientServices {
       logger: silentLogger(),
       allowInsecure: allowInsecureCredentials,
     }),
-    clientOf: (request) => ({ address: request.socket.remoteAddress ?? '', secure }),
+    clientOf: (request) => ({ address: request.socket.remoteAddress ?? '', secure, local }),
     allowInsecureCredentials,
   };
 }

@@ -1,7 +1,6 @@
-/** The ways in which a mock broker can misbehave; docs/faults.md describes them. */
-export type FaultKind = 'silence' | 'disconnect' | 'gap' | 'duplicate' | 'outOfOrder' | 'crossedBook' | 'halt';
+import type { FaultKind, ProvokedFault } from '../../market/mockFault.ts';
 
-/** One fault of the configuration. Times are milliseconds since the broker's start. */
+/** One fault. Times are milliseconds since the broker's start. */
 export interface MockFault {
   readonly kind: FaultKind;
   readonly afterMs: number;
@@ -21,13 +20,36 @@ export interface FaultWindow {
 /** Which symbols a fault concerns at one moment. */
 export type FaultScope = 'none' | 'some' | 'all';
 
-/** Which faults are on, for which symbol, at any time. It has no clock and no memory. */
+/** Which faults are on, for which symbol, at any time: planned ones, and those that somebody provokes. It has no clock. */
 export class FaultSchedule {
-  readonly #byKind: ReadonlyMap<FaultKind, readonly PlacedFault[]>;
+  readonly #planned: readonly PlacedFault[];
+  #provoked: readonly PlacedFault[] = [];
+  #byKind: ReadonlyMap<FaultKind, readonly PlacedFault[]> = new Map();
 
-  constructor(faults: readonly MockFault[]) {
-    const placed = faults.map((fault) => ({ ...fault, names: fault.symbols === null ? null : new Set(fault.symbols) }));
-    this.#byKind = Map.groupBy(placed, ({ kind }) => kind);
+  constructor(planned: readonly MockFault[]) {
+    this.#planned = planned.map(placed);
+    this.#arrange();
+  }
+
+  /** The fault is on from `atMs`. Returns false if so many are on that were provoked that it takes no more. */
+  provoke(fault: ProvokedFault, atMs: number): boolean {
+    const endOf = ({ afterMs, forMs }: MockFault): number => afterMs + forMs;
+    const [over, running] = [
+      this.#provoked.filter((each) => endOf(each) <= atMs),
+      this.#provoked.filter((each) => endOf(each) > atMs),
+    ];
+    if (running.length >= MOST_PROVOKED) return false;
+    // Those that are just over may still have to happen to the next message of a slow market.
+    const kept = over.filter((each) => endOf(each) > atMs - KEPT_MS).slice(-MOST_PROVOKED);
+    this.#provoked = [...kept, ...running, placed({ ...fault, afterMs: atMs, everyMs: null })];
+    this.#arrange();
+    return true;
+  }
+
+  /** When the first one ends of those that were provoked and are on; null if none is. */
+  provokedUntil(atMs: number): number | null {
+    const ends = this.#provoked.map(({ afterMs, forMs }) => afterMs + forMs).filter((endMs) => endMs > atMs);
+    return ends.length === 0 ? null : Math.min(...ends);
   }
 
   /** The time for which a fault of this kind is on for the symbol at `atMs`; null if none is. */
@@ -66,13 +88,25 @@ export class FaultSchedule {
     }
     return next;
   }
+
+  #arrange(): void {
+    this.#byKind = Map.groupBy([...this.#planned, ...this.#provoked], ({ kind }) => kind);
+  }
 }
+
+/** So many faults that were provoked may be on at a time. */
+export const MOST_PROVOKED = 32;
+const KEPT_MS = 60_000;
 
 interface PlacedFault extends MockFault {
   readonly names: ReadonlySet<string> | null;
 }
 
 const NONE: readonly PlacedFault[] = [];
+
+function placed(fault: MockFault): PlacedFault {
+  return { ...fault, names: fault.symbols === null ? null : new Set(fault.symbols) };
+}
 
 /** The last window that has begun by `atMs`; null if none has. */
 function latest({ afterMs, forMs, everyMs }: MockFault, atMs: number): FaultWindow | null {

@@ -3,10 +3,11 @@ import type { BrokerContext, BrokerStatus, BrokerTraits, CandleQuery, Feed } fro
 import type { Decimal } from '../../market/decimal.ts';
 import { InstrumentCatalog } from '../../market/instrument.ts';
 import type { CandleDraft, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
+import type { ProvokedFault } from '../../market/mockFault.ts';
 import { assertNever, GatewayError } from '../../shared/errors.ts';
 import { instrumentOf, marketSpec } from './marketSpec.ts';
 import type { MarketSpec, MockKind } from './marketSpec.ts';
-import { FaultSchedule } from './FaultSchedule.ts';
+import { FaultSchedule, MOST_PROVOKED } from './FaultSchedule.ts';
 import type { FaultScope, MockFault } from './FaultSchedule.ts';
 import { MockSymbol } from './MockSymbol.ts';
 import { LOST, SymbolFeeds } from './SymbolFeeds.ts';
@@ -122,6 +123,21 @@ export class MockBroker extends BaseBroker {
 
   override async fetchOrderBook(symbol: string, depth: number): Promise<OrderBookDraft> {
     return this.#symbol(symbol).book(this.context.clock.now(), depth);
+  }
+
+  override async provoke(fault: ProvokedFault): Promise<void> {
+    for (const symbol of fault.symbols ?? []) this.#symbol(symbol);
+    if (this.#state !== 'running') throw new GatewayError('BROKER_UNAVAILABLE', `Broker ${this.id} is closed.`);
+    this.#obeySchedule();
+    const { atMs } = this.#now();
+    if (!this.#schedule.provoke(fault, atMs)) {
+      const message = `Broker ${this.id} has ${MOST_PROVOKED} provoked faults at present; more have to wait until one is over.`;
+      const retryAfterMs = Math.ceil((this.#schedule.provokedUntil(atMs) ?? atMs) - atMs);
+      throw new GatewayError('LIMIT_EXCEEDED', message, { retryAfterMs });
+    }
+    this.#setFaults(atMs);
+    const next = this.#schedule.nextChange(STANDING_FAULTS, atMs);
+    this.#awaitChange(next === null ? null : next - atMs);
   }
 
   override close(): Promise<void> {

@@ -1,7 +1,8 @@
 import type { BrokerContext, Feed, FeedCondition } from '../BaseBroker.ts';
 import type { CandleDraft, FeedEventDraft, OrderBookDraft } from '../../market/marketData.ts';
+import type { FaultKind } from '../../market/mockFault.ts';
 import { assertNever } from '../../shared/errors.ts';
-import type { FaultKind, FaultSchedule } from './FaultSchedule.ts';
+import type { FaultSchedule } from './FaultSchedule.ts';
 import { MockFeed } from './MockFeed.ts';
 import type { MockSymbol, SymbolStep } from './MockSymbol.ts';
 

@@ -1,4 +1,5 @@
 import type { BrokerState } from '../../core/brokerInfo.ts';
+import type { FaultKind } from '../../market/mockFault.ts';
 import type { BookUpdateKind, CandleInterval, FeedState, MarketDataType, Side } from '../../market/marketData.ts';
 
 /** The internal values of the schema's enums. */
@@ -35,4 +36,13 @@ export const enums = {
     DEGRADED: 'degraded',
     DISCONNECTED: 'disconnected',
   } satisfies Record<string, BrokerState>,
+  MockFaultKind: {
+    SILENCE: 'silence',
+    DISCONNECT: 'disconnect',
+    GAP: 'gap',
+    DUPLICATE: 'duplicate',
+    OUT_OF_ORDER: 'outOfOrder',
+    CROSSED_BOOK: 'crossedBook',
+    HALT: 'halt',
+  } satisfies Record<string, FaultKind>,
 };

@@ -1,9 +1,13 @@
 import type { BrokerInfo } from '../../core/brokerInfo.ts';
-import { ADMIN, hasRole, principalName } from '../../core/client.ts';
+import { ADMIN, hasRole, principalName, refuseProvoking } from '../../core/client.ts';
+import { checkRange } from '../../core/Subscriptions.ts';
+import { FAULT_LENGTHS_MS } from '../../market/mockFault.ts';
 import { fromEpochMs } from '../../market/timestamp.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { GraphqlContext } from '../context.ts';
 import type { MutationResolvers } from '../generated.ts';
+
+const MOST_FAULT_MS = 60_000;
 
 /** Resolves the fields of `Mutation`. */
 export const mutation: MutationResolvers = {
@@ -33,6 +37,23 @@ export const mutation: MutationResolvers = {
     const configured = services.manager.configured(broker);
     services.logger.info({ broker: configured.id, enabled, by: principalName(client.principal) }, 'broker switched');
     configured.setEnabled(enabled);
+    return infoOf(broker, { services, client });
+  },
+
+  async provokeFault(_root, { broker, kind, forMs = null, symbols = null }, { services, client }) {
+    refuseProvoking(client.principal, client.address, services.logins.required);
+    const fault = { kind, forMs: forMs ?? FAULT_LENGTHS_MS[kind], symbols };
+    checkRange('forMs', fault.forMs, { from: 1, to: MOST_FAULT_MS });
+    if (symbols?.length === 0) {
+      throw new GatewayError('BAD_REQUEST', 'symbols: expected at least one, or null for every symbol.');
+    }
+    const configured = services.manager.configured(broker);
+    await configured.provoke(fault, client.session.scopeOf(broker));
+    const { id } = configured;
+    services.logger.info(
+      { broker: id, kind, forMs: fault.forMs, by: principalName(client.principal) },
+      'fault provoked',
+    );
     return infoOf(broker, { services, client });
   },
 };

@@ -87,7 +87,7 @@ class Gateway {
       broker: 'oanda',
       credentials: { token: 'secret', accountId: 'a', apiKey: null, apiSecret: null },
       session: this.client.session,
-      client: { address: '127.0.0.1', secure: true },
+      client: { address: '127.0.0.1', secure: true, local: true },
     });
   }
 

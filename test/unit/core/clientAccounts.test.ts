@@ -162,7 +162,7 @@ class Client {
       broker: 'oanda',
       credentials: credentialsOf(token),
       session: this.#use.session,
-      client: { address: '127.0.0.1', secure: true },
+      client: { address: '127.0.0.1', secure: true, local: true },
     });
     this.token = token;
     return session;
@@ -345,7 +345,7 @@ describe('a broker that needs the client’s own credentials', () => {
   it('takes no credentials over plain text from another machine', async () => {
     const venue = new Venue();
     using use = venue.sessions.begin(ANONYMOUS, ASKER);
-    const client = { address: '203.0.113.9', secure: false };
+    const client = { address: '203.0.113.9', secure: false, local: false };
     const request = { broker: 'oanda', credentials: credentialsOf('t1'), session: use.session, client };
     await expect(venue.authenticator.authenticate(request)).rejects.toMatchObject({ code: 'FORBIDDEN' });
     expect(venue.accounts).toEqual([]);

@@ -1,7 +1,8 @@
 import type { Feed, FeedCondition } from '../../../../src/brokers/BaseBroker.ts';
-import type { FaultKind, MockFault } from '../../../../src/brokers/mock/FaultSchedule.ts';
+import type { MockFault } from '../../../../src/brokers/mock/FaultSchedule.ts';
 import type { MockBrokerOptions } from '../../../../src/brokers/mock/MockBroker.ts';
 import type { FeedEventDraft } from '../../../../src/market/marketData.ts';
+import type { FaultKind } from '../../../../src/market/mockFault.ts';
 import { OrderBook } from '../../../../src/market/OrderBook.ts';
 import { Recorder } from './recorder.ts';
 

@@ -49,8 +49,8 @@ describe('API keys', () => {
   });
 });
 
-const HERE = { address: '192.0.2.1', secure: true };
-const ELSEWHERE = { address: '192.0.2.2', secure: true };
+const HERE = { address: '192.0.2.1', secure: true, local: false };
+const ELSEWHERE = { address: '192.0.2.2', secure: true, local: false };
 
 const key = (id: string, limits: PartialLimits | null): LoggedIn => ({
   principal: { kind: 'apiKey', id, roles: [] },
