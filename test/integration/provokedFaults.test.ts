@@ -165,7 +165,8 @@ describe.skipIf(LACKS_REDIS)('in a fleet', () => {
         return provoke({ urls }, 'broker: "mock-binance", kind: DISCONNECT, forMs: 500');
       }),
     );
-    expect(answers.map(codeOf).toSorted()).toEqual(['BROKER_UNAVAILABLE', undefined]);
+    expect(answers.map(codeOf)).toContain('BROKER_UNAVAILABLE');
+    expect(answers.map(codeOf)).toContain(undefined);
     expect(JSON.stringify(answers)).toContain('Another gateway of the fleet');
     await waitFor(() => clients.every((client) => statusesOf(client).includes('recovering')), 'the fault everywhere');
     await Promise.all(clients.map((client) => client.close()));

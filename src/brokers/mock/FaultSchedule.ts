@@ -33,7 +33,6 @@ export class FaultSchedule {
 
   /** The fault is on from `atMs`. Returns false if so many are on that were provoked that it takes no more. */
   provoke(fault: ProvokedFault, atMs: number): boolean {
-    const endOf = ({ afterMs, forMs }: MockFault): number => afterMs + forMs;
     const [over, running] = [
       this.#provoked.filter((each) => endOf(each) <= atMs),
       this.#provoked.filter((each) => endOf(each) > atMs),
@@ -48,7 +47,7 @@ export class FaultSchedule {
 
   /** When the first one ends of those that were provoked and are on; null if none is. */
   provokedUntil(atMs: number): number | null {
-    const ends = this.#provoked.map(({ afterMs, forMs }) => afterMs + forMs).filter((endMs) => endMs > atMs);
+    const ends = this.#provoked.map(endOf).filter((endMs) => endMs > atMs);
     return ends.length === 0 ? null : Math.min(...ends);
   }
 
@@ -103,6 +102,10 @@ interface PlacedFault extends MockFault {
 }
 
 const NONE: readonly PlacedFault[] = [];
+
+function endOf({ afterMs, forMs }: MockFault): number {
+  return afterMs + forMs;
+}
 
 function placed(fault: MockFault): PlacedFault {
   return { ...fault, names: fault.symbols === null ? null : new Set(fault.symbols) };
