@@ -15,7 +15,7 @@ export type Scalars = {
   Boolean: { input: boolean; output: boolean; }
   Int: { input: number; output: number; }
   Float: { input: number; output: number; }
-  /** An exact decimal number in plain notation (no exponent), carried as a JSON string so that no digit is lost. */
+  /** An exact decimal number in plain notation (no exponent), carried as a JSON string so that no digit is lost: "43250.10". Compute with a decimal library, not with floating-point numbers. */
   Decimal: { input: Decimal; output: Decimal; }
   /** A whole number from 0 to 2^53-1, carried as a JSON number. */
   SafeInt: { input: number; output: number; }
@@ -37,9 +37,9 @@ export type Broker = {
   readonly authenticated: Scalars['Boolean']['output'];
   /** False if an administrator or the configuration has disabled the broker. */
   readonly enabled: Scalars['Boolean']['output'];
-  /** The broker's id in the configuration. */
+  /** The broker's id in the configuration, such as binance or mock-binance. All other fields and arguments named `broker` take it. */
   readonly id: Scalars['ID']['output'];
-  /** binance, oanda, mock-binance, mock-oanda, … */
+  /** The adapter that is used: binance, oanda, mock-binance or mock-oanda. */
   readonly kind: Scalars['String']['output'];
   /** When the venue's last message was received; null if there was none yet. */
   readonly lastMessageAt: Maybe<Scalars['Timestamp']['output']>;
@@ -68,13 +68,13 @@ export type BrokerAuthentication = {
 
 /** A client's own credentials with a broker. Each venue needs some of them: Binance `apiKey` and `apiSecret`, OANDA `accountId` and `token`. */
 export type BrokerCredentials = {
-  /** The account's id. */
+  /** The account's id, such as 101-001-1234567-001 (OANDA). */
   readonly accountId?: InputMaybe<Scalars['String']['input']>;
-  /** The API key. */
+  /** The API key, as the venue gave it out (Binance). */
   readonly apiKey?: InputMaybe<Scalars['String']['input']>;
-  /** The secret that belongs to the API key. */
+  /** The secret or the private key (PEM) that belongs to the API key (Binance). */
   readonly apiSecret?: InputMaybe<Scalars['String']['input']>;
-  /** The access token. */
+  /** The access token (OANDA). */
   readonly token?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -94,7 +94,7 @@ export type BrokerState =
 /** Open, high, low and close over one interval. While `closed` is false the same candle is sent again as it grows. */
 export type Candle = MarketData & {
   readonly __typename?: 'Candle';
-  /** See Trade.backfilled. */
+  /** True if it was fetched from the venue afterwards: history, or the repair of a gap. */
   readonly backfilled: Scalars['Boolean']['output'];
   /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
@@ -104,7 +104,7 @@ export type Candle = MarketData & {
   readonly closeTime: Scalars['Timestamp']['output'];
   /** True once the candle no longer changes. */
   readonly closed: Scalars['Boolean']['output'];
-  /** See MarketData.cursor. */
+  /** The position of this event in its stream, opaque. Give the last one to `resume` after a break, and nothing is missing. */
   readonly cursor: Scalars['String']['output'];
   /** The highest price. */
   readonly high: Scalars['Decimal']['output'];
@@ -116,15 +116,15 @@ export type Candle = MarketData & {
   readonly open: Scalars['Decimal']['output'];
   /** The first instant of the candle. */
   readonly openTime: Scalars['Timestamp']['output'];
-  /** See MarketData.receivedAt. */
+  /** When this gateway read it from the venue's connection, in UTC. */
   readonly receivedAt: Scalars['Timestamp']['output'];
-  /** See MarketData.sequence. */
+  /** The number of the event in its (broker, symbol, type) stream. A jump means that this subscriber was not sent the events in between (conflation). */
   readonly sequence: Scalars['SafeInt']['output'];
-  /** The venue's own name for the instrument. */
+  /** The venue's own name for the instrument, such as BTCUSDT or EUR_USD. */
   readonly symbol: Scalars['String']['output'];
-  /** See MarketData.time. */
+  /** When it happened, according to the venue, in UTC; the time of receipt if the venue does not say. */
   readonly time: Scalars['Timestamp']['output'];
-  /** The number of trades, if the venue sends it. */
+  /** The number of trades in the interval; null if the venue does not send it. */
   readonly tradeCount: Maybe<Scalars['SafeInt']['output']>;
   /** The type of the event. */
   readonly type: MarketDataType;
@@ -189,25 +189,25 @@ export type FeedStatus = MarketData & {
   readonly __typename?: 'FeedStatus';
   /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
-  /** See MarketData.cursor. */
+  /** The position of this event in its stream, opaque. Give the last one to `resume` after a break, and nothing is missing. */
   readonly cursor: Scalars['String']['output'];
   /** Reported once, when it is known that the events are lost; null otherwise. */
   readonly gap: Maybe<FeedGap>;
-  /** A short sentence for a person. */
+  /** A short sentence for a person, such as: The connection to the venue was lost. Null if there is nothing to say. */
   readonly reason: Maybe<Scalars['String']['output']>;
-  /** See MarketData.receivedAt. */
+  /** When this gateway read it from the venue's connection, in UTC. */
   readonly receivedAt: Scalars['Timestamp']['output'];
   /** Reported once for each symbol, before anything else of it; null otherwise. */
   readonly replay: Maybe<FeedReplay>;
-  /** See MarketData.sequence. */
+  /** The number of the event in its (broker, symbol, type) stream. A jump means that this subscriber was not sent the events in between (conflation). */
   readonly sequence: Scalars['SafeInt']['output'];
   /** Since when it is so. */
   readonly since: Scalars['Timestamp']['output'];
   /** The state of the feed. */
   readonly state: FeedState;
-  /** The venue's own name for the instrument. */
+  /** The venue's own name for the instrument, such as BTCUSDT or EUR_USD. */
   readonly symbol: Scalars['String']['output'];
-  /** See MarketData.time. */
+  /** When it happened, according to the venue, in UTC; the time of receipt if the venue does not say. */
   readonly time: Scalars['Timestamp']['output'];
   /** The type of the event. */
   readonly type: MarketDataType;
@@ -216,19 +216,19 @@ export type FeedStatus = MarketData & {
 /** An instrument that a broker lists. */
 export type Instrument = {
   readonly __typename?: 'Instrument';
-  /** The asset or currency that is traded, if the venue names it. */
+  /** The asset or currency that is traded, such as BTC; null if the venue does not name it. */
   readonly base: Maybe<Scalars['String']['output']>;
   /** The broker's id. */
   readonly broker: Scalars['ID']['output'];
-  /** A name for people. */
+  /** A name for people, such as BTC/USDT. */
   readonly displayName: Scalars['String']['output'];
-  /** The smallest step of a size. */
+  /** The smallest step of a size, such as 0.00001; null if the venue does not say. */
   readonly lotSize: Maybe<Scalars['Decimal']['output']>;
-  /** The currency in which prices are given, if the venue names it. */
+  /** The currency in which prices are given, such as USDT; null if the venue does not name it. */
   readonly quote: Maybe<Scalars['String']['output']>;
   /** The venue's own name for the instrument, such as BTCUSDT or EUR_USD. */
   readonly symbol: Scalars['String']['output'];
-  /** The smallest step of a price. */
+  /** The smallest step of a price, such as 0.01; null if the venue does not say. */
   readonly tickSize: Maybe<Scalars['Decimal']['output']>;
   /** True if the venue accepts orders for the instrument at present. */
   readonly tradable: Scalars['Boolean']['output'];
@@ -271,7 +271,7 @@ export type MarketData = {
   readonly receivedAt: Scalars['Timestamp']['output'];
   /** Numbers the events of one (broker, symbol, type) stream without holes, from the start of the stream. A jump means that this subscriber was not sent the events in between (conflation), never that something was lost unnoticed. */
   readonly sequence: Scalars['SafeInt']['output'];
-  /** The venue's own name for the instrument. */
+  /** The venue's own name for the instrument, such as BTCUSDT or EUR_USD. */
   readonly symbol: Scalars['String']['output'];
   /** When it happened, according to the venue; the time of receipt if the venue does not say. */
   readonly time: Scalars['Timestamp']['output'];
@@ -378,17 +378,17 @@ export type OrderBook = MarketData & {
   readonly bids: ReadonlyArray<PriceLevel>;
   /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
-  /** See MarketData.cursor. */
+  /** The position of this event in its stream, opaque. Give the last one to `resume` after a break, and nothing is missing. */
   readonly cursor: Scalars['String']['output'];
   /** Whether this is the whole top of the book, or a change. */
   readonly kind: BookUpdateKind;
-  /** See MarketData.receivedAt. */
+  /** When this gateway read it from the venue's connection, in UTC. */
   readonly receivedAt: Scalars['Timestamp']['output'];
-  /** See MarketData.sequence. */
+  /** The number of the event in its (broker, symbol, type) stream. A jump means that this subscriber was not sent the events in between (conflation). */
   readonly sequence: Scalars['SafeInt']['output'];
-  /** The venue's own name for the instrument. */
+  /** The venue's own name for the instrument, such as BTCUSDT or EUR_USD. */
   readonly symbol: Scalars['String']['output'];
-  /** See MarketData.time. */
+  /** When it happened, according to the venue, in UTC; the time of receipt if the venue does not say. */
   readonly time: Scalars['Timestamp']['output'];
   /** The type of the event. */
   readonly type: MarketDataType;
@@ -412,7 +412,7 @@ export type PriceLevel = {
   readonly __typename?: 'PriceLevel';
   /** The price of the level. */
   readonly price: Scalars['Decimal']['output'];
-  /** The total size at this price. */
+  /** The total size at this price; in a DELTA the new one, and 0 if the level is gone. */
   readonly size: Scalars['Decimal']['output'];
 };
 
@@ -523,29 +523,29 @@ export type Tick = MarketData & {
   readonly __typename?: 'Tick';
   /** The lowest price that a seller accepts. */
   readonly ask: Scalars['Decimal']['output'];
-  /** The size at the best ask, if the venue sends it. */
+  /** The size that is offered at the best ask, in units of the base asset; null if the venue does not send it. */
   readonly askSize: Maybe<Scalars['Decimal']['output']>;
   /** The highest price that a buyer offers. */
   readonly bid: Scalars['Decimal']['output'];
-  /** The size at the best bid, if the venue sends it. */
+  /** The size that is offered at the best bid, in units of the base asset; null if the venue does not send it. */
   readonly bidSize: Maybe<Scalars['Decimal']['output']>;
   /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
-  /** See MarketData.cursor. */
+  /** The position of this event in its stream, opaque. Give the last one to `resume` after a break, and nothing is missing. */
   readonly cursor: Scalars['String']['output'];
-  /** The price of the last trade, if the venue sends it. */
+  /** The price of the last trade; null if the venue does not send it with its quotes. */
   readonly last: Maybe<Scalars['Decimal']['output']>;
   /** The exact middle between bid and ask. */
   readonly mid: Scalars['Decimal']['output'];
-  /** See MarketData.receivedAt. */
+  /** When this gateway read it from the venue's connection, in UTC. */
   readonly receivedAt: Scalars['Timestamp']['output'];
-  /** See MarketData.sequence. */
+  /** The number of the event in its (broker, symbol, type) stream. A jump means that this subscriber was not sent the events in between (conflation). */
   readonly sequence: Scalars['SafeInt']['output'];
   /** The exact difference between ask and bid. */
   readonly spread: Scalars['Decimal']['output'];
-  /** The venue's own name for the instrument. */
+  /** The venue's own name for the instrument, such as BTCUSDT or EUR_USD. */
   readonly symbol: Scalars['String']['output'];
-  /** See MarketData.time. */
+  /** When it happened, according to the venue, in UTC; the time of receipt if the venue does not say. */
   readonly time: Scalars['Timestamp']['output'];
   /** The type of the event. */
   readonly type: MarketDataType;
@@ -558,21 +558,21 @@ export type Trade = MarketData & {
   readonly backfilled: Scalars['Boolean']['output'];
   /** The id of the broker that the event came through. */
   readonly broker: Scalars['ID']['output'];
-  /** See MarketData.cursor. */
+  /** The position of this event in its stream, opaque. Give the last one to `resume` after a break, and nothing is missing. */
   readonly cursor: Scalars['String']['output'];
-  /** The price of the execution. */
+  /** The price of the execution, in the quote currency. */
   readonly price: Scalars['Decimal']['output'];
-  /** See MarketData.receivedAt. */
+  /** When this gateway read it from the venue's connection, in UTC. */
   readonly receivedAt: Scalars['Timestamp']['output'];
-  /** See MarketData.sequence. */
+  /** The number of the event in its (broker, symbol, type) stream. A jump means that this subscriber was not sent the events in between (conflation). */
   readonly sequence: Scalars['SafeInt']['output'];
   /** The side of the taker. */
   readonly side: Side;
-  /** The size of the execution. */
+  /** The size of the execution, in units of the base asset. */
   readonly size: Scalars['Decimal']['output'];
-  /** The venue's own name for the instrument. */
+  /** The venue's own name for the instrument, such as BTCUSDT or EUR_USD. */
   readonly symbol: Scalars['String']['output'];
-  /** See MarketData.time. */
+  /** When it happened, according to the venue, in UTC; the time of receipt if the venue does not say. */
   readonly time: Scalars['Timestamp']['output'];
   /** The venue's own id of the trade, unique for its symbol. (No event has a field `id`: normalising caches would keep every event, and mix those of two symbols.) */
   readonly tradeId: Scalars['ID']['output'];

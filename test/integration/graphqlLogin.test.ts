@@ -226,6 +226,10 @@ describe('an administrator', () => {
 function byHeader(services: Services): Services {
   return {
     ...services,
-    clientOf: ({ headers }) => ({ address: String(headers['x-test-address'] ?? '127.0.0.1'), secure: true, local: true }),
+    clientOf: ({ headers }) => ({
+      address: String(headers['x-test-address'] ?? '127.0.0.1'),
+      secure: true,
+      local: true,
+    }),
   };
 }

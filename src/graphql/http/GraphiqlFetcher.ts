@@ -58,6 +58,22 @@ interface ServerMessage {
   readonly payload?: unknown;
 }
 
+/** What the page itself asks the gateway for. */
+interface GatewayAnswer {
+  readonly data?: {
+    readonly brokers?: readonly {
+      readonly id: string;
+      readonly state: string;
+      readonly synthetic: boolean;
+      readonly requiresAuthentication: boolean;
+      readonly authenticated: boolean;
+      readonly supportedTypes: readonly string[];
+    }[];
+    readonly instruments?: { readonly edges: readonly { readonly node: { readonly symbol: string } }[] };
+  } | null;
+  readonly errors?: readonly { readonly message: string }[];
+}
+
 /**
  * Executes GraphiQL's operations: queries and mutations over HTTP, each subscription over a WebSocket of its own, with the
  * headers of its editor in both ways. A browser can't send headers with a WebSocket, so they go with connection_init. If a
@@ -67,6 +83,8 @@ interface ServerMessage {
  */
 export class GraphiqlFetcher {
   readonly #browser: Browser;
+  /** The visitor's login, which is kept here and nowhere else. The editor's headers go before it. */
+  #login: Headers = {};
 
   constructor(browser: Browser) {
     this.#browser = browser;
@@ -74,9 +92,58 @@ export class GraphiqlFetcher {
 
   execute(operation: GraphiqlOperation, extras: GraphiqlExtras = {}): Results | Promise<unknown> {
     const entries = Object.entries(extras.headers ?? {});
-    const headers = Object.fromEntries(entries.map(([name, value]) => [name.toLowerCase(), String(value)]));
+    const edited = Object.fromEntries(entries.map(([name, value]) => [name.toLowerCase(), String(value)]));
+    const isLogin = ['authorization', 'x-api-key'].some((name) => name in edited);
+    const headers = isLogin ? edited : { ...this.#login, ...edited };
     if (!this.#isSubscription(operation, extras)) return this.#ask(operation, headers);
     return { subscribe: (observer) => this.#subscribe({ operation, headers, observer }) };
+  }
+
+  /** Null if the gateway lets the visitor in; otherwise what it says, for the form that asks for a login. */
+  async refusal(): Promise<string | null> {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the gateway's own answer
+    const { errors } = (await this.#ask({ query: '{ __typename }' }, this.#login)) as GatewayAnswer;
+    return errors?.[0]?.message ?? null;
+  }
+
+  /** Logs in with an API key or a token. Resolves with null, or with the reason why it failed; then nothing is kept. */
+  async logIn(secret: string): Promise<string | null> {
+    const isToken = /^ey[\w-]+\.[\w-]+\.[\w-]*$/.test(secret);
+    const login = isToken ? { authorization: `Bearer ${secret}` } : { 'x-api-key': secret };
+    this.#login = login;
+    try {
+      const refusal = await this.refusal();
+      if (refusal !== null) this.#login = {};
+      return refusal;
+    } catch {
+      this.#login = {};
+      return 'The gateway could not be asked, or the text can not be a login.';
+    }
+  }
+
+  /** A broker that gives data at once and a symbol of it, a real venue before a made-up one; null if none does. */
+  async bestFeed(): Promise<{ readonly broker: string; readonly symbol: string } | null> {
+    const query =
+      'query ($search: String, $broker: ID!) { instruments(broker: $broker, search: $search, first: 1) { edges { node { symbol } } } }';
+    const ask = async (broker: string, search: string): Promise<GatewayAnswer> =>
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the gateway's own answer
+      (await this.#ask({ query, variables: { broker, search } }, this.#login)) as GatewayAnswer;
+    const symbolOf = ({ data }: GatewayAnswer): string | undefined => data?.instruments?.edges[0]?.node.symbol;
+    const listed = (await this.#ask(
+      { query: '{ brokers { id state synthetic requiresAuthentication authenticated supportedTypes } }' },
+      this.#login,
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the gateway's own answer
+    )) as GatewayAnswer;
+    const able = (listed.data?.brokers ?? []).filter(
+      ({ state, requiresAuthentication, authenticated, supportedTypes }) =>
+        state === 'CONNECTED' &&
+        (!requiresAuthentication || authenticated) &&
+        ['TICK', 'ORDERBOOK', 'CANDLE'].every((type) => supportedTypes.includes(type)),
+    );
+    const best = able.find(({ synthetic }) => !synthetic) ?? able[0];
+    if (best === undefined) return null;
+    const symbol = symbolOf(await ask(best.id, 'BTCUSDT')) ?? symbolOf(await ask(best.id, ''));
+    return symbol === undefined ? null : { broker: best.id, symbol };
   }
 
   #isSubscription({ operationName }: GraphiqlOperation, { documentAST }: GraphiqlExtras): boolean {

@@ -10,34 +10,12 @@ import {
   jsonWorker,
 } from '@graphql-yoga/render-graphiql/graphiql';
 import { GraphiqlFetcher } from './GraphiqlFetcher.ts';
+import { DEFAULT_FEED, TABS } from './graphiqlTabs.ts';
 import type { PreparedPage } from './GraphiqlPage.ts';
 
 /** Builds the page outside the main thread: nine megabytes have to be loaded and compressed. */
 
 const BROTLI_QUALITY = 9;
-
-const DEFAULT_QUERY = `# tickgraph: live market data. Batch a query, or a subscription (over WebSocket).
-
-query Brokers {
-  brokers {
-    id
-    state
-    supportedTypes
-    requiresAuthentication
-  }
-}
-
-subscription Ticks {
-  marketData(broker: "mock-binance", symbols: ["BTCUSDT"], types: [TICK]) {
-    symbol
-    time
-    ... on Tick {
-      bid
-      ask
-    }
-  }
-}
-`;
 
 const script = `
 const asUrl = (source) => URL.createObjectURL(new Blob([source], { type: 'application/javascript' }));
@@ -53,11 +31,46 @@ const fetcher = new (${GraphiqlFetcher.toString()})({
   open: (url, protocol) => new WebSocket(url, protocol),
   post: (url, headers, body) => fetch(url, { method: 'POST', headers, body }),
 });
-YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), {
-  title: 'tickgraph',
-  fetcher: (operation, extras) => fetcher.execute(operation, extras),
-  defaultQuery: ${embedded(DEFAULT_QUERY)},
+const login = document.querySelector('#login');
+const secret = login.querySelector('input');
+const message = login.querySelector('output');
+// Headers may be logins: none is kept in the browser, and those that an earlier version of this page kept are removed.
+if (localStorage.getItem('graphiql:shouldPersistHeaders') !== 'false') {
+  for (const name of ['headers', 'tabState']) localStorage.removeItem('graphiql:' + name);
+}
+async function show() {
+  const usual = ${embedded(JSON.stringify(DEFAULT_FEED))};
+  const { broker, symbol } = (await fetcher.bestFeed().catch(() => null)) ?? JSON.parse(usual);
+  const tabs = ${embedded(JSON.stringify(TABS))};
+  YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), {
+    title: 'tickgraph',
+    fetcher: (operation, extras) => fetcher.execute(operation, extras),
+    defaultTabs: JSON.parse(tabs).map((query) => ({
+      query: query.replace('"${DEFAULT_FEED.broker}"', () => JSON.stringify(broker)).replace('"${DEFAULT_FEED.symbol}"', () => JSON.stringify(symbol)),
+    })),
+    shouldPersistHeaders: false,
+    showPersistHeadersSettings: false,
+  });
+}
+login.addEventListener('submit', async (event) => {
+  event.preventDefault();
+  message.textContent = 'Asking the gateway…';
+  const refusal = await fetcher.logIn(secret.value.trim());
+  message.textContent = refusal ?? '';
+  if (refusal !== null) return;
+  secret.value = '';
+  login.hidden = true;
+  await show();
 });
+fetcher.refusal().then(
+  (refusal) => {
+    if (refusal === null) return show();
+    message.textContent = refusal;
+    login.hidden = false;
+    secret.focus();
+  },
+  show,
+);
 `;
 
 const html = `<!doctype html>
@@ -67,10 +80,23 @@ const html = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>tickgraph: GraphiQL</title>
 <link rel="icon" href="${favicon}">
-<style>${css}</style>
+<style>${css}
+#login { font: 16px/1.5 system-ui, sans-serif; max-width: 30rem; margin: 15vh auto; padding: 0 1rem; }
+#login input { font: inherit; width: 100%; box-sizing: border-box; padding: .5rem; margin: .5rem 0; }
+#login button { font: inherit; padding: .5rem 1.5rem; }
+#login output { display: block; margin-top: 1rem; color: #b3261e; }
+</style>
 </head>
 <body class="no-focus-outline">
 <noscript>GraphiQL needs JavaScript.</noscript>
+<form id="login" hidden>
+<h1>tickgraph</h1>
+<label for="secret">This gateway needs a login: your API key, or a token (JWT).</label>
+<input id="secret" type="password" autocomplete="off" required>
+<button>Log in</button>
+<p>It is kept in this page's memory, until you close or reload it.</p>
+<output for="secret" role="alert"></output>
+</form>
 <div id="root"></div>
 <script>${script}</script>
 </body>

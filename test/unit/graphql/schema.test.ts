@@ -7,6 +7,7 @@ import {
   isInputObjectType,
   isInterfaceType,
   isObjectType,
+  isSpecifiedDirective,
   isSpecifiedScalarType,
 } from 'graphql';
 import type { GraphQLSchema, IntrospectionSchema, IntrospectionType } from 'graphql';
@@ -91,6 +92,12 @@ describe('the schema', () => {
       expect(required(ours).toSorted()).toEqual(required(published).toSorted());
     },
   );
+
+  it('describes every directive and its arguments', () => {
+    const own = ours.getDirectives().filter((directive) => !isSpecifiedDirective(directive));
+    expect(own.length).toBeGreaterThan(0);
+    expect(own.flatMap((each) => [...undescribedIn('', [each]), ...undescribedIn(each.name, each.args)])).toEqual([]);
+  });
 
   it('describes every type, field, argument and enum value', () => {
     const undescribed = Object.values(ours.getTypeMap()).flatMap((type) => {
