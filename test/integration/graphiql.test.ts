@@ -7,7 +7,9 @@ import { buffer } from 'node:stream/consumers';
 import { chromium } from 'playwright-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { GraphqlGateway, tickDraft } from '../support/GraphqlGateway.ts';
-import { startGuarded } from '../support/graphqlLogins.ts';
+import { AUTH, startGuarded } from '../support/graphqlLogins.ts';
+import { startGateway } from '../support/startGateway.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
@@ -89,13 +91,7 @@ describe('GraphiQL', () => {
         page.on('websocket', (socket) => sockets.push(socket.url()));
         await page.goto(gateway.url);
 
-        const run = page.locator('.graphiql-execute-button');
-        await run.click();
-        await page.getByRole('menuitem', { name: 'Brokers' }).click();
-        await page.locator('.graphiql-response').getByText('CONNECTED').waitFor();
-
-        await run.click();
-        await page.getByRole('menuitem', { name: 'Ticks' }).click();
+        await page.locator('.graphiql-execute-button').click();
         await gateway.wanted('tick BTCUSDT', 'mock-binance');
         const broker = gateway.broker('mock-binance');
         broker.sink.onEvent(broker.feed('tick BTCUSDT'), tickDraft('43250.10'));
@@ -112,7 +108,37 @@ describe('GraphiQL', () => {
   );
 
   it.skipIf(CHROMIUM === undefined)(
-    'in a browser sends the headers of its editor with a subscription too',
+    'opens with three operations that give data at once: ticks, a book, and candles with their past',
+    async () => {
+      await using own = await startGateway({ config: { brokers: { 'mock-binance': { kind: 'mock-binance' } } } });
+      const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
+      try {
+        for (const [tab, told] of [
+          ['Ticks', '"spread"'],
+          ['Book', '"bids"'],
+          ['Candles', '"openTime"'],
+        ] as const) {
+          const page = await browser.newPage({ viewport: { width: 1300, height: 850 } });
+          await page.goto(own.urls.graphql);
+          // GraphiQL's tabs may swallow a click while they move.
+          await waitFor(async () => {
+            await page.locator('.graphiql-tab-button', { hasText: tab }).click();
+            return page.locator('.graphiql-tab-active', { hasText: tab }).isVisible();
+          }, `the tab ${tab}`);
+          await page.locator('.graphiql-execute-button').click();
+          await page.locator('.graphiql-response').getByText(told).first().waitFor();
+          await page.screenshot({ path: `test/artifacts/graphiql-${tab.toLowerCase()}.png` });
+          await page.close();
+        }
+      } finally {
+        await browser.close();
+      }
+    },
+    90_000,
+  );
+
+  it.skipIf(CHROMIUM === undefined)(
+    'asks for a login where one is required, says why it fails, sends it with a subscription too, and stores it nowhere',
     async () => {
       await using guarded = await startGuarded({
         brokers: { 'mock-binance': { lists: ['BTCUSDT'], traits: { synthetic: true } } },
@@ -120,13 +146,53 @@ describe('GraphiQL', () => {
       const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
       try {
         const page = await browser.newPage();
-        await page.addInitScript(`localStorage.setItem('graphiql:headers', '{"X-API-Key":"key-of-plain"}')`);
         await page.goto(guarded.url);
+        const field = page.getByLabel('needs a login');
+        await field.fill('key-of-nobody');
+        await page.getByRole('button', { name: 'Log in' }).click();
+        await page.getByRole('alert').getByText('not valid').waitFor();
+        await page.screenshot({ path: 'test/artifacts/graphiql-login.png' });
+        await field.fill('key-of-plain');
+        await page.getByRole('button', { name: 'Log in' }).click();
         await page.locator('.graphiql-execute-button').click();
-        await page.getByRole('menuitem', { name: 'Ticks' }).click();
         await guarded.wanted('tick BTCUSDT', 'mock-binance');
         guarded.tick('43250.10', 'BTCUSDT', 'mock-binance');
         await page.locator('.graphiql-response').getByText('43250.10').waitFor();
+        expect(
+          await page.evaluate('JSON.stringify([localStorage, sessionStorage, location.href, document.cookie])'),
+        ).not.toContain('key-of');
+      } finally {
+        await browser.close();
+      }
+      await guarded.isIdle();
+    },
+    60_000,
+  );
+
+  it.skipIf(CHROMIUM === undefined)(
+    'sends the headers of its editor with a subscription too, and forgets them with the page, even those stored before',
+    async () => {
+      await using guarded = await startGuarded({
+        auth: { ...AUTH, mode: 'none' },
+        brokers: { 'mock-binance': { lists: ['BTCUSDT'], traits: { synthetic: true } } },
+      });
+      const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
+      try {
+        const page = await browser.newPage();
+        await page.addInitScript(`
+          if (sessionStorage.getItem('seeded') === null) localStorage.setItem('graphiql:headers', '{"X-API-Key":"key-of-before"}');
+          sessionStorage.setItem('seeded', 'yes');
+        `);
+        await page.goto(guarded.url);
+        await page.getByRole('button', { name: 'Headers' }).click();
+        await page.locator('.graphiql-editor-tool').getByRole('textbox', { includeHidden: true }).last().focus();
+        await page.keyboard.insertText('{"X-API-Key":"key-of-nobody"}');
+        await page.locator('.graphiql-execute-button').click();
+        await page.locator('.graphiql-response').getByText('UNAUTHENTICATED').waitFor();
+        await page.reload();
+        await page.locator('.graphiql-execute-button').click();
+        await guarded.wanted('tick BTCUSDT', 'mock-binance');
+        expect(await page.evaluate('JSON.stringify([localStorage, location.href])')).not.toContain('key-of');
       } finally {
         await browser.close();
       }
