@@ -2,6 +2,7 @@ import { collectDefaultMetrics } from 'prom-client';
 import type { EventBus } from './bus/EventBus.ts';
 import { MemoryBus } from './bus/MemoryBus.ts';
 import { RedisBus } from './bus/redis/RedisBus.ts';
+import type { BrokerContext } from './brokers/BaseBroker.ts';
 import { BinanceHosts } from './brokers/binance/BinanceHosts.ts';
 import { OandaBudgets } from './brokers/oanda/OandaBudgets.ts';
 import type { ReloadOutcome, RunningParts } from './cli/process.ts';
@@ -33,6 +34,9 @@ import { ClientConnections } from './http/ClientConnections.ts';
 import { HttpServer } from './http/HttpServer.ts';
 import type { UpgradeHandler } from './http/HttpServer.ts';
 import type { RequestHandler } from './http/respond.ts';
+import { replayTraits, ReplayBroker } from './recording/ReplayBroker.ts';
+import { ReplayBus } from './recording/ReplayBus.ts';
+import type { Replay } from './recording/Replay.ts';
 import { RawProtocol } from './raw/RawProtocol.ts';
 import { AdmissionControl, socketsForClients } from './shared/AdmissionControl.ts';
 import { systemClock } from './shared/clock.ts';
@@ -53,6 +57,8 @@ export interface MarketDataServerOptions {
   readonly lingerMs?: number;
   /** @default the system's */
   readonly clock?: Clock;
+  /** Is served as a broker beside those of the configuration, and takes the place of the bus. @default none */
+  readonly replay?: Replay;
 }
 
 /** The whole gateway. It builds and owns every part, and closes them in reverse order. */
@@ -114,6 +120,8 @@ export class MarketDataServer implements AsyncDisposable {
     });
     // No venue is contacted if the port is in use.
     brokers.prepare(brokerDifference({}, settings.config.brokers), settings.config.brokers)();
+    const { replay } = options;
+    if (replay !== undefined) addReplay(replay, { manager, clock, logger, metrics, feeds: settings.config.feeds });
     const { admission, proxies } = entrance;
     admission.start();
     const changing = { manager, brokers, logins, proxies };
@@ -282,7 +290,31 @@ function buildServices({
   };
 }
 
-function buildBus({ config, logger, clock = systemClock }: MarketDataServerOptions, metrics: Metrics): EventBus {
+/** The broker of a recording, which the configuration knows nothing of. */
+function addReplay(
+  replay: Replay,
+  parts: Pick<BrokerContext, 'clock' | 'logger' | 'metrics'> & {
+    readonly manager: BrokerManager;
+    readonly feeds: Config['feeds'];
+  },
+): void {
+  const { manager, feeds, ...rest } = parts;
+  const { id } = replay.header.broker;
+  const context = { ...rest, ...feeds, id, random: systemRandom };
+  manager.addBroker({
+    id,
+    enabled: true,
+    traits: replayTraits(replay.header),
+    shared: (sink) => new ReplayBroker({ ...context, sink }, replay),
+    clients: null,
+  });
+}
+
+function buildBus(
+  { config, logger, clock = systemClock, replay }: MarketDataServerOptions,
+  metrics: Metrics,
+): EventBus {
+  if (replay !== undefined) return new ReplayBus(replay);
   const { engine, redis } = config.bus;
   if (engine === 'memory' || redis.url === null) return new MemoryBus();
   const bus = new RedisBus({ ...redis, url: redis.url, clock, random: systemRandom, logger, metrics });

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import packageJson from '../package.json' with { type: 'json' };
 import { systemFiles } from './cli/FileWatch.ts';
+import { ProcessOutput } from './cli/ProcessOutput.ts';
 import { runCommand } from './cli/program.ts';
 import { BoundedOutput } from './shared/BoundedOutput.ts';
+import { systemRandom } from './shared/random.ts';
 import { systemClock } from './shared/clock.ts';
 
 /** How long the process waits for a slow reader of its last lines before it exits. */
@@ -16,6 +18,8 @@ const code = await runCommand(process.argv.slice(2), {
   cwd: process.cwd(),
   clock: systemClock,
   output,
+  dataOutput: new ProcessOutput(process.stdout),
+  random: systemRandom,
   errorOutput,
   events: process,
   readFile: (path) => readFileSync(path, 'utf8'),

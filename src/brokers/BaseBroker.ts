@@ -38,7 +38,8 @@ export interface Feed {
 /** The state of a broker's connection to its venue. */
 export type BrokerStatus =
   | { readonly kind: 'connecting'; readonly attempt: number }
-  | { readonly kind: 'connected' }
+  /** `note`: what clients should know of the broker although all is well. */
+  | { readonly kind: 'connected'; readonly note?: string }
   /** Serves some of its feeds, but not all. */
   | { readonly kind: 'degraded'; readonly reason: string }
   /** Not connected; tries again by itself. */

@@ -18,6 +18,8 @@ export interface StreamReceiver {
   receive(key: StreamKey, start: StreamStart, past: readonly MarketData[]): Channel;
   /** What is kept of a stream: events that may not be lost, oldest first, and at the end its last value or whole book. */
   known(key: StreamKey): readonly MarketData[];
+  /** Resolves when the stream's subscribers can take more without leaving anything out; null if they can now. @default null */
+  room?(key: StreamKey): Promise<unknown> | null;
 }
 
 /** What other gateways have published of a stream that this one produces now, oldest first. */

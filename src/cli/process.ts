@@ -2,6 +2,8 @@ import type { ConfigDifference } from '../config/difference.ts';
 import type { Environment } from '../config/environment.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../shared/clock.ts';
+import type { Replay } from '../recording/Replay.ts';
+import type { Random } from '../shared/random.ts';
 import type { Logger, LogOutput } from '../shared/logger.ts';
 import type { WatchableFiles } from './FileWatch.ts';
 
@@ -44,6 +46,20 @@ export interface StartOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly version: string;
+  /** A recording that is served as a broker. @default none */
+  readonly replay?: Replay;
+}
+
+/** Standard output as a command uses it whose output is data, or a screen. */
+export interface DataOutput {
+  readonly isTTY: boolean;
+  /** The size of the terminal, if it is one. */
+  readonly size: { readonly columns: number; readonly rows: number };
+  /** Takes a text. `gone`: nobody reads any more. `full`: the reader is too far behind, and the text was dropped. */
+  write(text: string): 'taken' | 'gone' | 'full';
+  /** Calls the listener when the reader has gone or the size has changed, until disposed of. */
+  onChange(listener: () => void): Disposable;
+  readonly isGone: boolean;
 }
 
 type ProcessEvent = StopSignal | 'SIGHUP' | 'uncaughtException' | 'unhandledRejection';
@@ -62,6 +78,8 @@ export interface CommandContext {
   readonly clock: Clock;
   readonly output: LogOutput;
   readonly errorOutput: LogOutput;
+  readonly dataOutput: DataOutput;
+  readonly random: Random;
   readonly events: ProcessEvents;
   readonly readFile: (path: string) => string;
   readonly files: WatchableFiles;

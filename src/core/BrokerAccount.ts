@@ -10,7 +10,7 @@ import { GatewayError } from '../shared/errors.ts';
 import type { Asker } from '../shared/FairQueue.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Metrics } from '../shared/metrics.ts';
-import { outageOf, stateOf } from './brokerInfo.ts';
+import { outageOf, reasonOf, stateOf } from './brokerInfo.ts';
 import type { BrokerStanding, BrokerState } from './brokerInfo.ts';
 import { GuardedAdapter } from './GuardedAdapter.ts';
 import type { Adapter } from './GuardedAdapter.ts';
@@ -123,7 +123,7 @@ export class BrokerAccount implements AsyncDisposable {
     return {
       state: this.#state(),
       lastMessageAt: this.#lastMessageAtMs === null ? null : fromEpochMs(this.#lastMessageAtMs),
-      reason: this.#broker === null ? this.#outOfService : outageOf(this.#status),
+      reason: this.#broker === null ? this.#outOfService : reasonOf(this.#status),
     };
   }
 
@@ -393,14 +393,14 @@ export class BrokerAccount implements AsyncDisposable {
 
   #setStatus(status: BrokerStatus): void {
     const before = this.#state();
-    const reason = outageOf(this.#status);
+    const reason = reasonOf(this.#status);
     this.#status = status;
     const now = outageOf(status);
     if (now !== null && status.kind !== 'degraded') {
       for (const stream of this.#streams.values()) this.#loseBook(stream);
       this.#monitor.outage(now);
     }
-    if (before === this.#state() && reason === now) return;
+    if (before === this.#state() && reason === reasonOf(status)) return;
     this.#options.onChange();
   }
 

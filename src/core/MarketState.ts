@@ -121,6 +121,10 @@ export class MarketState implements StreamReceiver {
     return latest === null || latest.cursor === events.at(-1)?.cursor ? events : [...events, latest];
   }
 
+  room(key: StreamKey): Promise<unknown> | null {
+    return this.#options.index.room(key);
+  }
+
   /** The log of a stream of trades, candles or statuses; null if it has not begun. */
   log(key: StreamKey): ReplayLog | null {
     return this.#options.logs.get(key);

@@ -60,6 +60,11 @@ export function outageOf(status: BrokerStatus): string | null {
   }
 }
 
+/** What clients are told of a broker's state: why it does not serve everything, or what else they should know. */
+export function reasonOf(status: BrokerStatus): string | null {
+  return status.kind === 'connected' ? (status.note ?? null) : outageOf(status);
+}
+
 export interface BrokerWatcherOptions {
   readonly access: BrokerAccess;
   readonly ids: readonly string[];

@@ -131,7 +131,12 @@ const SENTENCES: Record<FeedStatus['state'] | 'gap' | 'replay', string> = {
 };
 
 function dataFrame(event: FeedEvent): object {
-  return { type: 'data', broker: event.broker, symbol: event.symbol, data: { ...header(event), ...body(event) } };
+  return { type: 'data', broker: event.broker, symbol: event.symbol, data: encodable(event) };
+}
+
+/** The `data` of a message. */
+export function encodable(event: FeedEvent): object {
+  return { ...header(event), ...body(event) };
 }
 
 function header({ type, broker, symbol, time, receivedAt, sequence, cursor }: FeedEvent): object {

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { systemFiles } from '../../src/cli/FileWatch.ts';
+import { ProcessOutput } from '../../src/cli/ProcessOutput.ts';
 import { runCommand } from '../../src/cli/program.ts';
 import { MarketDataServer } from '../../src/MarketDataServer.ts';
 import { BoundedOutput } from '../../src/shared/BoundedOutput.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Logger } from '../../src/shared/logger.ts';
+import { systemRandom } from '../../src/shared/random.ts';
 import { tickDraft } from './GraphqlGateway.ts';
 import { brokerContext, ScriptedBroker, TRAITS } from './ScriptedBroker.ts';
 
@@ -73,6 +75,8 @@ process.exitCode = await runCommand(['serve'], {
   clock: systemClock,
   output: new BoundedOutput(process.stdout),
   errorOutput: new BoundedOutput(process.stderr),
+  dataOutput: new ProcessOutput(process.stdout),
+  random: systemRandom,
   events: process,
   readFile: (path) => readFileSync(path, 'utf8'),
   files: systemFiles,

@@ -1,5 +1,5 @@
-import { parseCursor } from '../../market/cursor.ts';
 import type { StreamStart } from '../../market/cursor.ts';
+import { isEventOf } from '../../market/isEventOf.ts';
 import type { MarketData, StreamAddress } from '../../market/marketData.ts';
 
 /** One message of a stream between gateways: a header line, then a line for each event. */
@@ -76,41 +76,4 @@ function parseEvent(address: StreamAddress, text: string): MarketData | undefine
     return undefined;
   }
   return isEventOf(address, value) ? value : undefined;
-}
-
-/**
- * Only gateways may write to Redis, so what is checked is what a wrong channel, an older version or a broken message
- * would get wrong: which stream it is of, its place, and the members that its type has.
- */
-function isEventOf({ broker, symbol, type, interval }: StreamAddress, value: unknown): value is MarketData {
-  if (!isRecord(value)) return false;
-  if (value['type'] !== type || value['broker'] !== broker || value['symbol'] !== symbol) return false;
-  if (type === 'candle' && value['interval'] !== interval) return false;
-  const { sequence, cursor } = value;
-  if (!Number.isSafeInteger(sequence) || typeof cursor !== 'string' || parseCursor(cursor)?.sequence !== sequence)
-    return false;
-  return (
-    TEXTS[type].every((name) => typeof value[name] === 'string') &&
-    LISTS[type].every((name) => Array.isArray(value[name]))
-  );
-}
-
-const TIMES = ['time', 'receivedAt'] as const;
-const TEXTS: Readonly<Record<MarketData['type'], readonly string[]>> = {
-  tick: [...TIMES, 'bid', 'ask', 'mid', 'spread'],
-  trade: [...TIMES, 'tradeId', 'price', 'size', 'side'],
-  candle: [...TIMES, 'openTime', 'closeTime', 'open', 'high', 'low', 'close', 'volume'],
-  orderbook: [...TIMES, 'kind'],
-  status: [...TIMES, 'state', 'since'],
-};
-const LISTS: Readonly<Record<MarketData['type'], readonly string[]>> = {
-  tick: [],
-  trade: [],
-  candle: [],
-  orderbook: ['bids', 'asks'],
-  status: [],
-};
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

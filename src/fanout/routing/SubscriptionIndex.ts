@@ -51,6 +51,12 @@ export class SubscriptionIndex {
     return { membership: this.#membership(topic, group, subscriber), snapshot: group.whole(key) };
   }
 
+  /** Resolves when all subscribers of the stream have room for more; null if they have it now. */
+  room(key: StreamKey): Promise<unknown> | null {
+    const waiting = this.#topics.get(key)?.rooms() ?? [];
+    return waiting.length === 0 ? null : Promise.all(waiting);
+  }
+
   #topic(key: StreamKey): Topic {
     const known = this.#topics.get(key);
     if (known !== undefined) return known;

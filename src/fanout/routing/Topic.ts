@@ -47,6 +47,11 @@ export class Topic {
     return made;
   }
 
+  /** What has to be waited for until every subscriber has room for more. */
+  rooms(): readonly Promise<void>[] {
+    return this.#groups.flatMap(({ subscribers }) => [...subscribers].flatMap((each) => each.room?.() ?? []));
+  }
+
   /** Removes a group that has no subscribers left. */
   drop(group: SubscriberGroup): void {
     const left = this.#groups.filter((each) => each !== group);

@@ -38,6 +38,14 @@ export class FakeProcess implements CommandContext {
 
   readonly output = { isTTY: false, write: (line: string): boolean => ((this.out += line), true) };
   readonly errorOutput = { isTTY: false, write: (line: string): boolean => ((this.err += line), true) };
+  readonly dataOutput = {
+    isTTY: false,
+    isGone: false,
+    size: { columns: 80, rows: 24 },
+    write: (text: string): 'taken' => ((this.out += text), 'taken'),
+    onChange: (): Disposable => ({ [Symbol.dispose]: () => undefined }),
+  };
+  readonly random = (): number => 0.5;
   readonly exit = (code: number): void => {
     this.exits.push(code);
   };
