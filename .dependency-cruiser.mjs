@@ -5,6 +5,7 @@ const layers = {
   raw: ['fanout', 'core', 'market', 'shared'],
   fanout: ['market', 'shared'],
   core: ['bus', 'fanout', 'market', 'shared'],
+  recording: ['bus', 'market', 'shared'],
   bus: ['market', 'shared'],
   config: ['market', 'shared'],
   transport: ['shared'],
@@ -37,7 +38,7 @@ export default {
       only(`layer-${layer}`, `^src/${layer}/`, [
         `^src/${layer}/`,
         ...allowed.map((name) => `^src/${name}/`),
-        ...(layer === 'core' ? ['^src/brokers/BaseBroker\\.ts$'] : []),
+        ...(layer === 'core' || layer === 'recording' ? ['^src/brokers/BaseBroker\\.ts$'] : []),
       ]),
     ),
     ...venues.map((venue) =>

@@ -2,7 +2,6 @@ import { collectDefaultMetrics } from 'prom-client';
 import type { EventBus } from './bus/EventBus.ts';
 import { MemoryBus } from './bus/MemoryBus.ts';
 import { RedisBus } from './bus/redis/RedisBus.ts';
-import type { BrokerContext } from './brokers/BaseBroker.ts';
 import { BinanceHosts } from './brokers/binance/BinanceHosts.ts';
 import { OandaBudgets } from './brokers/oanda/OandaBudgets.ts';
 import type { ReloadOutcome, RunningParts } from './cli/process.ts';
@@ -25,6 +24,7 @@ import { Subscriptions } from './core/Subscriptions.ts';
 import { GOING_AWAY } from './fanout/client/closeReason.ts';
 import { SubscriptionIndex } from './fanout/routing/SubscriptionIndex.ts';
 import { FlushScheduler } from './fanout/routing/FlushScheduler.ts';
+import { defineReplay } from './defineReplay.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
 import { addressForLimits, isLocal, isSecure, TrustedProxies } from './http/clientAddress.ts';
 import { dashboardHandlers, findDashboard } from './http/dashboard.ts';
@@ -34,7 +34,6 @@ import { ClientConnections } from './http/ClientConnections.ts';
 import { HttpServer } from './http/HttpServer.ts';
 import type { UpgradeHandler } from './http/HttpServer.ts';
 import type { RequestHandler } from './http/respond.ts';
-import { replayTraits, ReplayBroker } from './recording/ReplayBroker.ts';
 import { ReplayBus } from './recording/ReplayBus.ts';
 import type { Replay } from './recording/Replay.ts';
 import { RawProtocol } from './raw/RawProtocol.ts';
@@ -121,7 +120,10 @@ export class MarketDataServer implements AsyncDisposable {
     // No venue is contacted if the port is in use.
     brokers.prepare(brokerDifference({}, settings.config.brokers), settings.config.brokers)();
     const { replay } = options;
-    if (replay !== undefined) addReplay(replay, { manager, clock, logger, metrics, feeds: settings.config.feeds });
+    if (replay !== undefined) {
+      const { feeds } = settings.config;
+      manager.addBroker(defineReplay(replay, { ...feeds, clock, logger, metrics, random: systemRandom }));
+    }
     const { admission, proxies } = entrance;
     admission.start();
     const changing = { manager, brokers, logins, proxies };
@@ -288,26 +290,6 @@ function buildServices({
       return settings.config.limits;
     },
   };
-}
-
-/** The broker of a recording, which the configuration knows nothing of. */
-function addReplay(
-  replay: Replay,
-  parts: Pick<BrokerContext, 'clock' | 'logger' | 'metrics'> & {
-    readonly manager: BrokerManager;
-    readonly feeds: Config['feeds'];
-  },
-): void {
-  const { manager, feeds, ...rest } = parts;
-  const { id } = replay.header.broker;
-  const context = { ...rest, ...feeds, id, random: systemRandom };
-  manager.addBroker({
-    id,
-    enabled: true,
-    traits: replayTraits(replay.header),
-    shared: (sink) => new ReplayBroker({ ...context, sink }, replay),
-    clients: null,
-  });
 }
 
 function buildBus(

@@ -10,7 +10,7 @@ import { replay } from './replay.ts';
 import type { ReplayCommand } from './replay.ts';
 import { serve } from './serve.ts';
 import { watch } from './watch.ts';
-import type { WatchCommand } from './watch.ts';
+import type { WatchCommand } from './watch/Sight.ts';
 import type { CommandContext } from './process.ts';
 
 /** Runs the command that the arguments (without the program's name) select, and resolves with the exit code. */

@@ -1,26 +1,14 @@
-import type { CandleInterval, FeedType, MarketData } from '../market/marketData.ts';
+import type { MarketData } from '../market/marketData.ts';
 import { encodable, encodeEvent } from '../raw/messages.ts';
 import { GatewayFault } from './gateway/GatewayClient.ts';
 import { GatewayFeed } from './gateway/GatewayFeed.ts';
-import type { FeedDescription } from './gateway/GatewayFeed.ts';
 import { accessOf } from './gateway/accessOf.ts';
 import { Interruption } from './Interruption.ts';
 import { EXIT_CODES } from './process.ts';
 import type { CommandContext } from './process.ts';
 import { plainLine } from './watch/plainLine.ts';
+import type { Sight, WatchCommand } from './watch/Sight.ts';
 import { WatchScreen } from './watch/WatchScreen.ts';
-
-export interface WatchCommand {
-  readonly broker: string;
-  readonly symbols: readonly string[];
-  /** Null: the usual ones, as far as the broker has them. */
-  readonly types: readonly FeedType[] | null;
-  readonly interval: CandleInterval;
-  /** The levels of the books that are shown; null: no books are wanted. */
-  readonly depth: number | null;
-  readonly url: string;
-  readonly isJson: boolean;
-}
 
 const DEPTH = 10;
 
@@ -72,18 +60,6 @@ export async function watch(command: WatchCommand, context: CommandContext): Pro
   if (!sight.hasFailed) return EXIT_CODES.ok;
   errorOutput.write('tickgraph: the output is read too slowly.\n');
   return EXIT_CODES.failed;
-}
-
-/** How events are shown. */
-export interface Sight extends Disposable {
-  begin(description: FeedDescription): Promise<void>;
-  /** Returns false if nobody sees it. */
-  show(event: MarketData): boolean;
-  /** What is wrong; null: nothing is any more. */
-  tell(trouble: string | null): void;
-  resize(): void;
-  /** The reader did not keep up. */
-  readonly hasFailed: boolean;
 }
 
 /** A line for each event. */

@@ -144,7 +144,7 @@ export class Replay {
       this.#tellAll('closed', loops ? ANEW : ENDED);
       if (!loops) {
         this.#hasEnded = true;
-        for (const { onNote } of this.#watchers) onNote();
+        for (const watcher of this.#watchers) watcher.onNote();
         return;
       }
       await sleep(clock, REST_MS, signal);
@@ -172,7 +172,7 @@ export class Replay {
       case 'trade':
         this.history.add(line);
         this.#publish(this.#renumbered(line));
-        for (const { onEvent } of this.#watchers) onEvent();
+        for (const watcher of this.#watchers) watcher.onEvent();
         break;
       case 'status':
         this.#loseBookIn(line);

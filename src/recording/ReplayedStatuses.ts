@@ -59,9 +59,14 @@ export class ReplayedStatuses {
     const { last, state, reason } = this.#told;
     const fresh = { time: now, receivedAt: now, since: now, replay: null };
     const status: FeedStatus = {
-      ...{ type: 'status', ...this.#symbol, ...NO_PLACE, ...fresh },
+      type: 'status',
+      ...this.#symbol,
+      ...NO_PLACE,
+      ...fresh,
       ...last,
-      ...{ state, reason, gap: null },
+      state,
+      reason,
+      gap: null,
     };
     // Nothing is known yet of the other feeds if nothing has been played.
     const standings = last === null ? this.#absentStandings(status) : this.#standings(status, { state, reason });

@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import type { WriteStream } from 'node:fs';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { ColumnSource } from 'hyparquet-writer';
@@ -37,12 +38,14 @@ export class TableWriter implements AsyncDisposable {
     const writer = new TableWriter();
     for (const type of MARKET_DATA_TYPES) {
       if (type !== 'status' && !types.includes(type)) continue;
-      const file = createWriteStream(tablePath(path, type, types), { flags: replaces ? 'w' : 'wx' });
-      made.defer(() => {
-        file.destroy();
-      });
-      file.on('error', onFault);
+      const name = tablePath(path, type, types);
+      const file = createWriteStream(name, { flags: replaces ? 'w' : 'wx' });
       await once(file, 'open');
+      file.on('error', onFault);
+      made.defer(async () => {
+        file.destroy();
+        await rm(name);
+      });
       writer.#tables.set(type, format === 'csv' ? new CsvTable(type, file) : new ParquetTable(type, file));
     }
     made.move();

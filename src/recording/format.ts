@@ -47,7 +47,7 @@ export type RecordedLine = MarketData | RecordedOutage | RecordedFrame | Recorde
 
 const FORMAT = 'tickgraph-recording';
 /** A reader refuses recordings of a version that it does not know. */
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 
 /** Why a file can't be read as a recording: a sentence for a person. */
 export class RecordingFault extends Error {

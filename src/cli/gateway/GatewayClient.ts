@@ -100,7 +100,7 @@ export class GatewayClient implements Disposable {
     ended: (fault: GatewayFault | null) => void,
   ): void {
     let fault: GatewayFault | null = null;
-    this.#client.subscribe<Record<string, unknown>>(
+    this.#client.subscribe(
       { query: operation.query, variables: { ...operation.variables } },
       {
         next: ({ data, errors }) => {

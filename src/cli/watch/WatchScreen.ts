@@ -1,7 +1,7 @@
 import type { MarketData } from '../../market/marketData.ts';
 import type { FeedDescription } from '../gateway/GatewayFeed.ts';
 import type { CommandContext } from '../process.ts';
-import type { Sight, WatchCommand } from '../watch.ts';
+import type { Sight, WatchCommand } from './Sight.ts';
 import { renderTable } from './renderTable.ts';
 import type { TableView } from './renderTable.ts';
 import { Screen } from './Screen.ts';

@@ -33,41 +33,68 @@ const GAP = '  ';
 /** The lines of the screen, none of them wider than it, and not more than it has. */
 export function renderTable(view: TableView, style: TableStyle): readonly string[] {
   const { title, trouble, symbols, hasCandles, depth, nowMs } = view;
-  const headings = ['SYMBOL', 'BID', 'ASK', 'SPREAD', 'LAST TRADE', ...(hasCandles ? ['CANDLE'] : []), 'FEED', 'MSG/S'];
-  const rows = symbols.map((symbol) => rowOf(symbol, hasCandles, nowMs));
-  const heading = headings.map((text): Cell => ({ text, colour: 'bold' }));
   const lines: (readonly Cell[])[] = [
     [{ text: title, colour: 'bold' }],
     ...(trouble === null ? [] : [[{ text: trouble, colour: 'red' } as const]]),
     [],
-    ...aligned([heading, ...rows]),
+    ...quotes(symbols, { hasCandles, nowMs, columns: style.columns }),
     ...symbols.flatMap((symbol) => [...reasonOf(symbol), ...bookOf(symbol, depth)]),
   ];
   return lines.slice(0, Math.max(1, style.rows)).map((cells) => line(cells, style));
 }
 
-function rowOf(symbol: WatchedSymbol, hasCandles: boolean, nowMs: number): readonly Cell[] {
-  const { candle, name, tick, trade } = symbol;
-  const cells: Cell[] = [
-    { text: name },
-    tick === null ? NOTHING : { text: tick.bid },
-    tick === null ? NOTHING : { text: tick.ask },
-    tick === null ? NOTHING : { text: tick.spread },
-    trade === null
-      ? NOTHING
-      : { text: `${trade.side} ${trade.size} @ ${trade.price}`, colour: trade.side === 'buy' ? 'green' : 'red' },
-  ];
-  if (hasCandles) {
-    const text = candle && `${candle.open} ${candle.high} ${candle.low} ${candle.close}  ${candle.volume}`;
-    cells.push(text === null ? NOTHING : { text });
+/** A column and how it is filled. Where the screen is too narrow, those with the greatest rank are left out first. */
+interface Column {
+  readonly heading: string;
+  readonly rank: number;
+  readonly cell: (symbol: WatchedSymbol, nowMs: number) => Cell;
+}
+
+const COLUMNS: readonly Column[] = [
+  { heading: 'SYMBOL', rank: 0, cell: ({ name }) => ({ text: name }) },
+  { heading: 'BID', rank: 1, cell: ({ tick }) => textOr(tick?.bid) },
+  { heading: 'ASK', rank: 1, cell: ({ tick }) => textOr(tick?.ask) },
+  { heading: 'SPREAD', rank: 4, cell: ({ tick }) => textOr(tick?.spread) },
+  {
+    heading: 'LAST TRADE',
+    rank: 3,
+    cell: ({ trade }) =>
+      trade === null
+        ? NOTHING
+        : { text: `${trade.side} ${trade.size} @ ${trade.price}`, colour: trade.side === 'buy' ? 'green' : 'red' },
+  },
+  {
+    heading: 'CANDLE (O H L C, VOLUME)',
+    rank: 6,
+    cell: ({ candle }) =>
+      textOr(candle && `${candle.open} ${candle.high} ${candle.low} ${candle.close}, ${candle.volume}`),
+  },
+  { heading: 'FEED', rank: 2, cell: feedCell },
+  { heading: 'MSG/S', rank: 5, cell: (symbol, nowMs) => ({ text: symbol.rate(nowMs).toFixed(1) }) },
+];
+const CANDLE_RANK = 6;
+
+function quotes(
+  symbols: readonly WatchedSymbol[],
+  { hasCandles, nowMs, columns: width }: Pick<TableView, 'hasCandles' | 'nowMs'> & Pick<TableStyle, 'columns'>,
+): readonly (readonly Cell[])[] {
+  for (let most = hasCandles ? CANDLE_RANK : CANDLE_RANK - 1; ; most -= 1) {
+    const columns = COLUMNS.filter(({ rank }) => rank <= most);
+    const heading = columns.map(({ heading: text }): Cell => ({ text, colour: 'bold' }));
+    const rows = aligned([heading, ...symbols.map((symbol) => columns.map(({ cell }) => cell(symbol, nowMs)))]);
+    const needed = rows[0]?.reduce((sum, { text }) => sum + GAP.length + text.length, -GAP.length) ?? 0;
+    if (needed <= width || most <= 2) return rows;
   }
+}
+
+function textOr(text: string | null | undefined): Cell {
+  return text === null || text === undefined ? NOTHING : { text };
+}
+
+function feedCell(symbol: WatchedSymbol, nowMs: number): Cell {
   const standing = symbol.standing(nowMs);
   const gaps = symbol.gaps === 0 ? '' : `, ${symbol.gaps} ${symbol.gaps === 1 ? 'gap' : 'gaps'}`;
-  cells.push(
-    { text: standing + gaps, colour: standing.startsWith('live') ? 'green' : 'yellow' },
-    { text: symbol.rate(nowMs).toFixed(1) },
-  );
-  return cells;
+  return { text: standing + gaps, colour: standing.startsWith('live') ? 'green' : 'yellow' };
 }
 
 /** Why the feed is not live, if it is known. */
