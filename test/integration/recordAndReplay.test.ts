@@ -78,6 +78,7 @@ describe('a recording that is replayed', () => {
     await using folder = await TemporaryFolder.make();
     const [path, copy] = [folder.file('a.gz'), folder.file('b.gz')];
     await using venue = await StandInBinance.start();
+    using _moving = venue.run({ everyMs: 50 });
     await using gateway = new GatewayProcess({
       env: {
         ...ANY_PORT,

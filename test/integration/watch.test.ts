@@ -14,7 +14,7 @@ function watch(url: string, ...args: readonly string[]): GatewayProcess {
 
 /** In a terminal of 100 columns. */
 function watchInTerminal(url: string): GatewayProcess {
-  const command = `stty cols 100 rows 20; exec node src/index.ts watch mock-binance BTCUSDT --url ${url}`;
+  const command = `stty cols 100 rows 20; echo pid $$; exec node src/index.ts watch mock-binance BTCUSDT --url ${url}`;
   return new GatewayProcess({
     command: 'script',
     args: ['--quiet', '--return', '--command', command, '/dev/null'],
@@ -104,7 +104,7 @@ describe('watch', () => {
     expect(watching.out).toContain(ENTER);
     expect(frames.at(-2)).toMatch(/SYMBOL +BID +ASK/);
     expect(frames.at(-2)).toContain('SYNTHETIC');
-    watching.kill('SIGINT');
+    process.kill(Number(/pid (\d+)/.exec(watching.out)?.[1]), 'SIGINT');
     expect(await watching.exited()).toBe(0);
     expect(watching.out).toContain(LEAVE);
     expect(watching.out.split(LEAVE)[1]).toMatch(/BTCUSDT/);

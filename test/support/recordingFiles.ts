@@ -65,5 +65,7 @@ export async function readRecording(
   path: string,
 ): Promise<{ readonly recording: Recording; readonly lines: readonly RecordedLine[] }> {
   const recording = await Recording.open(path);
-  return { recording, lines: await Array.fromAsync(recording.lines()) };
+  const lines: RecordedLine[] = [];
+  for await (const line of recording.lines()) lines.push(line);
+  return { recording, lines };
 }

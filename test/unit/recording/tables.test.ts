@@ -21,7 +21,7 @@ describe('tables for analysis', () => {
     await write(folder.file('x.csv'), 'csv', [
       tick(1, '100.10'),
       trade(1),
-      book(1, 'snapshot', [['1.0', '2.50']], [['1.1', '0']]),
+      book(1, 'snapshot', { bids: [['1.0', '2.50']], asks: [['1.1', '0']] }),
       status(1, { reason }),
     ]);
     const rows = async (type: string): Promise<string[]> =>
