@@ -21,27 +21,6 @@ const MAX_SLIP = 3;
 /** The variable that names the configuration file. It is not a setting. */
 export const CONFIG_VARIABLE = `${PREFIX}CONFIG`;
 
-/**
- * A command that is the client of a gateway logs in with these. They are no settings, and come from the environment because
- * a command line can be seen by everybody.
- */
-export const ACCESS_VARIABLES = {
-  /** The login of the gateway. */
-  token: `${PREFIX}TOKEN`,
-  /** The client's own credentials with the broker. */
-  broker: {
-    token: `${PREFIX}BROKER_TOKEN`,
-    accountId: `${PREFIX}BROKER_ACCOUNT_ID`,
-    apiKey: `${PREFIX}BROKER_API_KEY`,
-    apiSecret: `${PREFIX}BROKER_API_SECRET`,
-  },
-} as const;
-const NO_SETTINGS: ReadonlySet<string> = new Set([
-  CONFIG_VARIABLE,
-  ACCESS_VARIABLES.token,
-  ...Object.values(ACCESS_VARIABLES.broker),
-]);
-
 /** Variables that hosting platforms set. Empty ones are ignored, and a TICKGRAPH_ variable takes precedence. */
 export const PLATFORM_VARIABLES: readonly (readonly [string, Path])[] = [
   ['HOST', ['server', 'host']],
@@ -83,7 +62,7 @@ export function readEnvironment(options: EnvironmentOptions): EnvironmentLayer {
 }
 
 function isOurs(name: string): boolean {
-  return name.startsWith(PREFIX) && !NO_SETTINGS.has(name) && !SERVICE_LINK.test(name);
+  return name.startsWith(PREFIX) && name !== CONFIG_VARIABLE && !SERVICE_LINK.test(name);
 }
 
 class EnvironmentReader implements EnvironmentLayer {

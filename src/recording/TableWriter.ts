@@ -79,7 +79,7 @@ export class TableWriter implements AsyncDisposable {
 }
 
 /** The file of a type: the given one if there is only one type, and otherwise `x.trade.csv` for `x.csv`. */
-export function tablePath(path: string, type: MarketDataType, types: readonly FeedType[]): string {
+function tablePath(path: string, type: MarketDataType, types: readonly FeedType[]): string {
   if (types.length === 1 && type !== 'status') return path;
   const extension = extname(path);
   return `${path.slice(0, path.length - extension.length)}.${type}${extension}`;
@@ -114,7 +114,7 @@ class CsvTable extends Table {
 }
 
 /** Quoted as in RFC 4180 where that is needed. Nothing stands for null. */
-export function csvText(value: Value): string {
+function csvText(value: Value): string {
   const text = value === null ? '' : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -68,7 +68,7 @@ export class WatchedSymbol {
 }
 
 /** A duration in the unit that suits it. */
-export function ageText(ms: number): string {
+function ageText(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms / 10) * 10)} ms`;
   if (ms < 120_000) return `${Math.floor(ms / 1_000)} s`;
   return ms < 7_200_000 ? `${Math.floor(ms / 60_000)} min` : `${Math.floor(ms / 3_600_000)} h`;

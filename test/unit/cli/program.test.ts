@@ -20,6 +20,9 @@ describe('the command line', () => {
     [['serve', '--help'], /--config <file>/],
     [['check-config', '--help'], /\[file\]/],
     [['help', 'serve'], /--config <file>/],
+    [['watch', '--help'], /--json.*TICKGRAPH_TOKEN/s],
+    [['record', '--help'], /--out <file>.*--for <duration>/s],
+    [['replay', '--help'], /--speed <speed>.*--loop/s],
   ])('prints help for %j', async (args, expected) => {
     const host = new FakeProcess();
     expect(await runCommand(args, host)).toBe(0);
@@ -34,6 +37,16 @@ describe('the command line', () => {
     [['serve', 'x']],
     [['serve', '--config']],
     [['check-config', 'a', 'b']],
+    [['watch', 'mock']],
+    [['watch', 'mock', 'X', '--types', 'ticks']],
+    [['watch', 'mock', 'X', '--url', 'nowhere']],
+    [['watch', 'mock', 'X', '--interval', '2m']],
+    [['record', 'mock', 'X']],
+    [['record', 'mock', 'X', '--out', 'x', '--for', '10']],
+    [['record', 'mock', 'X', '--out', 'x', '--format', 'xml']],
+    [['replay']],
+    [['replay', 'x', '--speed', '-1']],
+    [['replay', 'x', '--port', '70000']],
   ])('ends with 2 for bad usage, says why, and starts nothing: %j', async (args) => {
     const host = new FakeProcess();
     expect(await runCommand(args, host)).toBe(2);
