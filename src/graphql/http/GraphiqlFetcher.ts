@@ -101,8 +101,7 @@ export class GraphiqlFetcher {
 
   /** Null if the gateway lets the visitor in; otherwise what it says, for the form that asks for a login. */
   async refusal(): Promise<string | null> {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the gateway's own answer
-    const { errors } = (await this.#ask({ query: '{ __typename }' }, this.#login)) as GatewayAnswer;
+    const { errors } = await this.#answer({ query: '{ __typename }' });
     return errors?.[0]?.message ?? null;
   }
 
@@ -125,15 +124,13 @@ export class GraphiqlFetcher {
   async bestFeed(): Promise<{ readonly broker: string; readonly symbol: string } | null> {
     const query =
       'query ($search: String, $broker: ID!) { instruments(broker: $broker, search: $search, first: 1) { edges { node { symbol } } } }';
-    const ask = async (broker: string, search: string): Promise<GatewayAnswer> =>
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the gateway's own answer
-      (await this.#ask({ query, variables: { broker, search } }, this.#login)) as GatewayAnswer;
-    const symbolOf = ({ data }: GatewayAnswer): string | undefined => data?.instruments?.edges[0]?.node.symbol;
-    const listed = (await this.#ask(
-      { query: '{ brokers { id state synthetic requiresAuthentication authenticated supportedTypes } }' },
-      this.#login,
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the gateway's own answer
-    )) as GatewayAnswer;
+    const symbolOf = async (broker: string, search: string): Promise<string | undefined> => {
+      const { data } = await this.#answer({ query, variables: { broker, search } });
+      return data?.instruments?.edges[0]?.node.symbol;
+    };
+    const listed = await this.#answer({
+      query: '{ brokers { id state synthetic requiresAuthentication authenticated supportedTypes } }',
+    });
     const able = (listed.data?.brokers ?? []).filter(
       ({ state, requiresAuthentication, authenticated, supportedTypes }) =>
         state === 'CONNECTED' &&
@@ -142,8 +139,13 @@ export class GraphiqlFetcher {
     );
     const best = able.find(({ synthetic }) => !synthetic) ?? able[0];
     if (best === undefined) return null;
-    const symbol = symbolOf(await ask(best.id, 'BTCUSDT')) ?? symbolOf(await ask(best.id, ''));
+    const symbol = (await symbolOf(best.id, 'BTCUSDT')) ?? (await symbolOf(best.id, ''));
     return symbol === undefined ? null : { broker: best.id, symbol };
+  }
+
+  async #answer(operation: GraphiqlOperation): Promise<GatewayAnswer> {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the gateway's own answer
+    return (await this.#ask(operation, this.#login)) as GatewayAnswer;
   }
 
   #isSubscription({ operationName }: GraphiqlOperation, { documentAST }: GraphiqlExtras): boolean {

@@ -80,7 +80,7 @@ describe('the index of what can go wrong', () => {
       new RegExp(
         reason
           .split('…')
-          .map((part) => RegExp.escape(part))
+          .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
           .join(String.raw`\$\{[^\`]*?\}`),
       ).test(source);
     expect(reasons.filter((reason) => !isGiven(reason))).toEqual([]);
