@@ -37,6 +37,12 @@ export class InstalledExample implements Disposable {
     }
   }
 
+  /** Changes one of its files. */
+  edit(file: string, change: (text: string) => string): void {
+    const path = join(this.folder, file);
+    writeFileSync(path, change(readFileSync(path, 'utf8')));
+  }
+
   /** Builds its page for the gateway at this URL, as `npm run build` does, and returns the folder of the result. */
   async build(gatewayUrl: string): Promise<string> {
     writeFileSync(join(this.folder, '.env'), `VITE_GATEWAY_URL=${gatewayUrl}\n`);

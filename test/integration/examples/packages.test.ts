@@ -14,8 +14,7 @@ const own = readFileSync(join(projectFolder, 'package.json'), 'utf8');
 describe('The packages of the examples', () => {
   it.each(withPackage)('of %s have the versions with which the project tests them', (example) => {
     for (const [name, version] of Object.entries(packagesOf(example))) {
-      if (name === 'tickgraph')
-        expect(join(EXAMPLES, example, version.replace('file:', ''))).toBe(join(projectFolder, '/'));
+      if (name === 'tickgraph') expect(version).toBe('file:../..');
       else expect(own).toContain(`"${name}": "${version}"`);
     }
   });
