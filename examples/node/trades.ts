@@ -19,9 +19,12 @@ const client = connectToGateway();
 process.once('SIGINT', () => void client.dispose());
 
 const results = client.iterate<{ marketData: Event }>({ query: TRADES, variables: { symbols: ['BTCUSDT'] } });
-for await (const { data, errors } of results) {
-  if (errors !== undefined) console.error('an error:', errors);
-  if (data) show(data.marketData);
+try {
+  for await (const { data } of results) if (data) show(data.marketData);
+} catch (problem) {
+  // Not the network, which is tried again: the gateway refuses the subscription, or has ended it.
+  console.error('the subscription ended:', problem);
+  process.exitCode = 1;
 }
 
 function show(event: Event): void {

@@ -24,7 +24,7 @@ describe('The list of the examples', () => {
   it('has each of them, and each has a page that says what it shows', () => {
     const index = readFileSync(join(EXAMPLES, 'README.md'), 'utf8');
     const listed = [...index.matchAll(/\]\(([\w-]+)\)/g)].map(([, name]) => name);
-    expect(listed.toSorted()).toEqual(folders.map(({ name }) => name).toSorted());
+    expect(new Set(listed)).toEqual(new Set(folders.map(({ name }) => name)));
     for (const { name } of folders) expect(readdirSync(join(EXAMPLES, name))).toContain('README.md');
   });
 });

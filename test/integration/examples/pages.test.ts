@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { MarketDataServer } from '../../../src/MarketDataServer.ts';
 import { CuttingProxy } from '../../support/CuttingProxy.ts';
-import { CHROMIUM, ExamplePage, serveFolder } from '../../support/examplePage.ts';
+import { CHROMIUM, ExamplePage } from '../../support/ExamplePage.ts';
 import { projectFolder } from '../../support/GatewayProcess.ts';
 import { InstalledExample } from '../../support/InstalledExample.ts';
+import { serveFolder } from '../../support/serveFolder.ts';
 import { startGateway } from '../../support/startGateway.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
@@ -14,9 +15,11 @@ if (CHROMIUM === undefined) console.warn('skipped: examples in a browser, for th
 const ARTIFACTS = join(projectFolder, 'test', 'artifacts');
 mkdirSync(ARTIFACTS, { recursive: true });
 
-function startMarket(faults: readonly Record<string, unknown>[] = []): Promise<MarketDataServer> {
+function startMarket(faults: readonly Record<string, unknown>[] = [], port = 0): Promise<MarketDataServer> {
   const broker = { kind: 'mock-binance', symbols: { BTCUSDT: 43_250.1, ETHUSDT: 2_280.55 }, faults };
-  return startGateway({ config: { brokers: { 'mock-binance': broker }, feeds: { staleAfterMs: 1_000 } } });
+  return startGateway({
+    config: { server: { port }, brokers: { 'mock-binance': broker }, feeds: { staleAfterMs: 1_000 } },
+  });
 }
 
 /** Opens an example's page, which connects to the gateway over this port. */
@@ -63,6 +66,21 @@ describe.skipIf(CHROMIUM === undefined).each<readonly [string, Open]>([
     expect(await page.connection()).toBe('Connected to the gateway');
     expect(ids).toEqual(ids.map((_id, i) => (ids[0] ?? 0) - i));
     expect(ids.at(-1)).toBeLessThanOrEqual(last);
+    expect(page.errors).toEqual([]);
+  });
+
+  it('goes on by itself after the gateway was restarted', { timeout: 60_000 }, async () => {
+    await using stack = new AsyncDisposableStack();
+    const first = await startMarket();
+    const port = Number(new URL(first.urls.http).port);
+    const page = await open(port, stack);
+    await page.tradesAfter(0, 'BTCUSDT');
+    await first[Symbol.asyncDispose]();
+    await waitFor(async () => (await page.connection()) === 'No connection to the gateway', 'the end to be shown');
+    const last = await page.newestTime();
+    stack.use(await startMarket([], port));
+    await waitFor(async () => (await page.newestTime()) > last, 'a newer trade', 20_000);
+    expect(await page.connection()).toBe('Connected to the gateway');
     expect(page.errors).toEqual([]);
   });
 

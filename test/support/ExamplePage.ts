@@ -1,8 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { waitFor } from './waitFor.ts';
@@ -11,39 +7,6 @@ import { waitFor } from './waitFor.ts';
 export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
 );
-
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-};
-
-/** Serves the files of a folder on a free port of loopback. `adapt` changes a page before it is sent. */
-export async function serveFolder(
-  folder: string,
-  adapt: (page: string) => string = (page) => page,
-): Promise<AsyncDisposable & { readonly url: string }> {
-  const server = createServer(({ url = '/' }, response) => {
-    const file = join(folder, url === '/' ? 'index.html' : url);
-    const type = CONTENT_TYPES[extname(file)];
-    if (type === undefined || !existsSync(file)) {
-      response.writeHead(404).end();
-      return;
-    }
-    const text = readFileSync(file, 'utf8');
-    response.writeHead(200, { 'content-type': type }).end(type.startsWith('text/html') ? adapt(text) : text);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
-  };
-}
 
 /** An example's page in a real browser, read as its user reads it. */
 export class ExamplePage implements AsyncDisposable {
@@ -70,6 +33,11 @@ export class ExamplePage implements AsyncDisposable {
     const rows = this.page.locator(`[data-trade^="${symbol} "]`);
     const ids = await rows.evaluateAll((all) => all.map((row) => row.getAttribute('data-trade')?.split(' ')[1]));
     return ids.map(Number);
+  }
+
+  /** The time of day of the newest trade in the tape. */
+  async newestTime(): Promise<string> {
+    return (await this.page.locator('[data-trade] td').first().textContent()) ?? '';
   }
 
   /** The texts of the row of prices of a symbol. */
