@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import axe from 'axe-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Browser } from 'playwright-core';
@@ -12,6 +13,9 @@ const MOCKS = {
   'mock-oanda': { kind: 'mock-oanda', ticksPerSecond: 10 },
   'other-mock': { kind: 'mock-binance', seed: 7, symbols: { SOLUSDT: '142.10', BNBUSDT: '612.40' } },
 };
+
+const administration = new URL('../../schema/administration.graphql', import.meta.url);
+const OFFERS_FAULTS = readFileSync(administration, 'utf8').includes('provokeFault');
 
 describe.skipIf(lacksChromium !== null)('the dashboard', { timeout: 60_000 }, () => {
   let browser: Browser;
@@ -159,6 +163,24 @@ describe.skipIf(lacksChromium !== null)('the dashboard', { timeout: 60_000 }, ()
     );
     expect(kept).not.toContain('mock-token');
     expect(kept).not.toContain('mock-account');
+  });
+
+  it.skipIf(!OFFERS_FAULTS)('lets a mock broker misbehave, and shows what clients see then', async () => {
+    await using dashboard = await open();
+    await dashboard.isAlive();
+    const form = dashboard.page.getByRole('form', { name: 'Let mock-binance misbehave' });
+    const provoke = async (kind: string): Promise<void> => {
+      await form.getByRole('combobox').selectOption({ label: kind });
+      await form.getByRole('button').click();
+    };
+    await provoke('gap');
+    await dashboard.panel('tape').getByText('trades are missing here').waitFor();
+    await waitFor(async () => /[1-9]\d* gap/.test(await dashboard.panel('tape').innerText()), 'the gap to be counted');
+    await provoke('disconnect');
+    await dashboard.panel('tape').locator('.feed', { hasText: 'recovering: ' }).waitFor();
+    await dashboard.panel('brokers').getByText('disconnected').first().waitFor();
+    await dashboard.screenshot('dashboard-fault');
+    await dashboard.panel('tape').locator('.feed', { hasText: /^live/ }).waitFor();
   });
 
   it('has a light and a dark theme: the system decides, until somebody chooses', async () => {

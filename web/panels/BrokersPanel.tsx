@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { brokers, faultKinds } from '../data/brokers.ts';
+import { brokers, faultKinds, isOpen } from '../data/brokers.ts';
 import type { Broker } from '../data/brokers.ts';
 import { Synthetic } from '../ui/Panel.tsx';
 import { AuthenticateForm } from './AuthenticateForm.tsx';
@@ -37,7 +37,7 @@ export function BrokersPanel(): JSX.Element {
 function Entry({ broker }: { readonly broker: Broker }): JSX.Element {
   const { id, state, reason, synthetic, requiresAuthentication, authenticated } = broker;
   const isAuthenticating = useSignal(false);
-  const canFail = synthetic && faultKinds.value.length > 0 && broker.enabled;
+  const canFail = synthetic && faultKinds.value.length > 0 && isOpen(broker);
   return (
     <li>
       <div class="broker">

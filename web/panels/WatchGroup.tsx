@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import type { FeedStatus, MarketDataRequest, Tick } from '../../client/index.ts';
+import type { FeedState, FeedStatus, MarketDataRequest, Tick } from '../../client/index.ts';
 import { synthetic } from '../data/brokers.ts';
 import { decimalsOf } from '../data/decimals.ts';
 import { sample } from '../data/sparkline.ts';
@@ -21,6 +21,8 @@ interface Watched {
   readonly samples: Samples;
 }
 
+/** A row has room for a sign only; what it means is read aloud, and the reason is shown on it. */
+const TROUBLE_MARKS: Readonly<Record<FeedState, string>> = { LIVE: '', STALE: '!', RECOVERING: '◐', CLOSED: '■' };
 const NOTHING: Watched = { tick: null, status: null, samples: [] };
 
 /** The watched symbols of one broker, which are one subscription. */
@@ -93,7 +95,7 @@ function Row({ broker, symbol, watched: { tick, status, samples } }: RowProps): 
   const decimals = Math.max(decimalsOf(tick?.bid ?? ''), decimalsOf(tick?.ask ?? ''));
   const trouble = status !== null && status.state !== 'LIVE' ? status : null;
   return (
-    <tr class={isShown ? 'shown' : ''}>
+    <tr class={`${isShown ? 'shown' : ''} ${trouble === null ? '' : 'doubtful'}`}>
       <th scope="row">
         <button
           type="button"
@@ -106,7 +108,8 @@ function Row({ broker, symbol, watched: { tick, status, samples } }: RowProps): 
         </button>
         {trouble === null ? null : (
           <span class="trouble" title={trouble.reason ?? undefined}>
-            {trouble.state.toLowerCase()}
+            <span aria-hidden="true">{TROUBLE_MARKS[trouble.state]}</span>
+            <span class="unseen">{trouble.state.toLowerCase()}</span>
           </span>
         )}
       </th>
