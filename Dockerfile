@@ -3,13 +3,14 @@ FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY tools ./tools
-# The pinned Node is an optional dependency, which this image does not need.
-RUN npm ci --omit=optional --ignore-scripts --no-audit
+# Optional packages too: the tools that build the dashboard have their native parts among them.
+RUN npm ci --ignore-scripts --no-audit
 COPY tsconfig.json tsconfig.build.json build.ts ./
 COPY schema ./schema
 COPY client ./client
 COPY src ./src
 COPY web ./web
+# The pinned Node is an optional dependency, which this image does not need.
 RUN npm run build && npm ci --omit=dev --omit=optional --ignore-scripts --no-audit
 
 FROM node:24-bookworm-slim

@@ -16,6 +16,7 @@ execFileSync(process.execPath, [tsc, '--project', 'tsconfig.build.json'], { cwd:
 const { type, version } = packageJson;
 writeFileSync(new URL('dist/package.json', root), `${JSON.stringify({ type, version }, null, 2)}\n`);
 cpSync(new URL('schema', root), new URL('dist/schema', root), { recursive: true });
-await ensureDashboard((line) => {
+const hasDashboard = await ensureDashboard((line) => {
   process.stdout.write(`${line}\n`);
 });
+if (!hasDashboard) throw new Error('The dashboard could not be built: its tools are not installed (npm ci).');

@@ -98,6 +98,7 @@ describe('the package', () => {
     await using process_ = gateway();
     const url = await process_.listening();
     expect(await firstTick(url)).toEqual({ data: { marketData: { symbol: 'BTCUSDT' } } });
+    expect(await (await fetch(url)).text()).toContain('<script type="module"');
     const page = await fetch(`${url}/graphql`, { headers: { accept: 'text/html' } });
     expect(await page.text()).toContain('GraphiQL');
   });
