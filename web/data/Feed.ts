@@ -134,7 +134,6 @@ export class Feed implements Disposable {
   #fail(problem: Problem | null): void {
     if (link.peek() === 'refused') return;
     this.problem.value = problem;
-    // The gateway has no use for cursors of a stream that it does not serve.
     if (problem === null || problem.retryable) {
       this.#retry = pageClock.after(RETRY_MS, () => {
         this.#open(isAway.peek());
