@@ -20,6 +20,8 @@ export interface ConfiguredBrokersOptions {
   readonly oandaBudgets: OandaBudgets;
   /** The present settings; a broker keeps those that it was opened with. */
   readonly feeds: () => Config['feeds'];
+  /** See BrokerContext.onFrame. */
+  readonly onFrame?: ((text: string) => void) | undefined;
 }
 
 /** Keeps the manager's brokers as the configuration wants them: at the start, which is a change too, and at every other. */

@@ -27,13 +27,12 @@ import { FlushScheduler } from './fanout/routing/FlushScheduler.ts';
 import { defineReplay } from './defineReplay.ts';
 import { createGraphql } from './graphql/createGraphql.ts';
 import { addressForLimits, isLocal, isSecure, TrustedProxies } from './http/clientAddress.ts';
-import { dashboardHandlers, findDashboard } from './http/dashboard.ts';
-import { createHealth, indexPage, createMetricsEndpoint } from './http/endpoints.ts';
+import { dashboardPages } from './http/dashboard.ts';
+import { createHealth, createMetricsEndpoint } from './http/endpoints.ts';
 import type { MetricsEndpointOptions } from './http/endpoints.ts';
 import { ClientConnections } from './http/ClientConnections.ts';
 import { HttpServer } from './http/HttpServer.ts';
 import type { UpgradeHandler } from './http/HttpServer.ts';
-import type { RequestHandler } from './http/respond.ts';
 import { ReplayBus } from './recording/ReplayBus.ts';
 import type { Replay } from './recording/Replay.ts';
 import { RawProtocol } from './raw/RawProtocol.ts';
@@ -58,6 +57,8 @@ export interface MarketDataServerOptions {
   readonly clock?: Clock;
   /** Is served as a broker beside those of the configuration, and takes the place of the bus. @default none */
   readonly replay?: Replay;
+  /** Is told each frame of the venues' live data, as it came. @default nobody wants them */
+  readonly onFrame?: (text: string) => void;
 }
 
 /** The whole gateway. It builds and owns every part, and closes them in reverse order. */
@@ -116,6 +117,7 @@ export class MarketDataServer implements AsyncDisposable {
       binanceHosts: new BinanceHosts({ clock, random: systemRandom, pauses: manager.fleet }),
       oandaBudgets: new OandaBudgets({ clock }),
       feeds: () => settings.config.feeds,
+      onFrame: options.onFrame,
     });
     // No venue is contacted if the port is in use.
     brokers.prepare(brokerDifference({}, settings.config.brokers), settings.config.brokers)();
@@ -383,7 +385,7 @@ function buildHttp({ options, settings, entrance, services }: Building & { reado
     host,
     port,
     requestHandlers: new Map([
-      ...buildPages(logger),
+      ...dashboardPages(logger),
       [
         '/graphql',
         (request, response) => {
@@ -422,17 +424,6 @@ function buildHttp({ options, settings, entrance, services }: Building & { reado
     logger,
   });
   return http;
-}
-
-/** Without the built files of the dashboard `/` is a page with links. */
-function buildPages(logger: Logger): ReadonlyMap<string, RequestHandler> {
-  const folder = findDashboard();
-  try {
-    if (folder !== null) return dashboardHandlers(folder);
-  } catch (error) {
-    logger.warn({ err: error, folder }, 'the dashboard could not be read');
-  }
-  return new Map([['/', indexPage]]);
 }
 
 function buildMetrics(

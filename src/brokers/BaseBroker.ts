@@ -103,6 +103,8 @@ export interface BrokerContext {
   /** `feeds.staleAfterMs` of the configuration. */
   readonly staleAfterMs: number;
   readonly reconnect: { readonly baseMs: number; readonly maxMs: number };
+  /** Is told each frame of the venue's live data, as it came, before it is handled. @default nobody wants them */
+  readonly onFrame?: ((text: string) => void) | undefined;
 }
 
 /** The fixed properties of a broker. */

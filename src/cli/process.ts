@@ -48,6 +48,8 @@ export interface StartOptions {
   readonly version: string;
   /** A recording that is served as a broker. @default none */
   readonly replay?: Replay;
+  /** Is told each frame of the venues' live data, as it came. @default nobody wants them */
+  readonly onFrame?: (text: string) => void;
 }
 
 /** Standard output as a command uses it whose output is data, or a screen. */

@@ -100,7 +100,7 @@ interface WatchOptions extends Pick<WatchCommand, 'interval' | 'url'> {
 function addRecord(program: Command, context: CommandContext, done: Done): void {
   program
     .command('record')
-    .description('record live data of a running gateway to a file')
+    .description('record live data to a file: of a running gateway, or of the venue itself')
     .argument('<broker>', "the broker's id")
     .argument('<symbols...>', "the venue's own names of the instruments")
     .requiredOption('-o, --out <file>', 'the file, such as monday.jsonl.gz')
@@ -108,7 +108,13 @@ function addRecord(program: Command, context: CommandContext, done: Done): void 
     .addOption(intervalOption())
     .addOption(depthOption('the levels of an order book that are recorded').default(RECORDED_DEPTH))
     .option('--for <duration>', 'end after this time: 90s, 10m, 8h (default: at Ctrl+C)', durationOf)
-    .addOption(urlOption())
+    .addOption(urlOption().conflicts('direct'))
+    .option(
+      '--direct',
+      "connect to the venue itself, without a gateway, and keep the venue's own frames as well",
+      false,
+    )
+    .option('-c, --config <file>', 'with --direct: the YAML file that has the broker')
     .addOption(
       new Option('--format <format>', 'jsonl can be replayed; csv and parquet are tables for analysis')
         .choices(RECORDING_FORMATS)
@@ -117,13 +123,17 @@ function addRecord(program: Command, context: CommandContext, done: Done): void 
     .option('--force', 'replace a file that exists', false)
     .addHelpText('after', LOGIN)
     .action(async (broker: string, symbols: string[], options: RecordOptions) => {
-      const { types = null, for: forMs = null, out: path, force: replaces, ...rest } = options;
-      const command = { ...rest, broker, symbols: [...new Set(symbols)], types, path, forMs, replaces };
+      const { types = null, for: forMs = null, out: path, force: replaces, direct, config = null, ...rest } = options;
+      const url = direct ? null : rest.url;
+      const command = { ...rest, url, config, broker, symbols: [...new Set(symbols)], types, path, forMs, replaces };
       done(await record(command, context));
     });
 }
 
-interface RecordOptions extends Pick<RecordCommand, 'interval' | 'depth' | 'url' | 'format'> {
+interface RecordOptions extends Pick<RecordCommand, 'interval' | 'depth' | 'format'> {
+  readonly url: string;
+  readonly direct: boolean;
+  readonly config?: string;
   readonly types?: NonNullable<RecordCommand['types']>;
   readonly for?: number;
   readonly out: string;

@@ -8,6 +8,7 @@ import { accessOf } from './gateway/accessOf.ts';
 import { Interruption } from './Interruption.ts';
 import { EXIT_CODES } from './process.ts';
 import type { CommandContext } from './process.ts';
+import { OwnGateway } from './record/OwnGateway.ts';
 import { Recorder } from './record/Recorder.ts';
 import type { RecordingFormat } from './record/Recorder.ts';
 
@@ -21,17 +22,19 @@ export interface RecordCommand {
   readonly path: string;
   /** Null: until a signal. */
   readonly forMs: number | null;
-  readonly url: string;
+  /** The gateway; null: one of this process alone, which also gives the venue's own frames. */
+  readonly url: string | null;
+  /** The configuration of the gateway of this process; null for the usual one. */
+  readonly config: string | null;
   readonly format: RecordingFormat;
   readonly replaces: boolean;
 }
 
 const ALL: readonly FeedType[] = ['tick', 'candle', 'orderbook', 'trade'];
 
-/** Records live data of a running gateway until its time is over or a signal, and resolves with the exit code. */
+/** Records live data of a gateway until its time is over or a signal, and resolves with the exit code. */
 export async function record(command: RecordCommand, context: CommandContext): Promise<number> {
-  const { broker, symbols, types, interval, depth, forMs, url } = command;
-  const { clock, errorOutput } = context;
+  const { url } = command;
   using interruption = new Interruption(context);
   await using recorder = new Recorder({
     ...command,
@@ -41,6 +44,33 @@ export async function record(command: RecordCommand, context: CommandContext): P
       interruption.end();
     },
   });
+  if (url !== null) return await recordFrom(url, command, { context, interruption, recorder });
+  const { clock } = context;
+  const own = await OwnGateway.start({
+    ...command,
+    context,
+    onFrame: (text) => {
+      recorder.write({ type: 'raw', at: fromEpochMs(clock.now()), text });
+    },
+  });
+  if (typeof own === 'number') return own;
+  await using gateway = own;
+  return await recordFrom(gateway.url, command, { context, interruption, recorder });
+}
+
+interface Recording {
+  readonly context: CommandContext;
+  readonly interruption: Interruption;
+  readonly recorder: Recorder;
+}
+
+async function recordFrom(
+  url: string,
+  command: RecordCommand,
+  { context, interruption, recorder }: Recording,
+): Promise<number> {
+  const { broker, symbols, types, interval, depth, forMs } = command;
+  const { clock, errorOutput } = context;
   let awayAtMs: number | null = null;
   using timers = new DisposableStack();
   const feed = new GatewayFeed({

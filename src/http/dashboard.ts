@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { extname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Logger } from '../shared/logger.ts';
+import { indexPage } from './endpoints.ts';
 import { readOnly } from './respond.ts';
 import type { RequestHandler } from './respond.ts';
 
@@ -43,6 +45,17 @@ export function findDashboard(): string | null {
   const folders = ['../../dist/web/', '../../web/'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
   // The sources of the page have no compressed files.
   return folders.find((folder) => existsSync(join(folder, `${PAGE}.br`))) ?? null;
+}
+
+/** Without the built files of the dashboard `/` is a page with links. */
+export function dashboardPages(logger: Logger): ReadonlyMap<string, RequestHandler> {
+  const folder = findDashboard();
+  try {
+    if (folder !== null) return dashboardHandlers(folder);
+  } catch (error) {
+    logger.warn({ err: error, folder }, 'the dashboard could not be read');
+  }
+  return new Map([['/', indexPage]]);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { CandleDraft, FeedType, OrderBookDraft, TickDraft, TradeDraft } from '../../market/marketData.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
+import { tapSockets } from '../../transport/tap.ts';
 import { openWebSocket } from '../../transport/WebSocketFeed.ts';
 import type { OpenWebSocket } from '../../transport/WebSocketFeed.ts';
 import { impatientOptions } from '../../transport/RequestQueue.ts';
@@ -84,7 +85,7 @@ export class BinanceBroker extends BaseBroker {
     this.#sockets = new BinanceSockets({
       broker: context,
       url: `${websocketUrl.replace(/\/+$/, '')}/stream`,
-      open,
+      open: context.onFrame === undefined ? open : tapSockets(open, context.onFrame),
       attempts: hosts.attempts(websocketUrl),
       lifetimeMs: connectionLifetimeMs,
       onChange: () => {

@@ -5,6 +5,7 @@ import { fromEpochMs } from '../../market/timestamp.ts';
 import { GatewayError } from '../../shared/errors.ts';
 import type { Asker } from '../../shared/FairQueue.ts';
 import { HttpLineFeed } from '../../transport/HttpLineFeed.ts';
+import { tapLines } from '../../transport/tap.ts';
 import { impatientOptions } from '../../transport/RequestQueue.ts';
 import type { Parking } from '../../transport/RequestQueue.ts';
 import { BaseBroker, isSameCondition } from '../BaseBroker.ts';
@@ -323,11 +324,12 @@ export class OandaBroker extends BaseBroker {
   #startStreaming(names: ReadonlySet<string>): void {
     const { credentials, environment, open = (options) => new HttpLineFeed(options) } = this.#options;
     const { streamUrl } = hostsOf(environment, this.#options);
+    const { onFrame } = this.context;
     this.#stream = new OandaStream(
       {
         broker: this.context,
         budget: this.#budget,
-        open,
+        open: onFrame === undefined ? open : (options) => open(tapLines(options, onFrame)),
         target: (wanted) => credentials.use((lent) => streamTarget(streamUrl, lent, wanted)),
         listener: {
           onPrice: (price) => {
