@@ -82,7 +82,6 @@ describe.skipIf(NGINX === undefined)(
           const tab = await browser.newPage();
           await tab.goto(`${url}/graphql`);
           await tab.locator('.graphiql-execute-button').click();
-          await tab.getByRole('menuitem', { name: 'Ticks' }).click();
           await tab.locator('.graphiql-response').getByText('"bid"').first().waitFor();
         } finally {
           await browser.close();
