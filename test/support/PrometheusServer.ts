@@ -32,6 +32,8 @@ export class PrometheusServer implements AsyncDisposable {
       server.#url = `http://${address}/api/v1`;
       return address !== undefined;
     }, 'Prometheus to listen');
+    // It listens before it answers.
+    await waitFor(async () => (await fetch(new URL('/-/ready', server.#url))).ok, 'a Prometheus that is ready');
     return server;
   }
 
