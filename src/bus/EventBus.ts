@@ -16,13 +16,13 @@ export interface StreamReceiver {
    * are kept but delivered to nobody.
    */
   receive(key: StreamKey, start: StreamStart, past: readonly MarketData[]): Channel;
-  /** What is kept of a stream: events that may not be lost, oldest first, and at the end its last value or whole book. */
+  /** Returns the events that are kept of a stream: those that may not be lost, oldest first, then its last value or whole book. */
   known(key: StreamKey): readonly MarketData[];
   /** Resolves when the stream's subscribers can take more without leaving anything out; null if they can now. @default null */
   room?(key: StreamKey): Promise<unknown> | null;
 }
 
-/** What other gateways have published of a stream that this one produces now, oldest first. */
+/** The events that other gateways have published of a stream that this one produces now, oldest first. */
 export interface StreamPast {
   /** The subscribers of this gateway have it, or there are none. */
   readonly known: readonly MarketData[];
@@ -62,7 +62,7 @@ export interface Fleet {
   onPause(listener: (host: string, durationMs: number) => void): void;
 }
 
-/** What the fleet asks of a gateway for one broker. */
+/** The fleet asks this of a gateway for one broker. */
 export interface FleetMember {
   /** This gateway leads from now on: it produces the streams that it wants itself, and those that others want. */
   lead(): void;
@@ -82,7 +82,7 @@ export interface FleetSeat extends AsyncDisposable {
    */
   follow(key: StreamKey, goesOn: boolean): Disposable;
   /**
-   * What was last published of a stream that may not be lost, by whichever gateway. `goesOn`: this gateway has followed it.
+   * Resolves with the newest events of a lossless stream, by whichever gateway. `goesOn`: this gateway has followed it.
    * Never rejects.
    */
   past(key: StreamKey, goesOn: boolean): Promise<StreamPast>;

@@ -1,7 +1,7 @@
 import type { CommandContext, StopSignal } from './process.ts';
 import { SIGNAL_EXIT_CODES } from './process.ts';
 
-/** What npm and a terminal deliver twice within this time is one signal. */
+/** A signal that npm and a terminal deliver twice within this time is one signal. */
 const SAME_SIGNAL_MS = 1_000;
 
 /** Aborts its signal on SIGINT and SIGTERM, until disposed of. A second one ends the process at once. */

@@ -3,7 +3,7 @@ import type { DataOutput } from './process.ts';
 
 /** A reader may be this far behind. */
 const MAX_WAITING_BYTES = 64 * 1_048_576;
-/** Of a terminal that does not know its size. */
+/** The size of a terminal that does not know it. */
 const USUAL = { columns: 80, rows: 24 };
 
 /** The standard output of this process. A reader that has gone, as `head` does, is no error. */

@@ -92,7 +92,7 @@ class LineSight implements Sight {
   [Symbol.dispose](): void {}
 }
 
-/** What the raw protocol sends: the `data` of an event, and a status as it is. */
+/** Returns what the raw protocol sends: the `data` of an event, and a status as it is. */
 function jsonLine(event: MarketData): string {
   return event.type === 'status' ? encodeEvent(event) : JSON.stringify(encodable(event));
 }

@@ -161,7 +161,7 @@ const MAX_ASKERS = 8;
 
 export interface VenueFeedOptions {
   readonly address: StreamAddress & { readonly type: FeedType };
-  /** Where its numbering begins. @default it is numbered when its channel is opened */
+  /** The beginning of its numbering. @default it is numbered when its channel is opened */
   readonly start?: StreamStart;
   /** Publishes its events. @default none */
   readonly channel?: Channel;

@@ -41,7 +41,7 @@ export class Production implements AsyncDisposable {
   readonly #statuses = new Map<string, { feeds: number; readonly followed: Disposable }>();
   /** Symbols whose statuses were followed until this gateway became the producer. */
   readonly #followedStatuses = new Set<string>();
-  /** What other gateways want. */
+  /** The streams that other gateways want, with what holds each open. */
   readonly #served = new Map<StreamKey, Disposable>();
   #leaving: Promise<void> = Promise.resolve();
 
@@ -98,7 +98,7 @@ export class Production implements AsyncDisposable {
     this.#close(feed);
   }
 
-  /** What the fleet has published of a status stream that is to be produced here; null if there is no fleet. */
+  /** Resolves with the statuses of the symbol that the fleet has published before; null if there is no fleet. */
   pastStatuses(symbol: string): Promise<StreamPast> | null {
     const goesOn = this.#followedStatuses.delete(symbol);
     return this.#seat?.past(this.#statusKey(symbol), goesOn) ?? null;

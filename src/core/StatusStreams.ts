@@ -14,7 +14,7 @@ export interface StatusStreamsOptions {
   readonly bus: EventBus;
   readonly clock: Clock;
   readonly numberings: Numberings;
-  /** What other gateways have published of the symbol's statuses; null if there are none. */
+  /** Resolves with the statuses that other gateways have published of the symbol; null if there are no other gateways. */
   readonly past: (symbol: string) => Promise<StreamPast> | null;
 }
 

@@ -43,7 +43,7 @@ export interface SymbolSubscriptionOptions extends OpenSubscriptionOptions {
 }
 
 const REASON_OF_GAP = 'Events were lost that neither the gateway nor the venue has any more.';
-/** What another gateway has reported is awaited so long. */
+/** The statuses that another gateway has reported are awaited this long. */
 const STATUS_PATIENCE_MS = 2_000;
 
 /** The streams of one symbol in a subscription, under one scope. Owned by an OpenSubscription. */

@@ -60,7 +60,7 @@ export function outageOf(status: BrokerStatus): string | null {
   }
 }
 
-/** What clients are told of a broker's state: why it does not serve everything, or what else they should know. */
+/** Returns the sentence that clients are told of a broker's state: why it does not serve everything, or what else they should know. */
 export function reasonOf(status: BrokerStatus): string | null {
   return status.kind === 'connected' ? (status.note ?? null) : outageOf(status);
 }

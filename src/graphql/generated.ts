@@ -320,7 +320,7 @@ export type MockFaultKind =
   | 'gap'
   /** The market closes, for 5 s if `forMs` is left out. Subscribers are told CLOSED, then LIVE; meanwhile `Instrument.tradable` is false. */
   | 'halt'
-  /** Of two messages that follow each other, the second comes first, for 1 s if `forMs` is left out. The gateway mends this: subscribers get events in their order. */
+  /** The second of two messages that follow each other comes first, for 1 s if `forMs` is left out. The gateway mends this: subscribers get events in their order. */
   | 'outOfOrder'
   /** Nothing comes, though the connection stays, for 15 s if `forMs` is left out. Subscribers are told STALE after `feeds.staleAfterMs` of the configuration (10 s by default), and LIVE with the next event. */
   | 'silence';

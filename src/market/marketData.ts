@@ -8,7 +8,7 @@ export type MarketDataType = (typeof MARKET_DATA_TYPES)[number];
 /** The types of events that come from a venue. */
 export type FeedType = Exclude<MarketDataType, 'status'>;
 
-/** Of these types every event counts. Of the others a later one stands for all before it. */
+/** True if every event of the type counts. An event of another type stands for all before it. */
 export function isLossless(type: MarketDataType): boolean {
   return type === 'trade' || type === 'candle' || type === 'status';
 }

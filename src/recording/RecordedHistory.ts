@@ -29,7 +29,7 @@ interface SymbolHistory {
   book: { readonly levels: OrderBook; last: OrderBookUpdate } | null;
 }
 
-/** What has been played of a recording so far: its answers to questions that a venue would be asked. */
+/** Remembers the part of a recording that has been played, and answers from it what a venue would be asked. */
 export class RecordedHistory {
   readonly #symbols = new Map<string, SymbolHistory>();
 

@@ -10,7 +10,7 @@ import type { Timestamp } from '../market/timestamp.ts';
 import { parseHeader, parseLine, recordedAddress, RecordingFault } from './format.ts';
 import type { RecordedLine, RecordingHeader } from './format.ts';
 
-/** What was found in a recording when it was read through. */
+/** The facts that were found in a recording when it was read through. */
 export interface RecordingSummary {
   readonly events: number;
   /** The time of receipt of the last event; null if there is none. */
@@ -101,7 +101,7 @@ export function keyOfEvent(header: RecordingHeader, { symbol, type }: Pick<Marke
 
 /** A piece of a line at the end, which has no line feed, is left out. */
 async function* textLines(path: string): AsyncGenerator<string> {
-  // What was written before the recorder was killed can be read.
+  // The lines that were written before the recorder was killed can be read.
   const gunzip = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
   const file = createReadStream(path);
   pipeline(file, gunzip, () => undefined);

@@ -16,7 +16,7 @@ export interface RecordingWriterOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** What was written is on its way to the disk after this time at most, so that a recorder that is killed loses no more. */
+/** Lines are on their way to the disk after this time at most, so that a recorder that is killed loses no more. */
 const FLUSH_MS = 500;
 /** The disk may be this far behind. */
 const MAX_WAITING_BYTES = 64 * 1_048_576;

@@ -26,7 +26,7 @@ export interface ReplayOptions {
   readonly clock: Clock;
 }
 
-/** Whoever has to know how the replay goes on. */
+/** Is told how the replay goes on. */
 export interface ReplayWatcher {
   /** `note` has changed. */
   onNote(): void;
@@ -76,7 +76,7 @@ export class Replay {
     return this.#options.recording.header;
   }
 
-  /** What clients should know of the broker. */
+  /** A sentence that clients should know of the broker. */
   get note(): string {
     const { path, summary } = this.#options.recording;
     const { startedAt, broker } = this.header;

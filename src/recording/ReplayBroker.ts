@@ -46,7 +46,7 @@ export class ReplayBroker extends BaseBroker {
 
   override resync(): void {}
 
-  /** What came before is not in the recording, which is no gap in it. */
+  /** The recording has nothing from before its start. That is no gap in it. */
   override continueBehind(): void {}
 
   override async fetchCandles(query: CandleQuery): Promise<readonly CandleDraft[]> {

@@ -34,7 +34,7 @@ export class ReplayBus implements EventBus, Fleet {
     return this;
   }
 
-  /** Of a broker that is out of service the gateway itself tells its subscribers. */
+  /** The gateway opens a stream itself only to tell subscribers that the broker is out of service. */
   open(key: StreamKey, start: StreamStart): Channel {
     return this.#receiver.receive(key, start, []);
   }

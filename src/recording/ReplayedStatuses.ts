@@ -4,14 +4,14 @@ import type { FeedName } from './feeds.ts';
 import type { FeedStanding, FeedState, FeedStatus } from '../market/marketData.ts';
 import { fromEpochMs } from '../market/timestamp.ts';
 
-/** What one symbol was last told. */
-interface Told {
+/** The status of a symbol that was reported last. */
+interface LastReport {
   readonly last: FeedStatus | null;
   readonly state: FeedState;
   readonly reason: string | null;
 }
 
-const NOTHING_TOLD: Told = { last: null, state: 'live', reason: null };
+const NO_REPORT: LastReport = { last: null, state: 'live', reason: null };
 /** The place of a status that stands in no stream. */
 const NO_PLACE = { sequence: 0, cursor: formatCursor(cursorPrefix('-'.repeat(8), NO_EPOCH), 0) };
 
@@ -24,7 +24,7 @@ export class ReplayedStatuses {
   readonly #feeds: readonly FeedName[];
   /** Feeds that somebody wants, and that are not in the recording. */
   readonly #absent: FeedName[] = [];
-  #told = NOTHING_TOLD;
+  #told = NO_REPORT;
 
   constructor(symbol: { readonly broker: string; readonly symbol: string }, feeds: readonly FeedName[]) {
     this.#symbol = symbol;
@@ -75,7 +75,7 @@ export class ReplayedStatuses {
 
   /** Everything begins anew. */
   clear(): void {
-    this.#told = NOTHING_TOLD;
+    this.#told = NO_REPORT;
   }
 
   #standings(status: FeedStatus, standing: Pick<FeedStanding, 'state' | 'reason'>): readonly FeedStanding[] {

@@ -7,7 +7,7 @@ import type { CandleInterval, FeedType, MarketData, MarketDataType, StreamAddres
 import { parseTimestamp } from '../market/timestamp.ts';
 import type { Timestamp } from '../market/timestamp.ts';
 
-/** What a recording says of itself in its first line. */
+/** The first line of a recording, which describes the rest. */
 export interface RecordingHeader {
   /** The version of tickgraph that took it. */
   readonly tickgraph: string;

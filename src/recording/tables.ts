@@ -2,7 +2,7 @@ import type { FeedStatus, MarketData, MarketDataType, OrderBookUpdate, PriceLeve
 import { assertNever } from '../shared/errors.ts';
 
 /**
- * What is in a column. `decimal`: a plain decimal number, digit for digit. `time`: an instant as RFC 3339 text. `integer`: a
+ * The kind of a column's values. `decimal`: a plain decimal number, digit for digit. `time`: an instant as RFC 3339 text. `integer`: a
  * safe integer.
  */
 export type ColumnKind = 'text' | 'decimal' | 'time' | 'integer' | 'flag';

@@ -30,7 +30,7 @@ const LONGEST_PATIENCE_MS = 600_000;
 const UNREADABLE_IN_A_ROW = 5;
 /** Nothing waits that long on its way: messages that seem older are a recording that is played. */
 const LATEST_MS = 86_400_000;
-/** What is from further ahead makes no sense. */
+/** An event that is dated further ahead makes no sense. */
 const MAX_AHEAD_MS = 86_400_000;
 /** A wall clock that is set moves by more than this between two samples; one that is corrected slowly does not. */
 const WALL_JUMP_MS = 250;

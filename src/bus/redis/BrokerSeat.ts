@@ -165,7 +165,7 @@ export class BrokerSeat implements FleetSeat {
       const address = addressOf(key);
       kept = frames.flatMap((text) => parseFrame(address, text)?.lines.filter(isKept) ?? []);
     } catch {
-      // What this gateway has itself must do.
+      // This gateway has to make do with the events that it has itself.
     }
     const own = receiver().known(key).filter(isKept);
     const newest = kept.at(-1);
@@ -290,7 +290,7 @@ export class BrokerSeat implements FleetSeat {
     if (fence === null) return;
     this.#wanted.sweep();
     this.#serve();
-    // What is announced has been sent before.
+    // A beat announces only lines that have been sent.
     this.#led.flush();
     this.#say({ kind: 'beat', node: this.#options.node, fence, next: this.#led.newPlaces() });
   }

@@ -144,7 +144,7 @@ export class FollowedStreams implements Disposable {
 
   #take(reader: StreamReader, text: string): void {
     const { broker, clock, metrics, onLeader } = this.#options;
-    // What this gateway published while it led may still come back to it.
+    // Frames that this gateway published while it led may still come back to it.
     if (this.#followed.get(reader.key)?.reader !== reader) return;
     const frame = parseFrame(reader.address, text);
     if (frame === null || !isPlausible(frame.fence, clock.now())) {

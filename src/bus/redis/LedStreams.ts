@@ -28,7 +28,7 @@ export const KEPT_EVENTS = 1_000;
 const KEPT_MS = 150_000;
 /** How often the end of what is kept is put off. */
 const PUT_OFF_MS = 20_000;
-/** What Redis lacks of a stream is sent again so often at most. */
+/** A stream that Redis lacks a part of is sent again whole, at most this often. */
 const COMPLETE_MS = 1_000;
 
 interface LedStream {
@@ -49,7 +49,7 @@ interface Destination {
   completedMs: number;
 }
 
-/** What a leader publishes: to its own subscribers first, then to the gateways that want it. */
+/** Publishes the streams of a leader: to its own subscribers first, then to the gateways that want them. */
 export class LedStreams {
   readonly #options: LedStreamsOptions;
   readonly #streams = new Map<StreamKey, LedStream>();

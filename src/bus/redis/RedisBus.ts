@@ -106,7 +106,7 @@ export class RedisBus implements EventBus, Fleet {
     const local = this.#receiver.receive(key, startBehind(known, missed, start), known);
     for (const event of missed) local.publish(event);
     const { broker, scope } = addressOf(key);
-    // What flows because of a client's own credentials stays on this gateway.
+    // A stream that flows because of a client's own credentials stays on this gateway.
     return scope === SHARED ? (this.#seats.get(broker)?.open(key, start, local) ?? local) : local;
   }
 
@@ -168,7 +168,7 @@ export class RedisBus implements EventBus, Fleet {
   }
 }
 
-/** What Redis means by the code in its answer; null if that is none of these. */
+/** Returns the sentence for the code in an answer of Redis; null if it has none of these codes. */
 function refusalOf(answer: string): string | null {
   const code = /\b(?:LOADING|MISCONF|NOAUTH|NOPERM|OOM|READONLY|WRONGPASS)\b/.exec(answer)?.[0];
   return code === undefined ? null : (REFUSALS[code] ?? null);

@@ -278,7 +278,7 @@ export class RedisLink implements AsyncDisposable {
 
   #newChannel(listeners = new Set<Listener>()): Channel {
     const dispatch = (message: string): void => {
-      // What is missing could not be asked for, nor can anybody be told that it is wanted.
+      // Without the other connection, missing lines could not be asked for, and nobody could be told that the stream is wanted.
       if (!this.isReady) return;
       for (const listener of listeners) listener(message);
     };

@@ -9,7 +9,7 @@ interface Gateway {
   heardMs: number;
 }
 
-/** What other gateways want of the leader. */
+/** Remembers which streams other gateways want of the leader. */
 export class Wanted {
   readonly #clock: Clock;
   readonly #gateways = new Map<string, Gateway>();

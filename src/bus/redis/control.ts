@@ -24,7 +24,7 @@ const schema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('released'), node }),
 ]);
 
-/** What gateways tell each other about one broker. */
+/** A message by which gateways tell each other about one broker. */
 export type ControlMessage = z.infer<typeof schema>;
 
 /** Returns null for a text that is no such message about the broker: of another version, or of somebody else. */

@@ -8,7 +8,7 @@ export interface BrokerNames {
   readonly lease: string;
   /** The greatest tenure that there has been. */
   readonly fence: string;
-  /** What gateways tell each other about the broker. */
+  /** The channel on which gateways tell each other about the broker. */
   readonly control: string;
 }
 

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import type { Clock } from '../../shared/clock.ts';
 import { isRecord } from './eventOf.ts';
 
-/** What a gateway answers, or how the connection failed. */
+/** The gateway refused a request, or the connection to it failed. */
 export class GatewayFault extends Error {
   override readonly name = 'GatewayFault';
   /** It may be different at the next attempt. */

@@ -11,7 +11,7 @@ import { AUTHENTICATE, BROKERS, INSTRUMENTS, MARKET_DATA } from './documents.ts'
 import { eventOf, isRecord, nameIn } from './eventOf.ts';
 import { GatewayClient, GatewayFault } from './GatewayClient.ts';
 
-/** What is wanted of a gateway. */
+/** The streams that are wanted of a gateway. */
 export interface FeedRequest {
   readonly broker: string;
   readonly symbols: readonly string[];
@@ -148,7 +148,7 @@ export class GatewayFeed {
     if (this.#isAway) listener.onBack();
     this.#isAway = false;
     this.#backoff.reset();
-    // What comes of the past concerns this connection alone.
+    // A report on events of the past concerns this connection alone.
     if (event.type === 'status' && event.replay !== null) return;
     this.#cursors.set(JSON.stringify([event.symbol, event.type]), event.cursor);
     listener.onEvent(event);

@@ -18,7 +18,7 @@ export interface Sight extends Disposable {
   begin(description: FeedDescription): Promise<void>;
   /** Returns false if nobody sees it. */
   show(event: MarketData): boolean;
-  /** What is wrong; null: nothing is any more. */
+  /** Shows a sentence about what is wrong; null takes it away. */
   tell(trouble: string | null): void;
   resize(): void;
   /** The reader did not keep up. */

@@ -4,7 +4,7 @@ import { assertNever } from '../../shared/errors.ts';
 /** Messages are counted over so long. */
 const RATE_SECONDS = 5;
 
-/** What is known of one symbol, for somebody who looks at it. Times are monotonic milliseconds. */
+/** The newest data of one symbol, for somebody who looks at it. Times are monotonic milliseconds. */
 export class WatchedSymbol {
   readonly name: string;
   tick: Tick | null = null;
@@ -13,7 +13,7 @@ export class WatchedSymbol {
   book: OrderBookUpdate | null = null;
   status: FeedStatus | null = null;
   gaps = 0;
-  /** Of the last event that is no status. */
+  /** When the last event came that is no status. */
   lastEventMs: number | null = null;
   #statusMs = 0;
   /** How many messages came in each of the last seconds. */

@@ -1,11 +1,11 @@
 import type { PriceLevel } from '../../market/marketData.ts';
 import type { WatchedSymbol } from './WatchedSymbol.ts';
 
-/** What is to be seen. */
+/** The content of the table. */
 export interface TableView {
   /** Names what is watched. */
   readonly title: string;
-  /** What is wrong with the gateway; null if nothing is. */
+  /** A sentence about what is wrong with the gateway; null if nothing is. */
   readonly trouble: string | null;
   readonly symbols: readonly WatchedSymbol[];
   readonly hasCandles: boolean;

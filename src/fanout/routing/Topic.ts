@@ -47,7 +47,7 @@ export class Topic {
     return made;
   }
 
-  /** What has to be waited for until every subscriber has room for more. */
+  /** The promises that resolve when subscribers that are full have room for more. */
   rooms(): readonly Promise<void>[] {
     return this.#groups.flatMap(({ subscribers }) => [...subscribers].flatMap((each) => each.room?.() ?? []));
   }

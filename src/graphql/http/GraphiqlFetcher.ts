@@ -58,7 +58,7 @@ interface ServerMessage {
   readonly payload?: unknown;
 }
 
-/** What the page itself asks the gateway for. */
+/** The answer to a query that the page itself asks. */
 interface GatewayAnswer {
   readonly data?: {
     readonly brokers?: readonly {
