@@ -13,6 +13,7 @@ import type {
   TradeDraft,
 } from '../market/marketData.ts';
 import { toEpochMs } from '../market/timestamp.ts';
+import { assertNever } from '../shared/errors.ts';
 
 /** As many as one query can ask for, and some more. */
 const MAX_CANDLES = 5_000;
@@ -49,6 +50,8 @@ export class RecordedHistory {
       case 'orderbook':
         addToBook(symbol, event);
         break;
+      default:
+        assertNever(event);
     }
   }
 

@@ -8,7 +8,7 @@ import type {
   StreamPast,
   StreamReceiver,
 } from '../bus/EventBus.ts';
-import { NO_RECEIVER } from '../bus/MemoryBus.ts';
+import { ReceiverSlot } from '../bus/ReceiverSlot.ts';
 import type { StreamStart } from '../market/cursor.ts';
 import type { StreamKey } from '../market/marketData.ts';
 import { randomId } from '../shared/random.ts';
@@ -24,7 +24,7 @@ const NOTHING: Disposable = { [Symbol.dispose]: () => undefined };
 export class ReplayBus implements EventBus, Fleet {
   readonly health: BusHealth = { engine: 'memory', state: 'ok', reason: null };
   readonly #replay: Replay;
-  #receiver = NO_RECEIVER;
+  readonly #receiver = new ReceiverSlot();
 
   constructor(replay: Replay) {
     this.#replay = replay;
@@ -36,20 +36,15 @@ export class ReplayBus implements EventBus, Fleet {
 
   /** The gateway opens a stream itself only to tell subscribers that the broker is out of service. */
   open(key: StreamKey, start: StreamStart): Channel {
-    return this.#receiver.receive(key, start, []);
+    return this.#receiver.current.receive(key, start, []);
   }
 
   subscribe(receiver: StreamReceiver): Disposable {
-    this.#receiver = receiver;
-    return {
-      [Symbol.dispose]: () => {
-        if (this.#receiver === receiver) this.#receiver = NO_RECEIVER;
-      },
-    };
+    return this.#receiver.fill(receiver);
   }
 
   join(_broker: string, _member: FleetMember): FleetSeat {
-    this.#replay.open(this.#receiver);
+    this.#replay.open(this.#receiver.current);
     return new ReplaySeat(this.#replay);
   }
 
@@ -58,7 +53,7 @@ export class ReplayBus implements EventBus, Fleet {
   onPause(): void {}
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#receiver = NO_RECEIVER;
+    this.#receiver.clear();
     return this.#replay.close();
   }
 }

@@ -18,30 +18,38 @@ export interface TableWriterOptions {
   readonly format: 'csv' | 'parquet';
   readonly types: readonly FeedType[];
   readonly replaces: boolean;
+  /** Called once if a file can't be written any more. */
   readonly onFault: (error: unknown) => void;
 }
 
 /** Rows of a parquet file wait in memory until there are so many. */
 const GROUP_ROWS = 20_000;
+/** The disk may be this far behind. */
 const MAX_WAITING_BYTES = 64 * 1_048_576;
 
 /** Writes events as flat tables for analysis: one file for each type, and one for the statuses. */
 export class TableWriter implements AsyncDisposable {
+  readonly #options: TableWriterOptions;
   readonly #tables = new Map<MarketDataType, Table>();
+  #hasFailed = false;
 
-  private constructor() {}
+  private constructor(options: TableWriterOptions) {
+    this.#options = options;
+  }
 
   /** Begins all files. Rejects if one of them can't be made, or exists and is not to be replaced. */
   static async create(options: TableWriterOptions): Promise<TableWriter> {
-    const { path, format, replaces, onFault, types } = options;
+    const { path, format, replaces, types } = options;
     await using made = new AsyncDisposableStack();
-    const writer = new TableWriter();
+    const writer = new TableWriter(options);
     for (const type of MARKET_DATA_TYPES) {
       if (type !== 'status' && !types.includes(type)) continue;
       const name = tablePath(path, type, types);
       const file = createWriteStream(name, { flags: replaces ? 'w' : 'wx' });
       await once(file, 'open');
-      file.on('error', onFault);
+      file.on('error', (error) => {
+        writer.#fail(error);
+      });
       made.defer(async () => {
         file.destroy();
         await rm(name);
@@ -57,14 +65,13 @@ export class TableWriter implements AsyncDisposable {
     return this.#tables.values().reduce((sum, { file }) => sum + file.bytesWritten, 0);
   }
 
-  /** True while the disk is so far behind that nothing more may wait. */
-  get isFull(): boolean {
-    return this.#tables.values().some(({ file }) => file.writableLength > MAX_WAITING_BYTES);
-  }
-
   write(line: RecordedLine): void {
-    if (line.type === 'raw' || line.type === 'outage' || line.type === 'end') return;
-    this.#tables.get(line.type)?.add(rowsOf(line));
+    if (this.#hasFailed || line.type === 'raw' || line.type === 'outage' || line.type === 'end') return;
+    const table = this.#tables.get(line.type);
+    table?.add(rowsOf(line));
+    if (table !== undefined && table.file.writableLength > MAX_WAITING_BYTES) {
+      this.#fail(new Error('The disk does not keep up.'));
+    }
   }
 
   /** Completes the files. */
@@ -75,6 +82,12 @@ export class TableWriter implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#options.onFault(error);
   }
 }
 

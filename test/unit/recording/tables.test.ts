@@ -54,3 +54,15 @@ describe('tables for analysis', () => {
     await expect(readFile(folder.file('x.candle.csv'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
+
+it('a disk that does not keep up ends the tables with that reason, said once, and nothing more waits', async () => {
+  await using folder = await TemporaryFolder.make();
+  const faults: unknown[] = [];
+  const options = { path: folder.file('x.csv'), format: 'csv', types: ['tick'], replaces: false } as const;
+  await using writer = await TableWriter.create({ ...options, onFault: (error) => faults.push(error) });
+  const large = { ...tick(1), symbol: 'X'.repeat(1_000_000) };
+  for (let n = 0; n < 100; n += 1) writer.write(large);
+  expect(faults).toEqual([new Error('The disk does not keep up.')]);
+  await writer.close();
+  expect(writer.bytes).toBeLessThan(70_000_000);
+});
