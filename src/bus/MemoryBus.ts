@@ -1,37 +1,24 @@
 import type { StreamStart } from '../market/cursor.ts';
 import type { StreamKey } from '../market/marketData.ts';
 import type { BusHealth, Channel, EventBus, StreamReceiver } from './EventBus.ts';
-
-const DISCARD: Channel = {
-  publish: () => undefined,
-  reset: () => undefined,
-  [Symbol.dispose]: () => undefined,
-};
-
-/** Receives nothing. */
-export const NO_RECEIVER: StreamReceiver = { receive: () => DISCARD, known: () => [] };
+import { ReceiverSlot } from './ReceiverSlot.ts';
 
 /** The bus of a single gateway process: what is published goes straight to the receiver. */
 export class MemoryBus implements EventBus {
   readonly fleet = null;
   readonly health: BusHealth = { engine: 'memory', state: 'ok', reason: null };
-  #receiver = NO_RECEIVER;
+  readonly #receiver = new ReceiverSlot();
 
   open(key: StreamKey, start: StreamStart): Channel {
-    return this.#receiver.receive(key, start, []);
+    return this.#receiver.current.receive(key, start, []);
   }
 
   subscribe(receiver: StreamReceiver): Disposable {
-    this.#receiver = receiver;
-    return {
-      [Symbol.dispose]: () => {
-        if (this.#receiver === receiver) this.#receiver = NO_RECEIVER;
-      },
-    };
+    return this.#receiver.fill(receiver);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#receiver = NO_RECEIVER;
+    this.#receiver.clear();
     return Promise.resolve();
   }
 }

@@ -16,7 +16,7 @@ import type {
   StreamPast,
   StreamReceiver,
 } from '../EventBus.ts';
-import { NO_RECEIVER } from '../MemoryBus.ts';
+import { ReceiverSlot } from '../ReceiverSlot.ts';
 import { BrokerSeat } from './BrokerSeat.ts';
 import type { Batching } from './Outgoing.ts';
 import { Pauses } from './Pauses.ts';
@@ -55,7 +55,7 @@ export class RedisBus implements EventBus, Fleet {
   readonly #pauses: Pauses;
   readonly #seats = new Map<string, BrokerSeat>();
   readonly #node = randomId();
-  #receiver = NO_RECEIVER;
+  readonly #receiver = new ReceiverSlot();
   #health: BusHealth = { engine: 'redis', state: 'connecting', reason: null };
   /** Why Redis can't be reached, in its own words; none while it can. */
   readonly #troubles = new Set<string>();
@@ -103,7 +103,7 @@ export class RedisBus implements EventBus, Fleet {
   }
 
   open(key: StreamKey, start: StreamStart, { known, missed }: StreamPast = NO_PAST): Channel {
-    const local = this.#receiver.receive(key, startBehind(known, missed, start), known);
+    const local = this.#receiver.current.receive(key, startBehind(known, missed, start), known);
     for (const event of missed) local.publish(event);
     const { broker, scope } = addressOf(key);
     // A stream that flows because of a client's own credentials stays on this gateway.
@@ -111,12 +111,7 @@ export class RedisBus implements EventBus, Fleet {
   }
 
   subscribe(receiver: StreamReceiver): Disposable {
-    this.#receiver = receiver;
-    return {
-      [Symbol.dispose]: () => {
-        if (this.#receiver === receiver) this.#receiver = NO_RECEIVER;
-      },
-    };
+    return this.#receiver.fill(receiver);
   }
 
   join(broker: string, member: FleetMember): FleetSeat {
@@ -126,7 +121,7 @@ export class RedisBus implements EventBus, Fleet {
       node: this.#node,
       member,
       link: this.#link,
-      receiver: () => this.#receiver,
+      receiver: () => this.#receiver.current,
       onEnd: () => {
         if (this.#seats.get(broker) === seat) this.#seats.delete(broker);
       },
@@ -145,7 +140,7 @@ export class RedisBus implements EventBus, Fleet {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#seats.values()].map((seat) => seat[Symbol.asyncDispose]()));
-    this.#receiver = NO_RECEIVER;
+    this.#receiver.clear();
     await this.#link[Symbol.asyncDispose]();
   }
 
