@@ -33,7 +33,7 @@ export default {
       to: { path: '^(src|test|bench)/' },
     },
     { name: 'not-the-page', severity: 'error', from: { path: '^(src|client)/' }, to: { path: '^web/' } },
-    { name: 'not-the-client', severity: 'error', from: { path: '^src/' }, to: { path: '^client/' } },
+    { name: 'not-the-client', severity: 'error', from: { path: '^src/(?!cli/)' }, to: { path: '^client/' } },
     ...Object.entries(layers).map(([layer, allowed]) =>
       only(`layer-${layer}`, `^src/${layer}/`, [
         `^src/${layer}/`,

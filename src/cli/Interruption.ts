@@ -1,8 +1,5 @@
 import type { CommandContext, StopSignal } from './process.ts';
-import { SIGNAL_EXIT_CODES } from './process.ts';
-
-/** A signal that npm and a terminal deliver twice within this time is one signal. */
-const SAME_SIGNAL_MS = 1_000;
+import { SAME_SIGNAL_MS, SIGNAL_EXIT_CODES } from './process.ts';
 
 /** Aborts its signal on SIGINT and SIGTERM, until disposed of. A second one ends the process at once. */
 export class Interruption implements Disposable {

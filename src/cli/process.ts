@@ -12,6 +12,8 @@ export const EXIT_CODES = { ok: 0, failed: 1, usage: 2 } as const;
 
 /** The exit codes after a second signal, as shells use them: 128 plus the signal's number. */
 export const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+/** Ctrl+C under npm delivers the signal twice: the terminal does to all its processes, and npm passes it on. */
+export const SAME_SIGNAL_MS = 1_000;
 /** A signal that stops the gateway. */
 export type StopSignal = keyof typeof SIGNAL_EXIT_CODES;
 

@@ -7,7 +7,7 @@ import { createLogger } from '../shared/logger.ts';
 import type { Logger } from '../shared/logger.ts';
 import { reportFaults } from './checkConfig.ts';
 import { RunningConfig } from './RunningConfig.ts';
-import { EXIT_CODES, SIGNAL_EXIT_CODES } from './process.ts';
+import { EXIT_CODES, SAME_SIGNAL_MS, SIGNAL_EXIT_CODES } from './process.ts';
 import type { CommandContext, ProcessEvents, RunningServer, StopSignal } from './process.ts';
 
 /** How long the shutdown may take after an unhandled error. */
@@ -123,9 +123,6 @@ interface ProcessListenersOptions {
   /** Called on SIGHUP. */
   readonly reload: () => void;
 }
-
-/** Ctrl+C under npm delivers the signal twice: the terminal does to all its processes, and npm passes it on. */
-const SAME_SIGNAL_MS = 1_000;
 
 type State =
   | { readonly kind: 'running' }

@@ -1,3 +1,4 @@
+import { MARKET_DATA } from '../../../client/marketDataDocument.ts';
 import { enums } from '../../graphql/resolvers/enums.ts';
 import type { BrokerCredentials } from '../../market/credentials.ts';
 import { isDecimal } from '../../market/decimal.ts';
@@ -7,7 +8,6 @@ import { Backoff } from '../../shared/backoff.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
-import { AUTHENTICATE, BROKERS, INSTRUMENTS, MARKET_DATA } from './documents.ts';
 import { eventOf, isRecord, nameIn } from './eventOf.ts';
 import { GatewayClient, GatewayFault } from './GatewayClient.ts';
 
@@ -50,6 +50,20 @@ export interface GatewayFeedOptions {
   readonly clock: Clock;
   readonly random: Random;
 }
+
+const BROKERS = `{ brokers { id kind synthetic supportedTypes requiresAuthentication } }`;
+
+/** One page of a broker's instruments that have the text in a name. */
+const INSTRUMENTS = `query Instruments($broker: ID!, $search: String!, $after: String) {
+  instruments(broker: $broker, search: $search, first: 500, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    edges { node { symbol displayName base quote tickSize lotSize tradable } }
+  }
+}`;
+
+const AUTHENTICATE = `mutation Authenticate($broker: ID!, $credentials: BrokerCredentials!) {
+  authenticateBroker(broker: $broker, credentials: $credentials) { expiresAt }
+}`;
 
 const RECONNECT = { baseMs: 500, maxMs: 10_000 };
 
