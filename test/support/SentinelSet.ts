@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@redis/client';
-import { freePort, REDIS, RedisServer } from './RedisServer.ts';
+import { freePort } from './freePort.ts';
+import { REDIS, RedisServer } from './RedisServer.ts';
 import { waitFor } from './waitFor.ts';
 
 const COUNT = 3;

@@ -2,10 +2,9 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { renameSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../../test/support/freePort.ts';
 import { logLines } from '../../../test/support/logLines.ts';
 import { ADMIN_KEY } from '../config.ts';
 import { nowMs } from './venueMessages.ts';
@@ -228,13 +227,4 @@ export class Gateway implements AsyncDisposable {
     );
     this.#lines = this.#lines.slice(-KEPT_LINES);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -250,6 +250,19 @@ it('what a new leader has still to publish is left to it: history would give it 
   expect(first?.sequence).toBe((last?.sequence ?? 0) + PAST_ROOM + 1);
 });
 
+it('so are the closed candles that a new leader has still to publish', () => {
+  const kept = new Kept('candle');
+  const [first, second, third] = closedCandles(3) as [CandleDraft, CandleDraft, CandleDraft];
+  kept.publish(first);
+  const behind = kept.cursors.at(-1)?.sequence ?? 0;
+  kept.takeOver();
+  expect(kept.log.events.tornBehind(behind)).toBeNull();
+  kept.fillIn([second], Date.parse(first.openTime), Date.parse(third.openTime));
+  expect(kept.ids).toEqual([Date.parse(first.openTime)]);
+  kept.publish(second, third);
+  expect(kept.cursors.map(({ sequence }) => sequence).slice(1)).toEqual([1, 2].map((n) => behind + PAST_ROOM + n));
+});
+
 it('whoever is called because memory is short finds the event that needed it', () => {
   const kept = new Kept();
   const [event] = kept.publish(...trades([1]));
