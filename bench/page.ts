@@ -51,7 +51,7 @@ try {
   });
   await page.goto(url);
   await page.locator('.tape tbody tr').nth(50).waitFor();
-  // What is done once, at the beginning, is no part of the measurement.
+  // Work that is done once, at the beginning, is no part of the measurement.
   await page.waitForTimeout(3_000);
   // Time of the processor, so that other work on the machine does not count.
   const session = await page.context().newCDPSession(page);

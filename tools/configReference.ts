@@ -120,7 +120,7 @@ function variables(path: Path): string {
   return all.map((each) => `\`${each}\``).join('<br>');
 }
 
-/** What the schema says in its message about a value that is none. */
+/** Returns the schema's message about a value that is none. */
 function valuesOf(schema: Schema): string {
   const inner = unwrap(schema);
   const orNull = z.safeParse(schema, null).success ? ', or null' : '';

@@ -22,7 +22,7 @@ export class ScaleProcess implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** What it answers to any message. */
+  /** The answer that it gives to any message. */
   async ask<Answer>(): Promise<Answer> {
     const answer = once(this.#child, 'message');
     this.#child.send('figures');

@@ -3,7 +3,7 @@ import { Fleet, told, untilTold } from '../support/Fleet.ts';
 import { LACKS_REDIS } from '../support/lacksRedis.ts';
 import { waitFor } from '../support/waitFor.ts';
 
-/** Of the two connections to Redis, the one that listens. */
+/** The one of the two connections to Redis that listens. */
 const LISTENS = (begun: string): boolean => begun.includes('subscribe');
 /** The one that publishes and asks. */
 const SPEAKS = (begun: string): boolean => !LISTENS(begun);

@@ -31,7 +31,7 @@ describe.skipIf(NGINX === undefined)(
     );
     const nginx = NGINX === undefined ? null : owned.use(await Nginx.before(gateway.urls.http));
     const url = nginx?.url ?? '';
-    /** What a browser sends whose page came through the proxy. */
+    /** The headers that a browser sends whose page came through the proxy. */
     const page = { headers: { origin: url } };
 
     it('a page may open a GraphQL socket', async () => {

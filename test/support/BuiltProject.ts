@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectFolder } from './GatewayProcess.ts';
 
-/** What the package and the image are made of. */
+/** The package and the image are made of these. */
 const PARTS = ['bin', 'client', 'schema', 'src', 'tools', 'web', 'LICENSE', 'README.md', 'CHANGELOG.md'];
 const FILES = ['package.json', 'package-lock.json', '.npmrc', 'config.example.yaml', 'build.ts'];
 const SETTINGS = ['tsconfig.json', 'tsconfig.build.json'];

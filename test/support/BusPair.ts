@@ -96,7 +96,7 @@ export class LeadingGateway implements AsyncDisposable {
 export class BusPair implements AsyncDisposable {
   readonly redis: RedisServer;
   readonly leader: LeadingGateway;
-  /** Of the gateway that follows. */
+  /** The seat of the gateway that follows. */
   readonly seat: FleetSeat;
   readonly bus: RedisBus;
   readonly metrics = new Metrics();

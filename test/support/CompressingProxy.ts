@@ -37,7 +37,7 @@ function passOn(gatewayUrl: string, incoming: IncomingMessage, outgoing: ServerR
   const { method, url, headers } = incoming;
   const upstream = request(new URL(url ?? '/', gatewayUrl), { method, headers }, (answer) => {
     const { 'content-length': _length, ...rest } = answer.headers;
-    // What is compressed already stays as it is.
+    // An answer that is compressed already stays as it is.
     const isPlain = rest['content-encoding'] === undefined;
     const mayTransform = isPlain && rest['cache-control']?.includes('no-transform') !== true;
     outgoing.writeHead(

@@ -23,7 +23,7 @@ export class DashboardPage implements AsyncDisposable {
   readonly complaints: string[] = [];
   /** The hosts that the page asked for anything. */
   readonly hosts = new Set<string>();
-  /** What the page and the gateway said to each other over the WebSocket. */
+  /** The messages of the page and the gateway over the WebSocket. */
   readonly sent: string[] = [];
   readonly received: string[] = [];
 

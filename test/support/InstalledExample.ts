@@ -13,7 +13,7 @@ const packageFile = z.object({
   devDependencies: z.record(z.string(), z.string()).default({}),
 });
 
-/** What an example's package.json says that it needs, with the versions. */
+/** Returns the packages that an example's package.json names, with their versions. */
 export function packagesOf(example: string): Readonly<Record<string, string>> {
   const text = readFileSync(join(projectFolder, 'examples', example, 'package.json'), 'utf8');
   const { dependencies, devDependencies } = packageFile.parse(JSON.parse(text));

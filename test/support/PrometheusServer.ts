@@ -37,7 +37,7 @@ export class PrometheusServer implements AsyncDisposable {
     return server;
   }
 
-  /** What its API answers, which is an error if it refuses. */
+  /** Asks its API. Rejects if that refuses. */
   async get(path: string, params: Readonly<Record<string, string>> = {}): Promise<unknown> {
     const response = await fetch(`${this.#url}/${path}?${new URLSearchParams(params)}`);
     const { status, data, error } = (await response.json()) as { status: string; data: unknown; error?: string };

@@ -9,7 +9,7 @@ import { waitFor } from './waitFor.ts';
 
 const KEY = keyFor('BTCUSDT');
 
-/** What a bus promises to gateways that share one server. `start` makes the server. */
+/** Tests what a bus promises to gateways that share one server. `start` makes the server. */
 export function promisesOfEveryFleet(start: () => Promise<RedisServer>): void {
   const pair = async (): Promise<BusPair> => BusPair.over(await start());
 
@@ -124,7 +124,7 @@ export function promisesOfEveryFleet(start: () => Promise<RedisServer>): void {
   });
 }
 
-/** What neither the leader nor another gateway of this version sends on the channel of KEY. */
+/** Frames that neither the leader nor another gateway of this version sends on the channel of KEY. */
 function foreignFrames(): readonly string[] {
   const fence = Math.floor(Date.now() / 1_000);
   const frame = { fence: fence + 3_600, first: 1, sentMs: Date.now(), start: null };

@@ -3,7 +3,7 @@ import ts from 'typescript';
 import type { CodeBlock } from './docPages.ts';
 import { projectFolder } from './GatewayProcess.ts';
 
-/** What the code of pages takes from the code around it. */
+/** Declarations that the code of pages takes from the code around it. */
 const AROUND = `
   declare const client: import('graphql-ws').Client;
   declare const fetchQuery: import('relay-runtime').FetchFunction;
@@ -13,7 +13,7 @@ const AROUND = `
   declare function currentToken(): Promise<string>;
 `;
 
-/** What the compiler says about blocks in `ts` (strictly) or `js`, each as a module of its own in the project. */
+/** Returns the compiler's errors in blocks of `ts` (strictly) or `js`, each as a module of its own in the project. */
 export function typeErrors(blocks: readonly CodeBlock[]): readonly string[] {
   const files = new Map<string, string>([[join(projectFolder, 'docs', 'around.d.ts'), AROUND]]);
   const places = new Map<string, string>();

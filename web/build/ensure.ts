@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const BUILT = `${root}dist/web`;
-/** What the page is made of. */
+/** The page is made of these files. */
 const SOURCES = ['web/**/*', 'client/*.ts', 'package-lock.json'];
 
 /**

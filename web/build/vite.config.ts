@@ -35,7 +35,7 @@ export default defineConfig({
   build: {
     emptyOutDir: true,
     target: 'es2023',
-    // What is inlined as a data: URL would need another permission in the page's policy.
+    // A file that is inlined as a data: URL would need another permission in the page's policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,

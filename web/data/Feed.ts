@@ -17,9 +17,9 @@ export interface FeedOptions {
   readonly everyMs: number;
 }
 
-/** What waits for the next frame. The oldest go first, which a tape or a chart would drop anyway. */
+/** So many events wait for the next frame at most. The oldest go first, which a tape or a chart would drop anyway. */
 const MAX_WAITING = 1_500;
-/** What a page asks for that nobody sees. */
+/** A page that nobody sees asks for this throttle. */
 const AWAY_THROTTLE_MS = 2_000;
 const RETRY_MS = 3_000;
 const EMPTY: FeedReport = {

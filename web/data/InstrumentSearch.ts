@@ -7,7 +7,7 @@ import type { Instrument, SearchResult } from './instruments.ts';
 /** A person who still types is not answered yet. */
 const TYPING_MS = 120;
 
-/** What somebody types into the search box, and what was found for it. */
+/** Searches for the text in the search box, and keeps what was found. */
 export class InstrumentSearch {
   readonly text = signal('');
   readonly found = signal<readonly Instrument[]>([]);

@@ -115,6 +115,6 @@ function take(broker: Broker): void {
   const before = known.find(({ id }) => id === broker.id);
   brokers.value =
     before === undefined ? [...known, broker] : known.map((each) => (each.id === broker.id ? broker : each));
-  // What was refused because the broker was out of service is served again.
+  // A feed that was refused because the broker was out of service is served again.
   if (before !== undefined && broker.enabled && !before.enabled) generation.value += 1;
 }

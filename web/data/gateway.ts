@@ -5,7 +5,7 @@ import { resumable } from '../../client/index.ts';
 import { pageClock } from '../ui/clock.ts';
 import type { LinkState } from './words.ts';
 
-/** What a person logs in with. It is kept in memory only, so a reload of the page asks for it again. */
+/** A person's login. It is kept in memory only, so a reload of the page asks for it again. */
 export type Login = { readonly token: string } | { readonly apiKey: string };
 
 /** How the page's one connection to the gateway is. */

@@ -18,12 +18,12 @@ const FIRST = `query ($broker: ID!, $search: String, $first: Int!) {
 }`;
 /** A broker with more instruments than this is not watched in the order of its symbols. */
 const FEW = 30;
-/** What people look at first, where a broker lists thousands. */
+/** The instruments that people look at first if a broker lists thousands. */
 const WELL_KNOWN = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT', 'BNBUSDT', 'XRPUSDT', 'EUR_USD', 'USD_JPY', 'GBP_USD'];
 const RESULTS_PER_BROKER = 8;
 const MAX_RESULTS = 20;
 
-/** What was found, and which brokers could not be searched. */
+/** The instruments that were found, and the brokers that could not be searched. */
 export interface SearchResult {
   readonly found: readonly Instrument[];
   readonly silent: readonly { readonly broker: string; readonly reason: string }[];

@@ -11,7 +11,7 @@ export function problemOf(thrown: unknown): Problem {
   const extensions = isRecord(first) && isRecord(first['extensions']) ? first['extensions'] : {};
   const code = textOf(extensions['code']) ?? 'UNKNOWN';
   const message = isRecord(first) ? (textOf(first['message']) ?? textOf(first['reason'])) : null;
-  // What has no code of the gateway came from the way to it, and passes.
+  // A problem without a code of the gateway comes from the way to it, and passes.
   return {
     code,
     message: message ?? 'The connection failed.',

@@ -6,7 +6,7 @@ export const QUERY_FORMS = ['GraphQL', 'curl', 'wscat', 'TypeScript'] as const;
 export type QueryForm = (typeof QUERY_FORMS)[number];
 
 export interface QueryContext {
-  /** Where the gateway is, as `http://127.0.0.1:4000`. */
+  /** The gateway's address, as `http://127.0.0.1:4000`. */
   readonly origin: string;
   /** Whether clients have to log in. The text then names a variable of the shell, and never the login itself. */
   readonly needsLogin: boolean;
@@ -20,7 +20,7 @@ const FIELDS: Readonly<Record<MarketDataType, string>> = {
   STATUS: '... on FeedStatus { state reason gap { type from to } replay { recovered events complete } }',
 };
 
-/** What a panel asks for, so that it can be pasted elsewhere and gives the same. */
+/** Writes a panel's query so that it can be pasted elsewhere and gives the same. */
 export function queryText(form: QueryForm, request: MarketDataRequest, context: QueryContext): string {
   switch (form) {
     case 'GraphQL':

@@ -4,7 +4,7 @@ import { firstInstruments } from './instruments.ts';
 import { fromHash, keyOf, MAX_WATCHED, toHash, unique } from './viewLink.ts';
 import type { Listed, View } from './viewLink.ts';
 
-/** What the page shows. The address carries it, so that a copied link shows the same. */
+/** The view of the page. The address carries it, so that a copied link shows the same. */
 export const view = signal<View>(fromHash(location.hash));
 
 export const shown = computed(() => view.value.shown);

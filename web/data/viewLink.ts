@@ -6,7 +6,7 @@ export interface Listed {
   readonly symbol: string;
 }
 
-/** What the page shows. A link carries it. */
+/** The view of the page. A link carries it. */
 export interface View {
   /** Null: whatever is there. */
   readonly shown: Listed | null;

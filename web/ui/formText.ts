@@ -1,4 +1,4 @@
-/** What somebody wrote into a field of a form, without spaces around it. */
+/** Returns what somebody wrote into a field of a form, without spaces around it. */
 export function formText(form: HTMLFormElement, name: string): string {
   const value = new FormData(form).get(name);
   return typeof value === 'string' ? value.trim() : '';

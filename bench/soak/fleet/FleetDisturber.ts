@@ -38,7 +38,7 @@ export interface FleetDisturberOptions {
 
 type RedisFaultKind = Extract<FleetFaultKind, `Redis ${string}`>;
 
-/** What is promised, and what a machine adds on which so many processes share few cores. */
+/** The promised time, and the time that a machine adds on which so many processes share few cores. */
 const KILLED_LIMIT_MS = 5_000 + 2_000;
 const STOPPED_LIMIT_MS = 1_500 + 2_000;
 /** A leader that was cut off closes what it does not need any more within this time. */

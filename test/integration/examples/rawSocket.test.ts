@@ -23,7 +23,7 @@ interface Handlers {
   onConnection(isOpen: boolean): void;
   onEnd(reason: string): void;
 }
-/** What the example's files export. They are plain JavaScript. */
+/** The exports of the example's files. They are plain JavaScript. */
 interface Example {
   readonly Book: new () => Omit<BookEvent, 'type' | 'sequence' | 'kind'> & { take(event: BookEvent): void };
   readonly Feed: new (url: string, request: object, handlers: Handlers) => { close(): void };

@@ -12,7 +12,7 @@ const [TICKS, TRADES, CANDLES] = [keyOfType('tick'), keyOfType('trade'), keyOfTy
 const START = { epoch: epochOf('e'), sequence: 0 };
 const LOG = 'p:1:{binance}:log:trade:BTCUSDT';
 
-/** What a leader publishes, its subscribers and its Redis. */
+/** A leader's streams, its subscribers and its Redis. */
 class Subject {
   readonly clock = new FakeClock();
   /** The commands of each write. */
@@ -21,7 +21,7 @@ class Subject {
   readonly wanted = new Set<StreamKey>();
   readonly published: MarketData[] = [];
   isHeld = true;
-  /** What the last write that had commands is told if it fails. */
+  /** Tells the last write that had commands that it has failed. */
   fail: () => void = () => undefined;
   readonly led = new LedStreams({
     broker: 'binance',

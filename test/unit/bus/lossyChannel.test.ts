@@ -8,7 +8,7 @@ import { OrderBook } from '../../../src/market/OrderBook.ts';
 import { book } from '../../support/events.ts';
 import { epochOf, keyOfType, numbered } from './streams.ts';
 
-/** What happens to the next frame on its way. One that is late comes at the end of a later step. */
+/** The fate of the next frame on its way. One that is late comes at the end of a later step. */
 type Fate = 'arrives' | 'lost' | 'twice' | 'late';
 interface Step {
   readonly deed: 'publish' | 'reset' | 'change' | 'beat' | 'deliver late ones';
@@ -39,7 +39,7 @@ class Leader {
   place = 10;
   sequence = 10;
   epoch = 'a';
-  /** What it knows of the stream. */
+  /** The events that it knows of the stream. */
   known: readonly MarketData[] = [];
   readonly #book = new OrderBook();
   readonly #type: MarketDataType;
@@ -54,7 +54,7 @@ class Leader {
     return this.#frame(Array.from({ length: count }, () => this.#event()));
   }
 
-  /** What it knew no longer holds. */
+  /** The values that it knew no longer hold. */
   reset(): Frame {
     if (!isLossless(this.#type)) this.known = [];
     return this.#frame([null]);

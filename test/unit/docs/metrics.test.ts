@@ -26,7 +26,7 @@ interface Shown {
 }
 
 const BUS_STATES: readonly BusHealth['state'][] = ['ok', 'connecting', 'lost'];
-/** What Prometheus adds to each series. */
+/** The labels that Prometheus adds to each series. */
 const ADDED = ['instance', 'job'];
 const WORDS = new Set(['and', 'or', 'unless', 'on', 'by', 'offset', 'sum', 'max', 'min', 'avg', 'count']);
 /** Labels whose values the code lists. */
