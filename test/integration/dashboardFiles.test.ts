@@ -100,7 +100,7 @@ describe('without the files of the dashboard', () => {
   it('the gateway runs all the same, and has a page with links', async () => {
     const copy = mkdtempSync(join(tmpdir(), 'tickgraph-unbuilt-'));
     try {
-      for (const part of ['bin', 'src', 'schema', 'package.json']) {
+      for (const part of ['bin', 'client', 'src', 'schema', 'package.json']) {
         cpSync(join(projectFolder, part), join(copy, part), { recursive: true });
       }
       symlinkSync(join(projectFolder, 'node_modules'), join(copy, 'node_modules'));
