@@ -17,12 +17,20 @@ export interface Clock {
   turn(task: () => void): Disposable;
 }
 
+/** A timer of Node's fires at once if it is longer: nearly 25 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** The clock of this process. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, task) {
-    const timer = setTimeout(task, delayMs);
+    let timer: NodeJS.Timeout;
+    const wait = (leftMs: number): void => {
+      if (leftMs <= LONGEST_TIMER_MS) timer = setTimeout(task, leftMs);
+      else timer = setTimeout(wait, LONGEST_TIMER_MS, leftMs - LONGEST_TIMER_MS);
+    };
+    wait(delayMs);
     return {
       [Symbol.dispose]: () => {
         clearTimeout(timer);
