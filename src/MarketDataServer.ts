@@ -298,9 +298,11 @@ function buildBus(
   { config, logger, clock = systemClock, replay }: MarketDataServerOptions,
   metrics: Metrics,
 ): EventBus {
-  if (replay !== undefined) return new ReplayBus(replay);
   const { engine, redis } = config.bus;
-  if (engine === 'memory' || redis.url === null) return new MemoryBus();
+  if (replay !== undefined || engine === 'memory' || redis.url === null) {
+    metrics.busState.set({ state: 'ok' }, 1);
+    return replay === undefined ? new MemoryBus() : new ReplayBus(replay);
+  }
   const bus = new RedisBus({ ...redis, url: redis.url, clock, random: systemRandom, logger, metrics });
   bus.start();
   return bus;

@@ -2,6 +2,7 @@ import type { Channel, EventBus, Fleet, FleetSeat, StreamPast } from '../bus/Eve
 import { addressOf, SHARED, streamKey } from '../market/marketData.ts';
 import type { Scope, StreamKey } from '../market/marketData.ts';
 import type { Asker } from '../shared/FairQueue.ts';
+import type { Metrics } from '../shared/metrics.ts';
 import { randomId } from '../shared/random.ts';
 import type { WantedStream } from './NumberedStream.ts';
 import { hasPast, NO_CHANNEL } from './NumberedStream.ts';
@@ -12,6 +13,7 @@ export interface ProductionOptions {
   readonly id: string;
   readonly scope: Scope;
   readonly bus: EventBus;
+  readonly metrics: Metrics;
   readonly numberings: Numberings;
   /** Every stream of the account. */
   readonly feeds: () => Iterable<VenueFeed>;
@@ -55,8 +57,9 @@ export class Production implements AsyncDisposable {
     return this.#isProducer;
   }
 
-  /** Takes part in the fleet, if there is one. */
+  /** Takes part in the fleet, if there is one. A gateway that is alone leads. */
   join(): void {
+    this.#count();
     if (this.#fleet === null || this.#seat !== null) return;
     this.#turn(false);
     this.#options.onTurn(false);
@@ -80,11 +83,13 @@ export class Production implements AsyncDisposable {
   /** Leaves the fleet: what this gateway has to tell its subscribers, it tells them itself. */
   leave(): void {
     const seat = this.#seat;
-    if (seat === null) return;
-    this.#serve(new Set());
-    this.#seat = null;
-    this.#leaving = Promise.all([this.#leaving, seat[Symbol.asyncDispose]()]).then(() => undefined);
-    if (!this.#isProducer) this.#turn(true);
+    if (seat !== null) {
+      this.#serve(new Set());
+      this.#seat = null;
+      this.#leaving = Promise.all([this.#leaving, seat[Symbol.asyncDispose]()]).then(() => undefined);
+      if (!this.#isProducer) this.#turn(true);
+    }
+    this.#uncount();
   }
 
   /** Opens the channel of a stream. */
@@ -133,8 +138,20 @@ export class Production implements AsyncDisposable {
     for (const feed of feeds()) this.#close(feed);
     if (!isProducer) this.#serve(new Set());
     this.#isProducer = isProducer;
+    this.#count();
     numberings.clear();
     for (const feed of feeds()) this.#begin(feed, true);
+  }
+
+  /** Accounts of clients have no leader: each gateway makes the data of its own. */
+  #count(): void {
+    const { id: broker, metrics, scope } = this.#options;
+    if (scope === SHARED) metrics.busLeader.set({ broker }, this.#isProducer ? 1 : 0);
+  }
+
+  #uncount(): void {
+    const { id: broker, metrics, scope } = this.#options;
+    if (scope === SHARED) metrics.busLeader.remove({ broker });
   }
 
   #begin(feed: VenueFeed, goesOn: boolean): void {

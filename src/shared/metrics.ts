@@ -88,10 +88,16 @@ export class Metrics {
     '1 if the configuration was valid when it was last read, else 0.',
     [],
   );
-  readonly busState = this.#gauge('bus_state', '1 for the state the connection to Redis is in, else 0.', ['state']);
-  readonly busLeader = this.#gauge('bus_leader', '1 if this gateway is connected to the venue for the fleet, else 0.', [
-    'broker',
-  ]);
+  readonly busState = this.#gauge(
+    'bus_state',
+    '1 for the state the connection to Redis is in, else 0. Without Redis it is ok.',
+    ['state'],
+  );
+  readonly busLeader = this.#gauge(
+    'bus_leader',
+    '1 if this gateway is connected to the venue, for all gateways of its fleet, else 0.',
+    ['broker'],
+  );
   readonly busFramesSent = this.#counter('bus_frames_sent_total', 'Batches of events published to other gateways.', [
     'broker',
   ]);

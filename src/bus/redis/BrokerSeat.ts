@@ -114,7 +114,6 @@ export class BrokerSeat implements FleetSeat {
         if (this.#isLeading) this.#standDown();
       },
     });
-    this.#setLeading(false);
     void link.subscribe(this.#names.control, this.#onControl);
     this.#every(BEAT_MS, () => {
       this.#beat();
@@ -131,7 +130,7 @@ export class BrokerSeat implements FleetSeat {
     this.#canLead = canLead;
     this.#lease.isWanted = canLead;
     if (canLead || !this.#isLeading) return;
-    this.#setLeading(false);
+    this.#isLeading = false;
     this.#options.member.follow();
   }
 
@@ -189,14 +188,13 @@ export class BrokerSeat implements FleetSeat {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { broker, link, metrics, node, onEnd } = this.#options;
+    const { link, node, onEnd } = this.#options;
     this.#timers.dispose();
     this.#followed[Symbol.dispose]();
     this.#led.flush();
     this.#say({ kind: 'want', node, keys: [], isAll: true });
     await this.#lease[Symbol.asyncDispose]();
     void link.unsubscribe(this.#names.control, this.#onControl);
-    metrics.busLeader.remove({ broker });
     onEnd();
   }
 
@@ -235,7 +233,7 @@ export class BrokerSeat implements FleetSeat {
   #lead(fence: number): void {
     this.#leader = fence;
     const wasLeading = this.#isLeading;
-    this.#setLeading(true);
+    this.#isLeading = true;
     this.#followed.trouble = null;
     this.#led.begin(fence, () => this.#lease.fence === fence);
     // A gateway that had lost Redis may have led all the time, for its own subscribers.
@@ -263,16 +261,10 @@ export class BrokerSeat implements FleetSeat {
 
   #standDown(): void {
     this.#lease.abandon();
-    this.#setLeading(false);
+    this.#isLeading = false;
     this.#led.end();
     this.#wanted.clear();
     this.#options.member.follow();
-  }
-
-  #setLeading(isLeading: boolean): void {
-    const { broker, metrics } = this.#options;
-    this.#isLeading = isLeading;
-    metrics.busLeader.set({ broker }, isLeading ? 1 : 0);
   }
 
   #want({ node, keys, isAll }: Extract<ControlMessage, { kind: 'want' }>): void {
@@ -304,7 +296,7 @@ export class BrokerSeat implements FleetSeat {
       this.#followed.trouble = { state: 'stale', reason: link.isReady ? reason : NO_REDIS };
     }
     if (onLoss !== 'direct' || link.isReady || silentMs < DIRECT_MS || !this.#canLead) return;
-    this.#setLeading(true);
+    this.#isLeading = true;
     member.lead();
   }
 

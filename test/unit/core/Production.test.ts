@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
-import type { EventBus, FleetMember, FleetSeat, StreamPast } from '../../../src/bus/EventBus.ts';
+import type { EventBus, Fleet, FleetMember, FleetSeat, StreamPast } from '../../../src/bus/EventBus.ts';
 import { Numberings, PAST_ROOM, VenueFeed } from '../../../src/core/NumberedStream.ts';
 import { Production } from '../../../src/core/Production.ts';
 import { parseCursor } from '../../../src/market/cursor.ts';
-import { addressOf } from '../../../src/market/marketData.ts';
+import { addressOf, SHARED } from '../../../src/market/marketData.ts';
 import type { FeedType, StreamKey } from '../../../src/market/marketData.ts';
+import { Metrics } from '../../../src/shared/metrics.ts';
 import { FakeClock } from '../../support/FakeClock.ts';
 import { key, trade } from '../../support/events.ts';
 
@@ -15,9 +16,10 @@ class Subject {
   readonly wanted = new Set<string>();
   readonly production: Production;
   readonly past = Promise.withResolvers<StreamPast>();
+  readonly metrics = new Metrics();
   member: FleetMember | null = null;
 
-  constructor(scope = 'shared') {
+  constructor(scope = SHARED, isAlone = false) {
     const note = (word: string, stream: StreamKey): string => `${word} ${addressOf(stream).type}`;
     const seat: FleetSeat = {
       canLead: false,
@@ -37,16 +39,17 @@ class Subject {
         return Promise.resolve();
       },
     };
+    const fleet: Fleet = {
+      join: (_broker, member) => {
+        this.member = member;
+        return seat;
+      },
+      announcePause: () => undefined,
+      onPause: () => undefined,
+    };
     const bus: EventBus = {
       health: { engine: 'redis', state: 'ok', reason: null },
-      fleet: {
-        join: (_broker, member) => {
-          this.member = member;
-          return seat;
-        },
-        announcePause: () => undefined,
-        onPause: () => undefined,
-      },
+      fleet: isAlone ? null : fleet,
       open: (stream, { sequence }) => {
         this.said.push(`${note('opens', stream)} at ${sequence}`);
         return {
@@ -62,6 +65,7 @@ class Subject {
       id: 'binance',
       scope,
       bus,
+      metrics: this.metrics,
       numberings: new Numberings(new FakeClock(), () => this.production.epoch()),
       feeds: () => this.feeds,
       want: ({ type }) => {
@@ -86,6 +90,12 @@ class Subject {
     this.production.end(feed);
   }
 
+  /** The value of the metric that says whether this gateway leads; null if there is none. */
+  async leads(): Promise<number | null> {
+    const { values } = await this.metrics.busLeader.get();
+    return values.find(({ labels }) => labels.broker === 'binance')?.value ?? null;
+  }
+
   /** What was said since the last time. */
   heard(): readonly string[] {
     return this.said.splice(0);
@@ -100,6 +110,27 @@ it('a gateway that takes no part in a fleet produces everything itself, and so d
   client.production.join();
   client.begin('tick');
   expect([client.member, client.heard()]).toEqual([null, ['opens tick at 0']]);
+});
+
+it('a metric shows who leads: the gateway that is alone, or the leader of the fleet, as long as the broker is in service', async () => {
+  const member = new Subject();
+  expect(await member.leads()).toBeNull();
+  member.production.join();
+  expect(await member.leads()).toBe(0);
+  member.member?.lead();
+  expect(await member.leads()).toBe(1);
+  member.member?.follow();
+  expect(await member.leads()).toBe(0);
+  member.production.leave();
+  expect(await member.leads()).toBeNull();
+  const alone = new Subject(SHARED, true);
+  alone.production.join();
+  expect(await alone.leads()).toBe(1);
+  alone.production.leave();
+  expect(await alone.leads()).toBeNull();
+  const client = new Subject('a-client');
+  client.production.join();
+  expect(await client.leads()).toBeNull();
 });
 
 it('a follower follows each stream, and the statuses of a symbol once', () => {
