@@ -3,7 +3,6 @@ import { systemCode } from '../config/environment.ts';
 import { RecordingFault } from '../recording/format.ts';
 import { Recording } from '../recording/Recording.ts';
 import { Replay } from '../recording/Replay.ts';
-import { withoutAccess } from './gateway/accessOf.ts';
 import { EXIT_CODES } from './process.ts';
 import type { CommandContext, RunningServer } from './process.ts';
 import { serve } from './serve.ts';
@@ -32,11 +31,10 @@ export async function replay(command: ReplayCommand, context: CommandContext): P
     context.errorOutput.write(`tickgraph: ${path}: ${damage} The ${events} events up to there are served.\n`);
   }
   const played = new Replay({ recording, speed, loops, clock: context.clock });
-  const given = withoutAccess(context.env);
-  const { TICKGRAPH_SERVER__PORT: _port, ...env } = given;
+  const { TICKGRAPH_SERVER__PORT: _port, ...env } = context.env;
   return serve(command.config, {
     ...context,
-    env: port === null ? given : { ...env, PORT: String(port) },
+    env: port === null ? context.env : { ...env, PORT: String(port) },
     start: async (options) => {
       const server = await context.start({ ...options, config: withoutBrokers(options.config), replay: played });
       return new ReplayServer(server);

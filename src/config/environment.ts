@@ -21,6 +21,19 @@ const MAX_SLIP = 3;
 /** The variable that names the configuration file. It is not a setting. */
 export const CONFIG_VARIABLE = `${PREFIX}CONFIG`;
 
+/** The variable with the login of the commands that are clients of a gateway. It is no setting of one. */
+export const LOGIN_VARIABLE = `${PREFIX}TOKEN`;
+
+/** The variables with the broker credentials of these commands. They come from the environment because everybody can see a command line. */
+export const CREDENTIAL_VARIABLES = {
+  token: `${PREFIX}BROKER_TOKEN`,
+  accountId: `${PREFIX}BROKER_ACCOUNT_ID`,
+  apiKey: `${PREFIX}BROKER_API_KEY`,
+  apiSecret: `${PREFIX}BROKER_API_SECRET`,
+} as const;
+
+const NO_SETTINGS = new Set<string>([CONFIG_VARIABLE, LOGIN_VARIABLE, ...Object.values(CREDENTIAL_VARIABLES)]);
+
 /** Variables that hosting platforms set. Empty ones are ignored, and a TICKGRAPH_ variable takes precedence. */
 export const PLATFORM_VARIABLES: readonly (readonly [string, Path])[] = [
   ['HOST', ['server', 'host']],
@@ -62,7 +75,7 @@ export function readEnvironment(options: EnvironmentOptions): EnvironmentLayer {
 }
 
 function isOurs(name: string): boolean {
-  return name.startsWith(PREFIX) && name !== CONFIG_VARIABLE && !SERVICE_LINK.test(name);
+  return name.startsWith(PREFIX) && !NO_SETTINGS.has(name) && !SERVICE_LINK.test(name);
 }
 
 class EnvironmentReader implements EnvironmentLayer {

@@ -1,7 +1,6 @@
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { createLogger } from '../../shared/logger.ts';
-import { withoutAccess } from '../gateway/accessOf.ts';
 import { reportFaults } from '../checkConfig.ts';
 import type { CommandContext, RunningServer } from '../process.ts';
 
@@ -28,7 +27,7 @@ export class OwnGateway implements AsyncDisposable {
 
   /** Resolves with the exit code if the configuration is not valid, which has been said. */
   static async start({ broker, config: file, context, onFrame }: OwnGatewayOptions): Promise<OwnGateway | number> {
-    const loaded = loadConfig({ ...context, file, env: withoutAccess(context.env) });
+    const loaded = loadConfig({ ...context, file });
     if (!loaded.ok) return reportFaults(loaded.faults, context);
     const logger = createLogger({ level: 'warn', pretty: 'auto', output: context.errorOutput });
     const { version } = context;

@@ -86,9 +86,9 @@ describe('environment variables', () => {
     ['TICKGRAPH_SERVER__PROT', '1', 'server.prot: found an unknown key, expected TICKGRAPH_SERVER__PORT'],
     ['TICKGRAPH_SERVER_PORT', '1', 'server_port: found an unknown key, expected TICKGRAPH_SERVER__PORT'],
     [
-      'TICKGRAPH_TOKEN',
+      'TICKGRAPH_SECRET',
       '1',
-      /^token: found an unknown key, expected a name that begins with one of: TICKGRAPH_SERVER, /,
+      /^secret: found an unknown key, expected a name that begins with one of: TICKGRAPH_SERVER, /,
     ],
     ['TICKGRAPH_SERVER__PORT__X', '1', 'server.port.x: found an unknown key, expected TICKGRAPH_SERVER__PORT'],
     ['TICKGRAPH_BROKERS__OANDA__SEED', '1', /^brokers\.oanda\.seed: found an unknown key/],
@@ -109,6 +109,17 @@ describe('environment variables', () => {
     expect(fault?.slice(name.length + 2)).toEqual(
       typeof expected === 'string' ? expected : expect.stringMatching(expected),
     );
+  });
+
+  it('of the commands that are clients of a gateway are ignored', () => {
+    const env = {
+      TICKGRAPH_TOKEN: 'a-login',
+      TICKGRAPH_BROKER_TOKEN: 'a',
+      TICKGRAPH_BROKER_ACCOUNT_ID: 'b',
+      TICKGRAPH_BROKER_API_KEY: 'c',
+      TICKGRAPH_BROKER_API_SECRET: 'd',
+    };
+    expect(valid(load({ env }))).toEqual(valid(load({})));
   });
 
   it('from a Kubernetes Service named tickgraph are ignored', () => {
