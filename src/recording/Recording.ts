@@ -24,6 +24,7 @@ export interface RecordingSummary {
 
 const CUT_OFF = 'It ends in the middle: the recorder was killed, or not all of the file is here.';
 const DAMAGED = 'It is damaged in the middle.';
+const UNREADABLE = 'The file of the recording can not be read any more.';
 
 /** A recording in a file. */
 export class Recording {
@@ -78,7 +79,7 @@ export class Recording {
     return new Recording(path, header, { events, endedAt: last.at, starts, epochs, damage });
   }
 
-  /** The lines behind the first, up to the end or the damage. */
+  /** The lines behind the first, up to the end or the damage. Throws a RecordingFault if the file can't be read any more. */
   async *lines(): AsyncGenerator<RecordedLine> {
     let isFirst = true;
     try {
@@ -89,7 +90,7 @@ export class Recording {
         if (line !== undefined) yield line;
       }
     } catch (error) {
-      if (!isDamage(error)) throw error;
+      if (!isDamage(error)) throw new RecordingFault(UNREADABLE, { cause: error });
     }
   }
 }

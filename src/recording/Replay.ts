@@ -10,7 +10,7 @@ import type { Clock } from '../shared/clock.ts';
 import { assertNever } from '../shared/errors.ts';
 import { randomId } from '../shared/random.ts';
 import { recordedFeeds } from './feeds.ts';
-import { recordedAddress } from './format.ts';
+import { recordedAddress, RecordingFault } from './format.ts';
 import type { RecordedLine, RecordingHeader } from './format.ts';
 import { keyOfEvent } from './Recording.ts';
 import type { Recording } from './Recording.ts';
@@ -58,7 +58,8 @@ export class Replay {
   readonly #watchers = new Set<ReplayWatcher>();
   #receiver: StreamReceiver | null = null;
   #playing: { readonly abort: AbortController; readonly ended: Promise<void> } | null = null;
-  #hasEnded = false;
+  /** Why it has ended, as a sentence; null if it has not. */
+  #ended: string | null = null;
   /** Distinguishes the rounds: only in the first one the cursors are those of the recording. */
   #round = 0;
   readonly #epochs = new Map<string, string>();
@@ -81,7 +82,7 @@ export class Replay {
     const { path, summary } = this.#options.recording;
     const { startedAt, broker } = this.header;
     const until = summary.endedAt === null ? '' : ` to ${summary.endedAt}`;
-    const end = this.#hasEnded ? ` ${ENDED}` : '';
+    const end = this.#ended === null ? '' : ` ${this.#ended}`;
     return `A replay of ${basename(path)}: ${broker.id} from ${startedAt}${until}.${end}`;
   }
 
@@ -103,7 +104,7 @@ export class Replay {
   /** The gateway takes the streams from now on. */
   open(receiver: StreamReceiver): void {
     this.#receiver = receiver;
-    this.#hasEnded = false;
+    this.#ended = null;
     this.history.clear();
     this.#openStreams();
   }
@@ -139,17 +140,22 @@ export class Replay {
     const { clock, loops } = this.#options;
     await sleep(clock, GATHER_MS, signal);
     while (!signal.aborted) {
-      await this.#playOnce(signal);
+      const fault = await this.#playOnce(signal).then(() => null, sentenceOf);
       if (signal.aborted) return;
-      this.#tellAll('closed', loops ? ANEW : ENDED);
-      if (!loops) {
-        this.#hasEnded = true;
-        for (const watcher of this.#watchers) watcher.onNote();
+      if (fault !== null || !loops) {
+        this.#end(fault ?? ENDED);
         return;
       }
+      this.#tellAll('closed', ANEW);
       await sleep(clock, REST_MS, signal);
       if (!signal.aborted) this.#beginAnew();
     }
+  }
+
+  #end(reason: string): void {
+    this.#ended = reason;
+    this.#tellAll('closed', reason);
+    for (const watcher of this.#watchers) watcher.onNote();
   }
 
   async #playOnce(signal: AbortSignal): Promise<void> {
@@ -271,6 +277,12 @@ export class Replay {
     this.#streams.set(key, { epoch: start.epoch, channel: receiver.receive(key, start, []) });
     former?.channel[Symbol.dispose]();
   }
+}
+
+/** Why a recording can't be read; throws everything else. */
+function sentenceOf(error: unknown): string {
+  if (error instanceof RecordingFault) return error.message;
+  throw error;
 }
 
 /** Waits until it is time for an event, by the times of receipt. */

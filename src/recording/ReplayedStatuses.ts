@@ -93,9 +93,13 @@ export class ReplayedStatuses {
     return this.#absent.map((feed) => ({
       ...feed,
       state: 'closed',
-      reason: `The recording has no ${feed.type}${feed.interval === null ? '' : ` of ${feed.interval}`}.`,
+      reason: `The recording has no ${nameOf(feed)}.`,
       since,
       gap: null,
     }));
   }
+}
+
+function nameOf({ type, interval }: FeedName): string {
+  return interval === null ? type : `${type} of ${interval}`;
 }

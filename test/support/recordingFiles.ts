@@ -1,7 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cursorPrefix, formatCursor, streamMark } from '../../src/market/cursor.ts';
+import type { MarketData } from '../../src/market/marketData.ts';
 import type { RecordedLine, RecordingHeader } from '../../src/recording/format.ts';
+import { recordedAddress } from '../../src/recording/format.ts';
 import { Recording } from '../../src/recording/Recording.ts';
 import { RecordingWriter } from '../../src/recording/RecordingWriter.ts';
 import { parseTimestamp } from '../../src/market/timestamp.ts';
@@ -26,6 +29,15 @@ export const HEADER: RecordingHeader = {
   depth: 1_000,
   startedAt: parseTimestamp('2026-11-23T07:30:00Z'),
 };
+
+/** The event as one of a recorded stream. */
+export function recorded<Event extends MarketData>(event: Event, sequence: number): Event {
+  const place = { broker: HEADER.broker.id, symbol: 'BTCUSDT', sequence };
+  const mark = streamMark(recordedAddress(HEADER, 'BTCUSDT', event.type));
+  const cursor = formatCursor(cursorPrefix(mark, 'epochOfTests'), sequence);
+  const interval = event.type === 'candle' ? { interval: HEADER.interval } : {};
+  return { ...event, ...place, ...interval, cursor };
+}
 
 /** A folder that is removed when it is disposed of. */
 export class TemporaryFolder implements AsyncDisposable {

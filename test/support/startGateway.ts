@@ -5,6 +5,7 @@ import { systemClock } from '../../src/shared/clock.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import type { Logger } from '../../src/shared/logger.ts';
+import type { Replay } from '../../src/recording/Replay.ts';
 import type { StandInBinance } from '../venues/binance/StandInBinance.ts';
 
 export interface GatewayOptions {
@@ -15,14 +16,23 @@ export interface GatewayOptions {
   readonly clock?: Clock;
   /** @default one that writes nothing */
   readonly logger?: Logger;
+  /** Is served in place of brokers. */
+  readonly replay?: Replay;
 }
 
 const NO_BROKERS = { binance: null, oanda: null, 'mock-binance': null, 'mock-oanda': null };
 
 /** Starts the whole gateway on a free port. */
 export async function startGateway(options: GatewayOptions = {}): Promise<MarketDataServer> {
-  const { config = {}, lingerMs = 0, clock = systemClock, logger = silentLogger() } = options;
-  return MarketDataServer.start({ config: gatewayConfig(config), logger, version: '0.0.0', lingerMs, clock });
+  const { config = {}, lingerMs = 0, clock = systemClock, logger = silentLogger(), replay } = options;
+  return MarketDataServer.start({
+    config: gatewayConfig(config),
+    logger,
+    version: '0.0.0',
+    lingerMs,
+    clock,
+    ...(replay === undefined ? {} : { replay }),
+  });
 }
 
 /** A configuration in which nothing runs but what is named here. */

@@ -2,24 +2,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cursorPrefix, formatCursor, streamMark } from '../../../src/market/cursor.ts';
-import type { MarketData } from '../../../src/market/marketData.ts';
-import { formatHeader, formatLine, recordedAddress, RecordingFault } from '../../../src/recording/format.ts';
+import { formatHeader, formatLine, RecordingFault } from '../../../src/recording/format.ts';
 import { Recording } from '../../../src/recording/Recording.ts';
 import { RecordingWriter } from '../../../src/recording/RecordingWriter.ts';
 import { systemClock } from '../../../src/shared/clock.ts';
 import { randomEvents } from '../../support/randomEvents.ts';
-import { HEADER, readRecording, TemporaryFolder, writeRecording } from '../../support/recordingFiles.ts';
+import { HEADER, readRecording, recorded, TemporaryFolder, writeRecording } from '../../support/recordingFiles.ts';
 import { waitFor } from '../../support/waitFor.ts';
-
-/** The event as one of a recorded stream. */
-function recorded(event: MarketData, sequence: number): MarketData {
-  const place = { broker: HEADER.broker.id, symbol: 'BTCUSDT', sequence };
-  const mark = streamMark(recordedAddress(HEADER, 'BTCUSDT', event.type));
-  const cursor = formatCursor(cursorPrefix(mark, 'epochOfTests'), sequence);
-  if (event.type === 'candle') return { ...event, ...place, cursor, interval: HEADER.interval };
-  return { ...event, ...place, cursor };
-}
 
 const events = fc.array(randomEvents).map((list) => list.map((event, at) => recorded(event, at + 1)));
 
@@ -125,7 +114,7 @@ describe('a recording', () => {
       { numRuns: 1, seed: 3 },
     );
     if (event?.type !== 'status') throw new Error('no status');
-    await writeRecording(path, [{ ...recorded(event, 1), feeds: [] } as MarketData]);
+    await writeRecording(path, [{ ...recorded(event, 1), feeds: [] }]);
     expect(gunzipSync(await readFile(path)).toString()).not.toContain('"feeds"');
   });
 });
