@@ -152,7 +152,9 @@ export class MarketState implements StreamReceiver {
     if (event.type !== 'status' || event.gap === null) return;
     const address = addressOf(key);
     for (const { type, interval, gap } of event.feeds ?? []) {
-      if (gap !== null) this.log(streamKey({ ...address, type, interval }))?.appendGap(sharedEvent);
+      if (gap === null) continue;
+      const gapKey = streamKey({ ...address, type, interval });
+      this.log(gapKey)?.appendGap(sharedEvent, this.latest(gapKey)?.sequence);
     }
   }
 }

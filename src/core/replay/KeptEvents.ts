@@ -86,6 +86,11 @@ export class KeptEvents {
     return this.last?.sequence ?? this.#since;
   }
 
+  /** The next event that comes live has a higher number. Those of the past that are put in have none that is higher. */
+  get beforeNext(): number {
+    return Math.max(this.lastSequence, this.#tail?.room.to ?? 0);
+  }
+
   /** The number before that of the first event that is kept. */
   get beforeFirst(): number {
     const { first } = this;
@@ -180,9 +185,14 @@ export class KeptEvents {
     return { behind: left === 0 ? this.lastSequence : this.beforeFirst, isAll: left === 0 };
   }
 
+  /** An event of this number came live in this life of the stream, of which nothing is kept yet: an open candle. */
+  cameLive(sequence: number): boolean {
+    return this.#tail !== null && sequence > this.#tail.room.to;
+  }
+
   /** Nothing is missing behind this number, as far as is known. */
   isWholeBehind(sequence: number): boolean {
-    if (this.#isTailOpen) return false;
+    if (this.#isTailOpenBehind(sequence)) return false;
     for (let at = this.#indexAfter(sequence); at < this.#entries.length; at += 1) {
       if (this.#entries[at]?.room !== null) return false;
     }
@@ -195,7 +205,7 @@ export class KeptEvents {
     for (let at = first; at < this.#entries.length; at += 1) {
       if (this.#entries[at]?.room !== null) return this.#placeBefore(at);
     }
-    return this.#isTailOpen ? this.#placeBefore(this.#entries.length) : null;
+    return this.#isTailOpenBehind(sequence) ? this.#placeBefore(this.#entries.length) : null;
   }
 
   /** The events behind this number, oldest first. */
@@ -258,6 +268,11 @@ export class KeptEvents {
     return this.#tail !== null && this.#tail.next === null;
   }
 
+  /** Nothing is missing behind what came live. */
+  #isTailOpenBehind(sequence: number): boolean {
+    return this.#isTailOpen && !this.cameLive(sequence);
+  }
+
   /** The events that are kept were numbered otherwise by the venue. */
   isOfOtherNumbering({ drafts }: Pick<PastEvents, 'drafts'>): boolean {
     const last = this.#placedBefore(this.#entries.length)?.sharedEvent.event;
@@ -310,7 +325,8 @@ export class KeptEvents {
     if (made[0] !== undefined) made[0].room = { from: room.from, to: first - 1 };
     if (following !== undefined) following.room = { from: last, to: room.to };
     else if (tail !== null) this.#tail = { ...tail, room: { from: last, to: room.to } };
-    this.#entries.splice(at, 0, ...made);
+    // What was reported since the stream began is behind them.
+    this.#entries.splice(this.#indexAfter(last), 0, ...made);
   }
 
   /** Inserts events before those that are kept. */

@@ -108,9 +108,9 @@ export class ReplayLog {
     this.#append(sharedEvent, event.sequence, placeOf(event));
   }
 
-  /** Keeps the report of a gap behind the last event. */
-  appendGap(report: SharedEvent): void {
-    const before = this.#events.lastSequence;
+  /** Keeps the report of a gap behind the last event, which has this number if it is one that is not kept. */
+  appendGap(report: SharedEvent, newest = 0): void {
+    const before = Math.max(this.#events.beforeNext, newest);
     this.#append(report, (before + Math.floor(before) + 1) / 2, Number.NaN);
   }
 
@@ -150,7 +150,7 @@ export class ReplayLog {
     const last =
       epoch === this.#epoch ? Number.POSITIVE_INFINITY : (this.#former.get(epoch) ?? Number.NEGATIVE_INFINITY);
     if (sequence > last || sequence < this.#events.since) return null;
-    return Math.min(sequence, this.#events.lastSequence);
+    return this.#events.cameLive(sequence) ? sequence : Math.min(sequence, this.#events.lastSequence);
   }
 
   /** Puts events of the venue's history where they are missing; what is here already, or will come live, is left out. */

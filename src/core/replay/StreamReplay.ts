@@ -152,7 +152,9 @@ export class StreamReplay implements Disposable, ReadyStream {
     const { cursor, history, log } = this.#options;
     if (cursor !== null) {
       const position = this.#positionOf(cursor);
-      const behind = position === null ? this.#placeOf(cursor) : log.events.tornBehind(position);
+      if (position !== null && log.events.isWholeBehind(position)) return null;
+      const torn = position === null ? null : log.events.tornBehind(position);
+      const behind = torn ?? this.#placeOf(cursor);
       return behind === null ? null : { behind, last: 0 };
     }
     const { behind, isAll } = log.events.positionOfLast(history);
