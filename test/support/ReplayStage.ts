@@ -11,7 +11,7 @@ import { SymbolReplay } from '../../src/core/replay/SymbolReplay.ts';
 import type { Channel } from '../../src/bus/EventBus.ts';
 import type { SharedEvent } from '../../src/fanout/frames/SharedEvent.ts';
 import { SubscriptionIndex } from '../../src/fanout/routing/SubscriptionIndex.ts';
-import { parseCursor } from '../../src/market/cursor.ts';
+import { NO_EPOCH, parseCursor } from '../../src/market/cursor.ts';
 import type { FeedGap, FeedReplay, FeedStanding, MarketData, TradeDraft } from '../../src/market/marketData.ts';
 import { fromEpochMs } from '../../src/market/timestamp.ts';
 import type { GatewayError } from '../../src/shared/errors.ts';
@@ -24,6 +24,7 @@ import { brokerContext, ScriptedBroker } from './ScriptedBroker.ts';
 const ROUTE = { broker: 'binance', symbol: 'BTCUSDT', scope: 'shared' } as const;
 const ADDRESS = { ...ROUTE, type: 'trade', interval: null } as const;
 const START = { epoch: 'abcdefghijkl', sequence: PAST_ROOM };
+const UNKNOWN = { epoch: NO_EPOCH, sequence: 0 };
 const START_MS = Date.UTC(2026, 0, 2);
 
 /** The history of a venue, which a test makes behave as it likes. */
@@ -77,11 +78,12 @@ export class ReplayStage implements Disposable {
   readonly known: number[] = [];
   readonly #logs: ReplayLogs;
   readonly #state: MarketState;
-  readonly #channel: Channel;
+  #channel: Channel;
   readonly #status: { readonly stream: NumberedStream; readonly channel: Channel };
   readonly #feed: VenueFeed;
 
-  constructor(maxBytes = Number.POSITIVE_INFINITY) {
+  /** `isFollowed`: the stream comes from another gateway, of which nothing has been heard until it is `led`. */
+  constructor({ maxBytes = Number.POSITIVE_INFINITY, isFollowed = false } = {}) {
     const { clock, index } = this;
     const sink = {
       onEvent: () => undefined,
@@ -93,7 +95,7 @@ export class ReplayStage implements Disposable {
     this.venue = new PastVenue(brokerContext('binance', sink, clock));
     this.#logs = new ReplayLogs({ clock, maxBytes });
     this.#state = new MarketState({ index, logs: this.#logs, onCrossed: () => undefined });
-    this.#channel = this.#state.receive(keyOf(ROUTE, 'trade', null), START);
+    this.#channel = this.#state.receive(keyOf(ROUTE, 'trade', null), isFollowed ? UNKNOWN : START);
     this.#feed = new VenueFeed({ address: ADDRESS, start: START, channel: this.#channel, received: { count: 0 } });
     const stream = new NumberedStream({ ...ROUTE, type: 'status', interval: null }, { ...START, sequence: 0 });
     this.#status = { stream, channel: this.#state.receive(stream.key, { ...START, sequence: 0 }) };
@@ -103,6 +105,13 @@ export class ReplayStage implements Disposable {
     const log = this.#state.log(keyOf(ROUTE, 'trade', null));
     if (log === null) throw new Error('the stream has no log');
     return log;
+  }
+
+  /** Another gateway leads, and has published these trades. */
+  led(from: number, to: number): void {
+    const past = this.past(from, to).map((draft) => this.#feed.number({ ...draft, backfilled: false }));
+    this.#channel[Symbol.dispose]();
+    this.#channel = this.#state.receive(this.#feed.key, START, past);
   }
 
   /** Trades of the venue's history; they are a millisecond apart. */

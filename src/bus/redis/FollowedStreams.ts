@@ -4,7 +4,6 @@ import type { FeedGap, FeedStatus, StreamKey } from '../../market/marketData.ts'
 import { fromEpochMs } from '../../market/timestamp.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Metrics } from '../../shared/metrics.ts';
-import { randomId } from '../../shared/random.ts';
 import type { StreamReceiver } from '../EventBus.ts';
 import { isPlausible, parseFrame } from './frames.ts';
 import { channelName } from './names.ts';
@@ -118,7 +117,7 @@ export class FollowedStreams implements Disposable {
       key,
       receiver: receiver(),
       last,
-      start: { epoch: parseCursor(last?.cursor ?? '')?.epoch ?? randomId(), sequence: last?.sequence ?? 0 },
+      start: { epoch: parseCursor(last?.cursor ?? '')?.epoch ?? NO_EPOCH, sequence: last?.sequence ?? 0 },
       ask: () => {
         this.#ask(key);
       },

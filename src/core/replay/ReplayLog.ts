@@ -1,5 +1,5 @@
 import { SharedEvent } from '../../fanout/frames/SharedEvent.ts';
-import { cursorPrefix, formatCursor, parseCursor, streamMark } from '../../market/cursor.ts';
+import { cursorPrefix, formatCursor, NO_EPOCH, parseCursor, streamMark } from '../../market/cursor.ts';
 import type { Cursor, StreamStart } from '../../market/cursor.ts';
 import { CANDLE_INTERVALS } from '../../market/marketData.ts';
 import type { CandleDraft, MarketData, StreamAddress, StreamKey, TradeDraft } from '../../market/marketData.ts';
@@ -55,6 +55,11 @@ export class ReplayLog {
   /** The events that are kept. */
   get events(): Omit<KeptEvents, 'append' | 'drop' | 'fillIn' | 'forgetBeforeLast' | 'reopen'> {
     return this.#events;
+  }
+
+  /** False until this gateway has heard from the stream's leader: nothing can be put into the log before. */
+  get isNumbered(): boolean {
+    return this.#epoch !== NO_EPOCH;
   }
 
   get epoch(): string {

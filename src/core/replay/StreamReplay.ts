@@ -51,6 +51,9 @@ export interface StreamReplayOptions {
 
 /** So long everything else of the symbol waits for what comes first. */
 const PATIENCE_MS = 10_000;
+/** A gateway that leads no more is replaced within this time. */
+const LEADER_PATIENCE_MS = 5_000;
+const LOOK_MS = 100;
 /** The pause between two answers: the venue's history may be a moment behind its stream. */
 const HISTORY_LAG_MS = 500;
 const ANSWERS = 4;
@@ -166,9 +169,11 @@ export class StreamReplay implements Disposable, ReadyStream {
 
   /** Fetches what is missing, until nothing is, or it can't be had, or takes too long. */
   async #fetch(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, log } = this.#options;
     using patience = deadline(clock, PATIENCE_MS, this.#end.signal);
     const { signal } = patience;
+    await this.#untilNumbered(signal);
+    if (!log.isNumbered) return;
     await this.#untilDecided(signal);
     const backoff = new Backoff(FAILURE_PAUSE);
     for (let answers = 0; answers < ANSWERS && !signal.aborted;) {
@@ -210,6 +215,13 @@ export class StreamReplay implements Disposable, ReadyStream {
       onFilled: continueBehind,
     };
     return backfills.fetch(request);
+  }
+
+  /** Resolves once the stream has numbers, which a gateway that follows has from the leader; or if there is none for long. */
+  async #untilNumbered(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    using patience = deadline(clock, LEADER_PATIENCE_MS, signal);
+    while (!log.isNumbered && !patience.signal.aborted) await sleep(clock, LOOK_MS, patience.signal);
   }
 
   /** Resolves once the venue delivers the stream, or will not: what it has had before is in its history then. */

@@ -75,6 +75,35 @@ describe('a client of another life', () => {
     expect(story).toEqual(range(101, 121));
   });
 
+  it('waits until the leader of its gateway is known, without which nothing has a number', async () => {
+    using stage = new ReplayStage({ isFollowed: true });
+    stage.venue.has = stage.past(90, 120);
+    stage.stand('stale');
+    const { outcomes, story } = stage.join({ cursor: stage.cursorOf(100) });
+    const newcomer = stage.join({ history: 3 });
+    await stage.clock.advance(4_000);
+    expect([stage.venue.asked, outcomes, newcomer.outcomes]).toEqual([[], [], []]);
+    stage.led(110, 120);
+    await stage.clock.advance(1_000);
+    expect(outcomes).toEqual([{ recovered: false, events: 20, complete: true }]);
+    expect(newcomer.outcomes).toEqual([{ recovered: null, events: 3, complete: true }]);
+    stage.trade(121);
+    expect(story).toEqual(range(101, 121));
+    expect(newcomer.story).toEqual(range(118, 121));
+  });
+
+  it('waits five seconds for that at most', async () => {
+    using stage = new ReplayStage({ isFollowed: true });
+    stage.venue.has = stage.past(90, 120);
+    stage.stand('stale');
+    const { outcomes } = stage.join({ cursor: stage.cursorOf(100) });
+    await stage.clock.advance(4_900);
+    expect(outcomes).toEqual([]);
+    await stage.clock.advance(100);
+    expect(stage.venue.asked).toEqual([]);
+    expect(outcomes).toEqual([{ recovered: false, events: 0, complete: false }]);
+  });
+
   it('is sent what comes while the venue is asked behind what was fetched', async () => {
     using stage = new ReplayStage();
     stage.venue.has = stage.past(90, 120);
@@ -243,7 +272,7 @@ describe('a client that reads slowly', () => {
   });
 
   it('is sent the rest when the memory of all logs is used up, and nothing is lost', async () => {
-    using stage = new ReplayStage(2_000 * 800);
+    using stage = new ReplayStage({ maxBytes: 2_000 * 800 });
     stage.stand('live');
     stage.trade(1, 1_000);
     const { story } = paced(stage);
