@@ -33,7 +33,7 @@ const VERSION = '1';
 const MARK_LENGTH = 8;
 /** The length of every epoch. */
 export const EPOCH_LENGTH = 12;
-/** The epoch of events that belong to no stream; `resume` with it means nothing. */
+/** The epoch of events that belong to no stream, and of a stream of which no leader has been heard. It means nothing in `resume`. */
 export const NO_EPOCH = '-'.repeat(EPOCH_LENGTH);
 
 /** A whole number in its only notation. Fifteen digits are always exact. */

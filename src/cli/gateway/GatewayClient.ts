@@ -1,6 +1,7 @@
 import { createClient, CloseCode } from 'graphql-ws';
 import type { Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import { LOGIN_VARIABLE } from '../../config/environment.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { isRecord } from './eventOf.ts';
 
@@ -121,7 +122,7 @@ export class GatewayClient implements Disposable {
     const code = isRecord(problem) ? problem['code'] : undefined;
     if (code === CloseCode.Forbidden || code === CloseCode.Unauthorized) {
       return new GatewayFault(
-        `The gateway at ${this.#url} wants a login: set TICKGRAPH_TOKEN to a valid token.`,
+        `The gateway at ${this.#url} wants a login: set ${LOGIN_VARIABLE} to a valid token.`,
         false,
       );
     }

@@ -86,7 +86,7 @@ export class KeptEvents {
     return this.last?.sequence ?? this.#since;
   }
 
-  /** The next event that comes live has a higher number. Those of the past that are put in have none that is higher. */
+  /** Events that come live from now on have higher numbers; events of the past that are still put in have not. */
   get beforeNext(): number {
     return Math.max(this.lastSequence, this.#tail?.room.to ?? 0);
   }
@@ -185,7 +185,7 @@ export class KeptEvents {
     return { behind: left === 0 ? this.lastSequence : this.beforeFirst, isAll: left === 0 };
   }
 
-  /** An event of this number came live in this life of the stream, of which nothing is kept yet: an open candle. */
+  /** True for an open candle that came live since the stream began (again), as long as nothing that is kept has come. */
   cameLive(sequence: number): boolean {
     return this.#tail !== null && sequence > this.#tail.room.to;
   }

@@ -113,7 +113,7 @@ export class ReplayLog {
     this.#append(sharedEvent, event.sequence, placeOf(event));
   }
 
-  /** Keeps the report of a gap behind the last event, which has this number if it is one that is not kept. */
+  /** Keeps the report of a gap behind the newest event. `newest`: its number, for it may be an open candle, which is not kept. */
   appendGap(report: SharedEvent, newest = 0): void {
     const before = Math.max(this.#events.beforeNext, newest);
     this.#append(report, (before + Math.floor(before) + 1) / 2, Number.NaN);

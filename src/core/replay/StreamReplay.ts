@@ -51,8 +51,9 @@ export interface StreamReplayOptions {
 
 /** So long everything else of the symbol waits for what comes first. */
 const PATIENCE_MS = 10_000;
-/** A gateway that leads no more is replaced within this time. */
+/** A leader that has gone is replaced within this time. */
 const LEADER_PATIENCE_MS = 5_000;
+/** How often a follower looks whether it has heard from a leader. */
 const LOOK_MS = 100;
 /** The pause between two answers: the venue's history may be a moment behind its stream. */
 const HISTORY_LAG_MS = 500;
@@ -217,7 +218,7 @@ export class StreamReplay implements Disposable, ReadyStream {
     return backfills.fetch(request);
   }
 
-  /** Resolves once the stream has numbers, which a gateway that follows has from the leader; or if there is none for long. */
+  /** Resolves once the stream is numbered. A gateway that follows learns its numbers from the leader, for which it does not wait long. */
   async #untilNumbered(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     using patience = deadline(clock, LEADER_PATIENCE_MS, signal);
