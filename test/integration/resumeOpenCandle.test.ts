@@ -73,16 +73,25 @@ class Scene implements AsyncDisposable {
     return client;
   }
 
+  /** A client sees these candles and leaves. Resolves with the cursor of each. */
+  async leaveBehind(...candles: readonly CandleDraft[]): Promise<readonly unknown[]> {
+    const client = await this.join();
+    await this.begin();
+    for (const candle of candles) this.publish(candle);
+    await came(client, candles.length);
+    await client.close();
+    return client.data('candle').map(({ cursor }) => cursor);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#clients.disposeAsync();
     await this.gateway[Symbol.asyncDispose]();
   }
 }
 
-/** The cursor of the client's newest candle, once it has so many. */
-async function newestOf(client: RawClient, count: number): Promise<unknown> {
-  const candle = await waitFor(() => client.data('candle')[count - 1], 'a candle');
-  return candle['cursor'];
+/** Resolves when the client has so many candles. */
+async function came(client: RawClient, count: number): Promise<void> {
+  await waitFor(() => client.data('candle').length >= count, 'the candles');
 }
 
 function gapsOf({ messages }: RawClient): number {
@@ -91,17 +100,13 @@ function gapsOf({ messages }: RawClient): number {
 
 it('while the first candle of a stream is open nothing is missing, and the venue is not asked', async () => {
   await using scene = await Scene.start();
-  const client = await scene.join();
-  await scene.begin();
-  scene.publish(open(first));
-  const cursor = await newestOf(client, 1);
-  await client.close();
+  const [cursor] = await scene.leaveBehind(open(first));
   scene.publish(open(first));
   const again = await scene.join(cursor);
   expect(await outcomeOf(again)).toEqual({ recovered: true, events: 0, complete: true });
   scene.publish(first);
   scene.publish(open(second));
-  await newestOf(again, 3);
+  await came(again, 3);
   expect(again.data('candle').map(({ openTime, closed }) => [openTime, closed])).toEqual([
     [first.openTime, false],
     [first.openTime, true],
@@ -112,16 +117,12 @@ it('while the first candle of a stream is open nothing is missing, and the venue
 
 it('a candle that ended while the client was away comes, also if it was the first one', async () => {
   await using scene = await Scene.start();
-  const client = await scene.join();
-  await scene.begin();
-  scene.publish(open(first));
-  const cursor = await newestOf(client, 1);
-  await client.close();
+  const [cursor] = await scene.leaveBehind(open(first));
   scene.publish(first);
   scene.publish(open(second));
   const again = await scene.join(cursor);
   expect(await outcomeOf(again)).toEqual({ recovered: true, events: 1, complete: true });
-  await newestOf(again, 2);
+  await came(again, 2);
   expect(again.data('candle').map(({ openTime, closed }) => [openTime, closed])).toEqual([
     [first.openTime, true],
     [second.openTime, false],
@@ -134,42 +135,31 @@ it.each([
   ['behind candles that ended', [first]],
 ])('a gap that is reported while a client with an open candle is away is told to it, %s', async (_when, ended) => {
   await using scene = await Scene.start();
-  const client = await scene.join();
-  await scene.begin();
-  for (const candle of ended) scene.publish(candle);
-  scene.publish(open(second));
-  const cursor = await newestOf(client, ended.length + 1);
-  scene.publish(open(second));
-  const later = await newestOf(client, ended.length + 2);
-  await client.close();
+  const cursors = await scene.leaveBehind(...ended, open(second), open(second));
   scene.loseOne();
   scene.publish(open(second));
-  for (const each of [cursor, later]) {
-    const again = await scene.join(each);
+  for (const cursor of cursors.slice(-2)) {
+    const again = await scene.join(cursor);
     await outcomeOf(again);
-    await newestOf(again, 1);
+    await came(again, 1);
     expect(gapsOf(again)).toBe(1);
     const behind = await scene.join(again.data('candle').at(-1)?.['cursor']);
     await outcomeOf(behind);
-    await newestOf(behind, 1);
+    await came(behind, 1);
     expect(gapsOf(behind)).toBe(0);
   }
 });
 
 it('a candle that ended while nobody had the stream is fetched, also if none had ended before', async () => {
   await using scene = await Scene.start({ keepsOpen: false });
-  const client = await scene.join();
-  await scene.begin();
-  scene.publish(open(first));
-  const cursor = await newestOf(client, 1);
-  await client.close();
+  const [cursor] = await scene.leaveBehind(open(first));
   await waitFor(() => scene.gateway.broker().wantedNames.length === 0, 'the stream to end');
   scene.past = [{ ...first, backfilled: true }, open(second)];
   const again = await scene.join(cursor);
   await scene.begin();
   expect(await outcomeOf(again)).toMatchObject({ events: 1, complete: true });
   scene.publish(open(second));
-  await newestOf(again, 2);
+  await came(again, 2);
   expect(again.data('candle').map(({ openTime, backfilled }) => [openTime, backfilled])).toEqual([
     [first.openTime, true],
     [second.openTime, false],
